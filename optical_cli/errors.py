@@ -1,0 +1,35 @@
+"""The errors of `optical`.
+
+Every fault a user can meet is one of these; the command line catches the base class once, at its edge.
+
+    OpticalError           the base: something went wrong that the message explains
+    ├── ConfigError        a setting or an experiment file is wrong
+    ├── DataError          a collection, topics, qrels, a bitext, a run or a model cannot be used
+    ├── CacheError         the cache cannot be read or written, or an artifact in it is damaged
+    ├── NotConverged       more transport plans than allowed missed their threshold
+    └── MissingDependency  an optional package is needed and not installed
+"""
+
+
+class OpticalError(Exception):
+    """Something went wrong that the message explains: what, where, what was expected, how to mend it."""
+
+
+class ConfigError(OpticalError):
+    """A setting or an experiment file is wrong."""
+
+
+class DataError(OpticalError):
+    """A collection, topics, judgements, a bitext, a run or a model cannot be used."""
+
+
+class CacheError(OpticalError):
+    """The cache cannot be read or written, or an artifact in it is damaged."""
+
+
+class NotConverged(OpticalError):  # noqa: N818 - the word the design gives it
+    """More transport plans than allowed missed their threshold."""
+
+
+class MissingDependency(OpticalError):  # noqa: N818 - as above
+    """An optional package is needed and not installed."""
