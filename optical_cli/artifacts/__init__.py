@@ -1,0 +1,1 @@
+"""The nouns of the pipeline as files: token embeddings, runs, scores."""

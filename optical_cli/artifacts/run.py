@@ -1,0 +1,134 @@
+"""TREC run files: `query_id Q0 doc_id rank score tag`, one result a line.
+
+Order: written score, descending; on ties document id, descending. That is trec_eval's order, which takes no
+notice of the rank column: `comp_sim_docno` in its form_res_rels.c compares `sim`, then
+`strcmp(p2->docno, p1->docno)` (https://github.com/usnistgov/trec_eval). Code points order as UTF-8 bytes do,
+so Python's comparison of strings is the same.
+
+trec_eval held scores in single precision until 2022 (https://github.com/usnistgov/trec_eval/pull/38), and
+pytrec_eval, so ir_measures too, still does: there 25.000001 and 25.000002 are a tie. Our scores are therefore
+rounded to single precision before they are rounded to 6 decimals; every reader then sees the same ties.
+"""
+
+import math
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from optical_cli.errors import DataError
+
+Ranking = list[tuple[str, float]]  # (doc_id, score), best first
+
+FIELDS = 6
+
+
+def in_order(pairs: Iterable[tuple[str, float]]) -> Ranking:
+    """The (doc_id, score) pairs as trec_eval orders them: score descending, then document id descending."""
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
+
+
+def rank(pairs: Iterable[tuple[str, float]], depth: int | None = None) -> Ranking:
+    """The best `depth` of unrounded (doc_id, score) pairs (None: all), with scores as a run file holds them.
+
+    Rounding comes first, so that two documents whose scores differ by less than a file can show are a tie
+    here as they are in the file. A caller that cuts the list short beforehand must keep every document
+    within 1e-6 (or one step of single precision) of the last score it keeps.
+
+    Raises:
+        DataError: a score is not a finite number.
+    """
+    return in_order((doc_id, _rounded(doc_id, score)) for doc_id, score in pairs)[:depth]
+
+
+def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
+    """Writes (query_id, [(doc_id, score), ...]) as a run file, each topic in the order of `rank`.
+
+    Raises:
+        DataError: an id or the tag is empty or holds white space, a score is not finite, a topic comes
+            twice, or a document comes twice for a topic. The file is then incomplete.
+    """
+    _check_id(tag, "run tag", "the run file")
+    seen: set[str] = set()
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for query_id, pairs in ranking:
+            _check_id(query_id, "topic id", "the run file")
+            if query_id in seen:
+                raise DataError(f"topic {query_id!r}: expected once in a run, found twice; merge its results")
+            seen.add(query_id)
+            file.writelines(_lines(query_id, pairs, tag))
+
+
+def read_run(path: Path) -> dict[str, Ranking]:
+    """Reads a run file: per topic, in the file's order of topics, its results in trec_eval's order.
+
+    Raises:
+        DataError: the file cannot be read, or a line of it is malformed (file and line number are named).
+    """
+    run: dict[str, dict[str, float]] = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    query_id, doc_id, score = _parse(line, f"{path}:{number}")
+                    results = run.setdefault(query_id, {})
+                    if doc_id in results:
+                        raise DataError(
+                            f"{path}:{number}: document {doc_id!r} comes twice for topic {query_id!r}; "
+                            "expected once, remove one of the lines"
+                        )
+                    results[doc_id] = score
+    except OSError as error:
+        raise DataError(f"{path}: the run file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a run file in UTF-8, found other bytes; convert it") from error
+    return {query_id: in_order(results.items()) for query_id, results in run.items()}
+
+
+def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:
+    seen: set[str] = set()
+    for position, (doc_id, score) in enumerate(rank(pairs), start=1):
+        _check_id(doc_id, "document id", f"topic {query_id!r}")
+        if doc_id in seen:
+            raise DataError(
+                f"topic {query_id!r}: document {doc_id!r} expected once, found twice; "
+                "remove the duplicate from the collection or the candidates"
+            )
+        seen.add(doc_id)
+        yield f"{query_id} Q0 {doc_id} {position} {score:.6f} {tag}\n"
+
+
+def _parse(line: str, where: str) -> tuple[str, str, float]:
+    fields = line.split()
+    if len(fields) != FIELDS:
+        raise DataError(
+            f"{where}: expected {FIELDS} fields (query_id Q0 doc_id rank score tag), "
+            f"found {len(fields)}: {line.strip()!r}; mend or remove the line"
+        )
+    try:
+        score = float(fields[4])
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(f"{where}: expected a finite score in field 5, found {fields[4]!r}; mend the line")
+    return fields[0], fields[2], score
+
+
+def _rounded(doc_id: str, score: float) -> float:
+    try:
+        single = struct.unpack("f", struct.pack("f", score))[0]
+    except OverflowError:  # beyond single precision
+        single = math.inf
+    if not math.isfinite(single):
+        raise DataError(
+            f"document {doc_id!r}: expected a finite score, found {score}; the embeddings of the topic or of "
+            "the document are damaged, make them again"
+        )
+    return float(f"{single:.6f}") + 0.0  # + 0.0 makes -0.0 positive
+
+
+def _check_id(text: str, what: str, where: str) -> None:
+    if not text or text.split() != [text]:
+        raise DataError(
+            f"{where}: expected a {what} without white space, found {text!r}; "
+            "a run file separates its fields by spaces, rename it"
+        )

@@ -1,0 +1,100 @@
+import math
+
+import pytest
+
+from optical_cli.artifacts.run import rank, read_run, write_run
+from optical_cli.errors import DataError
+
+
+def test_writes_the_trec_format(tmp_path):
+    path = tmp_path / "run.txt"
+    write_run(path, [("q1", [("d2", 1.5), ("d1", 20.25)]), ("q2", [("d1", -1e-9)])], tag="tiny-full")
+    assert path.read_text() == (
+        "q1 Q0 d1 1 20.250000 tiny-full\nq1 Q0 d2 2 1.500000 tiny-full\nq2 Q0 d1 1 0.000000 tiny-full\n"
+    )
+
+
+def test_reads_back_what_it_wrote_in_the_same_order(tmp_path):
+    run = {f"q{q}": [(f"d{d}", 32 * math.sin(50 * q + d) ** 3) for d in range(50)] for q in range(5)}
+    path = tmp_path / "run.txt"
+    write_run(path, run.items(), tag="t")
+    assert read_run(path) == {query_id: rank(pairs) for query_id, pairs in run.items()}
+
+
+def test_ties_go_to_the_larger_document_id_as_in_trec_eval():
+    pairs = [("a", 1.0), ("é", 1.0), ("Z", 1.0), ("b", 1.0), ("10", 1.0), ("9", 1.0)]
+    assert [doc_id for doc_id, _ in rank(pairs)] == ["é", "b", "a", "Z", "9", "10"]
+
+
+def test_scores_that_look_alike_in_the_file_are_ties():
+    assert rank([("a", 0.5000002), ("b", 0.5000001)]) == [("b", 0.5), ("a", 0.5)]
+
+
+def test_scores_are_ties_where_single_precision_cannot_tell_them_apart():
+    # 25.000001 and 25.000002 are one number in single precision: pytrec_eval takes them for a tie
+    first, second = rank([("a", 25.000002), ("b", 25.000001)])
+    assert (first[0], second[0]) == ("b", "a")
+    assert first[1] == second[1]
+
+
+def test_depth_is_cut_after_rounding():
+    assert rank([("a", 0.5000002), ("b", 0.5000001), ("c", 0.1)], depth=1) == [("b", 0.5)]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, 1e300])
+def test_refuses_scores_that_are_no_number(tmp_path, score):
+    with pytest.raises(DataError, match=r"document 'd1': expected a finite score, found"):
+        write_run(tmp_path / "run.txt", [("q1", [("d1", score)])], tag="t")
+
+
+@pytest.mark.parametrize(
+    ("query_id", "doc_id", "tag", "message"),
+    [
+        ("q 1", "d1", "t", "topic id without white space, found 'q 1'"),
+        ("", "d1", "t", "topic id without white space, found ''"),
+        ("q1", "d\t1", "t", "topic 'q1': expected a document id without white space"),
+        ("q1", "d\u00a01", "t", "document id without white space"),
+        ("q1", "d1", "my run", "run tag without white space, found 'my run'"),
+    ],
+)
+def test_refuses_ids_with_white_space(tmp_path, query_id, doc_id, tag, message):
+    with pytest.raises(DataError, match=message):
+        write_run(tmp_path / "run.txt", [(query_id, [(doc_id, 1.0)])], tag=tag)
+
+
+def test_refuses_to_write_a_document_or_a_topic_twice(tmp_path):
+    with pytest.raises(DataError, match="topic 'q1': document 'd1' expected once, found twice"):
+        write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0), ("d1", 2.0)])], tag="t")
+    with pytest.raises(DataError, match="topic 'q1': expected once in a run, found twice"):
+        write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0)]), ("q1", [("d2", 2.0)])], tag="t")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("q1 Q0 d2 2 0.5", r"expected 6 fields \(query_id Q0 doc_id rank score tag\), found 5"),
+        ("q1 Q0 d2 2 0.5 my tag", "found 7"),
+        ("q1 Q0 d2 2 high t", "expected a finite score in field 5, found 'high'"),
+        ("q1 Q0 d2 2 nan t", "expected a finite score in field 5, found 'nan'"),
+        ("q1 Q0 d1 2 0.5 t", "document 'd1' comes twice for topic 'q1'"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, line, message):
+    path = tmp_path / "run.txt"
+    path.write_text(f"q1 Q0 d1 1 0.9 t\n\n{line}\n")
+    with pytest.raises(DataError, match=rf"run\.txt:3: .*{message}"):
+        read_run(path)
+
+
+def test_reads_foreign_runs_by_score_whatever_the_rank_column_says(tmp_path):
+    path = tmp_path / "run.txt"
+    path.write_text("q1\tQ0\td1\t1\t1e-9\tt\nq1 Q0 d2 2 2e-9 t\n")
+    assert read_run(path) == {"q1": [("d2", 2e-9), ("d1", 1e-9)]}
+
+
+def test_a_missing_file_and_a_binary_one_are_errors(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_run(tmp_path / "absent.txt")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="expected a run file in UTF-8"):
+        read_run(tmp_path / "binary.txt")
