@@ -1,0 +1,305 @@
+"""The chart of a measure against reg: a line for each pair, a level line for each of its baselines.
+
+reg stands on a log axis; 0 (the exact plan) and inf (the product of the marginals) are named points at its
+ends, each set apart by a break in the axis. Where one panel cannot name all lines, each pair gets its own.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optical_cli.measures import parse_measure
+from optical_cli.report.result import Result, corpora, format_reg
+from optical_cli.report.table import FULL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart by colour-blind readers, less its yellow, which is faint on paper
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LineStyle = tuple[int, tuple[int, ...]]  # matplotlib: offset, lengths on and off
+DASHES: tuple[LineStyle, ...] = (
+    (0, (6, 3)),
+    (0, (2, 2)),
+    (0, (6, 2, 1, 2)),
+    (0, (1, 3)),
+    (0, (8, 2, 1, 2, 1, 2)),
+)
+
+RIGHT_LABELS = 8  # as many as can be told apart beside one panel
+X_LABEL = "reg (regularization of the transport, in units of cosine distance)"
+GAP = 0.45  # decades between 0 or inf and the rest of the axis
+FONT = 8.0  # points
+DPI = 160
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "optical",  # element ids, random otherwise
+    "svg.fonttype": "path",  # the same look without the font
+    "text.parse_math": False,  # a $ in a name is a $
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": FONT,
+    "axes.linewidth": 0.8,
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """A pair on a corpus: what is drawn in one colour."""
+
+    label: str
+    colour: str
+    marker: str
+    values: dict[float, list[float]]  # reg -> a value for each seed
+    failed: frozenset[float]  # reg values of which no seed was scored and one failed
+    baselines: dict[str, float]  # label -> mean over the seeds
+
+    def mean(self, reg: float) -> float:
+        """The mean over the seeds, nan without any: matplotlib breaks a line there."""
+        values = self.values.get(reg, [])
+        return math.fsum(values) / len(values) if values else math.nan
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where each reg stands: decades, with 0 and inf set apart."""
+
+    regs: tuple[float, ...]
+
+    def __call__(self, reg: float) -> float:
+        """The place of a reg on the axis."""
+        if reg == 0:
+            return self.ends[0] - GAP
+        return self.ends[1] + GAP if math.isinf(reg) else math.log10(reg)
+
+    @property
+    def finite(self) -> tuple[float, ...]:
+        """The values on the logarithmic part."""
+        return tuple(reg for reg in self.regs if 0 < reg < math.inf)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first and last place of the logarithmic part."""
+        return (math.log10(self.finite[0]), math.log10(self.finite[-1])) if self.finite else (0.0, 0.0)
+
+    def ticks(self, most: float) -> list[float]:
+        """The values to name where the axis has room for `most` names: both ends, then what fits between."""
+        if not self.regs:
+            return []
+        room = (self(self.regs[-1]) - self(self.regs[0])) / most
+        order = dict.fromkeys([self.regs[0], self.regs[-1], *self.regs])
+        named: list[float] = []
+        for reg in order:
+            if not named or min(abs(self(reg) - self(other)) for other in named) >= room:
+                named.append(reg)
+        return named
+
+
+def draw_curve(results: Sequence[Result], measure: str, path_svg: Path, path_png: Path, title: str) -> None:
+    """Draws `measure` against reg into both files; the same results give the same bytes.
+
+    Seeds are points, lines go through their means. A setting that failed has a cross at the foot of the chart
+    and a gap in its line.
+    """
+    import matplotlib as mpl
+
+    series = _series(results, measure)
+    scale = Scale(tuple(sorted({result.reg for result in results if result.reg is not None})))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's matplotlibrc says
+        mpl.rcParams.update(STYLE)
+        figure = _figure(series, scale, measure, f"{title}: {_corpus_title(results)}")
+        figure.savefig(path_svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(path_png, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _series(results: Sequence[Result], measure: str) -> list[Series]:
+    several = len(corpora(list(results))) > 1
+    series = []
+    for i, (pair, corpus) in enumerate(dict.fromkeys((result.pair, result.corpus) for result in results)):
+        own = [result for result in results if (result.pair, result.corpus) == (pair, corpus)]
+        values: dict[float, list[float]] = {}
+        levels: dict[str, list[float]] = {}
+        for result in sorted(own, key=lambda result: (result.setting.rank, result.seed)):
+            value = result.value(measure)
+            if value is None:
+                continue
+            if result.reg is None:
+                levels.setdefault(result.setting.label, []).append(value)
+            else:
+                values.setdefault(result.reg, []).append(value)
+        failed = {result.reg for result in own if result.failure is not None and result.reg is not None}
+        series.append(
+            Series(
+                label=f"{pair} ({corpus})" if several else pair,
+                colour=COLOURS[i % len(COLOURS)],
+                marker=MARKERS[i % len(MARKERS)],
+                values=values,
+                failed=frozenset(failed - values.keys()),
+                baselines={label: math.fsum(level) / len(level) for label, level in levels.items()},
+            )
+        )
+    return series
+
+
+def _corpus_title(results: Sequence[Result]) -> str:
+    modes = corpora(list(results))
+    if len(modes) == 1:
+        return f"{modes[0]} corpus" if modes[0] == FULL else f"corpus {modes[0]}"
+    return "corpora differ, named with each pair" if modes else "no results"
+
+
+def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    split = len(series) > 1 and sum(1 + len(one.baselines) for one in series) > RIGHT_LABELS
+    panels = [[one] for one in series] if split else [series]
+    columns = min(len(panels), 2 if len(panels) == 4 else 3)
+    rows = math.ceil(len(panels) / columns)
+    width, height = (3.4, 2.3) if split else (7.0, 3.8)  # inches, of a panel with the labels to its right
+    figure = Figure(figsize=(width * columns, height * rows + 0.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=FONT + 2)
+    several = any(len(seeds) > 1 for one in series for seeds in one.values.values())
+    over = "topics and seeds" if several else "topics"
+    figure.supylabel(f"{parse_measure(measure).label} (mean over {over})", fontsize=FONT)
+    failed = any(one.failed for one in series)
+    notes = " · hollow: one seed" * several + " · × failed" * failed
+    figure.supxlabel(X_LABEL + notes, fontsize=FONT)
+    labels = dict.fromkeys(label for one in series for label in one.baselines)
+    dashes = dict(zip(labels, cycle(DASHES), strict=False))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    axes = [grid[i // columns][i % columns] for i in range(rows * columns)]
+    for spare in axes[len(panels) :]:
+        spare.set_visible(False)
+    _set_limits(axes[0], series, scale)
+    for i, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
+        for j, one in enumerate(panel):
+            _draw_series(ax, one, scale, dashes, foot=0.03 * (j + 1))
+        _dress(ax, scale, room=width - 1.4, below=i + columns >= len(panels))
+        if split:
+            ax.set_title(panel[0].label, fontsize=FONT, color=panel[0].colour, fontweight="bold", loc="left")
+        _label_lines(ax, panel, scale, height=height - 0.4, named=not split)
+    return figure
+
+
+def _set_limits(ax: "Axes", series: list[Series], scale: Scale) -> None:
+    values = [value for one in series for seeds in one.values.values() for value in seeds]
+    values += [value for one in series for value in one.baselines.values()]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = max(0.08 * (high - low), 0.01)
+    ax.set_ylim(max(low - room, -0.02), min(high + room, 1.02))
+    ends = (scale(scale.regs[0]), scale(scale.regs[-1])) if scale.regs else (0.0, 0.0)
+    margin = max(0.04 * (ends[1] - ends[0]), 0.12)
+    ax.set_xlim(ends[0] - margin, ends[1] + margin)
+
+
+def _draw_series(ax: "Axes", one: Series, scale: Scale, dashes: dict[str, LineStyle], *, foot: float) -> None:
+    """The level lines, the curve through the means, the seeds, and crosses at `foot` for what failed."""
+    for label, level in one.baselines.items():
+        ax.axhline(level, color=one.colour, linewidth=0.8, linestyle=dashes[label], alpha=0.75, zorder=1)
+
+    def line(regs: Sequence[float], **look: Any) -> None:
+        ax.plot([scale(reg) for reg in regs], [one.mean(reg) for reg in regs], color=one.colour, **look)
+
+    line(scale.finite, linewidth=1.6)
+    for ends in _ends(scale):  # across a break: nothing is known between
+        line(ends, linewidth=1.0, linestyle=":")
+    line(scale.regs, linestyle="none", marker=one.marker, markersize=5, zorder=3)
+    seeds = [(scale(reg), value) for reg, values in one.values.items() if len(values) > 1 for value in values]
+    if seeds:
+        ax.plot(
+            *zip(*seeds, strict=True),
+            color=one.colour,
+            linestyle="none",
+            marker=one.marker,
+            markersize=3.5,
+            markerfacecolor="none",
+            markeredgewidth=0.7,
+            zorder=2,
+        )
+    for reg in sorted(one.failed):
+        at_foot = ax.get_xaxis_transform()
+        ax.plot(scale(reg), foot, color=one.colour, marker="x", markersize=5, transform=at_foot)
+
+
+def _ends(scale: Scale) -> list[tuple[float, float]]:
+    """0 and inf with their neighbours, where both are there."""
+    if len(scale.regs) < 2:
+        return []
+    pairs = [(scale.regs[0], scale.regs[1]), (scale.regs[-1], scale.regs[-2])]
+    return [(end, neighbour) for end, neighbour in pairs if end == 0 or math.isinf(end)]
+
+
+def _dress(ax: "Axes", scale: Scale, *, room: float, below: bool) -> None:
+    """Spines, grid, ticks for an axis `room` inches long, and the marks of the breaks."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#dddddd", linewidth=0.6, zorder=0)
+    ax.set_xticks([scale(reg) for reg in scale.regs], minor=True)
+    ticks = scale.ticks(most=room * 72 / (3 * FONT))
+    ax.set_xticks([scale(reg) for reg in ticks], [format_reg(reg) for reg in ticks])
+    ax.tick_params(axis="x", which="both", labelbottom=below)
+    for end, neighbour in _ends(scale):
+        middle = (scale(end) + scale(neighbour)) / 2
+        ax.plot(
+            [middle - 0.03, middle + 0.03],
+            [0, 0],
+            color="black",
+            linestyle="none",
+            marker=[(-0.5, -1), (0.5, 1)],
+            markersize=8,
+            clip_on=False,
+            transform=ax.get_xaxis_transform(),
+        )
+
+
+def _label_lines(ax: "Axes", panel: list[Series], scale: Scale, *, height: float, named: bool) -> None:
+    """Names the lines at the right edge of a panel `height` inches high, apart where they would overlap."""
+    wanted = []
+    for one in panel:
+        scored = [reg for reg in scale.regs if one.values.get(reg)]
+        if scored and named:
+            wanted.append((one.mean(scored[-1]), one.label, one.colour, "bold"))
+        for label, level in one.baselines.items():
+            wanted.append((level, f"{one.label} {label}" if len(panel) > 1 else label, one.colour, "normal"))
+    wanted.sort()
+    low, high = ax.get_ylim()
+    levels = [(value - low) / (high - low) for value, *_ in wanted]
+    places = spread(levels, FONT * 1.2 / 72 / height)
+    for (_, label, colour, weight), level, place in zip(wanted, levels, places, strict=True):
+        ax.annotate(
+            label,
+            xy=(1.0, level),
+            xytext=(1.05, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            fontsize=FONT - 1,
+            fontweight=weight,
+            color=colour,
+            va="center",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def spread(places: Sequence[float], room: float) -> list[float]:
+    """Moves sorted places at least `room` apart, as little as can be: overlapping ones share out a block."""
+    blocks: list[tuple[float, int]] = []  # middle, count
+    for place in places:
+        middle, count = place, 1
+        while blocks and middle - blocks[-1][0] < room * (count + blocks[-1][1]) / 2:
+            other, more = blocks.pop()
+            middle, count = (middle * count + other * more) / (count + more), count + more
+        blocks.append((middle, count))
+    return [middle + room * (i - (count - 1) / 2) for middle, count in blocks for i in range(count)]

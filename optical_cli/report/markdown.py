@@ -1,0 +1,113 @@
+"""The report as Markdown: tables, topics, health and failures."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from optical_cli.artifacts.scores import Scores
+from optical_cli.measures import parse_measure
+from optical_cli.report.result import Result, Setting, corpora
+from optical_cli.report.table import MISSING, Table, tabulate
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
+
+
+def markdown(results: Sequence[Result], measures: Sequence[str], name: str, shown: str, curve: str) -> str:
+    """The whole report; `curve` is the file name of the chart beside it, of the measure `shown`."""
+    table = tabulate(results, measures)
+    parts = [
+        f"# {escape(name)}",
+        _summary(results, table),
+        f"![{parse_measure(shown).label} against reg]({curve})",
+        *(_measure_section(results, measure) for measure in measures),
+        _topics_section(results),
+        _health_section(results),
+        _failures_section(results),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text from data as inline Markdown that shows as it is, in a table cell too: one line, no markup."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _summary(results: Sequence[Result], table: Table) -> str:
+    modes = ", ".join(escape(mode) for mode in corpora(list(results))) or "none"
+    seeds = sorted({result.seed for result in results})
+    scored = sum(result.scores is not None for result in results)
+    failed = sum(result.failure is not None for result in results)
+    lines = [
+        f"- Corpus: {modes}",
+        f"- Seeds: {', '.join(map(str, seeds)) or 'none'}"
+        + (f" (figures are means over {table.seeds})" if table.seeds > 1 else ""),
+        f"- Cells: {scored} scored, {failed} failed, {len(results) - scored - failed} not made",
+    ]
+    return "\n".join(lines)
+
+
+def _measure_section(results: Sequence[Result], measure: str) -> str:
+    table = tabulate(results, [measure])
+    heads = ["", *(column.pair_head for column in table.columns)]
+    rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
+    return f"## {parse_measure(measure).label}\n\n" + _table(heads, rows)
+
+
+def _topics_section(results: Sequence[Result]) -> str:
+    rows = []
+    for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results):
+        scored = [r.scores for r in results if (r.pair, r.corpus) == (pair, corpus) and r.scores]
+        counts: tuple[Callable[[Scores], int], ...] = (
+            lambda scores: scores.topics,
+            lambda scores: scores.unjudged_topics,
+            lambda scores: scores.empty_topics,
+        )
+        rows.append([pair, corpus, *(_span([count(scores) for scores in scored], "d") for count in counts)])
+    heads = ["pair", "corpus", "judged topics", "without judgements (left out)", "without results (scored 0)"]
+    return "## Topics\n\n" + _table(heads, rows)
+
+
+def _health_section(results: Sequence[Result]) -> str:
+    """Lowest to highest figure of each setting, over its pairs and seeds."""
+    names = list(dict.fromkeys(name for result in results for name in result.health or ()))
+    timed = any(result.seconds is not None for result in results)
+    if not names and not timed:
+        return ""
+    rows = []
+    for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank):
+        cells = _of(results, setting)
+        figures = [[cell.health[name] for cell in cells if cell.health and name in cell.health] for name in names]
+        seconds = [cell.seconds for cell in cells if cell.seconds is not None]
+        rows.append([setting.label, *(_span(values, ".4g") for values in figures), *([_span(seconds, ".1f")] * timed)])
+    note = "Lowest to highest over pairs and seeds.\n\n"
+    return "## Health\n\n" + note + _table(["", *names, *(["seconds"] * timed)], rows)
+
+
+def _of(results: Sequence[Result], setting: Setting) -> list[Result]:
+    return [result for result in results if result.setting == setting]
+
+
+def _failures_section(results: Sequence[Result]) -> str:
+    lines = [
+        f"- {escape(f'{result.pair}, {result.setting.label}, seed {result.seed}: {result.failure}')}"
+        for result in results
+        if result.failure is not None
+    ]
+    return "## Failures\n\n" + "\n".join(lines) if lines else ""
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """`3`, or `3 to 5`, or a dash for nothing; figures that are no number are counted, not hidden."""
+    known = [value for value in values if not math.isnan(value)]
+    lost = f" ({len(values) - len(known)} nan)" if len(known) < len(values) else ""
+    if not known:
+        return MISSING + lost
+    low, high = format(min(known), form), format(max(known), form)
+    return (low if low == high else f"{low} to {high}") + lost
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """The first column to the left, the others to the right."""
+    heads = [escape(head) for head in heads]
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *([escape(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

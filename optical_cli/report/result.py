@@ -1,0 +1,75 @@
+"""What a report is made of: one result for each cell of a sweep."""
+
+import math
+from dataclasses import dataclass
+
+from optical_cli.artifacts.scores import Scores
+
+TRANSPORT = "transport"
+
+BASELINES = {"bm25": "BM25", "none": "no training", "pooled_mse": "pooled MSE", "greedy": "greedy alignment"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell of a sweep: scored, failed, or (neither `scores` nor `failure`) not made yet."""
+
+    pair: str
+    objective: str  # "transport" or a baseline
+    reg: float | None  # of transport only
+    seed: int
+    corpus: str  # the corpus mode as people read it: "full", "pooled 5000"
+    scores: Scores | None
+    failure: str | None  # why there are no scores
+    health: dict[str, float] | None
+    seconds: float | None
+
+    def __post_init__(self) -> None:
+        if self.scores is not None and self.failure is not None:
+            raise ValueError(f"{self}: a failed cell has no scores")
+        if (self.objective == TRANSPORT) != (self.reg is not None):
+            raise ValueError(f"{self}: transport has a reg and a baseline has none")
+        if self.reg is not None and not self.reg >= 0:
+            raise ValueError(f"{self}: reg is a number from 0 to inf")
+
+    @property
+    def setting(self) -> "Setting":
+        """What was tried, apart from pair and seed."""
+        return Setting(self.objective, self.reg)
+
+    def value(self, measure: str) -> float | None:
+        """The mean of a measure over the topics; None where there is none."""
+        return self.scores.means.get(measure) if self.scores else None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of a table: a baseline, or transport at one reg."""
+
+    objective: str
+    reg: float | None
+
+    @property
+    def label(self) -> str:
+        """`no training`, `reg 0.02`, `reg inf`."""
+        if self.reg is None:
+            return BASELINES.get(self.objective, self.objective)
+        return f"reg {format_reg(self.reg)}"
+
+    @property
+    def rank(self) -> tuple[int, str, float]:
+        """Sorts baselines first, the untrained student before the trained ones, then reg from 0 to inf."""
+        if self.reg is not None:
+            return len(BASELINES) + 1, "", self.reg
+        known = list(BASELINES)
+        return known.index(self.objective) if self.objective in known else len(known), self.objective, 0.0
+
+
+def format_reg(reg: float) -> str:
+    """`0`, `0.02`, `inf`."""
+    return "inf" if math.isinf(reg) else f"{reg:g}"
+
+
+def corpora(results: list[Result]) -> list[str]:
+    """The corpus modes of the results, each once, in their order."""
+    return list(dict.fromkeys(result.corpus for result in results))

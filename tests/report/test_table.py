@@ -1,0 +1,72 @@
+import math
+
+import pytest
+
+from optical_cli.report import tabulate
+
+
+def texts(table):
+    return {row.label: [cell.text for cell in row.cells] for row in table.rows}
+
+
+def test_rows_are_in_grid_order_and_cells_are_means_over_seeds(sweep):
+    table = tabulate(sweep, ["ndcg@10"])
+    assert table.seeds == 3
+    assert [column.head for column in table.columns] == ["sw-sw nDCG@10", "en-sw nDCG@10"]
+    assert texts(table) == {
+        "no training": ["0.100", "0.200"],
+        "reg 0": ["0.520", "0.520"],
+        "reg 0.02": ["0.420", "failed"],
+        "reg 0.1": ["0.320 (2 of 3)", "0.320"],
+        "reg inf": ["0.220", "0.220"],
+    }
+    assert list(texts(table)) == ["no training", "reg 0", "reg 0.02", "reg 0.1", "reg inf"]
+
+
+def test_baselines_come_first_in_a_fixed_order(make_result):
+    objectives = ["greedy", "pooled_mse", "mine", "none", "bm25"]
+    results = [make_result(value=0.1, objective=objective) for objective in objectives]
+    labels = [row.label for row in tabulate([make_result(reg=0.0, value=0.3), *results], ["ndcg@10"]).rows]
+    assert labels == ["BM25", "no training", "pooled MSE", "greedy alignment", "mine", "reg 0"]
+
+
+def test_what_was_not_made_is_a_dash_and_never_0(make_result):
+    results = [make_result("a", 0.1, 0.0), make_result("b", 0.2, 0.5), make_result("b", 0.3)]
+    table = tabulate(results, ["ndcg@10", "map"])
+    assert texts(table) == {
+        "reg 0.1": ["0.000", "–", "–", "–"],
+        "reg 0.2": ["–", "–", "0.500", "–"],
+        "reg 0.3": ["–", "–", "–", "–"],
+    }
+
+
+def test_corpus_modes_stand_in_the_heads_unless_all_are_full(make_result):
+    full, pooled = make_result(reg=0.1, value=0.2), make_result(reg=0.1, value=0.6, corpus="pooled 5000")
+    assert [column.pair_head for column in tabulate([full], ["ndcg@10"]).columns] == ["yo-yo"]
+    assert [column.pair_head for column in tabulate([pooled], ["ndcg@10"]).columns] == ["yo-yo (pooled 5000)"]
+    mixed = tabulate([full, pooled], ["ndcg@10"])
+    assert [column.pair_head for column in mixed.columns] == ["yo-yo (full)", "yo-yo (pooled 5000)"]
+    assert texts(mixed) == {"reg 0.1": ["0.200", "0.600"]}
+
+
+def test_best_reg_leaves_out_baselines_and_failures(sweep, make_result):
+    table = tabulate([*sweep, make_result("en-sw", value=0.99, objective="bm25")], ["ndcg@10", "recall@100"])
+    assert {column.head: reg for column, reg in table.best_reg.items()} == {
+        "sw-sw nDCG@10": 0.0,
+        "sw-sw Recall@100": 0.0,
+        "en-sw nDCG@10": 0.0,
+        "en-sw Recall@100": 0.0,
+    }
+    tied = tabulate([make_result(reg=math.inf, value=0.5), make_result(reg=0.1, value=0.5)], ["ndcg@10"])
+    assert list(tied.best_reg.values()) == [0.1]
+    assert tabulate([make_result(reg=0.1, failure="no")], ["ndcg@10"]).best_reg == {}
+
+
+def test_a_cell_twice_is_refused(make_result):
+    with pytest.raises(ValueError, match="two results for one cell"):
+        tabulate([make_result(reg=0.1, value=0.2), make_result(reg=0.1, value=0.3)], ["ndcg@10"])
+
+
+def test_a_failure_with_a_score_is_refused(make_result):
+    with pytest.raises(ValueError, match="a failed cell has no scores"):
+        make_result(reg=0.1, value=0.2, failure="no")
