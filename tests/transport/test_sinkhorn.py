@@ -1,0 +1,194 @@
+"""Both entropic engines, against POT and against each other."""
+
+import concurrent.futures
+
+import numba
+import numpy as np
+import ot
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from optical_cli.transport import Coupling, TransportProblem, sinkhorn_numba, sinkhorn_torch
+
+ENGINES = [sinkhorn_numba.sinkhorn, sinkhorn_torch.sinkhorn]
+BOTH = pytest.mark.parametrize("sinkhorn", ENGINES, ids=["numba", "torch"])
+
+
+def coupling_of(sinkhorn, problem, reg, threshold=1e-4, max_iterations=10_000):
+    plan, iterations = sinkhorn(problem, reg, threshold, max_iterations)
+    return Coupling(problem, plan, iterations, threshold)
+
+
+@BOTH
+@pytest.mark.parametrize("reg", [0.02, 0.1, 1.0, 10.0])
+def test_same_plan_as_pot(make_problem, sinkhorn, reg):
+    n, m = [12, 8], [9, 11]
+    problem = make_problem(n, m)
+    coupling = coupling_of(sinkhorn, problem, reg, threshold=1e-8, max_iterations=100_000)
+    assert coupling.converged.all()
+    for k in range(2):
+        a, b, C = np.full(n[k], 1 / n[k]), np.full(m[k], 1 / m[k]), problem.cost[k, : n[k], : m[k]].numpy()
+        expected = ot.sinkhorn(a, b, C, reg, method="sinkhorn_log", numItermax=100_000, stopThr=1e-9)
+        np.testing.assert_allclose(coupling.plan[k, : n[k], : m[k]].numpy(), expected, atol=1e-6)
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("reg", [0.001, 0.005, 0.05, 1.0])
+def test_every_plan_meets_the_threshold(make_problem, sinkhorn, dtype, reg):
+    problem = make_problem([20, 13, 1, 6], [17, 20, 5, 1], dtype)
+    coupling = coupling_of(sinkhorn, problem, reg)
+    assert coupling.converged.all()
+    assert coupling.plan.dtype == dtype
+    assert coupling.mass.tolist() == pytest.approx([1] * 4, abs=1e-4)
+    assert coupling.iterations.dtype == torch.int64
+
+
+@BOTH
+def test_padding_is_zero_and_changes_nothing(make_problem, sinkhorn):
+    problem = make_problem([7, 15], [12, 4], torch.float32)
+    padded = coupling_of(sinkhorn, problem, 0.05)
+    alone = TransportProblem(problem.cost[:1, :7], problem.a[:1, :7], problem.b[:1])
+    assert torch.allclose(padded.plan[:1, :7], coupling_of(sinkhorn, alone, 0.05).plan, atol=1e-6)
+    assert padded.plan[0, 7:].abs().sum() == 0
+    assert padded.plan[1, :, 4:].abs().sum() == 0
+
+
+@BOTH
+def test_tokens_without_mass_may_stand_anywhere(make_problem, sinkhorn):
+    problem = make_problem([6], [6])
+    order = torch.tensor([0, 4, 1, 5, 2, 3])
+    a = torch.tensor([[0.5, 0.2, 0.3, 0, 0, 0]])
+    shuffled = TransportProblem(problem.cost[:, order], a[:, order], problem.b)
+    straight = coupling_of(sinkhorn, TransportProblem(problem.cost, a, problem.b), 0.05, 1e-8)
+    assert torch.allclose(coupling_of(sinkhorn, shuffled, 0.05, 1e-8).plan, straight.plan[:, order], atol=1e-6)
+
+
+@BOTH
+def test_a_single_token_takes_all(make_problem, sinkhorn):
+    problem = make_problem([1], [5])
+    assert torch.allclose(coupling_of(sinkhorn, problem, 0.01).plan, torch.full((1, 1, 5), 0.2, dtype=torch.float64))
+
+
+@BOTH
+def test_identical_sentences_align_with_themselves(sinkhorn):
+    cost = 1 - torch.eye(8)[None]
+    problem = TransportProblem(cost, torch.full((1, 8), 1 / 8), torch.full((1, 8), 1 / 8))
+    coupling = coupling_of(sinkhorn, problem, 0.05)
+    assert torch.allclose(coupling.plan, torch.eye(8)[None] / 8, atol=1e-6)
+    assert coupling.effective_targets.item() == pytest.approx(1, abs=1e-4)
+
+
+@BOTH
+def test_identical_tokens_share_everything(sinkhorn):
+    problem = TransportProblem(torch.zeros(1, 3, 4), torch.full((1, 3), 1 / 3), torch.full((1, 4), 1 / 4))
+    assert torch.allclose(coupling_of(sinkhorn, problem, 0.001).plan, torch.full((1, 3, 4), 1 / 12))
+
+
+@BOTH
+@pytest.mark.parametrize("reg", [0.001, 0.02, 0.026])
+def test_a_token_far_from_all_others_is_reached(sinkhorn, reg):
+    cost = torch.full((1, 5, 5), 0.3) - 0.3 * torch.eye(5)
+    cost[:, :, 2] = 2  # at reg 0.026 that is exp(-1.7 / 0.026) of a row's nearest token: below the kernel's range
+    problem = TransportProblem(cost, torch.full((1, 5), 1 / 5), torch.full((1, 5), 1 / 5))
+    coupling = coupling_of(sinkhorn, problem, reg)
+    assert coupling.converged.all()
+    assert coupling.cost(cost).item() == pytest.approx(2 / 5, abs=1e-3)
+
+
+@BOTH
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_too_few_iterations_are_confessed(make_problem, sinkhorn, limit):
+    coupling = coupling_of(sinkhorn, make_problem([20], [20], torch.float32), 0.005, max_iterations=limit)
+    assert coupling.iterations.tolist() == [limit]
+    assert not coupling.converged.item()
+    assert coupling.marginal_error.item() > 1e-4
+
+
+@pytest.mark.parametrize("reg", [0.001, 0.02, 0.1, 1.0, 1e9])
+def test_the_engines_agree(make_problem, reg):
+    problem = make_problem([16, 9], [13, 16])
+    fast, plain = (coupling_of(sinkhorn, problem, reg, threshold=1e-6, max_iterations=100_000) for sinkhorn in ENGINES)
+    assert fast.converged.all()
+    assert plain.converged.all()
+    assert torch.allclose(fast.plan, plain.plan, atol=1e-5)
+    assert torch.allclose(fast.cost(problem.cost), plain.cost(problem.cost), atol=1e-5)
+
+
+def test_same_bits_for_any_number_of_threads(make_problem, monkeypatch):
+    problem = make_problem(list(range(1, 41)), list(range(40, 0, -1)), torch.float32)
+    alone, iterations_alone = sinkhorn_numba.sinkhorn(problem, 0.02, 1e-4, 10_000)
+    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(sinkhorn_numba, "get_num_threads", lambda: 5)
+    shared, iterations_shared = sinkhorn_numba.sinkhorn(problem, 0.02, 1e-4, 10_000)
+    assert torch.equal(alone, shared)
+    assert torch.equal(iterations_alone, iterations_shared)
+
+
+def test_one_thread_if_numba_is_held_to_one(make_problem, monkeypatch):
+    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(sinkhorn_numba, "_pool", lambda _: pytest.fail("a helper was called"))
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        sinkhorn_numba.sinkhorn(make_problem([4] * 30, [4] * 30), 0.1, 1e-4, 100)
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_many_callers_at_once(make_problem):
+    problem = make_problem([10] * 20, [12] * 20, torch.float32)
+    expected, _ = sinkhorn_numba.sinkhorn(problem, 0.05, 1e-4, 10_000)
+    with concurrent.futures.ThreadPoolExecutor(4) as callers:
+        plans = list(callers.map(lambda _: sinkhorn_numba.sinkhorn(problem, 0.05, 1e-4, 10_000)[0], range(8)))
+    assert all(torch.equal(plan, expected) for plan in plans)
+
+
+def test_a_block_that_fails_is_not_passed_over(monkeypatch):
+    def work(block):
+        if block == 3:
+            raise ValueError("block 3")
+
+    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", -1.0)
+    with pytest.raises(ValueError, match="block 3"):
+        sinkhorn_numba._share(work, range(6))
+
+
+def test_mixed_lengths_up_to_512(make_problem):
+    n, m = [1, 512, 37, 300, 512], [512, 1, 40, 280, 500]
+    problem = make_problem(n, m, torch.float32)
+    coupling = coupling_of(sinkhorn_numba.sinkhorn, problem, 0.1)
+    assert coupling.converged.all()
+    for k in range(5):
+        assert coupling.plan[k, n[k] :].abs().sum() == 0
+        assert coupling.plan[k, :, m[k] :].abs().sum() == 0
+
+
+@pytest.mark.parametrize("reg", [0.005, 0.02])
+def test_over_relaxation_spares_iterations(make_problem, reg, monkeypatch):
+    problem = make_problem([30] * 2, [30] * 2)
+    fast = coupling_of(sinkhorn_torch.sinkhorn, problem, reg)
+    monkeypatch.setattr(sinkhorn_torch, "_next_factor", lambda factor, _: torch.ones_like(factor))
+    plain = coupling_of(sinkhorn_torch.sinkhorn, problem, reg)
+    assert fast.iterations.sum() < 0.5 * plain.iterations.sum()
+
+
+@BOTH
+@settings(max_examples=25, deadline=None, database=None)
+@given(
+    cost=arrays(np.float32, (2, 6, 5), elements=st.floats(0, 2, width=32)),
+    masses=arrays(np.float32, (2, 6), elements=st.floats(1 / 16, 1, width=32)),
+    reg=st.sampled_from([0.02, 0.1, 0.5, 5.0]),
+)
+def test_a_plan_says_truly_whether_it_has_the_marginals(sinkhorn, cost, masses, reg):
+    a = torch.from_numpy(masses / masses.sum(axis=1, keepdims=True))
+    problem = TransportProblem(torch.from_numpy(cost), a, torch.full((2, 5), 1 / 5))
+    coupling = coupling_of(sinkhorn, problem, reg)
+    P = coupling.plan.double()
+    error = (P.sum(2) - a).abs().sum(1) + (P.sum(1) - 1 / 5).abs().sum(1)
+    assert (P >= 0).all()
+    assert coupling.converged.tolist() == (error <= 1e-4).tolist()
+    assert (coupling.converged | (coupling.iterations == 10_000)).all()

@@ -1,0 +1,97 @@
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from optical_cli.errors import ConfigError
+from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+
+
+def regularized_optimum(cost, a, b, reg):
+    P = solve(TransportProblem(cost, a, b), reg, threshold=1e-10, max_iterations=1_000_000).plan
+    return (P * cost).sum() + reg * (P * (P.log() - 1)).sum()
+
+
+@pytest.mark.parametrize("reg", [-0.1, math.nan, -math.inf, 0.0005])
+def test_a_reg_out_of_range_is_refused(make_problem, reg):
+    with pytest.raises(ConfigError, match="reg is 0"):
+        solve(make_problem([2], [2]), reg)
+
+
+@pytest.mark.parametrize("threshold", [0, -1e-4, 1.0, math.nan])
+def test_a_threshold_out_of_range_is_refused(make_problem, threshold):
+    with pytest.raises(ConfigError, match="threshold"):
+        solve(make_problem([2], [2]), 0.1, threshold=threshold)
+
+
+def test_no_iterations_are_refused(make_problem):
+    with pytest.raises(ConfigError, match="max_iterations"):
+        solve(make_problem([2], [2]), 0.1, max_iterations=0)
+
+
+@pytest.mark.parametrize("reg", [0, 0.001, 0.05, 1.0, math.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_grid_converges(make_problem, reg, dtype):
+    problem = make_problem([14, 3], [10, 12], dtype)
+    coupling = solve(problem, reg)
+    assert coupling.converged.all()
+    assert coupling.threshold == 1e-4
+    assert coupling.plan.dtype == dtype
+    assert (coupling.iterations > 0).all() == (0 < reg < math.inf)
+
+
+def test_a_small_reg_leads_to_the_exact_cost(make_problem):
+    problem = make_problem([25, 14], [20, 14])
+    exact = solve(problem, 0).cost(problem.cost)
+    gaps = [(solve(problem, reg, 1e-6, 100_000).cost(problem.cost) - exact) for reg in (0.02, 0.005, 0.001)]
+    assert (gaps[0] > gaps[1]).all()
+    assert (gaps[1] > gaps[2]).all()
+    assert (gaps[2] > -1e-5).all()  # a cost below the exact one is a plan that has not converged
+    assert (gaps[2] < 1e-3).all()
+
+
+def test_a_large_reg_leads_to_the_product(make_problem):
+    problem = make_problem([25, 14], [20, 14])
+    product = solve(problem, math.inf).plan
+    gaps = [(solve(problem, reg, 1e-8).plan - product).abs().sum().item() for reg in (1, 10, 100, 1e6)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[1] < 0.1
+    assert gaps[3] < 1e-6
+
+
+def test_effective_targets_grow_with_reg(make_problem):
+    problem = make_problem([20], [20])
+    targets = [solve(problem, reg).effective_targets.item() for reg in (0, 0.01, 0.1, 1, math.inf)]
+    assert targets == sorted(targets)
+    assert targets[0] == pytest.approx(1, abs=1e-4)
+    assert targets[-1] == pytest.approx(20, abs=1e-3)
+
+
+def test_the_gradient_is_that_of_the_regularized_optimum(make_problem):
+    problem = make_problem([4], [5])
+    a, b, reg, step = problem.a, problem.b, 0.1, 1e-4
+    cost = problem.cost.clone().requires_grad_()
+    coupling = solve(TransportProblem(cost.detach(), a, b), reg, threshold=1e-10, max_iterations=1_000_000)
+    coupling.cost(cost).sum().backward()
+    for i, j in [(0, 0), (1, 3), (3, 4)]:
+        bump = torch.zeros_like(problem.cost)
+        bump[0, i, j] = step
+        up, down = (regularized_optimum(problem.cost + sign * bump, a, b, reg) for sign in (1, -1))
+        assert cost.grad[0, i, j].item() == pytest.approx(((up - down) / (2 * step)).item(), abs=1e-6)
+
+
+def test_the_iterations_leave_no_graph():
+    tokens = torch.nn.functional.normalize(torch.randn(1, 4, 8), dim=-1).requires_grad_()
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    cost = cosine_cost(tokens, tokens)
+    coupling = solve(TransportProblem(cost, uniform_marginals(mask), uniform_marginals(mask)), 0.1)
+    assert not coupling.plan.requires_grad
+    assert not coupling.marginal_error.requires_grad
+    assert coupling.cost(cost).requires_grad
+
+
+def test_solving_engines_are_imported_when_used():
+    code = "import sys, optical_cli.transport; sys.exit(bool({'numba', 'ot'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
