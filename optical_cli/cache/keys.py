@@ -1,0 +1,56 @@
+"""Keys: the SHA-256 of what a result depends on."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SHORT_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Key:
+    """What identifies an artifact.
+
+    Attributes:
+        material: everything that can change the artifact, in the clear: stage, stage version, settings,
+            keys of the input artifacts, fingerprints of the input data.
+        digest: SHA-256 of the material's canonical JSON, 64 hex digits.
+    """
+
+    material: Mapping[str, Any]
+    digest: str
+
+    @property
+    def short(self) -> str:
+        """The first 12 digits, as folder names carry them."""
+        return self.digest[:SHORT_DIGITS]
+
+
+def key_of(material: Mapping[str, Any]) -> Key:
+    """The key of some material (JSON values; mappings may be in any order)."""
+    return Key(material, hashlib.sha256(canonical_json(material).encode("ascii")).hexdigest())
+
+
+def canonical_json(value: Any) -> str:
+    """One spelling for equal values: sorted keys, no spaces, ASCII, `1` and `1.0` alike, inf as a string.
+
+    Raises:
+        TypeError: the value holds something JSON has no word for.
+        ValueError: the value holds nan, which equals nothing, itself included.
+    """
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _canonical(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

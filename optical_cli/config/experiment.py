@@ -1,0 +1,296 @@
+"""An experiment: one frozen class a section, as the README documents them."""
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from optical_cli.config.settings import (
+    Bytes,
+    Count,
+    CountOrNone,
+    Flag,
+    Number,
+    Positive,
+    Regs,
+    Seed,
+    Settings,
+    Share,
+    Sources,
+    SpeedOnly,
+)
+from optical_cli.errors import ConfigError
+from optical_cli.measures import parse_measure
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Objective = Literal["transport", "pooled_mse", "greedy", "none"]
+Baseline = Literal["none", "pooled_mse", "greedy"]
+
+BATCHING = SpeedOnly("texts of a batch do not see each other: only a float's last bits move with it")
+
+
+_LANGUAGE_HINT = "a language code such as sw or yo expected (quote `no`, which YAML reads as false)"
+
+
+def _is_language(code: str) -> bool:
+    return re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]{2,8})?", code) is not None
+
+
+def _checked_measure(name: str) -> str:
+    try:
+        parse_measure(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+def _checked_template(text: str) -> str:
+    fields = re.findall(r"\{(.*?)\}", text)
+    if "text" not in fields or set(fields) - {"title", "text"}:
+        raise ValueError("a template with {text}, and {title} if wanted, expected")
+    return text
+
+
+class Teacher(Settings):
+    """The frozen late-interaction encoder.
+
+    Attributes:
+        model: a folder, a Hugging Face id, or `builtin:tiny-teacher`.
+        language: the language it is good in.
+    """
+
+    model: str
+    language: str = "en"
+
+
+class WarmStart(Settings):
+    """A closed-form start of the projection of a student that comes from another space than the teacher.
+
+    Attributes:
+        sentences: how many sentences of the bitext's teacher side the ridge regression sees.
+        ridge: the ridge penalty, relative to the mean eigenvalue of the tokens' covariance.
+    """
+
+    sentences: Count = 2000
+    ridge: Positive = 1e-3
+
+
+class Student(Settings):
+    """The encoder that learns.
+
+    Attributes:
+        init: `teacher` (a copy of it, as in the paper), a folder or a Hugging Face id.
+        warm_start: how the projection of another encoder than the teacher starts; null for an encoder
+            that is multi-vector already and lives in the teacher's space.
+        freeze_embeddings: leave the word embeddings as they are.
+    """
+
+    init: str = "teacher"
+    warm_start: WarmStart | None = WarmStart()
+    freeze_embeddings: Flag = False
+
+
+class Encoding(Settings):
+    """How texts become token embeddings, for teacher and student alike.
+
+    Attributes:
+        query_length: tokens of a query, special tokens included; the rest is cut off.
+        document_length: the same of a document.
+        precision: `auto` is bfloat16 where the processor has units for it, float32 elsewhere.
+        batch_size: texts a batch.
+    """
+
+    query_length: Count = 64
+    document_length: Count = 256
+    precision: Precision = "float32"
+    batch_size: Annotated[Count, BATCHING] = 64
+
+
+class Bitext(Settings):
+    """Sentences in the teacher's language and their translations.
+
+    Attributes:
+        source: a TSV, two line-aligned files (plain or .gz), or `builtin:tiny`.
+        max_pairs: train on at most so many, a seeded sample; null for all.
+        held_out: so many pairs are kept from training and watched.
+    """
+
+    source: Sources
+    max_pairs: Count | None = None
+    held_out: CountOrNone = 500
+
+
+class Transport(Settings):
+    """The optimal transport between the tokens of a sentence and those of its translation.
+
+    Attributes:
+        solver: `sinkhorn`, the entropic one.
+        reg: one strength of the regularization or several, in units of the cost (cosine distance).
+        marginals: the mass of each token; `uniform`.
+        threshold: a plan has converged when its marginals are off by no more than this (L1).
+        max_iterations: after so many a plan is given up as unconverged.
+        on_unconverged: what happens when more than 1 % of the plans are.
+    """
+
+    solver: Literal["sinkhorn"] = "sinkhorn"
+    reg: Regs = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, float("inf"))
+    marginals: Literal["uniform"] = "uniform"
+    threshold: Annotated[Positive, Field(lt=1)] = 1e-4
+    max_iterations: Count = 10_000
+    on_unconverged: Literal["fail", "warn"] = "fail"
+
+
+class Training(Settings):
+    """The training of the student.
+
+    Attributes:
+        epochs: passes over the bitext.
+        batch_size: sentence pairs a step.
+        learning_rate: the peak; it rises over `warmup` and falls linearly to zero.
+        warmup: share of the steps over which the learning rate rises.
+        weight_decay: AdamW's.
+        max_length: tokens of a sentence while training; the rest is cut off on both sides.
+        precision: `auto` is bfloat16 where the processor has units for it, float32 elsewhere.
+        log_every: steps between two lines of training.jsonl.
+        watch: how many times the held-out bitext is looked at while training, besides start and end.
+    """
+
+    epochs: Positive = 1
+    batch_size: Count = 64
+    learning_rate: Positive = 2e-4
+    warmup: Share = 0.1
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
+    max_length: Count = 64
+    precision: Precision = "float32"
+    log_every: Annotated[Count, SpeedOnly("it only says how often the log is written")] = 10
+    watch: Annotated[CountOrNone, SpeedOnly("looking at the held-out bitext draws no random number")] = 1
+
+
+class Pair(Settings):
+    """A language pair `q-d`: where its documents, topics and judgements come from.
+
+    Attributes:
+        collection: an ir_datasets id, a folder, or `builtin:tiny`.
+        topics: the same, or a TSV; null for those of the collection.
+        qrels: the same, or a TREC qrels file; null for those of the collection.
+        corpus: `full`, or `pooled`: every judged document and `pool_size` random others.
+        pool_size: random documents of a pooled corpus.
+        pool_seed: draws them.
+        text: what of a document is encoded.
+    """
+
+    collection: str
+    topics: str | None = None
+    qrels: str | None = None
+    corpus: Literal["full", "pooled"] = "full"
+    pool_size: CountOrNone = 5000
+    pool_seed: Seed = 13
+    text: Annotated[str, AfterValidator(_checked_template)] = "{title} {text}"
+
+    @property
+    def corpus_name(self) -> str:
+        """The corpus mode as tables show it: `full` or `pooled 5000`."""
+        return "full" if self.corpus == "full" else f"pooled {self.pool_size}"
+
+
+class Retrieval(Settings):
+    """The search.
+
+    Attributes:
+        engine: `exact`, MaxSim over every document.
+        depth: documents kept for a topic.
+        memory: what a block of the search may take.
+    """
+
+    engine: Literal["exact"] = "exact"
+    depth: Count = 100
+    memory: Annotated[Bytes, SpeedOnly("only a float's last bits move with the block")] = 1 << 30
+
+
+class Evaluation(Settings):
+    """What is measured.
+
+    Attributes:
+        measures: names such as ndcg@10, recall@100, map, mrr@10, judged@10.
+    """
+
+    measures: Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...], Field(min_length=1)] = (
+        "ndcg@10",
+        "recall@100",
+        "map",
+        "mrr@10",
+        "judged@10",
+    )
+
+
+class Experiment(Settings):
+    """A whole experiment file.
+
+    Attributes:
+        name: names the report; letters, digits, dot, dash and underscore.
+        bitext: by foreign language.
+        pairs: by `query language-document language`.
+        seeds: of the training; each makes students of its own.
+        baselines: objectives that stand beside the transport.
+        base: the folder that relative paths of the file are taken from.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    teacher: Teacher
+    student: Student = Student()
+    encoding: Encoding = Encoding()
+    bitext: Annotated[dict[str, Bitext], Field(default_factory=dict)]
+    transport: Transport = Transport()
+    training: Training = Training()
+    pairs: Annotated[dict[str, Pair], Field(min_length=1)]
+    retrieval: Retrieval = Retrieval()
+    evaluation: Evaluation = Evaluation()
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (13,)
+    baselines: tuple[Baseline, ...] = ("none",)
+    base: Annotated[Path, Field(exclude=True)] = Path()
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        faults = faults_between_sections(self.teacher.language, self.bitext, self.pairs)
+        for key, values in {
+            "transport.reg": self.transport.reg,
+            "seeds": self.seeds,
+            "baselines": self.baselines,
+        }.items():
+            if len(set(values)) != len(values):
+                faults.append(f"{key}: each value once, please: one stands there twice")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
+def faults_between_sections(teacher_language: str, bitext: Collection[str], pairs: Iterable[str]) -> list[str]:
+    """What is wrong with the languages that sections name, a line each.
+
+    Args:
+        teacher_language: as the teacher's section has it.
+        bitext: the languages that have one.
+        pairs: the names of the language pairs.
+    """
+    faults = [fault for pair in pairs for fault in _faults_of_pair(pair, teacher_language, bitext)]
+    return faults + [f"bitext.{code}: {_LANGUAGE_HINT}" for code in bitext if not _is_language(code)]
+
+
+def _faults_of_pair(pair: str, teacher_language: str, bitext: Collection[str]) -> list[str]:
+    languages = pair.split("-")
+    if len(languages) != 2 or not all(_is_language(language) for language in languages):
+        return [f"pairs.{pair}: `query language-document language` expected, such as yo-en"]
+    return [
+        f"pairs.{pair}: {language} is not the teacher's language ({teacher_language}) and has no "
+        f"bitext; add bitext.{language}.source"
+        for language in sorted(set(languages))
+        if language != teacher_language and language not in bitext
+    ]
+
+
+def languages_of(pair: str) -> tuple[str, str]:
+    """The query language and the document language of a checked pair name."""
+    query, document = pair.split("-")
+    return query, document

@@ -1,0 +1,94 @@
+"""What the sections of an experiment file share: kinds of values, and which of them decide a result."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class SpeedOnly:
+    """Marks a setting that changes how fast a result is there and not what it is: keys leave it out.
+
+    Attributes:
+        reason: why the result does not depend on it.
+    """
+
+    reason: str
+
+
+class Settings(BaseModel):
+    """A section of the experiment file: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that can change a result, as JSON values: key material."""
+        spared = {
+            name
+            for name, field in type(self).model_fields.items()
+            if any(isinstance(mark, SpeedOnly) for mark in field.metadata)
+        }
+        return self.model_dump(mode="python", exclude=spared)
+
+
+def _no_bool(value: object) -> object:
+    # Python counts True as 1; in an experiment file it is a slip
+    if isinstance(value, bool):
+        raise ValueError("a number expected")
+    return value
+
+
+SMALLEST_REG = 0.001
+"""Below it entropic transport is the exact one for every purpose, and no solver of it converges in time."""
+
+
+def checked_reg(value: float) -> float:
+    """A strength of the regularization: 0, at least 0.001, or inf.
+
+    Raises:
+        ValueError: it is another number, or none.
+    """
+    if not (value == 0 or value >= SMALLEST_REG):
+        raise ValueError(f"0 (exact), a number from {SMALLEST_REG} up, or inf (product of the marginals)")
+    return abs(value)  # -0.0 is 0
+
+
+def _regularization(value: object) -> object:
+    if isinstance(value, float | int | str) and not isinstance(value, bool):
+        return (value,)
+    return value
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def _bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    spelled = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value.lower())
+    if spelled is None:
+        raise ValueError("a size such as 512MB or 2GB expected")
+    return int(float(spelled[1]) * _BYTES[spelled[2]])
+
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+CountOrNone = Annotated[int, Field(strict=True, ge=0)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(strict=True, ge=1 << 20)]
+SEEDS = 2**32
+"""One more than the largest seed that numpy takes."""
+Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
+Reg = Annotated[float, BeforeValidator(_no_bool), AfterValidator(checked_reg)]
+"""The strength of the transport regularization."""
+Sources = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1, max_length=2)]
+"""One file, or two that are aligned by line."""
+Regs = Annotated[tuple[Reg, ...], BeforeValidator(_regularization), Field(min_length=1)]

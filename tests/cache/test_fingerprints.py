@@ -1,0 +1,82 @@
+import hashlib
+import os
+
+import pytest
+
+from optical_cli.cache.atomic import write_text
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.errors import CacheError
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "data.tsv"
+    path.write_text("one\tmoja\n")
+    return path
+
+
+@pytest.fixture
+def digests(tmp_path):
+    return Fingerprints(tmp_path / "memo")
+
+
+def test_a_file_is_its_bytes(digests, file):
+    assert digests.of_file(file) == hashlib.sha256(b"one\tmoja\n").hexdigest()
+
+
+def test_a_file_that_has_not_changed_is_not_read_again(digests, file, tmp_path, monkeypatch):
+    before = digests.of_file(file)
+    monkeypatch.setattr("optical_cli.cache.fingerprints.sha256_of_file", lambda _path: "read again")
+    assert Fingerprints(tmp_path / "memo").of_file(file) == before
+    os.utime(file, (1, 1))
+    assert digests.of_file(file) == before  # of this run, every key speaks of the same content
+    assert Fingerprints(tmp_path / "memo").of_file(file) == "read again"
+
+
+def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_path):
+    before = digests.of_file(file)
+    seen = file.stat().st_mtime_ns
+    file.write_text("one\tmojo\n")
+    os.utime(file, ns=(seen, seen + 1))
+    assert Fingerprints(tmp_path / "memo").of_file(file) != before
+
+
+def test_a_damaged_memo_only_costs_time(digests, file, tmp_path):
+    before = digests.of_file(file)
+    for note in (tmp_path / "memo").iterdir():
+        note.write_text("{")
+    assert digests.of_file(file) == before
+
+
+def test_a_stream_is_read_once_and_its_chunks_have_boundaries(digests):
+    assert digests.of_stream("a", lambda: [b"ab", b"c"]) != digests.of_stream("b", lambda: [b"a", b"bc"])
+
+    def again():
+        raise AssertionError("read again")
+
+    assert len(digests.of_stream("a", again)) == 64
+
+
+def test_a_stream_that_breaks_is_not_remembered(digests):
+    def broken():
+        yield b"ab"
+        raise ValueError("line 2")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="line 2"):
+            digests.of_stream("a", broken)
+
+
+def test_a_small_file_is_replaced_whole(tmp_path):
+    write_text(tmp_path / "deep" / "x.json", "old")
+    write_text(tmp_path / "deep" / "x.json", "new")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.json"]
+    assert (tmp_path / "deep" / "x.json").read_text() == "new"
+
+
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "inside").touch()
+    with pytest.raises(CacheError, match=r"cannot write .*--cache-dir"):
+        write_text(tmp_path / "x", "text")  # a folder is in the way
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

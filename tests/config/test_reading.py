@@ -1,0 +1,246 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from optical_cli.config import read_experiment
+from optical_cli.config.settings import SMALLEST_REG
+from optical_cli.errors import ConfigError
+from optical_cli.transport import solve
+
+LEAST = """
+name: least
+teacher: {model: ./teacher}
+bitext: {sw: {source: bitext.tsv}}
+pairs: {sw-sw: {collection: ./data}}
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(text: str, *overrides: str):
+        path = tmp_path / "x.yaml"
+        path.write_text(text, encoding="utf-8")
+        return read_experiment(path, overrides)
+
+    return from_text
+
+
+@pytest.fixture
+def faults(read, tmp_path):
+    def from_text(text: str, *overrides: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            read(text, *overrides)
+        return [line.removeprefix(f"{tmp_path / 'x.yaml'}: ") for line in str(caught.value).splitlines()]
+
+    return from_text
+
+
+def with_section(name: str, text: str) -> str:
+    return f"{LEAST}\n{name}: {text}\n"
+
+
+def test_the_least_file_has_the_documented_defaults(read, tmp_path):
+    x = read(LEAST)
+    assert x.transport.reg == (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf"))
+    assert (x.teacher.language, x.student.init, x.seeds) == ("en", "teacher", (13,))
+    assert x.evaluation.measures == ("ndcg@10", "recall@100", "map", "mrr@10", "judged@10")
+    assert x.base == tmp_path
+
+
+def test_a_read_experiment_cannot_be_changed(read):
+    with pytest.raises(ValueError, match="frozen"):
+        read(LEAST).training.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (with_section("trainig", "{}"), "trainig: unknown key; did you mean training?"),
+        (with_section("training", "{epoch: 2}"), "training.epoch: unknown key; did you mean epochs?"),
+        (
+            with_section("student", "{warm_start: {sentence: 2}}"),
+            "student.warm_start.sentence: unknown key; did you mean sentences?",
+        ),
+        (
+            LEAST.replace("collection: ./data", "collection: ./data, corpse: full"),
+            "pairs.sw-sw.corpse: unknown key; did you mean corpus?",
+        ),
+        (
+            LEAST.replace("bitext.tsv", "bitext.tsv, max_pair: 3"),
+            "bitext.sw.max_pair: unknown key; did you mean max_pairs?",
+        ),
+        (with_section("retrieval", "{qqq: 1}"), "retrieval.qqq: unknown key; known here: engine, depth, memory"),
+        (with_section("base", "/x"), "base: unknown key"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(faults, text, said):
+    assert faults(text) == [said]
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "key", "found"),
+    [
+        ("training", "{epochs: many}", "training.epochs", "'many'"),
+        ("training", "{epochs: true}", "training.epochs", "True"),
+        ("training", "{weight_decay: true}", "training.weight_decay", "True"),
+        ("training", "{batch_size: 0}", "training.batch_size", "0"),
+        ("training", "{batch_size: 2.5}", "training.batch_size", "2.5"),
+        ("training", "{warmup: 1.5}", "training.warmup", "1.5"),
+        ("training", "{learning_rate: .nan}", "training.learning_rate", "nan"),
+        ("training", "{learning_rate: .inf}", "training.learning_rate", "inf"),
+        ("transport", "{solver: simplex}", "transport.solver", "'simplex'"),
+        ("transport", "{threshold: 2}", "transport.threshold", "2"),
+        ("transport", "{reg: []}", "transport.reg", "[]"),
+        ("seeds", "13", "seeds", "13"),
+        ("seeds", "[-1]", "seeds.0", "-1"),
+        ("seeds", "[4294967296]", "seeds.0", "4294967296"),
+        ("baselines", "[noone]", "baselines.0", "'noone'"),
+        ("retrieval", "{memory: 3 apples}", "retrieval.memory", "'3 apples'"),
+        ("evaluation", "{measures: []}", "evaluation.measures", "[]"),
+        ("student", "{freeze_embeddings: 1}", "student.freeze_embeddings", "1"),
+    ],
+)
+def test_a_wrong_value_names_its_key_and_what_was_found(faults, section, text, key, found):
+    (line,) = faults(with_section(section, text))
+    assert line.startswith(f"{key}: ")
+    assert line.endswith(f" expected, found {found}")
+    assert "Value error" not in line
+
+
+def test_a_wrong_measure_and_a_wrong_template_say_what_is_right(faults):
+    assert "ndcg@10" in faults(with_section("evaluation", "{measures: [ncdg@10]}"))[0]
+    text = LEAST.replace("collection: ./data", "collection: ./data, text: '{body}'")
+    (line,) = faults(text)
+    assert line.startswith("pairs.sw-sw.text: a template with {text}")
+
+
+def test_all_faults_are_listed_at_once_those_between_sections_too(faults):
+    text = """
+        name: "../up"
+        teacher: {modle: x}
+        bitext: {sw: {source: bitext.tsv, held_out: -1}}
+        training: {epochs: 0, precison: auto}
+        pairs: {sw-sw: {collection: ./data}, yo-en: {collection: ./data}, swahili: {collection: x}}
+    """
+    found = faults(text)
+    assert [line.split(": ")[0] for line in found] == [
+        "name", "teacher.model", "teacher.modle", "bitext.sw.held_out", "training.epochs", "training.precison",
+        "pairs.yo-en", "pairs.swahili",
+    ]  # fmt: skip
+    assert "yo is not the teacher's language (en) and has no bitext; add bitext.yo.source" in found[6]
+
+
+def test_a_pair_without_bitext_is_refused_whichever_side_lacks_it(faults):
+    assert len(faults(LEAST.replace("sw-sw", "yo-ha"))) == 2
+    assert faults(LEAST.replace("bitext: {sw: {source: bitext.tsv}}", "")) == [
+        "pairs.sw-sw: sw is not the teacher's language (en) and has no bitext; add bitext.sw.source"
+    ]
+
+
+def test_a_pair_of_the_teachers_language_needs_no_bitext(read):
+    assert list(read(LEAST.replace("bitext: {sw: {source: bitext.tsv}}", "").replace("sw-sw", "en-en")).pairs) == [
+        "en-en"
+    ]
+
+
+@pytest.mark.parametrize("reg", [-1, -0.1, 0.0005, 1e-9, float("nan"), float("-inf")])
+def test_a_reg_that_no_solver_takes_is_refused(faults, reg):
+    text = with_section("transport", f"{{reg: [0.1, {yaml.safe_dump(reg).split()[0]}]}}")
+    (line,) = faults(text)
+    assert line.startswith(
+        "transport.reg.1: 0 (exact), a number from 0.001 up, or inf (product of the marginals) expected"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "regs"),
+    [("0.001", (0.001,)), ("inf", (float("inf"),)), ("[.inf, 0, 1e-2]", (float("inf"), 0, 0.01)), ("-0.0", (0.0,))],
+)
+def test_reg_is_one_value_or_several(read, text, regs):
+    found = read(with_section("transport", f"{{reg: {text}}}")).transport.reg
+    assert found == regs
+    assert str(found) == str(tuple(map(float, regs)))  # no -0.0
+
+
+def test_configuration_and_solver_agree_on_the_smallest_reg():
+    import sys
+
+    assert sys.modules[solve.__wrapped__.__module__].SMALLEST_REG == SMALLEST_REG
+
+
+@pytest.mark.parametrize("section", ["transport: {reg: [1, 1.0]}", "seeds: [3, 3]", "baselines: [none, none]"])
+def test_a_value_that_stands_twice_in_a_list_is_refused(faults, section):
+    (line,) = faults(f"{LEAST}\n{section}\n")
+    assert "each value once" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [", ":1: not YAML"),
+        ("a: 1\nb: 2\na: 3\n", ":3: not YAML: the key 'a' stands twice"),
+        ("teacher: {model: x, model: y}", "the key 'model' stands twice"),
+        ("? [a, b]\n: 1\n", "a name expected as a key"),
+        ("- 1\n", "a mapping of settings expected, found [1]"),
+        ("", "a mapping of settings expected, found None"),
+    ],
+)
+def test_what_is_no_mapping_in_yaml_is_one_line(faults, text, said):
+    (line,) = faults(text)
+    assert said in line
+
+
+def test_a_file_that_is_missing_a_folder_or_not_utf_8_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.yaml: no experiment file can be read there"):
+        read_experiment(tmp_path / "absent.yaml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        read_experiment(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes("name: Málaga".encode("latin-1"))
+    with pytest.raises(ConfigError, match="UTF-8 expected, found byte 0xe1"):
+        read_experiment(tmp_path / "latin.yaml")
+
+
+def test_norwegian_has_to_be_quoted_and_the_message_says_so(faults, read):
+    text = LEAST.replace("{sw: {source", "{no: {source").replace("sw-sw", "no-no")
+    assert [line for line in faults(text) if line.startswith("bitext: ") and "quote `no`" in line]
+    assert "no" in read(text.replace("{no: {source", "{'no': {source")).bitext
+    (line,) = faults(LEAST.replace("{model: ./teacher}", "{model: ./teacher, language: no}"))
+    assert line.startswith("teacher.language: ")
+    assert "quote `no`" in line
+
+
+def test_set_wins_over_the_file_and_makes_sections(read):
+    x = read(
+        LEAST,
+        "training.epochs=2",
+        "student.warm_start.ridge=0.5",
+        "transport.reg=[0, inf]",
+        "pairs.sw-sw.corpus=pooled",
+    )
+    assert (x.training.epochs, x.student.warm_start.ridge, x.transport.reg) == (2, 0.5, (0, float("inf")))
+    assert x.pairs["sw-sw"].corpus == "pooled"
+    assert read(LEAST, "student.warm_start=null").student.warm_start is None
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.epochs", "key=value expected"),
+        ("=3", "key=value expected"),
+        ("training..epochs=3", "key=value expected"),
+        ("training.epochs=[", "the value is not YAML"),
+        ("name.first=x", "name is not a section"),
+        ("training.epoch=3", "did you mean epochs?"),
+        ("base=/x", "base: unknown key"),
+    ],
+)
+def test_a_set_that_cannot_be_is_one_line(faults, override, said):
+    (line,) = faults(LEAST, override)
+    assert said in line
+
+
+def test_the_experiments_that_are_shipped_can_be_read():
+    root = Path(__file__).parents[2]
+    files = [root / "optical_cli/data/tiny/experiment.yaml", *(root / "experiments").glob("*.yaml")]
+    assert "tiny" in {read_experiment(path).name for path in files}
