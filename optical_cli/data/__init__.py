@@ -1,0 +1,1 @@
+"""What comes from outside: collections, bitext and models; opened, checked and fingerprinted."""

@@ -1,0 +1,89 @@
+"""Documents: the record, what makes one sound, and JSON Lines files of them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optical_cli.data.identifiers import checked_id
+from optical_cli.data.lines import read_lines
+from optical_cli.data.places import Place, quoted
+from optical_cli.errors import DataError
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of a collection; `title` is empty where it has none."""
+
+    doc_id: str
+    title: str
+    text: str
+
+
+def read_documents(path: Path) -> Iterator[Document]:
+    """Stream a JSON Lines file: `doc_id`, `text` and an optional `title`; other keys are ignored."""
+    return checked_documents(str(path), ((place, _parse(place, line)) for place, line in read_lines(path)))
+
+
+def checked_documents(source: str, documents: Iterable[tuple[Place, Document]]) -> Iterator[Document]:
+    """Pass documents on one by one.
+
+    Raises:
+        DataError: an id is used twice or is no id, a document is empty, or there is none at all.
+    """
+    seen: set[str] = set()
+    for place, document in documents:
+        _check(place, document)
+        if document.doc_id in seen:
+            found = f"{quoted(document.doc_id)} a second time"
+            raise place.fault(expected="a new doc_id", found=found, mend="remove or rename one of the two")
+        seen.add(document.doc_id)
+        yield document
+    if not seen:
+        raise DataError(f"{source} holds no document; expected at least one")
+
+
+def _check(place: Place, document: Document) -> None:
+    checked_id(document.doc_id, "doc_id", place)
+    if not document.title.strip() and not document.text.strip():
+        found = f"document {quoted(document.doc_id)} with both blank"
+        raise place.fault(expected="a title or a text", found=found, mend="give it a text or remove it")
+
+
+def _parse(place: Place, line: str) -> Document:
+    record = _json_object(place, line)
+    for key in ("doc_id", "text"):
+        if key not in record:
+            raise place.fault(
+                expected=f"the key '{key}'",
+                found="the keys " + quoted(", ".join(record)),
+                mend='write {"doc_id": ..., "title": ..., "text": ...}',
+            )
+    title = record.get("title")
+    return Document(
+        doc_id=checked_id(record["doc_id"], "doc_id", place),
+        title="" if title is None else _text(title, "title", place),
+        text=_text(record["text"], "text", place),
+    )
+
+
+def _json_object(place: Place, line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise place.fault(expected="JSON", found=quoted(line), mend=f"mend it ({error})") from error
+    if not isinstance(record, dict):
+        raise place.fault(expected="a JSON object", found=quoted(line), mend="write one object on each line")
+    return record
+
+
+def _text(value: object, key: str, place: Place) -> str:
+    if not isinstance(value, str):
+        raise place.fault(expected=f"text as '{key}'", found=quoted(value), mend="put it in quotation marks")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON may escape half a surrogate pair, which is no character
+        found = f"half a surrogate pair at position {error.start + 1}"
+        raise place.fault(expected=f"characters in '{key}'", found=found, mend="remove or complete it") from error
+    return value

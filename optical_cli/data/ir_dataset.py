@@ -1,0 +1,181 @@
+"""Collections, topics and judgements of ir_datasets, which is imported only when one of them is read."""
+
+import difflib
+import json
+import locale
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data.documents import Document, checked_documents
+from optical_cli.data.judgements import checked_judgements
+from optical_cli.data.places import Place, one_line
+from optical_cli.data.topics import checked_topics
+from optical_cli.errors import DataError, MissingDependency
+
+Part = Literal["docs", "queries", "qrels"]
+
+_READING = 1  # raise it when records are made of a dataset in another way: remembered fingerprints end
+
+
+@dataclass(frozen=True)
+class IrDataset:
+    """A dataset id, and the language the experiment takes its text to be in."""
+
+    dataset_id: str
+    language: str
+
+    @property
+    def name(self) -> str:
+        """The id, for labels and messages."""
+        return self.dataset_id
+
+
+class IrDocuments(IrDataset):
+    """The documents of a dataset."""
+
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """The SHA-256 of the documents as they are read."""
+
+        def records() -> Iterator[tuple[str, str, str]]:
+            return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
+
+        return _fingerprint(self.dataset_id, "docs", records, memo)
+
+    def documents(self) -> Iterator[Document]:
+        """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`."""
+        return checked_documents(self.name, self._records())
+
+    def _records(self) -> Iterator[tuple[Place, Document]]:
+        with _faults_told(self.dataset_id):
+            dataset = _load(self.dataset_id, "docs")
+            _check_language(self, dataset.docs_lang())
+            for number, doc in enumerate(dataset.docs_iter(), start=1):
+                yield Place(self.name, number, "document"), _document(doc)
+
+
+class IrTopics(IrDataset):
+    """The topics of a dataset."""
+
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """The SHA-256 of the topics as they are read."""
+        return _fingerprint(self.dataset_id, "queries", lambda: self.topics().items(), memo)
+
+    def topics(self) -> dict[str, str]:
+        """Topic texts by query id: `text`, else `title`, else `default_text()`."""
+        return checked_topics(self.name, self._records())
+
+    def _records(self) -> Iterator[tuple[Place, str, str]]:
+        with _faults_told(self.dataset_id):
+            dataset = _load(self.dataset_id, "queries")
+            _check_language(self, dataset.queries_lang())
+            for number, query in enumerate(dataset.queries_iter(), start=1):
+                yield Place(self.name, number, "topic"), query.query_id, _topic_text(query)
+
+
+class IrJudgements(IrDataset):
+    """The judgements of a dataset."""
+
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """The SHA-256 of the judgements as they are read."""
+        return _fingerprint(self.dataset_id, "qrels", lambda: self.judgements().items(), memo)
+
+    def judgements(self) -> dict[str, dict[str, int]]:
+        """Grades by query id and document id."""
+        return checked_judgements(self.name, self._records())
+
+    def _records(self) -> Iterator[tuple[Place, str, str, int]]:
+        with _faults_told(self.dataset_id):
+            qrels = _load(self.dataset_id, "qrels").qrels_iter()
+            for number, qrel in enumerate(qrels, start=1):
+                yield Place(self.name, number, "judgement"), qrel.query_id, qrel.doc_id, qrel.relevance
+
+
+def _fingerprint(
+    dataset_id: str, part: Part, records: Callable[[], Iterable[tuple[Any, ...]]], memo: Fingerprints
+) -> str:
+    """The SHA-256 of records, remembered for this dataset in this home of this version of ir_datasets.
+
+    ir_datasets verifies what it downloads and then leaves it alone, so these three name the content; files
+    placed into its home by hand under the same name are not noticed.
+    """
+    name = f"ir_datasets {_version()}, reading {_READING}: {part} of {dataset_id} in {_home()}"
+    return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in records()))
+
+
+def _home() -> Path:
+    # as ir_datasets.util.home_path, without the import
+    return Path(os.environ.get("IR_DATASETS_HOME", Path.home() / ".ir_datasets")).resolve()
+
+
+def _version() -> str:
+    try:
+        return version("ir_datasets")
+    except PackageNotFoundError as error:
+        raise MissingDependency("ir_datasets is not installed: pip install ir_datasets") from error
+
+
+def _load(dataset_id: str, part: Part) -> Any:
+    _check_locale()
+    import ir_datasets
+
+    ir_datasets.log.easy().logger().addFilter(_worth_showing)
+    try:
+        dataset = ir_datasets.load(dataset_id)
+    except KeyError:
+        near = difflib.get_close_matches(dataset_id, list(ir_datasets.registry), n=3, cutoff=0.5)
+        hint = f"the nearest ids are {', '.join(near)}" if near else "see https://ir-datasets.com for the ids"
+        raise DataError(f"{dataset_id} is neither a path that exists nor a dataset of ir_datasets; {hint}") from None
+    if not dataset.has(part):
+        parts = ", ".join(name for name in ("docs", "queries", "qrels") if dataset.has(name)) or "nothing"
+        raise DataError(f"{dataset_id} has no {part} in ir_datasets (it has {parts}); name another source")
+    return dataset
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    # licences and progress are for the user; a failed download is told once, by our own error
+    return not record.getMessage().lower().startswith("download")
+
+
+def _check_locale() -> None:
+    # ir_datasets 0.6 reads TSV topics in the encoding of the locale (formats/tsv.py, TextIOWrapper)
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    if encoding.lower().replace("-", "") != "utf8":
+        raise DataError(f"ir_datasets would read topics as {encoding}; set PYTHONUTF8=1 and start again")
+
+
+def _check_language(dataset: IrDataset, known: str | None) -> None:
+    comparable = known is not None and len(known) == len(dataset.language) == 2
+    if comparable and known != dataset.language:
+        raise DataError(f"{dataset.name} is in '{known}', not in '{dataset.language}'; name the pair by its languages")
+
+
+@contextmanager
+def _faults_told(dataset_id: str) -> Iterator[None]:
+    """Tell what can go wrong while ir_datasets downloads or reads, in one line."""
+    try:
+        yield
+    # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{dataset_id} cannot be read through ir_datasets ({one_line(error)}); "
+            f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
+        ) from error
+
+
+def _document(doc: Any) -> Document:
+    text = getattr(doc, "text", None)
+    if isinstance(text, str):
+        return Document(doc.doc_id, getattr(doc, "title", None) or "", text)
+    return Document(doc.doc_id, "", doc.default_text())
+
+
+def _topic_text(query: Any) -> str:
+    text = getattr(query, "text", None) or getattr(query, "title", None)
+    return text if isinstance(text, str) else str(query.default_text())

@@ -1,0 +1,51 @@
+"""Relevance judgements: TREC qrels files."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from optical_cli.data.lines import read_lines
+from optical_cli.data.places import Place, quoted
+from optical_cli.errors import DataError
+
+
+def read_judgements(path: Path) -> dict[str, dict[str, int]]:
+    """The grades of a file of lines `query_id 0 doc_id grade`, by query and document."""
+    return checked_judgements(str(path), _columns(path))
+
+
+def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, int]]) -> dict[str, dict[str, int]]:
+    """Grades by query id and document id; a line that is there twice counts once.
+
+    Raises:
+        DataError: a document has two grades for one query, or there is no judgement at all.
+    """
+    grades: dict[str, dict[str, int]] = {}
+    for place, query_id, doc_id, grade in judgements:
+        known = grades.setdefault(query_id, {}).setdefault(doc_id, grade)
+        if known != grade:
+            pair = f"document {quoted(doc_id)} and query {quoted(query_id)}"
+            found = f"{grade} after an earlier {known}"
+            raise place.fault(expected=f"one grade for {pair}", found=found, mend="remove one of the two")
+    if not grades:
+        raise DataError(f"{source} holds no judgement; expected at least one line: query_id 0 doc_id grade")
+    return grades
+
+
+def _columns(path: Path) -> Iterator[tuple[Place, str, str, int]]:
+    for place, line in read_lines(path):
+        columns = line.split()
+        if len(columns) != 4:
+            raise place.fault(
+                expected="four columns, query_id 0 doc_id grade",
+                found=f"{len(columns)} in {quoted(line)}",
+                mend="rewrite it as a TREC qrels file, without a header",
+            )
+        yield place, columns[0], columns[2], _grade(columns[3], place)
+
+
+def _grade(text: str, place: Place) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        mend = "grades are integers such as 0, 1, 2"
+        raise place.fault(expected="an integer grade", found=quoted(text), mend=mend) from None

@@ -1,0 +1,86 @@
+import pytest
+
+from optical_cli.data import builtin
+from optical_cli.data.collections import open_documents, open_judgements, open_topics
+from optical_cli.data.ir_dataset import IrDocuments
+from optical_cli.errors import DataError
+
+
+def doc(text):
+    return f'{{"doc_id": "d", "text": "{text}"}}\n'
+
+
+@pytest.fixture
+def both(write, tmp_path):
+    """A folder with English in files of its own and Swahili in the plain ones."""
+    write("both/docs.en.jsonl.gz", doc("English"))
+    write("both/docs.jsonl", doc("Kiswahili"))
+    write("both/queries.en.tsv", "q\twhat\n")
+    write("both/queries.tsv", "q\tnini\n")
+    write("both/qrels.en.trec", "q 0 d 2\n")
+    write("both/qrels.tsv", "q\t0\td\t1\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "topic", "grade"), [("en", "English", "what", 2), ("sw", "Kiswahili", "nini", 1)]
+)
+def test_a_file_that_names_the_language_wins(both, language, text, topic, grade):
+    assert [d.text for d in open_documents("both", language, both).documents()] == [text]
+    assert open_topics("both", language, both).topics() == {"q": topic}
+    assert open_judgements("both", language, both).judgements() == {"q": {"d": grade}}
+
+
+def test_topics_and_judgements_may_be_single_files(both):
+    assert open_topics("both/queries.tsv", "en", both).topics() == {"q": "nini"}
+    assert open_judgements("./both/qrels.tsv", "en", both).judgements() == {"q": {"d": 1}}
+
+
+def test_an_existing_path_wins_and_a_prefix_forces_the_id(both):
+    assert open_documents("both", "sw", both).documents()
+    (both / "ir_datasets:both").mkdir()
+    assert isinstance(open_documents("ir_datasets:both", "sw", both), IrDocuments)
+    assert isinstance(open_documents("neither/here", "sw", both), IrDocuments)
+    assert open_documents("ir_datasets:both", "sw", both).name == "both"
+
+
+@pytest.mark.parametrize("source", ["./absent", "../absent", "/absent", "~/absent-from-home"])
+def test_what_looks_like_a_path_is_one(source, tmp_path):
+    with pytest.raises(DataError, match=r"absent.* does not exist"):
+        open_documents(source, "sw", tmp_path)
+
+
+def test_the_home_folder_is_expanded(both, monkeypatch):
+    monkeypatch.setenv("HOME", str(both))
+    assert open_topics("~/both", "sw", both / "elsewhere").topics() == {"q": "nini"}
+
+
+def test_a_folder_without_the_part_says_what_it_holds(both):
+    (both / "both" / "docs.jsonl").unlink()
+    with pytest.raises(DataError, match=r"no docs\.sw\.jsonl or docs\.jsonl .*it holds docs\.en\.jsonl\.gz, qrels"):
+        open_documents("both", "sw", both)
+
+
+def test_two_files_for_one_part_are_refused(both, write):
+    write("both/docs.jsonl.gz", doc("other"))
+    with pytest.raises(DataError, match=r"both docs\.jsonl and docs\.jsonl\.gz"):
+        open_documents("both", "sw", both)
+
+
+def test_the_fingerprint_is_the_content_not_the_place(both, write, memo):
+    here = open_documents("both", "sw", both).fingerprint(memo)
+    write("moved/docs.sw.jsonl", doc("Kiswahili"))
+    write("changed/docs.jsonl", doc("Kiswahili?"))
+    assert open_documents("moved", "sw", both).fingerprint(memo) == here
+    assert open_documents("changed", "sw", both).fingerprint(memo) != here
+
+
+def test_builtin_is_the_packaged_folder(both, monkeypatch):
+    monkeypatch.setitem(builtin._DATA, "tiny", both / "both")
+    source = open_topics("builtin:tiny", "sw", both / "elsewhere")
+    assert (source.name, source.topics()) == ("builtin:tiny", {"q": "nini"})
+
+
+def test_an_unknown_builtin_names_those_that_are(tmp_path):
+    with pytest.raises(DataError, match=r"builtin:tinny: no such collection.*builtin:tiny"):
+        open_documents("builtin:tinny", "sw", tmp_path)

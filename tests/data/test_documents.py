@@ -1,0 +1,64 @@
+import pytest
+
+from optical_cli.data.documents import Document, read_documents
+from optical_cli.errors import DataError
+
+GOOD = '{"doc_id": "d1", "title": "T", "text": "x", "url": 5}\n'
+
+
+def test_other_keys_are_ignored_and_the_title_is_optional(write):
+    path = write("docs.jsonl", GOOD + '{"doc_id": "d2", "text": "y"}\n{"doc_id": "d3", "title": null, "text": "z"}\n')
+    assert list(read_documents(path)) == [
+        Document("d1", "T", "x"),
+        Document("d2", "", "y"),
+        Document("d3", "", "z"),
+    ]
+
+
+def test_a_title_alone_is_a_document(write):
+    path = write("docs.jsonl", '{"doc_id": "d", "title": "T", "text": ""}')
+    assert list(read_documents(path)) == [Document("d", "T", "")]
+
+
+def test_documents_are_streamed(write):
+    stream = read_documents(write("docs.jsonl", GOOD + "broken"))
+    assert next(stream).doc_id == "d1"
+    with pytest.raises(DataError):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{oops", "expected JSON, found '{oops'"),
+        ('["d2"]', "expected a JSON object"),
+        ('{"id": "d2", "text": "x"}', "expected the key 'doc_id', found the keys 'id, text'"),
+        ('{"doc_id": "d2"}', "expected the key 'text'"),
+        ('{"doc_id": 2, "text": "x"}', "expected a doc_id that is text"),
+        ('{"doc_id": "d 2", "text": "x"}', "without white space, found 'd 2'"),
+        ('{"doc_id": "d2", "text": 7}', "expected text as 'text', found '7'"),
+        ('{"doc_id": "d2", "text": "a \\ud800 b"}', "half a surrogate pair at position 3"),
+        ('{"doc_id": "d2", "title": " ", "text": "\\n"}', "document 'd2' with both blank"),
+        ('{"doc_id": "d1", "text": "x"}', "expected a new doc_id, found 'd1' a second time"),
+        ("", "expected JSON, found ''"),
+    ],
+)
+def test_a_fault_names_file_line_expected_and_found_in_one_line(write, line, said):
+    path = write("docs.jsonl", GOOD + line + "\n" + '{"doc_id": "d9", "text": "x"}\n')
+    with pytest.raises(DataError) as caught:
+        list(read_documents(path))
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line 2: ")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_what_is_found_is_shortened(write):
+    with pytest.raises(DataError) as caught:
+        list(read_documents(write("docs.jsonl", "x" * 5000)))
+    assert len(str(caught.value)) < 400
+
+
+def test_no_document_is_refused(write):
+    with pytest.raises(DataError, match="holds no document"):
+        list(read_documents(write("docs.jsonl", "\n\n")))

@@ -1,0 +1,136 @@
+"""ir_datasets is imported in a process of its own, with three passages in its home and no network."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from optical_cli.data.ir_dataset import _document, _topic_text
+
+PRELUDE = """
+import socket, sys
+from pathlib import Path
+
+class NoNetwork(socket.socket):
+    def connect(self, address):
+        raise OSError("no network in tests")
+
+socket.socket = NoNetwork
+def resolve(*args, **kwargs):
+    raise OSError("no network in tests")
+socket.getaddrinfo = resolve
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data.collections import open_documents, open_judgements, open_topics
+from optical_cli.errors import DataError
+base = Path.cwd()
+memo = Fingerprints(base / "memo")
+
+def opened(source="miracl/yo/dev", language="yo"):
+    return [open(source, language, base) for open in (open_documents, open_topics, open_judgements)]
+
+def fault(read):
+    try:
+        read()
+    except DataError as error:
+        return str(error)
+"""
+
+DOCS = [("1#0", "Ìlú", "Èkó"), ("1#1", "Ìlú", ""), ("2#0", "", "Ìbàdàn")]
+
+
+@pytest.fixture
+def home(write, tmp_path):
+    docs = [json.dumps({"docid": doc_id, "title": title, "text": text}) for doc_id, title, text in DOCS]
+    write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", "\n".join(docs) + "\n")
+    write("home/miracl/v1.0/yo/dev/topics.tsv", "q1\tIlu wo?\nq2\tKí ni?\n")
+    write("home/miracl/v1.0/yo/dev/qrels.tsv", "q1\t0\t1#0\t1\nq1\t0\t2#0\t0\n")
+    return tmp_path / "home"
+
+
+def run(home, code):
+    """What a fresh process prints with this home: one JSON value on stdout, nothing of a failed download."""
+    environment = os.environ | {
+        "IR_DATASETS_HOME": str(home),
+        "IR_DATASETS_DL_TRIES": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"{PRELUDE}\nimport json\nprint(json.dumps({code}))"],
+        env=environment, cwd=home.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "download" not in done.stderr.lower()  # a fault is told once, by our own error
+    return json.loads(done.stdout)
+
+
+def test_miracl_is_read_through_its_own_layout(home):
+    docs, topics, judgements = run(
+        home,
+        "[[[d.doc_id, d.title, d.text] for d in opened()[0].documents()], "
+        "opened('ir_datasets:miracl/yo/dev')[1].topics(), opened()[2].judgements()]",
+    )
+    assert docs == [list(doc) for doc in DOCS]
+    assert topics == {"q1": "Ilu wo?", "q2": "Kí ni?"}
+    assert judgements == {"q1": {"1#0": 1, "2#0": 0}}
+
+
+def test_the_memo_spares_the_import_and_another_home_is_another_content(home, write):
+    code = "[[s.fingerprint(memo) for s in opened()], 'ir_datasets' in sys.modules]"
+    first, imported = run(home, code)
+    assert imported
+    assert len(set(first)) == 3
+    assert run(home, code) == [first, False]
+
+    other = home.rename(home.parent / "other")
+    assert run(other, code) == [first, True]
+    other = other.rename(home.parent / "third")
+    write("third/miracl/v1.0/yo/dev/topics.tsv", "q1\tIlu wo ni?\nq2\tKí ni?\n")
+    (docs, topics, judgements), _ = run(other, code)
+    assert [docs, judgements] == [first[0], first[2]]
+    assert topics != first[1]
+
+
+def test_faults_are_one_line_with_a_remedy(home):
+    unknown, partless, language, offline = run(
+        home,
+        "[fault(lambda: opened('miracl/yo/dve')[1].topics()), "
+        "fault(lambda: opened('miracl/yo')[2].judgements()), "
+        "fault(lambda: list(opened('miracl/yo/dev', 'en')[0].documents())), "
+        "fault(lambda: opened('miracl/sw/dev', 'sw')[1].topics())]",
+    )
+    assert "miracl/yo/dve is neither a path that exists nor a dataset" in unknown
+    assert "nearest ids are miracl/yo/dev" in unknown
+    assert partless == "miracl/yo has no qrels in ir_datasets (it has docs); name another source"
+    assert language.startswith("miracl/yo/dev is in 'yo', not in 'en'")
+    assert offline.startswith("miracl/sw/dev cannot be read through ir_datasets (")
+    assert "IR_DATASETS_HOME" in offline
+    assert "\n" not in unknown + partless + language + offline
+
+
+def test_an_empty_document_and_an_empty_file_are_refused(home, write):
+    write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", '{"docid": "1#0", "title": "", "text": " "}\n')
+    write("home/miracl/v1.0/yo/dev/topics.tsv", "")
+    document, topics = run(home, "[fault(lambda: list(opened()[0].documents())), fault(lambda: opened()[1].topics())]")
+    assert document.startswith("miracl/yo/dev, document 1: expected a title or a text")
+    assert topics == "miracl/yo/dev holds no topic; expected at least one"
+
+
+class Record:
+    doc_id = "d"
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+    def default_text(self):
+        return "all of it"
+
+
+def test_other_record_types_give_their_default_text():
+    assert _document(Record(text="t", title=None)).text == "t"
+    assert _document(Record(text="t", title="T")).title == "T"
+    assert _document(Record(body="b")).text == "all of it"
+    assert _topic_text(Record(text="", title="T")) == "T"
+    assert _topic_text(Record(description="D")) == "all of it"

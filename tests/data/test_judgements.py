@@ -1,0 +1,30 @@
+import pytest
+
+from optical_cli.data.judgements import read_judgements
+from optical_cli.errors import DataError
+
+
+def test_tabs_and_spaces_part_columns_and_grades_may_be_negative(write):
+    path = write("qrels.trec", "q1 0 d1 1\nq1\tQ0\td2\t-1\r\nq2 0   d1 2\nq1 0 d1 1\n")
+    assert read_judgements(path) == {"q1": {"d1": 1, "d2": -1}, "q2": {"d1": 2}}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("q1 d2 1", "expected four columns, query_id 0 doc_id grade, found 3"),
+        ("q1 0 d2 0.5", "expected an integer grade, found '0.5'"),
+        ("q1 0 d1 0", "expected one grade for document 'd1' and query 'q1', found 0 after an earlier 1"),
+    ],
+)
+def test_a_fault_names_file_and_line(write, line, said):
+    path = write("qrels.trec", f"q1 0 d1 1\n{line}\n")
+    with pytest.raises(DataError) as caught:
+        read_judgements(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert said in str(caught.value)
+
+
+def test_no_judgement_is_refused(write):
+    with pytest.raises(DataError, match="holds no judgement"):
+        read_judgements(write("qrels.trec", "\n"))

@@ -1,0 +1,38 @@
+import pytest
+
+from optical_cli.data.lines import read_lines
+from optical_cli.errors import DataError
+
+
+def texts(path):
+    return [(place.number, text) for place, text in read_lines(path)]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_marks_and_windows_ends_go_and_nothing_else_ends_a_line(write, name):
+    path = write(name, "\ufeffone\r\ntwo\u2028still\rtwo\n\nfour\n\n \n".encode())
+    assert texts(path) == [(1, "one"), (2, "two\u2028still\rtwo"), (3, ""), (4, "four")]
+
+
+def test_the_bytes_decide_what_is_packed(write):
+    assert texts(write("packed.gz", "a\n")) == [(1, "a")]
+    plain = write("plain.txt", "a\n")
+    assert texts(plain.rename(plain.with_suffix(".gz"))) == [(1, "a")]
+
+
+def test_invalid_utf8_names_line_and_byte(write):
+    path = write("latin.txt", b"good\nna\xefve\n")
+    with pytest.raises(DataError, match=r"latin\.txt, line 2: expected UTF-8, found byte 0xef at position 3"):
+        texts(path)
+
+
+def test_a_cut_gzip_is_refused(write):
+    path = write("cut.gz", "line\n" * 100)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DataError, match=r"cut\.gz cannot be read .*whole"):
+        texts(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"absent\.txt cannot be read"):
+        texts(tmp_path / "absent.txt")

@@ -1,0 +1,144 @@
+import subprocess
+import sys
+
+import pytest
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data import builtin
+from optical_cli.data.models import resolve_model
+from optical_cli.errors import DataError
+
+
+@pytest.fixture
+def model(write, tmp_path):
+    write("model/config.json", "{}")
+    write("model/tokenizer.json", "{}")
+    write("model/vocab.txt", "a\n")
+    write("model/model.safetensors", b"weights")
+    write("model/1_Dense/model.safetensors", b"projection")
+    return tmp_path / "model"
+
+
+def test_a_folder_is_a_model(model, tmp_path):
+    found = resolve_model("model", tmp_path)
+    assert (found.name, found.folder) == ("model", model)
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors", "1_Dense/model.safetensors"])
+def test_the_fingerprint_follows_every_file_of_the_encoder(model, write, tmp_path, memo, name):
+    before = resolve_model(str(model), tmp_path).fingerprint(memo)
+    write(f"model/{name}", "changed for certain")
+    assert resolve_model(str(model), tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "README.txt",
+        "manifest.json",
+        "onnx/model.json",
+        ".git/x.json",
+        ".cache/y.json",
+        "training.jsonl",
+    ],
+)
+def test_other_files_leave_the_fingerprint(model, write, tmp_path, memo, name):
+    before = resolve_model(str(model), tmp_path).fingerprint(memo)
+    write(f"model/{name}", "{}")
+    assert resolve_model(str(model), tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) == before
+
+
+def test_a_moved_model_keeps_its_fingerprint_and_a_renamed_file_changes_it(model, tmp_path, memo):
+    before = resolve_model("model", tmp_path).fingerprint(memo)
+    moved = model.rename(tmp_path / "moved")
+    assert resolve_model("moved", tmp_path).fingerprint(memo) == before
+    (moved / "1_Dense").rename(moved / "2_Dense")
+    assert resolve_model("moved", tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
+
+
+def test_a_folder_that_is_no_model_says_what_it_holds(write, tmp_path):
+    write("notes/a.txt", "")
+    with pytest.raises(DataError, match=r"notes is no model: expected config\.json or modules\.json, found a\.txt"):
+        resolve_model("notes", tmp_path)
+
+
+def test_a_missing_folder_and_a_file_are_refused(write, tmp_path):
+    write("file", "")
+    with pytest.raises(DataError, match=r"absent does not exist"):
+        resolve_model("./absent", tmp_path)
+    with pytest.raises(DataError, match="cannot be read as a folder"):
+        resolve_model("file", tmp_path)
+
+
+@pytest.mark.parametrize("pickle", ["pytorch_model.bin", "weights.pt"])
+def test_pickled_weights_are_refused_with_the_way_out(model, write, tmp_path, pickle):
+    (model / "model.safetensors").unlink()
+    write(f"model/{pickle}", b"")
+    with pytest.raises(DataError, match=f"{pickle} is pickled, .*safetensors weights are required: .*save_pretrained"):
+        resolve_model("model", tmp_path)
+
+
+def test_a_pickled_module_is_refused_though_others_are_safe(model, write, tmp_path):
+    write("model/2_Dense/pytorch_model.bin", b"")
+    with pytest.raises(DataError, match=r"2_Dense/pytorch_model\.bin is pickled"):
+        resolve_model(str(model), tmp_path)
+
+
+def test_pickles_beside_safetensors_do_no_harm(model, write, tmp_path):
+    write("model/pytorch_model.bin", b"")
+    write("model/training_args.bin", b"")
+    assert resolve_model("model", tmp_path).folder == model
+
+
+def test_no_weights_at_all_are_refused(write, tmp_path):
+    write("model/config.json", "{}")
+    with pytest.raises(DataError, match="holds no weights"):
+        resolve_model("model", tmp_path)
+
+
+def test_builtin_is_the_packaged_teacher(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(builtin._MODELS, "tiny-teacher", model)
+    assert resolve_model("builtin:tiny-teacher", tmp_path / "elsewhere").folder == model
+
+
+def test_what_is_neither_path_nor_id_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no Hugging Face id"):
+        resolve_model("a/b/c", tmp_path)
+
+
+@pytest.fixture
+def hub(model, tmp_path, monkeypatch):
+    """The cache of huggingface_hub with one model in it."""
+    repo = tmp_path / "hub" / "models--acme--small"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text("c0ffee")
+    (repo / "blobs").mkdir()
+    (repo / "snapshots").mkdir()
+    model.rename(repo / "snapshots" / "c0ffee")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return repo
+
+
+def test_the_local_cache_comes_first(hub, tmp_path):
+    found = resolve_model("acme/small", tmp_path, offline=True)
+    assert (found.name, found.folder) == ("acme/small", hub / "snapshots" / "c0ffee")
+
+
+def test_an_interrupted_download_is_not_taken_for_whole(hub, tmp_path):
+    (hub / "blobs" / "abc.incomplete").touch()
+    with pytest.raises(DataError, match="not in the local Hugging Face cache"):
+        resolve_model("acme/small", tmp_path, offline=True)
+
+
+def test_a_download_that_fails_is_one_line(tmp_path):
+    code = (
+        "from pathlib import Path; from optical_cli.data.models import resolve_model\n"
+        "from optical_cli.errors import DataError\n"
+        "try: resolve_model('acme/absent', Path('.'))\n"
+        "except DataError as error: print(error)\n"
+    )
+    environment = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("acme/absent is no folder under . and cannot be had from Hugging Face (")
+    assert done.stdout.count("\n") == 1

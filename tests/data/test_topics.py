@@ -1,0 +1,39 @@
+import pytest
+
+from optical_cli.data.topics import match_topics, read_topics
+from optical_cli.errors import DataError
+
+
+def test_topics_keep_their_order(write):
+    assert list(read_topics(write("q.tsv", "q2\t Odun wo? \r\nq1\tKí ni?\r\n")).items()) == [
+        ("q2", "Odun wo?"),
+        ("q1", "Kí ni?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("q2", "expected two columns, query_id TAB text, found 1"),
+        ("q2\ta\tb", "found 3"),
+        ("q2\t ", "topic 'q2' with a blank text"),
+        ("q1\tagain", "'q1' again after line 1"),
+        ("\tno id", "expected a query_id"),
+    ],
+)
+def test_a_fault_names_file_and_line(write, line, said):
+    path = write("q.tsv", f"q1\tone\n{line}\nq3\tthree\n")
+    with pytest.raises(DataError) as caught:
+        read_topics(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert said in str(caught.value)
+
+
+def test_no_topic_is_refused(write):
+    with pytest.raises(DataError, match="holds no topic"):
+        read_topics(write("q.tsv", ""))
+
+
+def test_matching_tells_judged_unjudged_and_missing():
+    judged, unjudged, missing = match_topics({"a": "A", "b": "B"}, {"a": {"d": 1}, "c": {"d": 0}})
+    assert (judged, unjudged, missing) == ({"a": "A"}, ["b"], ["c"])
