@@ -1,0 +1,90 @@
+"""Token embeddings of many texts in one memory-mapped file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Float16 = npt.NDArray[np.float16]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """Unit-length token embeddings, text after text.
+
+    Attributes:
+        tokens: (tokens, dimensions) float16, memory-mapped.
+        offsets: (texts + 1,); the tokens of text i are rows offsets[i] to offsets[i + 1].
+    """
+
+    tokens: Float16
+    offsets: Int64
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, text: int) -> Float16:
+        """The embeddings of one text, (tokens of the text, dimensions)."""
+        return self.tokens[self.offsets[text] : self.offsets[text + 1]]
+
+    @property
+    def lengths(self) -> Int64:
+        """Tokens of each text, (texts,)."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def open(cls, folder: Path, name: str = "tokens") -> Self:
+        """Open the store that a `TokenStoreWriter` left in a folder."""
+        dimensions = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["dimensions"]
+        offsets = np.load(folder / f"{name}.offsets.npy", allow_pickle=False)
+        shape = (int(offsets[-1]), int(dimensions))
+        tokens = np.memmap(folder / f"{name}.f16", dtype=np.float16, mode="r", shape=shape)
+        return cls(tokens, offsets)
+
+
+class TokenStoreWriter:
+    """Writes a `TokenStore` text by text, so that no more than a batch is ever in memory.
+
+    Args:
+        folder: where the three files go.
+        name: their stem.
+    """
+
+    def __init__(self, folder: Path, name: str = "tokens") -> None:
+        self._folder = folder
+        self._name = name
+        self._lengths: list[int] = []
+        self._dimensions = 0
+        self._file: Any = None
+
+    def __enter__(self) -> Self:
+        self._file = (self._folder / f"{self._name}.f16").open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if error is None:
+            offsets = np.concatenate([[0], np.cumsum(self._lengths)]).astype(np.int64)
+            np.save(self._folder / f"{self._name}.offsets.npy", offsets, allow_pickle=False)
+            (self._folder / f"{self._name}.json").write_text(json.dumps({"dimensions": self._dimensions}))
+
+    def append(self, texts: Sequence[Float16]) -> None:
+        """Append texts, each (tokens, dimensions) float16."""
+        for tokens in texts:
+            self._lengths.append(len(tokens))
+            self._dimensions = tokens.shape[1]
+            self._file.write(np.ascontiguousarray(tokens).tobytes())
+
+    @property
+    def tokens(self) -> int:
+        """Tokens written so far."""
+        return sum(self._lengths)

@@ -1,0 +1,1 @@
+"""Late-interaction encoders: loading them, and turning texts into token embeddings."""

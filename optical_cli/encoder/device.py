@@ -1,0 +1,20 @@
+"""Which device computes."""
+
+import torch
+
+from optical_cli.errors import ConfigError
+
+
+def resolve_device(wanted: str) -> str:
+    """The torch device that `auto` or a name such as cpu, cuda or cuda:1 stands for.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wanted)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"--device {wanted}: no such device here; cpu, cuda, cuda:1 or auto expected") from error
+    return wanted

@@ -1,0 +1,123 @@
+"""From a model folder to a late-interaction encoder."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+from transformers.utils import logging as transformers_logging
+
+from optical_cli.errors import DataError
+
+# the terminal belongs to the command line; the library's own bars would run through its progress
+transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+_LOADING = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
+"""What the libraries below raise on a folder that holds no sound model: they have no base class for it."""
+
+LOCAL_AND_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+def load_encoder(folder: Path, *, query_length: int, document_length: int, device: str) -> MultiVectorEncoder:
+    """Load a multi-vector encoder, or make one of an encoder that is not.
+
+    A checkpoint that is multi-vector already (sentence-transformers, PyLate, Stanford ColBERT) is taken as it
+    is. Of any other, the unit-length states of its last layer are the token embeddings: a random projection,
+    which is what `MultiVectorEncoder` itself would add, would throw away what a teacher knows.
+
+    Args:
+        folder: the model, safetensors only.
+        query_length: tokens of a query, special tokens included.
+        document_length: tokens of a document, the same.
+        device: a torch device.
+
+    Raises:
+        DataError: the folder holds no model that can be loaded.
+    """
+    with _as_data_error(folder):
+        if is_multi_vector(folder):
+            encoder = MultiVectorEncoder(
+                str(folder), device=device, model_kwargs={"use_safetensors": True}, **LOCAL_AND_SAFE
+            )
+        else:
+            modules: list[torch.nn.Module] = [
+                _transformer(folder),
+                MultiVectorMask(),
+                Normalize(module_input_name="token_embeddings"),
+            ]
+            encoder = MultiVectorEncoder(modules=modules, device=device)
+        transformer: Any = encoder[0]
+        transformer.query_length = _capped(encoder, query_length)
+        transformer.document_length = _capped(encoder, document_length)
+    return encoder
+
+
+def is_multi_vector(folder: Path) -> bool:
+    """Whether a model folder holds a late-interaction encoder rather than any other."""
+    if any(module["type"].endswith("MultiVectorMask") for module in _modules(folder)):
+        return True
+    if _json(folder / "config_sentence_transformers.json").get("model_type") in {"MultiVectorEncoder", "ColBERT"}:
+        return True
+    return "HF_ColBERT" in (_json(folder / "config.json").get("architectures") or [])
+
+
+def project(encoder: MultiVectorEncoder, weight: torch.Tensor) -> MultiVectorEncoder:
+    """The encoder with this bias-free projection (out, in) of its last layer, in place of any it had."""
+    dense = Dense(
+        in_features=weight.shape[1], out_features=weight.shape[0], bias=False,
+        activation_function=torch.nn.Identity(), module_input_name="token_embeddings",
+    )  # fmt: skip
+    with torch.no_grad():
+        dense.linear.weight.copy_(weight)
+    transformer, *rest = [module for module in encoder if not isinstance(module, Dense)]
+    return MultiVectorEncoder(modules=[transformer, dense, *rest], device=str(encoder.device))
+
+
+def save_encoder(encoder: MultiVectorEncoder, folder: Path) -> None:
+    """Save an encoder so that plain `MultiVectorEncoder(folder)` loads it."""
+    encoder.save(str(folder), create_model_card=False, safe_serialization=True)
+
+
+def _transformer(folder: Path) -> Transformer:
+    first = next((module for module in _modules(folder) if module["type"].endswith("Transformer")), None)
+    inner = folder / first["path"] if first else folder
+    transformer: Transformer = Transformer(
+        str(inner),
+        model_kwargs={"use_safetensors": True, **LOCAL_AND_SAFE},
+        processor_kwargs=LOCAL_AND_SAFE,
+        config_kwargs=LOCAL_AND_SAFE,
+    )
+    return transformer
+
+
+def _capped(encoder: MultiVectorEncoder, length: int) -> int:
+    """A length that the encoder has positions for."""
+    longest = encoder.get_max_seq_length()
+    return length if longest is None else min(length, longest)
+
+
+def _modules(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "modules.json"
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+@contextmanager
+def _as_data_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except _LOADING as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{folder}: no encoder can be loaded from it: {said[0]}") from error
