@@ -1,0 +1,115 @@
+"""What the teacher says of a bitext: encoded once, read by every reg, seed and objective."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
+from optical_cli.encoder.encode import encode_stream, pad, set_precision, sides_differ
+from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.side import Side
+from optical_cli.errors import DataError
+from optical_cli.progress import Progress
+
+SIDES_FILE = "sides.json"
+
+
+def encode_bitext(
+    sentences: Sequence[str],
+    teacher: Path,
+    lengths: Mapping[Side, int],
+    folder: Path,
+    *,
+    precision: Resolved,
+    batch_size: int,
+    device: str,
+    progress: Progress,
+) -> dict[str, int]:
+    """Encode the teacher side of a bitext, once a side that the pairs require.
+
+    A teacher that treats queries and documents alike is asked once for both.
+
+    Args:
+        sentences: in the teacher's language.
+        teacher: its model folder.
+        lengths: tokens of a sentence on each side that is wanted, `query`, `document` or both.
+        folder: receives a token store a side and which side reads which store.
+
+    Returns:
+        counts of sentences and tokens, for the manifest.
+    """
+    longest = max(lengths.values())
+    encoder = load_encoder(
+        teacher,
+        query_length=lengths.get("query", longest),
+        document_length=lengths.get("document", longest),
+        device=device,
+    )
+    set_precision(encoder, precision)
+    alike = len(set(lengths.values())) == 1 and not sides_differ(encoder)
+    first = next(iter(lengths))
+    stores = {side: first if alike else side for side in lengths}
+    tokens = 0
+    for side in dict.fromkeys(stores.values()):
+        with (
+            TokenStoreWriter(folder, side) as store,
+            progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
+        ):
+            for chunk in encode_stream(encoder, sentences, side, batch_size):
+                store.append(chunk)
+                advance(len(chunk))
+            tokens += store.tokens
+    (folder / SIDES_FILE).write_text(json.dumps(stores), encoding="utf-8")
+    return {"sentences": len(sentences), "tokens": tokens}
+
+
+class TeacherTokens:
+    """The teacher's token embeddings of one or more bitexts, as batches.
+
+    Args:
+        folders: an encodings artifact a bitext; their rows follow one another.
+        sides: the sides that will be asked for.
+    """
+
+    def __init__(self, folders: Sequence[Path], sides: Sequence[Side]) -> None:
+        self._stores = {side: [_open(folder, side) for folder in folders] for side in sides}
+        counts = [len(store) for store in self._stores[sides[0]]]
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self.alike = all(_same_store(folder, sides) for folder in folders)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the teacher's embeddings."""
+        return int(next(iter(self._stores.values()))[0].tokens.shape[1])
+
+    def starts(self) -> Iterator[int]:
+        """The row at which each bitext begins."""
+        return (int(start) for start in self._starts[:-1])
+
+    def text(self, row: int, side: Side) -> torch.Tensor:
+        """The tokens of one sentence, (tokens, dimensions) float32."""
+        bitext = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return torch.from_numpy(self._stores[side][bitext][row - int(self._starts[bitext])].astype(np.float32))
+
+    def batch(self, rows: Sequence[int], side: Side) -> tuple[torch.Tensor, torch.Tensor]:
+        """Padded tokens (rows, longest, dimensions) float32 and their mask (rows, longest)."""
+        return pad([self.text(row, side) for row in rows])
+
+
+def _sides_of(folder: Path) -> dict[str, str]:
+    return dict(json.loads((folder / SIDES_FILE).read_text(encoding="utf-8")))
+
+
+def _open(folder: Path, side: Side) -> TokenStore:
+    stores = _sides_of(folder)
+    if side not in stores:
+        raise DataError(f"{folder}: holds no {side} side")
+    return TokenStore.open(folder, stores[side])
+
+
+def _same_store(folder: Path, sides: Sequence[Side]) -> bool:
+    return len({_sides_of(folder)[side] for side in sides}) == 1

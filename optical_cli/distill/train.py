@@ -1,0 +1,292 @@
+"""The training of a student, on sentence-transformers' own trainer."""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from datasets.utils.logging import disable_progress_bar
+from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
+from transformers import PrinterCallback, TrainerCallback
+
+from optical_cli.config.experiment import Encoding, Student, Training, Transport
+from optical_cli.distill import objectives
+from optical_cli.distill.health import Health, check
+from optical_cli.distill.held_out import HeldOut
+from optical_cli.distill.teacher_tokens import TeacherTokens
+from optical_cli.encoder.encode import sides_differ
+from optical_cli.encoder.load import load_encoder, save_encoder
+from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.side import Side
+from optical_cli.errors import NotConverged
+from optical_cli.progress import Progress
+
+TRAINING_LOG = "training.jsonl"
+DIVERGED = "the training has diverged: the student is not finite any more; lower training.learning_rate"
+NO_CLIPPING = 1e9
+"""The trainer reports the gradient's norm only if it clips; AdamW needs no clipping, and a clip would bind at
+small reg alone, whose gradients are the larger ones."""
+
+
+def train_student(
+    start: Path,
+    teacher: TeacherTokens,
+    sentences: Sequence[str],
+    rows: Sequence[int],
+    held_out: tuple[Sequence[str], Sequence[int]],
+    sides: Sequence[Side],
+    folder: Path,
+    *,
+    objective: str,
+    reg: float,
+    transport: Transport,
+    student: Student,
+    training: Training,
+    encoding: Encoding,
+    precision: Resolved,
+    seed: int,
+    device: str,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train a student and save it beside the log of its training.
+
+    Args:
+        start: the student as initialised.
+        teacher: its tokens.
+        sentences: the foreign side of the training pairs.
+        rows: the teacher's row of each.
+        held_out: the same of the pairs that are only watched.
+        sides: as which the student encodes the sentences.
+        folder: receives the student and training.jsonl.
+        objective: `transport`, `pooled_mse` or `greedy`.
+        reg: of the transport.
+
+    Returns:
+        the health of all plans, the first and the last look at the held-out bitext, for the manifest.
+
+    Raises:
+        NotConverged: more plans than allowed missed their threshold, or the loss is no longer finite.
+    """
+    encoder = load_encoder(
+        start, query_length=encoding.query_length, document_length=encoding.document_length, device=device
+    )
+    if student.freeze_embeddings:
+        transformer: Any = encoder[0]
+        transformer.model.get_input_embeddings().requires_grad_(False)
+    trained = _sides_to_train(encoder, teacher, sides, encoding, training)
+    loss = AlignmentLoss(encoder, teacher, trained, _objective(objective, reg, transport))
+    watch = HeldOut(*held_out, teacher, trained[0], encoding.batch_size)
+    steps_per_epoch = math.ceil(len(sentences) / training.batch_size)
+    steps = math.ceil(steps_per_epoch * training.epochs)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        (folder / TRAINING_LOG).open("w", encoding="utf-8") as log,
+        progress.task(
+            f"distill {objective}" + (f" reg {reg:g}" if objective == "transport" else ""), steps, "steps"
+        ) as advance,
+    ):
+        diary = _Diary(loss, watch, log, steps, training, advance)
+        plans = math.ceil(len(sentences) * training.epochs) * len(trained)
+        guard = _Guard(loss, plans, reg, transport)
+        trainer = _Trainer(
+            model=encoder,
+            args=_arguments(encoder, Path(scratch), training, encoding, trained, precision, seed, device),
+            train_dataset=_dataset(sentences, rows, trained),
+            loss=loss,
+            callbacks=[guard, diary],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    if not all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters()):
+        raise NotConverged(DIVERGED)  # at the very last step
+    save_encoder(encoder.to(torch.float32), folder)
+    return {**loss.total.summary(), "steps": steps, "sides": list(trained), **diary.held_out_summary()}
+
+
+class _Trainer(MultiVectorEncoderTrainer):
+    """The library's trainer without its model card, which would encode examples at every training."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        pass
+
+
+class AlignmentLoss(torch.nn.Module):
+    """The mean over the batch, and over the sides, of an objective.
+
+    The label of a sentence is the row of its translation in the teacher's encodings, so that the teacher is not
+    called while training. Tokens outside the student's scoring mask take no part: what is scored is trained.
+
+    Attributes:
+        window: health since the last line of the log.
+        total: health of all steps.
+    """
+
+    def __init__(
+        self,
+        model: MultiVectorEncoder,
+        teacher: TeacherTokens,
+        sides: Sequence[Side],
+        objective: objectives.Objective,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._teacher = teacher
+        self._sides = sides
+        self._objective = objective
+        self.window = Health()
+        self.total = Health()
+
+    def forward(self, sentence_features: Iterable[dict[str, Any]], labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch: one set of features a side."""
+        losses = []
+        for side, features in zip(self._sides, sentence_features, strict=True):
+            output = self.model(features, task=side)
+            S = torch.nn.functional.normalize(output["token_embeddings"].float(), dim=-1)
+            if not torch.isfinite(S).all():
+                raise NotConverged(DIVERGED)
+            T, t_mask = self._teacher.batch(labels.tolist(), side)
+            with torch.autocast(S.device.type, enabled=False):  # a cost in bfloat16 would be off by the reg itself
+                aligned = self._objective(T.to(S.device), t_mask.to(S.device), S, output["attention_mask"].bool())
+            if aligned.coupling is not None:
+                self.window.add(aligned.coupling)
+            losses.append(aligned.losses.mean())
+        return torch.stack(losses).mean()
+
+    def close_window(self) -> dict[str, Any]:
+        """The health since the last call, which is added to the total."""
+        summary = self.window.summary()
+        self.total.merge(self.window)
+        self.window = Health()
+        return summary
+
+
+class _Guard(TrainerCallback):
+    """Stops a training whose plans fail."""
+
+    def __init__(self, loss: AlignmentLoss, expected_plans: int, reg: float, settings: Transport) -> None:
+        self._loss = loss
+        self._expected_plans = expected_plans
+        self._reg = reg
+        self._settings = settings
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        so_far = Health()
+        so_far.merge(self._loss.total)
+        so_far.merge(self._loss.window)
+        check(so_far, self._expected_plans, state.global_step, self._reg, self._settings)
+
+
+class _Diary(TrainerCallback):
+    """Writes training.jsonl: loss, rates and health every few steps, the held-out bitext now and then."""
+
+    def __init__(
+        self, loss: AlignmentLoss, watch: HeldOut, log: Any, steps: int, training: Training, advance: Any
+    ) -> None:
+        self._loss = loss
+        self._watch = watch
+        self._log = log
+        self._advance = advance
+        looks = training.watch + 1
+        self._look_at = {round(steps * look / looks) for look in range(looks + 1)}
+        self._looks: list[dict[str, float]] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self._look(0, kwargs["model"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self._advance(1)
+        if state.global_step in self._look_at:
+            self._look(state.global_step, kwargs["model"])
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        logs: dict[str, float] = kwargs["logs"]
+        if "loss" not in logs:
+            return  # the trainer's own summary at the end: times, which a log that is to be repeated leaves out
+        line = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")}
+        self._write({"step": state.global_step, **line, **self._loss.close_window()})
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self._loss.close_window()
+
+    def held_out_summary(self) -> dict[str, Any]:
+        """The first and the last look."""
+        if not self._looks or not self._looks[0]:
+            return {}
+        return {"held_out_start": self._looks[0], "held_out_end": self._looks[-1]}
+
+    def _look(self, step: int, student: Any) -> None:
+        seen = self._watch.measure(student)
+        self._looks.append(seen)
+        if seen:
+            self._write({"step": step, "held_out": seen})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._log.write(json.dumps(line) + "\n")
+        self._log.flush()
+
+
+def _objective(name: str, reg: float, settings: Transport) -> objectives.Objective:
+    return {
+        "transport": objectives.transport(reg, settings),
+        "pooled_mse": objectives.pooled_mse,
+        "greedy": objectives.greedy,
+    }[name]
+
+
+def _sides_to_train(
+    student: MultiVectorEncoder, teacher: TeacherTokens, sides: Sequence[Side], encoding: Encoding, training: Training
+) -> tuple[Side, ...]:
+    """The sides that differ: where teacher and student treat both alike, the second would only cost time."""
+    lengths = {min(encoding.query_length, training.max_length), min(encoding.document_length, training.max_length)}
+    alike = teacher.alike and len(lengths) == 1 and not sides_differ(student)
+    return tuple(sides[:1]) if alike else tuple(sides)
+
+
+def _dataset(sentences: Sequence[str], rows: Sequence[int], sides: Sequence[Side]) -> Dataset:
+    disable_progress_bar()
+    columns: dict[str, list[Any]] = {side: list(sentences) for side in sides}
+    return Dataset.from_dict({**columns, "label": list(rows)})
+
+
+def _arguments(
+    student: MultiVectorEncoder,
+    scratch: Path,
+    training: Training,
+    encoding: Encoding,
+    sides: Sequence[Side],
+    precision: Resolved,
+    seed: int,
+    device: str,
+) -> MultiVectorEncoderTrainingArguments:
+    tasks: dict[str, str] = {side: side for side in sides}
+    prompts: dict[str, str] = {side: prompt for side in sides if (prompt := student.prompts.get(side))}
+    return MultiVectorEncoderTrainingArguments(
+        output_dir=str(scratch),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        warmup_steps=training.warmup,  # a share of the steps when below 1
+        lr_scheduler_type="linear",
+        weight_decay=training.weight_decay,
+        max_grad_norm=NO_CLIPPING,
+        max_length={
+            "query": min(encoding.query_length, training.max_length),
+            "document": min(encoding.document_length, training.max_length),
+        },
+        prompts=prompts,
+        router_mapping=tasks,  # the task each column is tokenized and scored as
+        bf16=precision == "bfloat16",
+        use_cpu=device == "cpu",
+        seed=seed,
+        data_seed=seed,
+        logging_steps=training.log_every,
+        logging_nan_inf_filter=False,  # a loss that is not finite is to be seen
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=device != "cpu",
+    )
