@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.run import read_run
+from optical_cli.data.documents import Document
+from optical_cli.errors import DataError
+from optical_cli.index import build_index
+from optical_cli.index.build import fill
+from optical_cli.progress import Silence
+from optical_cli.retrieve import search
+
+HOW = {"lengths": (16, 24), "precision": "float32", "batch_size": 2, "device": "cpu", "progress": Silence()}
+SAME = "Amina mends the boat ."
+
+
+@pytest.fixture
+def index(lab, tmp_path):
+    """Five documents of the same text, two others between them."""
+    texts = {"e": SAME, "a": SAME, "x": "Juma buys maize .", "c": SAME, "b": SAME, "y": "a book", "d": SAME}
+    documents = [Document(doc_id, "", text) for doc_id, text in texts.items()]
+    folder = tmp_path / "index"
+    folder.mkdir()
+    said = build_index(documents, lab.teacher, folder, template="{title} {text}", count=None, **HOW)
+    assert said["documents"] == 7
+    return folder
+
+
+@pytest.fixture
+def run(lab, index, tmp_path):
+    def found(depth, memory=1 << 30, topics=None):
+        search(
+            topics or {"q": "Amina mends the boat", "r": "Juma buys maize"}, lab.teacher, index, tmp_path,
+            depth=depth, memory=memory, tag="t", **HOW,
+        )  # fmt: skip
+        return {query: [doc for doc, _ in ranking] for query, ranking in read_run(tmp_path / "run.trec").items()}
+
+    return found
+
+
+def test_ties_stand_by_document_id_descending(run):
+    ids = run(7)["q"]
+    assert [doc for doc in ids if doc not in "xy"] == ["e", "d", "c", "b", "a"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 6])
+@pytest.mark.parametrize("memory", [1, 2_000, 1 << 30])
+def test_a_cut_through_a_tie_keeps_what_the_whole_ranking_begins_with(run, depth, memory):
+    assert {query: ids[:depth] for query, ids in run(7, memory).items()} == run(depth, memory)
+
+
+def test_a_depth_beyond_the_collection_gives_all_of_it(run):
+    assert {query: len(ids) for query, ids in run(1000).items()} == {"q": 7, "r": 7}
+
+
+def test_encoders_of_different_spaces_are_refused(lab, index, tmp_path):
+    with pytest.raises(DataError, match="queries have 24 dimensions and documents 16"):
+        search({"q": "boat"}, lab.student, index, tmp_path, depth=3, memory=1 << 30, tag="t", **HOW)
+
+
+def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
+    held = DocumentIndex.open(index)
+    assert held.doc_ids == list("eaxcbyd")
+    norms = (held.store.tokens.astype("float32") ** 2).sum(1)
+    assert norms.min() > 0.99
+    assert norms.max() < 1.01
+    assert json.loads((index / "tokens.json").read_text()) == {"dimensions": 16}
+    assert held.store.lengths.tolist()[:3] == [6, 6, 5]  # [CLS] words [SEP]; the full stop is not scored
+
+
+def test_an_empty_corpus_is_refused(lab, tmp_path):
+    with pytest.raises(DataError, match="the corpus holds no document"):
+        build_index([], lab.teacher, tmp_path, template="{text}", count=0, **HOW)
+
+
+def test_a_template_takes_braces_of_a_text_as_they_are():
+    document = Document("d", "{text}", "a {title} b")
+    assert fill("{title}: {text}", document) == "{text}: a {title} b"
+    assert fill("{title} {text}", Document("d", "", "alone")) == "alone"
