@@ -1,0 +1,234 @@
+"""The commands."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from optical_cli.cli import options, show
+from optical_cli.cli.cache_commands import cache_app
+from optical_cli.cli.options import Wanted
+from optical_cli.cli.session import open_pipeline
+from optical_cli.cli.terminal import TerminalProgress, duration
+
+if TYPE_CHECKING:
+    from optical_cli.pipeline import Pipeline, Step
+
+app = typer.Typer(
+    name="optical",
+    help="Move an English retriever into another language by optimal transport, and measure what the strength of "
+    "the transport regularization does to nDCG.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(cache_app, name="cache")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from optical_cli import __version__
+
+        print(f"optical {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def distill(
+    experiment: options.Experiment,
+    reg: options.Reg = None,
+    objective: options.Objective = None,
+    pair: options.Pair = None,
+    seed: options.Seed = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    no_upstream: options.NoUpstream = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
+) -> None:
+    """Train the student of a reg: of one pair, or every student of the experiment."""
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    learning = [name for name in pipeline.experiment.pairs if pipeline.student(name)]
+    pairs = [pair] if pair or not learning else learning
+    steps = [pipeline.checkpoint(Wanted(reg, objective, name, seed).cell(pipeline)) for name in pairs]
+    for step in {step.key.digest: step for step in steps}.values():
+        _obtain(pipeline, step, as_json=as_json)
+
+
+@app.command()
+def index(
+    experiment: options.Experiment,
+    reg: options.Reg = None,
+    objective: options.Objective = None,
+    pair: options.Pair = None,
+    seed: options.Seed = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    no_upstream: options.NoUpstream = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Encode the documents of a pair: by the teacher, or by the student of a reg."""
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    wanted = Wanted(reg, objective, pair, seed)
+    _obtain(pipeline, pipeline.index(wanted.cell(pipeline, sides=("document",))), as_json=as_json)
+
+
+@app.command()
+def retrieve(
+    experiment: options.Experiment,
+    reg: options.Reg = None,
+    objective: options.Objective = None,
+    pair: options.Pair = None,
+    seed: options.Seed = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    no_upstream: options.NoUpstream = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Search the topics of a pair and write a TREC run file."""
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    _obtain(pipeline, pipeline.run(Wanted(reg, objective, pair, seed).cell(pipeline)), as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    experiment: options.Experiment,
+    reg: options.Reg = None,
+    objective: options.Objective = None,
+    pair: options.Pair = None,
+    seed: options.Seed = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    no_upstream: options.NoUpstream = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Measure the run of a pair; the means go to stderr, the path of the scores to stdout."""
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    step = pipeline.scores(Wanted(reg, objective, pair, seed).cell(pipeline))
+    _obtain(pipeline, step, as_json=as_json, with_scores=True)
+
+
+@app.command()
+def sweep(
+    experiment: options.Experiment,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Run every reg, pair, seed and baseline; what the cache holds is not made again.
+
+    A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
+    """
+    from optical_cli.sweep import run_sweep
+
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device)
+    progress = TerminalProgress()
+    measures = pipeline.experiment.evaluation.measures
+    results, made = run_sweep(pipeline, lambda result: progress.say(show.result_line(result, measures)))
+    if as_json:
+        show.as_json({"experiment": pipeline.experiment.name, "made": made, "results": show.records(results)})
+    else:
+        show.table(results, measures)
+        show.curve(results, measures)
+    progress.say("every artifact was in the cache; nothing was computed" if made == 0 else f"{made} artifacts made")
+    failures = show.failure_lines(results)
+    for line in failures:
+        progress.say(line)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    experiment: options.Experiment,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the report; reports/NAME by default.")
+    ] = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Show and write what the cache holds of an experiment: table, Markdown, curve as SVG and PNG."""
+    from optical_cli.report import write_report
+    from optical_cli.sweep import cached_results
+
+    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
+    results = cached_results(pipeline)
+    show.refuse_nothing(results, experiment)
+    files = write_report(results, measures, output or Path("reports") / name, name)
+    if as_json:
+        show.as_json({"experiment": name, "files": [str(file) for file in files], "results": show.records(results)})
+        return
+    show.table(results, measures)
+    show.curve(results, measures)
+    for file in files:
+        print(file)
+
+
+@app.command()
+def plan(
+    experiment: options.Experiment,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Show each artifact of an experiment: in the cache, or to be made."""
+    from optical_cli import sweep
+
+    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    pipeline.check()
+    steps = list(sweep.plan(pipeline))
+    if as_json:
+        show.as_json([show.planned_record(planned) for planned in steps])
+    else:
+        show.plan(steps)
+
+
+@app.command("warm-up")
+def warm_up(debug: options.Debug = False) -> None:  # noqa: ARG001
+    """Compile once what numba and ranx compile on first use, so that no experiment waits for it."""
+    from optical_cli.warm_up import warm_up as compile_all
+
+    progress = TerminalProgress()
+    progress.say("compiling, up to a minute on a new machine")
+    compile_all()
+    progress.say("ready")
+
+
+def _obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool, with_scores: bool = False) -> None:
+    """Obtain a step and print its path, or what there is to say of it as JSON."""
+    from optical_cli.artifacts.scores import read_scores
+
+    artifact, made = pipeline.obtain(step)
+    scores = read_scores(artifact.folder / "scores.json") if with_scores else None
+    measures = pipeline.experiment.evaluation.measures
+    means = None if scores is None else {name: scores.means[name] for name in measures}
+    if as_json:
+        show.as_json(show.artifact_record(artifact, made=made, means=means))
+        return
+    how = f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"
+    scored = "".join(f"  {name} {mean:.4f}" for name, mean in (means or {}).items())
+    left_out = "".join(f"  ({said})" for said in show.topics_left_out(scores)) if scores else ""
+    TerminalProgress().say(f"{artifact.kind}/{step.label}: {how}{scored}{left_out}")
+    print(artifact.folder)

@@ -1,0 +1,58 @@
+"""The edge: where an error becomes one clear line and an exit code."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from optical_cli.cli.terminal import plain
+from optical_cli.errors import NotConverged, OpticalError
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+INTERRUPTION = "interrupted; what was finished stays in the cache, what was not left nothing"
+
+
+def main() -> None:
+    """Run the command line; exit code 2 for bad input, 1 for a run that failed, 130 for an interrupt."""
+    # torch's threads spin while they wait, and two that want one core make a small kernel 50 times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    signal.signal(signal.SIGTERM, _terminated)
+    from optical_cli.cli.commands import app
+
+    try:
+        app()
+    except SystemExit as left:
+        if left.code == INTERRUPTED:  # typer has made it of a KeyboardInterrupt, and says nothing
+            print(INTERRUPTION, file=sys.stderr)
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        sys.exit(_tell(error))
+
+
+def _tell(error: BaseException) -> int:
+    """Say what went wrong in one line a fault, and return the exit code."""
+    if isinstance(error, OpticalError):
+        for line in str(error).splitlines():
+            print(f"error: {plain(line)}", file=sys.stderr)
+        return FAILED if isinstance(error, NotConverged) else BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        print(INTERRUPTION, file=sys.stderr)
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # whoever read us has gone, and so has the need to say anything
+        return FAILED
+    print(
+        f"error: {type(error).__name__}: {plain(str(error))}; this is a fault of optical: "
+        "run again with --debug to see where, and report it",
+        file=sys.stderr,
+    )
+    return FAILED
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt  # so that a batch system's stop cleans up as Ctrl-C does

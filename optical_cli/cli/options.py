@@ -1,0 +1,92 @@
+"""The arguments and options that commands share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from optical_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optical_cli.pipeline import Cell, Pipeline
+
+Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Overrides a setting, such as training.epochs=2. Repeatable."),
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option("--cache-dir", envvar="OPTICAL_CACHE", help="Where artifacts are.", show_default="user cache folder"),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or auto.")]
+Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
+Reg = Annotated[float | None, typer.Option("--reg", help="Strength of the regularization, 0 to inf.")]
+Objective = Annotated[
+    str | None, typer.Option("--objective", help="A baseline instead of the transport: none, pooled_mse or greedy.")
+]
+Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the training; the experiment's first by default.")]
+NoUpstream = Annotated[bool, typer.Option("--no-upstream", help="Refuse, rather than make, what is missing upstream.")]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cell of an experiment a command was asked for, as far as it was said."""
+
+    reg: float | None
+    objective: str | None
+    pair: str | None
+    seed: int | None
+
+    def cell(self, pipeline: "Pipeline", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
+        """The cell.
+
+        Args:
+            pipeline: of the experiment.
+            sides: of the pair that what is wanted depends on; if the teacher encodes them, no reg has to be said.
+
+        Raises:
+            ConfigError: something has to be said and was not, or is not in the experiment.
+        """
+        from optical_cli.config.experiment import languages_of
+        from optical_cli.pipeline import Cell, pair_settings
+
+        pairs = list(pipeline.experiment.pairs)
+        pair = self.pair or (pairs[0] if len(pairs) == 1 else None)
+        if pair is None:
+            raise ConfigError(f"--pair: the experiment has several pairs, say which: {', '.join(pairs)}")
+        pair_settings(pipeline.experiment, pair)
+        self._check_values()
+        seed = pipeline.experiment.seeds[0] if self.seed is None else self.seed
+        encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
+        if all(encoded[side] == pipeline.experiment.teacher.language for side in sides):
+            return Cell(pair, "none", None, seed)
+        return Cell(pair, *self._objective_and_reg(pipeline), seed)
+
+    def _check_values(self) -> None:
+        """Refuse what no cell could have, also where this one does not depend on it."""
+        from optical_cli.config.settings import SEEDS, checked_reg
+
+        if self.objective not in (None, "transport", "none", "pooled_mse", "greedy"):
+            raise ConfigError(f"--objective {self.objective}: transport, none, pooled_mse or greedy expected")
+        try:
+            checked_reg(self.reg or 0.0)
+        except ValueError as error:
+            raise ConfigError(f"--reg {self.reg:g}: {error} expected") from error
+        if self.seed is not None and not 0 <= self.seed < SEEDS:
+            raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
+
+    def _objective_and_reg(self, pipeline: "Pipeline") -> tuple[str, float | None]:
+        if self.objective not in (None, "transport"):
+            if self.reg is not None:
+                raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+            return str(self.objective), None
+        regs = pipeline.experiment.transport.reg
+        reg = regs[0] if self.reg is None and len(regs) == 1 else self.reg
+        if reg is None:
+            listed = ", ".join(f"{value:g}" for value in regs)
+            raise ConfigError(f"--reg: the experiment has several values, say which: {listed}; or name an --objective")
+        return "transport", abs(reg)  # -0.0 is 0

@@ -1,0 +1,180 @@
+"""Results as a terminal shows them, and as JSON."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optical_cli.cli.terminal import plain, size
+from optical_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from optical_cli.artifacts.scores import Scores
+    from optical_cli.cache.store import Artifact
+    from optical_cli.report import Result
+    from optical_cli.sweep import Planned
+
+WIDE = 200
+SHOWN_MEASURES = ("ndcg@10", "recall@100")
+
+
+def as_json(value: Any) -> None:
+    """Print JSON; inf, which JSON has no word for, as the string it is in an experiment file."""
+    print(json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False))
+
+
+def main_measures(measures: Sequence[str]) -> list[str]:
+    """nDCG@10 and Recall@100 if they were measured, else the first two."""
+    return [measure for measure in SHOWN_MEASURES if measure in measures] or list(measures[:2])
+
+
+def table(results: "Sequence[Result]", measures: Sequence[str]) -> None:
+    """The main measures by reg and pair."""
+    from optical_cli.report import tabulate
+
+    found = tabulate(results, main_measures(measures))
+    rows = [[row.label, *(cell.text for cell in row.cells)] for row in found.rows]
+    _print_table(["", *(column.head for column in found.columns)], rows, numbers_from=1)
+
+
+def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
+    """The first of the main measures against reg, as bars."""
+    from optical_cli.report import text_curve
+
+    print()
+    for line in text_curve(results, main_measures(measures)[0]):
+        print(line)
+
+
+def plan(steps: "Sequence[Planned]") -> None:
+    """Each artifact, and how many are there."""
+    rows = [
+        [p.step.kind, p.step.label, p.step.key.short, "in the cache" if p.artifact else "to be made"] for p in steps
+    ]
+    _print_table(["kind", "artifact", "key", "state"], rows)
+    there = sum(p.artifact is not None for p in steps)
+    print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there} to be made")
+
+
+def artifacts(found: "Sequence[Artifact]") -> None:
+    """What the cache holds."""
+    rows = [[a.kind, a.folder.name, size(a.size), f"{a.manifest['seconds']:.1f}", a.manifest["created"]] for a in found]
+    _print_table(["kind", "name", "size", "seconds", "made at"], rows)
+
+
+def result_line(result: "Result", measures: Sequence[str]) -> str:
+    """A cell that has just been looked up or computed."""
+    what = f"{result.pair}  {result.setting.label}  seed {result.seed}"
+    if result.scores is None:
+        return f"{what}  failed: {result.failure}"
+    means = "  ".join(f"{name} {result.scores.means[name]:.4f}" for name in main_measures(measures))
+    return f"{what}  {means}{_warnings(result)}"
+
+
+def failure_lines(results: "Sequence[Result]") -> list[str]:
+    """The cells that failed, with the reason."""
+    return [result_line(result, []) for result in results if result.failure is not None]
+
+
+def refuse_nothing(results: "Sequence[Result]", experiment: str) -> None:
+    """Refuse a report of an experiment that has no scores yet.
+
+    Raises:
+        DataError: there is none.
+    """
+    if all(result.scores is None for result in results):
+        raise DataError(f"{experiment}: the cache holds no scores of it yet; run `optical sweep {experiment}` first")
+
+
+def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
+    """Results as JSON objects."""
+    return [
+        {
+            "pair": result.pair,
+            "objective": result.objective,
+            "reg": result.reg,
+            "seed": result.seed,
+            "corpus": result.corpus,
+            "means": result.scores.means if result.scores else None,
+            "topics": result.scores.topics if result.scores else None,
+            "unjudged_topics": result.scores.unjudged_topics if result.scores else None,
+            "empty_topics": result.scores.empty_topics if result.scores else None,
+            "failure": result.failure,
+            "health": result.health,
+        }
+        for result in results
+    ]
+
+
+def artifact_record(
+    artifact: "Artifact", *, made: bool | None = None, means: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """An artifact as a JSON object."""
+    record = {
+        "kind": artifact.kind,
+        "label": artifact.manifest["label"],
+        "key": artifact.manifest["key"],
+        "path": str(artifact.folder),
+        "seconds": artifact.manifest["seconds"],
+        "bytes": artifact.size,
+        "health": artifact.manifest["health"],
+    }
+    extra = {"made": made, "means": means}
+    return record | {name: value for name, value in extra.items() if value is not None}
+
+
+def planned_record(planned: "Planned") -> dict[str, Any]:
+    """A step as a JSON object."""
+    return {
+        "kind": planned.step.kind,
+        "label": planned.step.label,
+        "key": planned.step.key.digest,
+        "cached": planned.artifact is not None,
+        "path": str(planned.artifact.folder) if planned.artifact else None,
+    }
+
+
+def _warnings(result: "Result") -> str:
+    """What a reader of the figure has to know besides."""
+    assert result.scores is not None  # noqa: S101 - of a scored cell only
+    said = topics_left_out(result.scores)
+    if (result.health or {}).get("converged", 1.0) < 1.0:
+        said.append(f"{1 - result.health['converged']:.2%} of the plans unconverged")  # type: ignore[index]
+    return f"  ({'; '.join(said)})" if said else ""
+
+
+def topics_left_out(scores: "Scores") -> list[str]:
+    """Which topics a mean does not speak of as one would think."""
+    said = []
+    if scores.unjudged_topics:
+        said.append(f"{scores.unjudged_topics} topics without judgements left out")
+    if scores.empty_topics:
+        said.append(f"{scores.empty_topics} topics without results scored 0")
+    return said
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int | None = None) -> None:
+    """A table on stdout: fitted to a terminal, never cut in a pipe."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    made: Table = Table(box=box.SIMPLE, pad_edge=False)
+    for number, head in enumerate(heads):
+        right = numbers_from is not None and number >= numbers_from
+        made.add_column(plain(head), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(plain(cell) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
+    console.print(made)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value

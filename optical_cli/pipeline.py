@@ -1,0 +1,529 @@
+"""The sentence: bitext, distill, index, retrieve, evaluate.
+
+Every stage is a `Step`: the key of its artifact, the steps it stands on, and how it is made. Keys follow from the
+experiment and its input data alone, so a whole sweep can be looked up, or planned, without computing anything.
+
+Stages are imported inside the builders: this module is the one place where that is done, and it keeps torch out
+of `optical --help` and of a command whose artifact is cached.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.keys import Key, key_of
+from optical_cli.cache.store import Artifact, Cache, Health
+from optical_cli.config.experiment import Experiment, Pair, languages_of
+from optical_cli.encoder.precision import resolve_precision
+from optical_cli.encoder.side import SIDES, Side
+from optical_cli.errors import CacheError, ConfigError, OpticalError
+from optical_cli.progress import Progress, Silence
+from optical_cli.sources import Sources
+
+# Bumped when a stage's code changes what it computes from the same settings.
+VERSIONS = {"encodings": 1, "start": 1, "distill": 1, "index": 1, "retrieve": 1, "evaluate": 1}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a sweep.
+
+    Attributes:
+        pair: a language pair of the experiment.
+        objective: `transport` or a baseline.
+        reg: of the transport; None for a baseline.
+        seed: of the training.
+    """
+
+    pair: str
+    objective: str
+    reg: float | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """How labels and messages call it: `reg0.05` or `greedy`."""
+        return self.objective if self.reg is None else f"reg{self.reg:g}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """An artifact that is there or can be made.
+
+    Attributes:
+        kind: its folder in the cache.
+        label: what it is, readable.
+        key: what it depends on.
+        inputs: the steps whose artifacts it reads.
+        build: fills a folder, given the folders of the inputs, and returns the health.
+    """
+
+    kind: str
+    label: str
+    key: Key
+    build: Callable[[Path, Mapping[str, Path]], Health] = field(compare=False)
+    inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
+
+    def with_inputs(self) -> Iterator["Step"]:
+        """The steps this one stands on, deepest first, and itself."""
+        for step in self.inputs.values():
+            yield from step.with_inputs()
+        yield self
+
+
+@dataclass(frozen=True)
+class Student:
+    """Which student a pair needs.
+
+    Attributes:
+        languages: those it learns, sorted: all that the experiment's pairs join to one another.
+        sides: as which it encodes texts, in any pair of the experiment.
+    """
+
+    languages: tuple[str, ...]
+    sides: tuple[Side, ...]
+
+
+class Pipeline:
+    """The steps of an experiment over one cache.
+
+    Args:
+        experiment: what to do.
+        cache: where artifacts are.
+        device: a torch device, or `auto`.
+        progress: hears how far the work is.
+        upstream: make what is missing upstream of a step that is asked for; else refuse.
+
+    Attributes:
+        made: artifacts made so far, not found in the cache.
+
+    Raises:
+        DataError: of all models and data that the experiment names and that cannot be opened, a line each.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        cache: Cache,
+        device: str = "auto",
+        progress: Progress | None = None,
+        *,
+        upstream: bool = True,
+    ) -> None:
+        self.experiment = experiment
+        self.cache = cache
+        self._wanted_device = device
+        self._progress = progress or Silence()
+        self._upstream = upstream
+        self._sources = Sources(experiment, cache.fingerprints)
+        self._sources.open_all()
+        self._failed: dict[str, Exception] = {}
+        self.made = 0
+
+    # -- the cells of a sweep ---------------------------------------------------------------------------------
+
+    def cells(self) -> Iterator[Cell]:
+        """Every seed, baseline, reg and pair; a pair that needs no student stands once, under `none`."""
+        x = self.experiment
+        points: list[tuple[str, float | None]] = [(baseline, None) for baseline in x.baselines]
+        points += [("transport", reg) for reg in sorted(x.transport.reg)]
+        for seed in x.seeds:
+            for objective, reg in points:
+                for pair in x.pairs:
+                    if self.student(pair) is not None:
+                        yield Cell(pair, objective, reg, seed)
+        for pair in x.pairs:
+            if self.student(pair) is None:
+                yield Cell(pair, "none", None, x.seeds[0])
+
+    def student(self, pair: str) -> Student | None:
+        """The student of a pair; None if both its sides are in the teacher's language."""
+        languages = self._joined_languages(pair)
+        if not languages:
+            return None
+        used = [languages_of(other) for other in self.experiment.pairs]
+        sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
+        return Student(tuple(sorted(languages)), sides)
+
+    def _joined_languages(self, pair: str) -> set[str]:
+        """The foreign languages of a pair and all that other pairs join to them: `sw-yo` joins two."""
+        teacher = {self.experiment.teacher.language}
+        groups = [set(languages_of(other)) - teacher for other in self.experiment.pairs]
+        joined = set(languages_of(pair)) - teacher
+        while grown := [group for group in groups if group & joined and not group <= joined]:
+            joined.update(*grown)
+        return joined
+
+    # -- the steps --------------------------------------------------------------------------------------------
+
+    def encodings(self, language: str, sides: tuple[Side, ...]) -> Step:
+        """The teacher's token embeddings of a bitext."""
+        x = self.experiment
+        lengths = {side: min(self._length(side), x.training.max_length) for side in sides}
+        material = {
+            "teacher": self._sources.model(x.teacher.model).fingerprint,
+            "bitext": self._sources.bitext_material(language),
+            "lengths": lengths,
+            "precision": self._encoding_precision,
+        }
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.distill.teacher_tokens import encode_bitext
+
+            pairs = self._sources.split(language).pairs
+            return encode_bitext(
+                [pair.teacher for pair in pairs],
+                self._sources.model(x.teacher.model).folder,
+                lengths,
+                folder,
+                **self._how_to_encode,
+            )
+
+        label = f"{self._sources.model(x.teacher.model).label}-{language}"
+        return _step("encodings", "encodings", label, material, build)
+
+    def start(self, student: Student) -> Step:
+        """The student as initialised."""
+        x = self.experiment
+        teacher = self._sources.model(x.teacher.model)
+        lengths = [x.encoding.query_length, x.encoding.document_length]
+        if x.student.init == "teacher":
+            return _step(
+                "checkpoints", "start", f"{teacher.label}-start", {"init": teacher.fingerprint, "lengths": lengths},
+                lambda folder, _inputs: self._copy_teacher(folder),
+            )  # fmt: skip
+        init, warm_start = self._sources.model(x.student.init), x.student.warm_start
+        material = {
+            "init": init.fingerprint,
+            "teacher": teacher.fingerprint,
+            "lengths": lengths,
+            "warm_start": warm_start and {
+                **warm_start.deciding(),
+                "side": student.sides[0],
+                "bitexts": [self._sources.bitext_material(language) for language in student.languages],
+            },
+        }  # fmt: skip
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.distill.start import start_student
+
+            pairs = [pair for language in student.languages for pair in self._sources.split(language).train]
+            return start_student(
+                init.folder,
+                teacher.folder,
+                warm_start,
+                [pair.teacher for pair in pairs],
+                student.sides[0],
+                folder,
+                encoding=x.encoding,
+                device=self._device,
+                progress=self._progress,
+            )
+
+        return _step("checkpoints", "start", f"{init.label}-{'+'.join(student.languages)}-start", material, build)
+
+    def checkpoint(self, cell: Cell) -> Step:
+        """The student of a cell.
+
+        Raises:
+            ConfigError: both sides of the pair are the teacher's.
+        """
+        x = self.experiment
+        student = self.student(cell.pair)
+        if student is None:
+            raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
+        start = self.start(student)
+        if cell.objective == "none":
+            return start
+        bitexts = {language: self.encodings(language, student.sides) for language in student.languages}
+        material = {
+            "start": start.key.digest,
+            "encodings": [step.key.digest for step in bitexts.values()],
+            "sides": student.sides,
+            "objective": cell.objective,
+            "transport": self._transport_material(cell),
+            "training": {**x.training.deciding(), "precision": self._training_precision},
+            "freeze_embeddings": x.student.freeze_embeddings,
+            "seed": cell.seed,
+        }
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            return self._train(cell, student, folder, inputs)
+
+        label = f"{'+'.join(student.languages)}-{cell.name}-seed{cell.seed}"
+        return _step("checkpoints", "distill", label, material, build, {"start": start, **bitexts})
+
+    def index(self, cell: Cell) -> Step:
+        """The token embeddings of the pair's documents, by the teacher or by the cell's student."""
+        x, pair = self.experiment, self.experiment.pairs[cell.pair]
+        _, language = languages_of(cell.pair)
+        documents = self._sources.documents(cell.pair)
+        encoder = self._encoder(language, cell)
+        material = {
+            "encoder": encoder.material,
+            "documents": documents.fingerprint(self.cache.fingerprints),
+            "corpus": self._corpus_material(cell.pair),
+            "text": pair.text,
+            "length": x.encoding.document_length,
+            "precision": self._encoding_precision,
+        }
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.index import build_index
+
+            corpus = self._sources.corpus(cell.pair)
+            health = build_index(
+                corpus.documents(),
+                encoder.folder(inputs),
+                folder,
+                template=pair.text,
+                count=corpus.count,
+                lengths=self._lengths,
+                **self._how_to_encode,
+            )
+            return {**health, **corpus.health}
+
+        label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
+        return _step("indexes", "index", label, material, build, encoder.inputs)
+
+    def run(self, cell: Cell) -> Step:
+        """The run of a cell."""
+        x, pair = self.experiment, self.experiment.pairs[cell.pair]
+        query_language, _ = languages_of(cell.pair)
+        topics = self._sources.topics(cell.pair)
+        index, encoder = self.index(cell), self._encoder(query_language, cell)
+        material = {
+            "index": index.key.digest,
+            "encoder": encoder.material,
+            "topics": topics.fingerprint(self.cache.fingerprints),
+            "retrieval": x.retrieval.deciding(),
+            "length": x.encoding.query_length,
+            "precision": self._encoding_precision,
+        }
+        label = f"{cell.pair}-{pair.corpus_name}-{self._cell_label(cell)}".replace(" ", "")
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.retrieve import search
+
+            return search(
+                topics.topics(),
+                encoder.folder(inputs),
+                inputs["index"],
+                folder,
+                depth=x.retrieval.depth,
+                memory=x.retrieval.memory,
+                tag=label,
+                lengths=self._lengths,
+                **self._how_to_encode,
+            )
+
+        return _step("runs", "retrieve", label, material, build, {"index": index, **encoder.inputs})
+
+    def scores(self, cell: Cell) -> Step:
+        """The measures of a cell's run."""
+        run, qrels = self.run(cell), self._sources.judgements(cell.pair)
+        topics = self._sources.topics(cell.pair)
+        measures = self.experiment.evaluation.measures
+        material = {
+            "run": run.key.digest,
+            "topics": topics.fingerprint(self.cache.fingerprints),
+            "qrels": qrels.fingerprint(self.cache.fingerprints),
+            "measures": sorted(set(measures)),  # scores.json holds them sorted
+        }
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.artifacts.run import read_run
+            from optical_cli.artifacts.scores import write_scores
+            from optical_cli.evaluate import evaluate_run
+
+            run_file = read_run(inputs["run"] / "run.trec")
+            scores = evaluate_run(run_file, qrels.judgements(), topics.topics(), measures)
+            write_scores(folder / "scores.json", scores)
+            return {
+                "topics": scores.topics,
+                "unjudged_topics": scores.unjudged_topics,
+                "empty_topics": scores.empty_topics,
+            }
+
+        return _step("scores", "evaluate", run.label, material, build, {"run": run})
+
+    def check(self) -> None:
+        """Read all input, before anything expensive starts.
+
+        Raises:
+            DataError: of all that is wrong with it, a line each.
+        """
+        self._sources.check()
+
+    # -- making them ------------------------------------------------------------------------------------------
+
+    def obtain(self, step: Step) -> tuple[Artifact, bool]:
+        """The artifact of a step and whether it had to be made, with everything upstream that was missing.
+
+        Raises:
+            OpticalError: what the stage raises; a step that failed once fails again at once.
+        """
+        found = self.cache.find(step.kind, step.key)
+        if found is not None:
+            return found, False
+        if step.key.digest in self._failed:
+            raise self._failed[step.key.digest]
+        try:
+            self._sources.check()
+            folders = {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()}
+            artifact, made = self.cache.make(
+                step.kind, step.label, step.key, lambda folder: step.build(folder, folders)
+            )
+        except (OpticalError, RuntimeError, MemoryError, OSError) as error:
+            self._failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
+            raise
+        self.made += made
+        return artifact, made
+
+    def _upstream_folder(self, step: Step, wanted: Step) -> Path:
+        if not self._upstream and self.cache.find(wanted.kind, wanted.key) is None:
+            raise CacheError(
+                f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
+                "make it first, or leave out --no-upstream"
+            )
+        return self.obtain(wanted)[0].folder
+
+    # -- how stages are called --------------------------------------------------------------------------------
+
+    def _copy_teacher(self, folder: Path) -> Health:
+        from optical_cli.distill.start import copy_teacher
+
+        teacher = self._sources.model(self.experiment.teacher.model)
+        return copy_teacher(teacher.folder, folder, encoding=self.experiment.encoding, device=self._device)
+
+    def _train(self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.distill.teacher_tokens import TeacherTokens
+        from optical_cli.distill.train import train_student
+
+        x = self.experiment
+        teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
+        train: tuple[list[str], list[int]] = ([], [])
+        held_out: tuple[list[str], list[int]] = ([], [])
+        for language, start in zip(student.languages, teacher.starts(), strict=True):
+            split = self._sources.split(language)
+            for row, pair in enumerate(split.pairs, start):
+                texts, rows = train if row - start < len(split.train) else held_out
+                texts.append(pair.foreign)
+                rows.append(row)
+        return train_student(
+            inputs["start"],
+            teacher,
+            *train,
+            held_out,
+            student.sides,
+            folder,
+            objective=cell.objective,
+            reg=cell.reg or 0.0,
+            transport=x.transport,
+            student=x.student,
+            training=x.training,
+            encoding=x.encoding,
+            precision=self._training_precision,
+            seed=cell.seed,
+            device=self._device,
+            progress=self._progress,
+        )
+
+    def _transport_material(self, cell: Cell) -> dict[str, Any] | None:
+        """What of the transport settings decides a cell: nothing for a baseline."""
+        if cell.reg is None:
+            return None
+        settings = self.experiment.transport.deciding()
+        settings["reg"] = cell.reg
+        if cell.reg in (0.0, float("inf")):  # solved in closed form or exactly: there is nothing to converge
+            for name in ("solver", "threshold", "max_iterations", "on_unconverged"):
+                del settings[name]
+        return settings
+
+    def _corpus_material(self, pair_name: str) -> dict[str, Any]:
+        pair = self.experiment.pairs[pair_name]
+        if pair.corpus == "full":
+            return {"mode": "full"}
+        qrels = self._sources.judgements(pair_name).fingerprint(self.cache.fingerprints)
+        return {"mode": "pooled", "size": pair.pool_size, "seed": pair.pool_seed, "qrels": qrels}
+
+    def _encoder(self, language: str, cell: Cell) -> "_Encoder":
+        """A side in the teacher's language is the teacher's, any other the student's. Nothing else decides it."""
+        if language == self.experiment.teacher.language:
+            teacher = self._sources.model(self.experiment.teacher.model)
+            return _Encoder(teacher.fingerprint, teacher.label, lambda _inputs: teacher.folder, {})
+        checkpoint = self.checkpoint(cell)
+        return _Encoder(
+            checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], {"checkpoint": checkpoint}
+        )
+
+    def _cell_label(self, cell: Cell) -> str:
+        return cell.name if cell.objective == "none" else f"{cell.name}-seed{cell.seed}"
+
+    def _length(self, side: Side) -> int:
+        encoding = self.experiment.encoding
+        return encoding.query_length if side == "query" else encoding.document_length
+
+    @property
+    def _lengths(self) -> tuple[int, int]:
+        return self.experiment.encoding.query_length, self.experiment.encoding.document_length
+
+    @property
+    def _how_to_encode(self) -> dict[str, Any]:
+        return {
+            "precision": self._encoding_precision,
+            "batch_size": self.experiment.encoding.batch_size,
+            "device": self._device,
+            "progress": self._progress,
+        }
+
+    @cached_property
+    def _device(self) -> str:
+        from optical_cli.encoder.device import resolve_device
+
+        return resolve_device(self._wanted_device)
+
+    @cached_property
+    def _encoding_precision(self) -> Any:
+        return resolve_precision(self.experiment.encoding.precision)
+
+    @cached_property
+    def _training_precision(self) -> Any:
+        return resolve_precision(self.experiment.training.precision)
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """What encodes one side: how keys call it, where its folder is, and the steps behind it."""
+
+    material: str
+    label: str
+    folder: Callable[[Mapping[str, Path]], Path]
+    inputs: Mapping[str, Step]
+
+
+def _step(
+    kind: str,
+    stage: str,
+    label: str,
+    material: Mapping[str, Any],
+    build: Callable[[Path, Mapping[str, Path]], Health],
+    inputs: Mapping[str, Step] | None = None,
+) -> Step:
+    key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
+    return Step(kind, label, key, build, inputs or {})
+
+
+def pair_settings(experiment: Experiment, name: str) -> Pair:
+    """The settings of a pair of the experiment.
+
+    Raises:
+        ConfigError: it has no such pair.
+    """
+    try:
+        return experiment.pairs[name]
+    except KeyError:
+        known = ", ".join(experiment.pairs)
+        raise ConfigError(f"--pair {name}: not in the experiment; it has {known}") from None

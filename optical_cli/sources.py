@@ -1,0 +1,183 @@
+"""The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.data.bitext import Bitext, open_bitext
+from optical_cli.data.collections import (
+    Document,
+    DocumentSource,
+    JudgementSource,
+    TopicSource,
+    open_documents,
+    open_judgements,
+    open_topics,
+)
+from optical_cli.data.local_folder import LocalDocuments
+from optical_cli.data.models import resolve_model
+from optical_cli.data.pooling import pooled_ids
+from optical_cli.data.split import Split, split_bitext
+from optical_cli.data.topics import match_topics
+from optical_cli.errors import DataError
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A model folder as keys and labels know it."""
+
+    label: str
+    folder: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents a pair is searched in.
+
+    Attributes:
+        source: the whole collection.
+        ids: those that are taken; None for all.
+        health: counts for the manifest.
+    """
+
+    source: DocumentSource
+    ids: set[str] | None
+    health: dict[str, Any]
+
+    @property
+    def count(self) -> int | None:
+        """How many there are, if it is known before they are read."""
+        return None if self.ids is None else len(self.ids)
+
+    def documents(self) -> Iterator[Document]:
+        """Stream them, in the order of the collection."""
+        return (doc for doc in self.source.documents() if self.ids is None or doc.doc_id in self.ids)
+
+
+class Sources:
+    """Everything an experiment reads, each opened once.
+
+    Args:
+        experiment: names the sources; relative paths are taken from its `base`.
+        memo: remembers fingerprints.
+    """
+
+    def __init__(self, experiment: Experiment, memo: Fingerprints) -> None:
+        self._experiment = experiment
+        self._memo = memo
+        self.model = cache(self._model)
+        self.bitext = cache(self._bitext)
+        self.split = cache(self._split)
+        self._checked = False
+
+    def _model(self, source: str) -> ModelInput:
+        model = resolve_model(source, self._experiment.base)
+        label = source.rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
+        return ModelInput(label, model.folder, model.fingerprint(self._memo))
+
+    def _bitext(self, language: str) -> Bitext:
+        source = self._experiment.bitext[language].source
+        return open_bitext(source[0] if len(source) == 1 else (source[0], source[1]), self._experiment.base)
+
+    def _split(self, language: str) -> Split:
+        settings, bitext = self._experiment.bitext[language], self.bitext(language)
+        return split_bitext(bitext.pairs(), settings.held_out, settings.max_pairs, bitext.name)
+
+    def bitext_material(self, language: str) -> dict[str, Any]:
+        """What of a bitext decides a result: its content, and which pairs of it are used."""
+        settings = self._experiment.bitext[language]
+        return {
+            "content": self.bitext(language).fingerprint(self._memo),
+            "max_pairs": settings.max_pairs,
+            "held_out": settings.held_out,
+        }
+
+    def documents(self, pair: str) -> DocumentSource:
+        """The collection of a pair."""
+        return open_documents(self._experiment.pairs[pair].collection, languages_of(pair)[1], self._experiment.base)
+
+    def topics(self, pair: str) -> TopicSource:
+        """The topics of a pair, in its query language."""
+        settings = self._experiment.pairs[pair]
+        return open_topics(settings.topics or settings.collection, languages_of(pair)[0], self._experiment.base)
+
+    def judgements(self, pair: str) -> JudgementSource:
+        """The judgements of a pair, for its documents."""
+        settings = self._experiment.pairs[pair]
+        return open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], self._experiment.base)
+
+    def corpus(self, pair: str) -> Corpus:
+        """The documents that a pair is searched in: all, or the pool of its corpus mode."""
+        settings, source = self._experiment.pairs[pair], self.documents(pair)
+        if settings.corpus == "full":
+            return Corpus(source, None, {})
+        judged = {doc_id for grades in self.judgements(pair).judgements().values() for doc_id in grades}
+        ids = (doc.doc_id for doc in source.documents())
+        pool = pooled_ids(ids, judged, settings.pool_size, settings.pool_seed)
+        return Corpus(source, pool.ids, {"judged_not_in_collection": len(pool.missing_judged)})
+
+    def open_all(self) -> None:
+        """Open everything the experiment names; nothing is read yet.
+
+        Raises:
+            DataError: of all that cannot be opened, a line each.
+        """
+        x = self._experiment
+        models = [x.teacher.model] + ([] if x.student.init == "teacher" else [x.student.init])
+        faults = [fault for source in models for fault in _faults_of(self.model, source)]
+        faults += [fault for language in x.bitext for fault in _faults_of(self.bitext, language)]
+        for pair in x.pairs:
+            for opened in (self.documents, self.topics, self.judgements):
+                faults += _faults_of(opened, pair)
+        if faults:
+            raise DataError("\n".join(dict.fromkeys(faults)))
+
+    def check(self) -> None:
+        """Read bitexts, topics, judgements and documents once, before anything expensive starts.
+
+        Raises:
+            DataError: of all that is wrong with them, a line each.
+        """
+        if self._checked:
+            return
+        faults = [fault for language in self._experiment.bitext for fault in _faults_of(self.split, language)]
+        faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._match, pair)]
+        faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_documents, pair)]
+        if faults:
+            raise DataError("\n".join(dict.fromkeys(faults)))
+        self._checked = True
+
+    def _read_documents(self, pair: str) -> None:
+        """Meet a faulty document now and not after the training; a collection that was sound once is not read again."""
+        source = self.documents(pair)
+        if isinstance(source, LocalDocuments):  # one of ir_datasets is read and checked for its fingerprint
+            name = f"documents read: {source.fingerprint(self._memo)}"
+            self._memo.of_stream(name, lambda: (doc.doc_id.encode() for doc in source.documents()))
+
+    def _match(self, pair: str) -> None:
+        topics, qrels = self.topics(pair), self.judgements(pair)
+        judged, _, missing = match_topics(topics.topics(), qrels.judgements())
+        if not judged:
+            raise DataError(
+                f"pairs.{pair}: none of the topics of {topics.name} is judged by {qrels.name}; "
+                "topics and qrels of the same collection expected"
+            )
+        if missing:
+            raise DataError(
+                f"pairs.{pair}: {qrels.name} judges {len(missing)} query ids that {topics.name} has no topic for, "
+                f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
+                "give its topic or remove its judgements"
+            )
+
+
+def _faults_of(read: Callable[[str], object], name: str) -> list[str]:
+    try:
+        read(name)
+    except DataError as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,92 @@
+"""Every cell of an experiment, one after the other; one that fails does not stop the others."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from optical_cli.artifacts.scores import read_scores
+from optical_cli.cache.store import Artifact
+from optical_cli.errors import OpticalError
+from optical_cli.pipeline import Cell, Pipeline, Step
+from optical_cli.report import Result
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step of an experiment and its artifact, if the cache holds it."""
+
+    step: Step
+    artifact: Artifact | None
+
+
+def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[list[Result], int]:
+    """Obtain the scores of every cell.
+
+    Args:
+        pipeline: of the experiment.
+        on_cell: hears of each cell as it is done.
+
+    Returns:
+        a result a cell, in the order of the cells, and how many artifacts had to be made.
+
+    Raises:
+        OpticalError: the experiment's input cannot be used; nothing has been computed then.
+    """
+    results: list[Result] = []
+    made_before = pipeline.made
+    if any(planned.artifact is None for planned in plan(pipeline)):
+        pipeline.check()
+    for cell in pipeline.cells():
+        try:
+            artifact, _ = pipeline.obtain(pipeline.scores(cell))
+            result = _result(pipeline, cell, artifact)
+        except OpticalError as error:
+            result = _result(pipeline, cell, None, failure=str(error))
+        except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory, a full disk
+            result = _result(pipeline, cell, None, failure=f"{type(error).__name__}: {error}")
+        results.append(result)
+        on_cell(result)
+    return results, pipeline.made - made_before
+
+
+def cached_results(pipeline: Pipeline) -> list[Result]:
+    """A result a cell from what the cache holds; a cell without scores there has none."""
+    return [
+        _result(pipeline, cell, pipeline.cache.find("scores", pipeline.scores(cell).key)) for cell in pipeline.cells()
+    ]
+
+
+def plan(pipeline: Pipeline) -> Iterator[Planned]:
+    """Every step of the experiment once, in the order in which it would be made."""
+    seen: set[str] = set()
+    for cell in pipeline.cells():
+        for step in pipeline.scores(cell).with_inputs():
+            if step.key.digest not in seen:
+                seen.add(step.key.digest)
+                yield Planned(step, pipeline.cache.find(step.kind, step.key))
+
+
+def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:
+    health, seconds = _training(pipeline, cell) if scores is not None else (None, None)
+    return Result(
+        pair=cell.pair,
+        objective=cell.objective,
+        reg=cell.reg,
+        seed=cell.seed,
+        corpus=pipeline.experiment.pairs[cell.pair].corpus_name,
+        scores=read_scores(scores.folder / "scores.json") if scores is not None else None,
+        failure=failure,
+        health=health,
+        seconds=seconds,
+    )
+
+
+def _training(pipeline: Pipeline, cell: Cell) -> tuple[dict[str, float] | None, float | None]:
+    """Health and seconds of the cell's training, if it had one and the cache still holds it."""
+    if pipeline.student(cell.pair) is None:
+        return None, None
+    step = pipeline.checkpoint(cell)
+    checkpoint = pipeline.cache.find(step.kind, step.key)
+    if checkpoint is None:
+        return None, None
+    figures = {k: v for k, v in checkpoint.manifest["health"].items() if isinstance(v, int | float)}
+    return figures, float(checkpoint.manifest["seconds"])

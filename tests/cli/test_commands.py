@@ -1,0 +1,112 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def evaluate(optical, lab):
+    def run(cache, *options):
+        return optical("evaluate", lab.experiment, "--cache-dir", cache, "--device", "cpu", *options)
+
+    return run
+
+
+def test_a_cached_command_prints_the_folder_alone_and_says_that_it_was_there(optical, lab, swept):
+    for command in ("distill", "index", "retrieve", "evaluate"):
+        said = optical(command, lab.experiment, "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", swept)
+        assert said.code == 0
+        assert said.out.startswith(str(swept))
+        assert said.out.count("\n") == 1
+        assert "in the cache" in said.err
+
+
+def test_distill_without_a_pair_is_every_student_of_the_experiment_once(optical, lab, swept):
+    said = optical("distill", lab.experiment, "--reg", "inf", "--cache-dir", swept)
+    assert said.out.count("\n") == 1  # sw-sw, sw-en and en-sw share one
+
+
+def test_json_of_the_four_commands_can_be_read(optical, lab, swept):
+    for command, kind in [
+        ("distill", "checkpoints"),
+        ("index", "indexes"),
+        ("retrieve", "runs"),
+        ("evaluate", "scores"),
+    ]:
+        said = optical(command, lab.experiment, "--reg", "inf", "--pair", "sw-sw", "--cache-dir", swept, "--json")
+        record = json.loads(said.out)
+        assert (record["kind"], record["made"]) == (kind, False)
+        assert record["path"].startswith(str(swept))
+    assert set(record["means"]) == {"ndcg@10", "recall@100"}
+    assert record["health"]["unjudged_topics"] == 1
+
+
+def test_plan_sweep_and_cache_as_json_can_be_read(optical, lab, swept):
+    planned = json.loads(optical("plan", lab.experiment, "--cache-dir", swept, "--json").out)
+    assert all(step["cached"] for step in planned)
+    held = json.loads(optical("cache", "list", "--cache-dir", swept, "--json").out)
+    assert {step["path"] for step in planned} == {artifact["path"] for artifact in held}
+    done = json.loads(optical("sweep", lab.experiment, "--cache-dir", swept, "--json").out)
+    assert done["made"] == 0
+    assert [r["reg"] for r in done["results"] if r["pair"] == "sw-sw"] == [None, 0.0, 0.1, "inf"]
+    assert json.loads(optical("cache", "verify", "--cache-dir", swept, "--json").out) == {
+        "verified": len(held),
+        "damaged": {},
+    }
+
+
+def test_a_topic_without_judgements_is_counted_and_said(evaluate, optical, lab, swept):
+    said = optical("sweep", lab.experiment, "--cache-dir", swept)
+    assert said.code == 0
+    assert said.err.count("1 topics without judgements left out") == 12
+    assert "1 topics without judgements left out" in evaluate(swept, "--reg", "0.1", "--pair", "sw-sw").err
+
+
+def test_a_second_sweep_says_that_nothing_was_computed(optical, lab, swept):
+    said = optical("sweep", lab.experiment, "--cache-dir", swept)
+    assert "every artifact was in the cache; nothing was computed" in said.err
+    assert "sw-sw" in said.out
+
+
+def test_a_damaged_artifact_is_named_verified_and_removed(evaluate, optical, own_swept):
+    found = json.loads(evaluate(own_swept, "--reg", "0.1", "--pair", "sw-sw", "--json").out)
+    name = found["path"].rsplit("/", 1)[-1]
+    scores = own_swept / "scores" / name / "scores.json"
+
+    scores.write_bytes(scores.read_bytes().replace(b"0", b"1"))
+    said = optical("cache", "verify", "--cache-dir", own_swept)
+    assert said.code == 1
+    assert str(scores) in said.out
+
+    scores.write_bytes(scores.read_bytes()[:-1])
+    said = evaluate(own_swept, "--reg", "0.1", "--pair", "sw-sw")
+    assert (said.code, said.out, len(said.errors)) == (2, "", 1)
+    assert f"optical cache remove {name}" in said.err
+
+    assert optical("cache", "remove", name, "--cache-dir", own_swept).out == f"{scores.parent}\n"
+    assert evaluate(own_swept, "--reg", "0.1", "--pair", "sw-sw").code == 0
+    assert scores.exists()
+
+
+def test_cache_remove_wants_a_name_that_means_one(optical, own_swept):
+    said = optical("cache", "remove", "absent", "--cache-dir", own_swept)
+    assert (said.code, len(said.errors)) == (2, 1)
+    before = sorted(own_swept.rglob("manifest.json"))
+    digits = "0123456789abcdef"
+    several = next(d for d in digits if sum(p.parent.name.rsplit("-", 1)[-1].startswith(d) for p in before) > 1)
+    assert optical("cache", "remove", several, "--cache-dir", own_swept).code == 2
+    assert sorted(own_swept.rglob("manifest.json")) == before
+
+
+def test_no_upstream_refuses_and_makes_nothing(optical, lab, tmp_path, leftovers):
+    for command in ("index", "retrieve", "evaluate", "distill"):
+        said = optical(
+            command, lab.experiment, "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", tmp_path / "c", "--no-upstream"
+        )
+        assert (said.code, said.out, len(said.errors)) == (2, "", 1)
+        assert "--no-upstream" in said.err
+    assert leftovers(tmp_path / "c") == []
+
+
+def test_the_cache_folder_comes_from_the_environment_too(optical, lab, swept, monkeypatch):
+    monkeypatch.setenv("OPTICAL_CACHE", str(swept))
+    assert optical("evaluate", lab.experiment, "--reg", "0.1", "--pair", "sw-sw").out.startswith(str(swept))

@@ -1,0 +1,197 @@
+"""Bad input: one clear line a fault, exit code 2, nothing on stdout, nothing left behind."""
+
+import signal
+import time
+
+import pytest
+
+
+@pytest.fixture
+def refused(optical, tmp_path, leftovers):
+    """Run a command that has to be refused and give its lines."""
+
+    def run(experiment, *options, command="evaluate"):
+        cache = tmp_path / "cache"
+        chosen = ("--reg", "0.1", "--pair", "sw-sw") if command != "sweep" else ()
+        said = optical(command, experiment, "--cache-dir", cache, "--device", "cpu", *chosen, *options)
+        assert said.code == 2, said
+        assert said.out == ""
+        assert "Traceback" not in said.err
+        assert said.err.splitlines() == said.errors
+        assert leftovers(cache) == []
+        return [line.removeprefix("error: ") for line in said.errors]
+
+    return run
+
+
+def one(lines: list[str]) -> str:
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_an_unknown_key(lab, own_lab, refused):
+    path = own_lab.write(lab.settings(training={"epoch": 3}))
+    assert one(refused(path)) == f"{path}: training.epoch: unknown key; did you mean epochs?"
+    assert "did you mean epochs?" in one(refused(lab.experiment, "--set", "training.epoch=3"))
+
+
+def test_a_wrong_type_and_several_faults_at_once(own_lab, refused):
+    path = own_lab.write(own_lab.settings(training={"epochs": "many"}, retrieval={"depht": 3}, seeds=[-1]))
+    assert [line.split(": ")[1] for line in refused(path)] == ["training.epochs", "retrieval.depht", "seeds.0"]
+
+
+def test_a_missing_experiment_file(tmp_path, refused):
+    assert "absent.yaml: no experiment file can be read there" in one(refused(tmp_path / "absent.yaml"))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sweep", "distill"])
+def test_several_missing_files_are_listed_together(own_lab, refused, command):
+    own_lab.bitext.unlink()
+    (own_lab.data / "docs.sw.jsonl").unlink()
+    lines = refused(own_lab.experiment, command=command)
+    assert len(lines) == 2
+    assert "bitext.tsv does not exist" in lines[0]
+    assert "holds no docs.sw.jsonl" in lines[1]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sweep", "distill", "index"])
+def test_a_bitext_line_without_its_translation(own_lab, refused, command):
+    lines = own_lab.bitext.read_text().splitlines()
+    lines[4] = "Amina mends"
+    own_lab.bitext.write_text("\n".join(lines))
+    assert f"{own_lab.bitext}, line 5: expected a sentence TAB its translation" in one(
+        refused(own_lab.experiment, command=command)
+    )
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sweep", "distill"])
+def test_an_empty_document(own_lab, refused, command):
+    path = own_lab.data / "docs.sw.jsonl"
+    path.write_text(path.read_text() + '{"doc_id": "d7", "title": "", "text": " "}\n')
+    assert f"{path}, line 7: expected a title or a text" in one(refused(own_lab.experiment, command=command))
+
+
+def test_topics_that_nobody_judged_at_all(own_lab, refused):
+    (own_lab.data / "qrels.trec").write_text("other 0 d1 1\n")
+    assert all("none of the topics" in line for line in refused(own_lab.experiment))
+
+
+def test_a_pair_without_bitext(own_lab, refused):
+    path = own_lab.write(own_lab.settings(pairs={"yo-en": {"collection": "./data"}}))
+    assert "add bitext.yo.source" in one(refused(path))
+
+
+@pytest.mark.parametrize("part", ["teacher.model", "student.init"])
+def test_a_model_folder_that_is_no_model(own_lab, refused, part):
+    assert "data is no model: expected config.json or modules.json" in one(
+        refused(own_lab.experiment, "--set", f"{part}=./data")
+    )
+
+
+def test_a_model_whose_files_are_damaged(own_lab, refused):
+    path = own_lab.teacher / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    assert "no encoder can be loaded from it" in one(refused(own_lab.experiment))
+
+
+def test_a_dataset_id_that_does_not_exist(own_lab, refused):
+    path = own_lab.write(own_lab.settings(pairs={"sw-sw": {"collection": "miracl/swahili/dev"}}))
+    assert "miracl/swahili/dev is neither a path that exists nor a dataset of ir_datasets; the nearest ids are" in one(
+        refused(path)
+    )
+
+
+@pytest.mark.parametrize("pair", ["sw-sw", "sw-en"])
+@pytest.mark.parametrize("reg", ["-1", "nan", "0.0005", "-inf"])
+@pytest.mark.parametrize("command", ["evaluate", "index"])
+def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused, command, reg, pair):
+    assert one(refused(lab.experiment, "--reg", reg, "--pair", pair, command=command)).startswith(f"--reg {reg}: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
+        (["--objective", "gready"], "--objective gready: transport, none, pooled_mse or greedy expected"),
+        (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
+        (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
+        (["--device", "warp"], "--device warp: no such device here; cpu, cuda, cuda:1 or auto expected"),
+        (["--set", "nonsense"], "--set nonsense: key=value expected, such as training.epochs=2"),
+    ],
+)
+def test_an_option_that_cannot_be(lab, refused, options, said):
+    assert one(refused(lab.experiment, *options)) == said
+
+
+def test_what_has_to_be_said_is_asked_for(optical, lab, swept):
+    said = optical("evaluate", lab.experiment, "--cache-dir", swept)
+    assert said.errors == ["error: --pair: the experiment has several pairs, say which: sw-sw, sw-en, en-sw"]
+    said = optical("evaluate", lab.experiment, "--pair", "sw-sw", "--cache-dir", swept)
+    assert said.errors == [
+        "error: --reg: the experiment has several values, say which: 0, 0.1, inf; or name an --objective"
+    ]
+
+
+def test_a_cache_folder_that_is_none(optical, lab, tmp_path):
+    (tmp_path / "file").touch()
+    for command in ("evaluate", "sweep", "plan"):
+        chosen = ("--reg", "0.1", "--pair", "sw-sw") if command == "evaluate" else ()
+        said = optical(command, lab.experiment, "--cache-dir", tmp_path / "file", *chosen)
+        assert (said.code, said.out, len(said.errors)) == (2, "", 1)
+        assert "--cache-dir" in said.err
+
+
+def test_an_error_cannot_steer_the_terminal(own_lab, refused):
+    own_lab.bitext.write_text("a\tb\n\x1b[2Jsentence\n")
+    assert "\x1b" not in one(refused(own_lab.experiment))
+
+
+INSIDE_A_STAGE = [  # in the order in which `evaluate` comes to them
+    ("start", "optical_cli.distill.start.save_encoder"),
+    ("encodings", "optical_cli.distill.teacher_tokens.encode_stream"),
+    ("distill", "optical_cli.distill.train.AlignmentLoss.forward"),
+    ("index", "optical_cli.index.build.encode_stream"),
+    ("retrieve", "optical_cli.retrieve.maxsim.blocks"),
+    ("evaluate", "optical_cli.artifacts.scores.write_scores"),
+]
+
+
+def test_an_interrupt_in_any_stage_leaves_what_was_finished_and_nothing_half_done(
+    optical, lab, tmp_path, leftovers, monkeypatch
+):
+    def interrupt(*_arguments, **_options):
+        signal.raise_signal(signal.SIGTERM if stage in ("index", "evaluate") else signal.SIGINT)
+
+    cache = tmp_path / "cache"
+    command = ("evaluate", lab.experiment, "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", cache, "--device", "cpu")
+    for finished, (stage, inside) in enumerate(INSIDE_A_STAGE):
+        with monkeypatch.context() as patched:
+            patched.setattr(inside, interrupt)
+            said = optical(*command)
+        assert said.code == 130, stage
+        assert said.out == ""
+        assert said.err.splitlines()[-1].startswith("interrupted; "), stage
+        assert "Traceback" not in said.err
+        assert len(leftovers(cache)) == finished, stage
+        assert not [name for name in leftovers(cache) if ".partial" in name]
+    assert optical(*command).code == 0
+
+
+def test_a_real_interrupt_while_a_student_trains(spawn, own_lab, own_swept, leftovers):
+    before = leftovers(own_swept)
+    process = spawn(
+        "distill", own_lab.experiment, "--reg", "0.1", "--set", "training.epochs=100000",
+        "--cache-dir", own_swept, "--device", "cpu",
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not list(own_swept.glob("checkpoints/.*.partial/training.jsonl")) and time.monotonic() < until:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    time.sleep(1)  # into the steps
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("interrupted; ")
+    assert leftovers(own_swept) == before

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import MultiVectorEncoder
+
+from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.run import read_run
+from optical_cli.errors import CacheError, ConfigError
+from optical_cli.pipeline import Cell, Student
+
+
+@pytest.fixture
+def pipeline(lab, swept, open_pipeline):
+    return open_pipeline(lab.experiment, swept)
+
+
+@pytest.fixture
+def with_pairs(own_lab, open_pipeline, tmp_path):
+    """A pipeline of some pairs over the mini world, each language with a bitext."""
+
+    def opened(*pairs: str):
+        languages = {code for pair in pairs for code in pair.split("-")} - {"en"}
+        for code in languages - {"sw"}:
+            for stem, ending in (("docs", "jsonl"), ("queries", "tsv")):
+                text = (own_lab.data / f"{stem}.sw.{ending}").read_text()
+                (own_lab.data / f"{stem}.{code}.{ending}").write_text(text)
+        content = own_lab.settings(
+            bitext={code: {"source": "bitext.tsv", "held_out": 6} for code in languages},
+            pairs={pair: {"collection": "./data"} for pair in pairs},
+        )
+        return open_pipeline(own_lab.write(content), tmp_path / "cache")
+
+    return opened
+
+
+def cell(pair: str, reg: float = 0.1) -> Cell:
+    return Cell(pair, "transport", reg, 13)
+
+
+def test_pairs_of_one_foreign_language_share_a_student_and_each_side_it_needs(with_pairs):
+    pipeline = with_pairs("yo-en", "en-yo", "yo-yo")
+    assert {pipeline.student(pair) for pair in ("yo-en", "en-yo", "yo-yo")} == {Student(("yo",), ("query", "document"))}
+    assert len({pipeline.checkpoint(cell(pair)).key.digest for pair in ("yo-en", "en-yo", "yo-yo")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sides"),
+    [
+        (("yo-en",), ("query",)),
+        (("en-yo",), ("document",)),
+        (("yo-yo",), ("query", "document")),
+        (("sw-yo",), ("query", "document")),
+    ],
+)
+def test_a_student_learns_the_sides_that_the_pairs_require(with_pairs, pairs, sides):
+    assert with_pairs(*pairs).student(pairs[0]).sides == sides
+
+
+def test_two_foreign_languages_of_a_pair_share_a_student_and_pairs_apart_do_not(with_pairs):
+    pipeline = with_pairs("sw-yo", "yo-en", "ha-en", "en-en")
+    assert pipeline.student("sw-yo") == pipeline.student("yo-en") == Student(("sw", "yo"), ("query", "document"))
+    assert pipeline.student("ha-en") == Student(("ha",), ("query",))
+    assert pipeline.student("en-en") is None
+    assert set(pipeline.checkpoint(cell("sw-yo")).inputs) == {"start", "sw", "yo"}
+    with pytest.raises(ConfigError, match="nothing to distill"):
+        pipeline.checkpoint(cell("en-en"))
+
+
+def test_a_chain_of_pairs_joins_all_its_languages(with_pairs):
+    pipeline = with_pairs("sw-yo", "yo-ha", "ha-en")
+    assert pipeline.student("sw-yo").languages == pipeline.student("ha-en").languages == ("ha", "sw", "yo")
+
+
+def test_a_side_in_the_teachers_language_is_the_teachers(pipeline):
+    shared = {pipeline.index(cell("sw-en", reg)).key.digest for reg in (0.0, 0.1, float("inf"))}
+    assert len(shared) == 1
+    assert pipeline.index(cell("sw-en")).inputs == {}
+    assert set(pipeline.run(cell("sw-en")).inputs) == {"index", "checkpoint"}
+
+
+def test_a_cell_stands_once_a_seed_a_point_and_a_pair_that_learns(with_pairs):
+    pipeline = with_pairs("sw-en", "en-en")
+    cells = list(pipeline.cells())
+    assert len(cells) == len(set(cells)) == 4 + 1
+    assert cells[-1] == Cell("en-en", "none", None, 13)
+
+
+def test_the_checkpoint_is_a_plain_encoder_and_encodes_what_the_index_holds(pipeline):
+    checkpoint, _ = pipeline.obtain(pipeline.checkpoint(cell("sw-sw")))
+    index, _ = pipeline.obtain(pipeline.index(cell("sw-sw")))
+    plain = MultiVectorEncoder(str(checkpoint.folder), device="cpu")
+    held = DocumentIndex.open(index.folder)
+    texts = ["mashua Amina anatengeneza mashua .", "Juma anauza mashua ."]  # title and text of d1, text of d5
+    for text, doc_id in zip(texts, ["d1", "d5"], strict=True):
+        (tokens,) = plain.encode_document([text])
+        stored = held.store[held.doc_ids.index(doc_id)]
+        assert stored.shape == tuple(tokens.shape)
+        np.testing.assert_allclose(stored, tokens.float().cpu().numpy(), atol=1e-3)
+
+
+def test_the_pair_that_the_teacher_encodes_does_not_see_the_student(pipeline, lab):
+    index, _ = pipeline.obtain(pipeline.index(cell("sw-en")))
+    (tokens,) = MultiVectorEncoder(str(lab.teacher), device="cpu").encode_document(["Juma sells the boat ."])
+    np.testing.assert_allclose(DocumentIndex.open(index.folder).store[4], tokens.float().cpu().numpy(), atol=1e-3)
+
+
+def test_training_changes_the_student_and_reg_changes_what_it_becomes(pipeline):
+    def weights(reg):
+        step = pipeline.checkpoint(cell("sw-sw", reg)) if reg is not None else pipeline.start(pipeline.student("sw-sw"))
+        encoder = MultiVectorEncoder(str(pipeline.obtain(step)[0].folder), device="cpu")
+        return torch.cat([weight.flatten() for weight in encoder.parameters()])
+
+    found = [weights(reg) for reg in (None, 0.0, 0.1, float("inf"))]
+    for i, one in enumerate(found):
+        assert all(not torch.equal(one, other) for other in found[i + 1 :])
+
+
+def test_the_health_of_a_training_is_in_its_manifest(pipeline):
+    artifact, made = pipeline.obtain(pipeline.checkpoint(cell("sw-sw")))
+    health = artifact.manifest["health"]
+    assert not made
+    assert health["plans"] == 24 * 1 * len(health["sides"])  # 30 pairs, 6 of them held out
+    assert health["converged"] == 1.0
+    assert health["marginal_error"] <= 1e-4
+    assert set(health["held_out_end"]) == {"transport_cost", "p@1"}
+    lines = (artifact.folder / "training.jsonl").read_text().splitlines()
+    assert sum('"loss"' in line for line in lines) == health["steps"] == 3
+
+
+def test_no_upstream_takes_what_is_there_and_refuses_to_make_more(own_lab, own_swept, open_pipeline):
+    pipeline = open_pipeline(own_lab.experiment, own_swept, upstream=False)
+    step = pipeline.scores(cell("sw-sw"))
+    pipeline.cache.remove(pipeline.cache.find(step.kind, step.key))
+    assert pipeline.obtain(step)[1]  # its run is there
+    with pytest.raises(CacheError, match="--no-upstream"):
+        pipeline.obtain(pipeline.scores(cell("sw-sw", 0.5)))
+
+
+def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, open_pipeline, tmp_path):
+    pairs = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 1}}
+    with (own_lab.data / "qrels.trec").open("a") as qrels:
+        qrels.write("q1 0 elsewhere 1\n")
+    pipeline = open_pipeline(own_lab.write(own_lab.settings(pairs=pairs, bitext={})), tmp_path / "cache")
+    (only,) = pipeline.cells()
+    index, _ = pipeline.obtain(pipeline.index(only))
+    doc_ids = DocumentIndex.open(index.folder).doc_ids
+    assert len(doc_ids) == 6  # d1, d2, d3, d5, d6 are judged, d4 is the other
+    assert index.manifest["health"]["judged_not_in_collection"] == 1
+    assert "pooled" in index.folder.name
+    run, _ = pipeline.obtain(pipeline.run(only))
+    assert "pooled1" in (run.folder / "run.trec").read_text().splitlines()[0].split()[-1]
+
+
+def test_every_topic_is_searched_to_the_depth(pipeline):
+    run, _ = pipeline.obtain(pipeline.run(cell("en-sw")))
+    ranking = read_run(run.folder / "run.trec")
+    assert {query_id: len(found) for query_id, found in ranking.items()} == dict.fromkeys(["q1", "q2", "q3", "q4"], 5)

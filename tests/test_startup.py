@@ -1,0 +1,36 @@
+"""A command that computes nothing must not wait for the packages that compute."""
+
+import pytest
+
+HEAVY = {"torch", "sentence_transformers", "transformers", "numba", "ranx", "ir_datasets", "datasets", "scipy"}
+
+WATCHED = f"""
+import sys
+from optical_cli.cli import main
+try:
+    main()
+except SystemExit as left:
+    print("loaded:", *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
+    raise
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--help"],
+        ["sweep", "--help"],
+        ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
+        ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
+        ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
+        ["cache", "list", "--cache-dir", "CACHE"],
+        ["evaluate", "absent.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_heavy_is_imported_where_nothing_is_computed(spawn, lab, swept, command):
+    stands_for = {"EXPERIMENT": lab.experiment, "CACHE": swept}
+    process = spawn(*(stands_for.get(word, word) for word in command), code=WATCHED)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (2 if "absent.yaml" in command else 0), err
+    assert err.splitlines()[-1] == "loaded:"
