@@ -8,44 +8,24 @@ of `optical --help` and of a command whose artifact is cached.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.keys import Key, key_of
 from optical_cli.cache.store import Artifact, Cache, Health
-from optical_cli.config.experiment import Experiment, Pair, languages_of
-from optical_cli.encoder.precision import resolve_precision
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.cells import Cell, Student, student_of
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.encoder.precision import Resolved, resolve_precision
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError, OpticalError
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
 
 # Bumped when a stage's code changes what it computes from the same settings.
 VERSIONS = {"encodings": 1, "start": 1, "distill": 1, "index": 1, "retrieve": 1, "evaluate": 1}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One point of a sweep.
-
-    Attributes:
-        pair: a language pair of the experiment.
-        objective: `transport` or a baseline.
-        reg: of the transport; None for a baseline.
-        seed: of the training.
-    """
-
-    pair: str
-    objective: str
-    reg: float | None
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """How labels and messages call it: `reg0.05` or `greedy`."""
-        return self.objective if self.reg is None else f"reg{self.reg:g}"
 
 
 @dataclass(frozen=True)
@@ -71,19 +51,6 @@ class Step:
         for step in self.inputs.values():
             yield from step.with_inputs()
         yield self
-
-
-@dataclass(frozen=True)
-class Student:
-    """Which student a pair needs.
-
-    Attributes:
-        languages: those it learns, sorted: all that the experiment's pairs join to one another.
-        sides: as which it encodes texts, in any pair of the experiment.
-    """
-
-    languages: tuple[str, ...]
-    sides: tuple[Side, ...]
 
 
 class Pipeline:
@@ -122,46 +89,12 @@ class Pipeline:
         self._failed: dict[str, Exception] = {}
         self.made = 0
 
-    # -- the cells of a sweep ---------------------------------------------------------------------------------
-
-    def cells(self) -> Iterator[Cell]:
-        """Every seed, baseline, reg and pair; a pair that needs no student stands once, under `none`."""
-        x = self.experiment
-        points: list[tuple[str, float | None]] = [(baseline, None) for baseline in x.baselines]
-        points += [("transport", reg) for reg in sorted(x.transport.reg)]
-        for seed in x.seeds:
-            for objective, reg in points:
-                for pair in x.pairs:
-                    if self.student(pair) is not None:
-                        yield Cell(pair, objective, reg, seed)
-        for pair in x.pairs:
-            if self.student(pair) is None:
-                yield Cell(pair, "none", None, x.seeds[0])
-
-    def student(self, pair: str) -> Student | None:
-        """The student of a pair; None if both its sides are in the teacher's language."""
-        languages = self._joined_languages(pair)
-        if not languages:
-            return None
-        used = [languages_of(other) for other in self.experiment.pairs]
-        sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
-        return Student(tuple(sorted(languages)), sides)
-
-    def _joined_languages(self, pair: str) -> set[str]:
-        """The foreign languages of a pair and all that other pairs join to them: `sw-yo` joins two."""
-        teacher = {self.experiment.teacher.language}
-        groups = [set(languages_of(other)) - teacher for other in self.experiment.pairs]
-        joined = set(languages_of(pair)) - teacher
-        while grown := [group for group in groups if group & joined and not group <= joined]:
-            joined.update(*grown)
-        return joined
-
     # -- the steps --------------------------------------------------------------------------------------------
 
     def encodings(self, language: str, sides: tuple[Side, ...]) -> Step:
         """The teacher's token embeddings of a bitext."""
         x = self.experiment
-        lengths = {side: min(self._length(side), x.training.max_length) for side in sides}
+        lengths = {side: min(length, x.training.max_length) for side, length in self._lengths.items() if side in sides}
         material = {
             "teacher": self._sources.model(x.teacher.model).fingerprint,
             "bitext": self._sources.bitext_material(language),
@@ -176,9 +109,14 @@ class Pipeline:
             return encode_bitext(
                 [pair.teacher for pair in pairs],
                 self._sources.model(x.teacher.model).folder,
-                lengths,
+                sides,
                 folder,
-                **self._how_to_encode,
+                setup=replace(
+                    self._setup,
+                    query_length=lengths.get("query", lengths[sides[0]]),
+                    document_length=lengths.get("document", lengths[sides[0]]),
+                ),
+                progress=self._progress,
             )
 
         label = f"{self._sources.model(x.teacher.model).label}-{language}"
@@ -188,7 +126,7 @@ class Pipeline:
         """The student as initialised."""
         x = self.experiment
         teacher = self._sources.model(x.teacher.model)
-        lengths = [x.encoding.query_length, x.encoding.document_length]
+        lengths = list(self._lengths.values())
         if x.student.init == "teacher":
             return _step(
                 "checkpoints", "start", f"{teacher.label}-start", {"init": teacher.fingerprint, "lengths": lengths},
@@ -217,12 +155,11 @@ class Pipeline:
                 [pair.teacher for pair in pairs],
                 student.sides[0],
                 folder,
-                encoding=x.encoding,
-                device=self._device,
+                setup=self._setup,
                 progress=self._progress,
             )
 
-        return _step("checkpoints", "start", f"{init.label}-{'+'.join(student.languages)}-start", material, build)
+        return _step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
 
     def checkpoint(self, cell: Cell) -> Step:
         """The student of a cell.
@@ -231,7 +168,7 @@ class Pipeline:
             ConfigError: both sides of the pair are the teacher's.
         """
         x = self.experiment
-        student = self.student(cell.pair)
+        student = student_of(x, cell.pair)
         if student is None:
             raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
         start = self.start(student)
@@ -252,7 +189,7 @@ class Pipeline:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             return self._train(cell, student, folder, inputs)
 
-        label = f"{'+'.join(student.languages)}-{cell.name}-seed{cell.seed}"
+        label = f"{student.name}-{cell.name}"
         return _step("checkpoints", "distill", label, material, build, {"start": start, **bitexts})
 
     def index(self, cell: Cell) -> Step:
@@ -280,8 +217,8 @@ class Pipeline:
                 folder,
                 template=pair.text,
                 count=corpus.count,
-                lengths=self._lengths,
-                **self._how_to_encode,
+                setup=self._setup,
+                progress=self._progress,
             )
             return {**health, **corpus.health}
 
@@ -302,7 +239,7 @@ class Pipeline:
             "length": x.encoding.query_length,
             "precision": self._encoding_precision,
         }
-        label = f"{cell.pair}-{pair.corpus_name}-{self._cell_label(cell)}".replace(" ", "")
+        label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.retrieve import search
@@ -315,8 +252,8 @@ class Pipeline:
                 depth=x.retrieval.depth,
                 memory=x.retrieval.memory,
                 tag=label,
-                lengths=self._lengths,
-                **self._how_to_encode,
+                setup=self._setup,
+                progress=self._progress,
             )
 
         return _step("runs", "retrieve", label, material, build, {"index": index, **encoder.inputs})
@@ -396,7 +333,7 @@ class Pipeline:
         from optical_cli.distill.start import copy_teacher
 
         teacher = self._sources.model(self.experiment.teacher.model)
-        return copy_teacher(teacher.folder, folder, encoding=self.experiment.encoding, device=self._device)
+        return copy_teacher(teacher.folder, folder, self._setup)
 
     def _train(self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path]) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens
@@ -404,30 +341,20 @@ class Pipeline:
 
         x = self.experiment
         teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
-        train: tuple[list[str], list[int]] = ([], [])
-        held_out: tuple[list[str], list[int]] = ([], [])
-        for language, start in zip(student.languages, teacher.starts(), strict=True):
-            split = self._sources.split(language)
-            for row, pair in enumerate(split.pairs, start):
-                texts, rows = train if row - start < len(split.train) else held_out
-                texts.append(pair.foreign)
-                rows.append(row)
         return train_student(
             inputs["start"],
             teacher,
-            *train,
-            held_out,
+            [self._sources.split(language) for language in student.languages],
             student.sides,
             folder,
             objective=cell.objective,
             reg=cell.reg or 0.0,
             transport=x.transport,
-            student=x.student,
             training=x.training,
-            encoding=x.encoding,
+            freeze_embeddings=x.student.freeze_embeddings,
+            setup=self._setup,
             precision=self._training_precision,
             seed=cell.seed,
-            device=self._device,
             progress=self._progress,
         )
 
@@ -459,25 +386,21 @@ class Pipeline:
             checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], {"checkpoint": checkpoint}
         )
 
-    def _cell_label(self, cell: Cell) -> str:
-        return cell.name if cell.objective == "none" else f"{cell.name}-seed{cell.seed}"
-
-    def _length(self, side: Side) -> int:
+    @property
+    def _lengths(self) -> dict[Side, int]:
         encoding = self.experiment.encoding
-        return encoding.query_length if side == "query" else encoding.document_length
+        return {"query": encoding.query_length, "document": encoding.document_length}
 
-    @property
-    def _lengths(self) -> tuple[int, int]:
-        return self.experiment.encoding.query_length, self.experiment.encoding.document_length
-
-    @property
-    def _how_to_encode(self) -> dict[str, Any]:
-        return {
-            "precision": self._encoding_precision,
-            "batch_size": self.experiment.encoding.batch_size,
-            "device": self._device,
-            "progress": self._progress,
-        }
+    @cached_property
+    def _setup(self) -> EncoderSetup:
+        encoding = self.experiment.encoding
+        return EncoderSetup(
+            query_length=encoding.query_length,
+            document_length=encoding.document_length,
+            precision=self._encoding_precision,
+            batch_size=encoding.batch_size,
+            device=self._device,
+        )
 
     @cached_property
     def _device(self) -> str:
@@ -486,11 +409,11 @@ class Pipeline:
         return resolve_device(self._wanted_device)
 
     @cached_property
-    def _encoding_precision(self) -> Any:
+    def _encoding_precision(self) -> Resolved:
         return resolve_precision(self.experiment.encoding.precision)
 
     @cached_property
-    def _training_precision(self) -> Any:
+    def _training_precision(self) -> Resolved:
         return resolve_precision(self.experiment.training.precision)
 
 
@@ -514,16 +437,3 @@ def _step(
 ) -> Step:
     key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
     return Step(kind, label, key, build, inputs or {})
-
-
-def pair_settings(experiment: Experiment, name: str) -> Pair:
-    """The settings of a pair of the experiment.
-
-    Raises:
-        ConfigError: it has no such pair.
-    """
-    try:
-        return experiment.pairs[name]
-    except KeyError:
-        known = ", ".join(experiment.pairs)
-        raise ConfigError(f"--pair {name}: not in the experiment; it has {known}") from None

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
+from optical_cli.cells import Cell, cells_of, student_of
 from optical_cli.errors import OpticalError
-from optical_cli.pipeline import Cell, Pipeline, Step
+from optical_cli.pipeline import Pipeline, Step
 from optical_cli.report import Result
 
 
@@ -35,7 +36,7 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
     made_before = pipeline.made
     if any(planned.artifact is None for planned in plan(pipeline)):
         pipeline.check()
-    for cell in pipeline.cells():
+    for cell in cells_of(pipeline.experiment):
         try:
             artifact, _ = pipeline.obtain(pipeline.scores(cell))
             result = _result(pipeline, cell, artifact)
@@ -50,15 +51,14 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
 
 def cached_results(pipeline: Pipeline) -> list[Result]:
     """A result a cell from what the cache holds; a cell without scores there has none."""
-    return [
-        _result(pipeline, cell, pipeline.cache.find("scores", pipeline.scores(cell).key)) for cell in pipeline.cells()
-    ]
+    cells = cells_of(pipeline.experiment)
+    return [_result(pipeline, cell, pipeline.cache.find("scores", pipeline.scores(cell).key)) for cell in cells]
 
 
 def plan(pipeline: Pipeline) -> Iterator[Planned]:
     """Every step of the experiment once, in the order in which it would be made."""
     seen: set[str] = set()
-    for cell in pipeline.cells():
+    for cell in cells_of(pipeline.experiment):
         for step in pipeline.scores(cell).with_inputs():
             if step.key.digest not in seen:
                 seen.add(step.key.digest)
@@ -82,7 +82,7 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
 
 def _training(pipeline: Pipeline, cell: Cell) -> tuple[dict[str, float] | None, float | None]:
     """Health and seconds of the cell's training, if it had one and the cache still holds it."""
-    if pipeline.student(cell.pair) is None:
+    if student_of(pipeline.experiment, cell.pair) is None:
         return None, None
     step = pipeline.checkpoint(cell)
     checkpoint = pipeline.cache.find(step.kind, step.key)

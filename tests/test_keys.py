@@ -15,10 +15,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from optical_cli.cells import Cell, student_of
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.settings import SpeedOnly
 from optical_cli.encoder import precision
-from optical_cli.pipeline import Cell
 
 OBJECTIVES = [("none", None), ("greedy", None), ("transport", 0.0), ("transport", 0.1), ("transport", float("inf"))]
 PAIRS = ["sw-sw", "sw-en", "en-sw"]
@@ -63,7 +63,7 @@ def keys_of(open_pipeline, tmp_path):
 
     def found(lab, content, seed=13):
         pipeline = open_pipeline(lab.write(content), tmp_path / "cache")
-        student = pipeline.student("sw-sw")
+        student = student_of(pipeline.experiment, "sw-sw")
         keys = {"encodings": pipeline.encodings("sw", student.sides)}
         for (objective, reg), name in zip(OBJECTIVES, NAMES, strict=True):
             cells = {pair: Cell(pair, objective, reg, seed) for pair in PAIRS}

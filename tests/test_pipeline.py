@@ -5,8 +5,8 @@ from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import read_run
+from optical_cli.cells import Cell, Student, cells_of, student_of
 from optical_cli.errors import CacheError, ConfigError
-from optical_cli.pipeline import Cell, Student
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def cell(pair: str, reg: float = 0.1) -> Cell:
 
 def test_pairs_of_one_foreign_language_share_a_student_and_each_side_it_needs(with_pairs):
     pipeline = with_pairs("yo-en", "en-yo", "yo-yo")
-    assert {pipeline.student(pair) for pair in ("yo-en", "en-yo", "yo-yo")} == {Student(("yo",), ("query", "document"))}
+    students = {student_of(pipeline.experiment, pair) for pair in ("yo-en", "en-yo", "yo-yo")}
+    assert students == {Student(("yo",), ("query", "document"))}
     assert len({pipeline.checkpoint(cell(pair)).key.digest for pair in ("yo-en", "en-yo", "yo-yo")}) == 1
 
 
@@ -53,22 +54,23 @@ def test_pairs_of_one_foreign_language_share_a_student_and_each_side_it_needs(wi
     ],
 )
 def test_a_student_learns_the_sides_that_the_pairs_require(with_pairs, pairs, sides):
-    assert with_pairs(*pairs).student(pairs[0]).sides == sides
+    assert student_of(with_pairs(*pairs).experiment, pairs[0]).sides == sides
 
 
 def test_two_foreign_languages_of_a_pair_share_a_student_and_pairs_apart_do_not(with_pairs):
     pipeline = with_pairs("sw-yo", "yo-en", "ha-en", "en-en")
-    assert pipeline.student("sw-yo") == pipeline.student("yo-en") == Student(("sw", "yo"), ("query", "document"))
-    assert pipeline.student("ha-en") == Student(("ha",), ("query",))
-    assert pipeline.student("en-en") is None
+    x = pipeline.experiment
+    assert student_of(x, "sw-yo") == student_of(x, "yo-en") == Student(("sw", "yo"), ("query", "document"))
+    assert student_of(x, "ha-en") == Student(("ha",), ("query",))
+    assert student_of(x, "en-en") is None
     assert set(pipeline.checkpoint(cell("sw-yo")).inputs) == {"start", "sw", "yo"}
     with pytest.raises(ConfigError, match="nothing to distill"):
         pipeline.checkpoint(cell("en-en"))
 
 
 def test_a_chain_of_pairs_joins_all_its_languages(with_pairs):
-    pipeline = with_pairs("sw-yo", "yo-ha", "ha-en")
-    assert pipeline.student("sw-yo").languages == pipeline.student("ha-en").languages == ("ha", "sw", "yo")
+    x = with_pairs("sw-yo", "yo-ha", "ha-en").experiment
+    assert student_of(x, "sw-yo").languages == student_of(x, "ha-en").languages == ("ha", "sw", "yo")
 
 
 def test_a_side_in_the_teachers_language_is_the_teachers(pipeline):
@@ -80,7 +82,7 @@ def test_a_side_in_the_teachers_language_is_the_teachers(pipeline):
 
 def test_a_cell_stands_once_a_seed_a_point_and_a_pair_that_learns(with_pairs):
     pipeline = with_pairs("sw-en", "en-en")
-    cells = list(pipeline.cells())
+    cells = list(cells_of(pipeline.experiment))
     assert len(cells) == len(set(cells)) == 4 + 1
     assert cells[-1] == Cell("en-en", "none", None, 13)
 
@@ -106,7 +108,11 @@ def test_the_pair_that_the_teacher_encodes_does_not_see_the_student(pipeline, la
 
 def test_training_changes_the_student_and_reg_changes_what_it_becomes(pipeline):
     def weights(reg):
-        step = pipeline.checkpoint(cell("sw-sw", reg)) if reg is not None else pipeline.start(pipeline.student("sw-sw"))
+        step = (
+            pipeline.checkpoint(cell("sw-sw", reg))
+            if reg is not None
+            else pipeline.start(student_of(pipeline.experiment, "sw-sw"))
+        )
         encoder = MultiVectorEncoder(str(pipeline.obtain(step)[0].folder), device="cpu")
         return torch.cat([weight.flatten() for weight in encoder.parameters()])
 
@@ -141,7 +147,7 @@ def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, o
     with (own_lab.data / "qrels.trec").open("a") as qrels:
         qrels.write("q1 0 elsewhere 1\n")
     pipeline = open_pipeline(own_lab.write(own_lab.settings(pairs=pairs, bitext={})), tmp_path / "cache")
-    (only,) = pipeline.cells()
+    (only,) = cells_of(pipeline.experiment)
     index, _ = pipeline.obtain(pipeline.index(only))
     doc_ids = DocumentIndex.open(index.folder).doc_ids
     assert len(doc_ids) == 6  # d1, d2, d3, d5, d6 are judged, d4 is the other

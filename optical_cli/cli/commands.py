@@ -1,5 +1,6 @@
 """The commands."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.terminal import TerminalProgress, duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from optical_cli.pipeline import Pipeline, Step
 
 app = typer.Typer(
@@ -42,86 +45,54 @@ def _root(
     pass
 
 
-@app.command()
-def distill(
-    experiment: options.Experiment,
-    reg: options.Reg = None,
-    objective: options.Objective = None,
-    pair: options.Pair = None,
-    seed: options.Seed = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    device: options.Device = "auto",
-    no_upstream: options.NoUpstream = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
-) -> None:
-    """Train the student of a reg: of one pair, or every student of the experiment."""
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
-    learning = [name for name in pipeline.experiment.pairs if pipeline.student(name)]
-    pairs = [pair] if pair or not learning else learning
-    steps = [pipeline.checkpoint(Wanted(reg, objective, name, seed).cell(pipeline)) for name in pairs]
-    for step in {step.key.digest: step for step in steps}.values():
-        _obtain(pipeline, step, as_json=as_json)
+def _distill(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
+    from optical_cli.cells import student_of
+
+    x = pipeline.experiment
+    learning = [name for name in x.pairs if student_of(x, name)]
+    pairs = [wanted.pair] if wanted.pair or not learning else learning
+    steps = [pipeline.checkpoint(replace(wanted, pair=pair).cell(x)) for pair in pairs]
+    return list({step.key.digest: step for step in steps}.values())
 
 
-@app.command()
-def index(
-    experiment: options.Experiment,
-    reg: options.Reg = None,
-    objective: options.Objective = None,
-    pair: options.Pair = None,
-    seed: options.Seed = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    device: options.Device = "auto",
-    no_upstream: options.NoUpstream = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
-    """Encode the documents of a pair: by the teacher, or by the student of a reg."""
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
-    wanted = Wanted(reg, objective, pair, seed)
-    _obtain(pipeline, pipeline.index(wanted.cell(pipeline, sides=("document",))), as_json=as_json)
+def _index(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
+    return [pipeline.index(wanted.cell(pipeline.experiment, sides=("document",)))]
 
 
-@app.command()
-def retrieve(
-    experiment: options.Experiment,
-    reg: options.Reg = None,
-    objective: options.Objective = None,
-    pair: options.Pair = None,
-    seed: options.Seed = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    device: options.Device = "auto",
-    no_upstream: options.NoUpstream = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
-    """Search the topics of a pair and write a TREC run file."""
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
-    _obtain(pipeline, pipeline.run(Wanted(reg, objective, pair, seed).cell(pipeline)), as_json=as_json)
+def _retrieve(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
+    return [pipeline.run(wanted.cell(pipeline.experiment))]
 
 
-@app.command()
-def evaluate(
-    experiment: options.Experiment,
-    reg: options.Reg = None,
-    objective: options.Objective = None,
-    pair: options.Pair = None,
-    seed: options.Seed = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    device: options.Device = "auto",
-    no_upstream: options.NoUpstream = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
-    """Measure the run of a pair; the means go to stderr, the path of the scores to stdout."""
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
-    step = pipeline.scores(Wanted(reg, objective, pair, seed).cell(pipeline))
-    _obtain(pipeline, step, as_json=as_json, with_scores=True)
+def _evaluate(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
+    return [pipeline.scores(wanted.cell(pipeline.experiment))]
+
+
+def _add_stage(name: str, summary: str, steps_of: "Callable[[Pipeline, Wanted], list[Step]]") -> None:
+    """Add the command of a stage: all four take the same options and print the folders of their artifacts."""
+
+    @app.command(name, help=summary)
+    def stage(
+        experiment: options.Experiment,
+        reg: options.Reg = None,
+        objective: options.Objective = None,
+        pair: options.Pair = None,
+        seed: options.Seed = None,
+        overrides: options.Set = None,
+        cache_dir: options.CacheDir = None,
+        device: options.Device = "auto",
+        no_upstream: options.NoUpstream = False,
+        as_json: options.Json = False,
+        debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
+    ) -> None:
+        pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+        for step in steps_of(pipeline, Wanted(reg, objective, pair, seed)):
+            _obtain(pipeline, step, as_json=as_json)
+
+
+_add_stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _distill)
+_add_stage("index", "Encode the documents of a pair: by the teacher, or by the student of a reg.", _index)
+_add_stage("retrieve", "Search the topics of a pair and write a TREC run file.", _retrieve)
+_add_stage("evaluate", "Measure the run of a pair; means go to stderr, the path of the scores to stdout.", _evaluate)
 
 
 @app.command()
@@ -216,12 +187,12 @@ def warm_up(debug: options.Debug = False) -> None:  # noqa: ARG001
     progress.say("ready")
 
 
-def _obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool, with_scores: bool = False) -> None:
+def _obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool) -> None:
     """Obtain a step and print its path, or what there is to say of it as JSON."""
     from optical_cli.artifacts.scores import read_scores
 
     artifact, made = pipeline.obtain(step)
-    scores = read_scores(artifact.folder / "scores.json") if with_scores else None
+    scores = read_scores(artifact.folder / "scores.json") if step.kind == "scores" else None
     measures = pipeline.experiment.evaluation.measures
     means = None if scores is None else {name: scores.means[name] for name in measures}
     if as_json:

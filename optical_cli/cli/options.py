@@ -9,7 +9,8 @@ import typer
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optical_cli.pipeline import Cell, Pipeline
+    from optical_cli.cells import Cell
+    from optical_cli.config import Experiment as ExperimentSettings
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
 Set = Annotated[
@@ -41,30 +42,31 @@ class Wanted:
     pair: str | None
     seed: int | None
 
-    def cell(self, pipeline: "Pipeline", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
+    def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
         """The cell.
 
         Args:
-            pipeline: of the experiment.
+            experiment: whose cell it is.
             sides: of the pair that what is wanted depends on; if the teacher encodes them, no reg has to be said.
 
         Raises:
             ConfigError: something has to be said and was not, or is not in the experiment.
         """
+        from optical_cli.cells import Cell
         from optical_cli.config.experiment import languages_of
-        from optical_cli.pipeline import Cell, pair_settings
 
-        pairs = list(pipeline.experiment.pairs)
-        pair = self.pair or (pairs[0] if len(pairs) == 1 else None)
-        if pair is None:
-            raise ConfigError(f"--pair: the experiment has several pairs, say which: {', '.join(pairs)}")
-        pair_settings(pipeline.experiment, pair)
+        pair = self.pair or (next(iter(experiment.pairs)) if len(experiment.pairs) == 1 else None)
+        if pair not in experiment.pairs:
+            known = ", ".join(experiment.pairs)
+            if pair is None:
+                raise ConfigError(f"--pair: the experiment has several pairs, say which: {known}")
+            raise ConfigError(f"--pair {pair}: not in the experiment; it has {known}")
         self._check_values()
-        seed = pipeline.experiment.seeds[0] if self.seed is None else self.seed
+        seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
-        if all(encoded[side] == pipeline.experiment.teacher.language for side in sides):
+        if all(encoded[side] == experiment.teacher.language for side in sides):
             return Cell(pair, "none", None, seed)
-        return Cell(pair, *self._objective_and_reg(pipeline), seed)
+        return Cell(pair, *self._objective_and_reg(experiment.transport.reg), seed)
 
     def _check_values(self) -> None:
         """Refuse what no cell could have, also where this one does not depend on it."""
@@ -79,12 +81,11 @@ class Wanted:
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 
-    def _objective_and_reg(self, pipeline: "Pipeline") -> tuple[str, float | None]:
+    def _objective_and_reg(self, regs: tuple[float, ...]) -> tuple[str, float | None]:
         if self.objective not in (None, "transport"):
             if self.reg is not None:
                 raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
             return str(self.objective), None
-        regs = pipeline.experiment.transport.reg
         reg = regs[0] if self.reg is None and len(regs) == 1 else self.reg
         if reg is None:
             listed = ", ".join(f"{value:g}" for value in regs)

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from optical_cli.config.experiment import Encoding, WarmStart
+from sentence_transformers import MultiVectorEncoder
+
+from optical_cli.config.experiment import WarmStart
 from optical_cli.distill.warm_start import ridge_projection
 from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
 
-def copy_teacher(teacher: Path, folder: Path, *, encoding: Encoding, device: str) -> dict[str, Any]:
+def copy_teacher(teacher: Path, folder: Path, setup: EncoderSetup) -> dict[str, Any]:
     """Save the teacher as the student: one multilingual backbone, as in the paper."""
-    save_encoder(_load(teacher, encoding, device), folder)
+    save_encoder(_load(teacher, setup), folder)
     return {"init": "teacher"}
 
 
@@ -27,8 +30,7 @@ def start_student(
     side: Side,
     folder: Path,
     *,
-    encoding: Encoding,
-    device: str,
+    setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, Any]:
     """Bring another encoder into the teacher's space and save it.
@@ -40,12 +42,13 @@ def start_student(
         sentences: in the teacher's language, for the warm start.
         side: as which they are encoded.
         folder: receives the student.
+        setup: lengths and device; the weights stay in float32, whatever its precision.
 
     Raises:
         ConfigError: without a warm start the encoder's embeddings have other dimensions than the teacher's.
     """
-    teacher_encoder = _load(teacher, encoding, device)
-    student = _load(init, encoding, device)
+    teacher_encoder = _load(teacher, setup)
+    student = _load(init, setup)
     if warm_start is None:
         found, expected = (encode_texts(e, ["a test"], side, 1)[0].shape[1] for e in (student, teacher_encoder))
         if found != expected or not is_multi_vector(init):
@@ -61,7 +64,7 @@ def start_student(
     return {"init": init.name, "warm_start_sentences": len(seen)}
 
 
-def _load(folder: Path, encoding: Encoding, device: str) -> Any:
+def _load(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
     return load_encoder(
-        folder, query_length=encoding.query_length, document_length=encoding.document_length, device=device
+        folder, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
     )

@@ -1,16 +1,15 @@
 """What the teacher says of a bitext: encoded once, read by every reg, seed and objective."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-from optical_cli.encoder.encode import encode_stream, pad, set_precision, sides_differ
-from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.encode import encode_stream, open_encoder, pad, sides_differ
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
@@ -21,12 +20,10 @@ SIDES_FILE = "sides.json"
 def encode_bitext(
     sentences: Sequence[str],
     teacher: Path,
-    lengths: Mapping[Side, int],
+    sides: Sequence[Side],
     folder: Path,
     *,
-    precision: Resolved,
-    batch_size: int,
-    device: str,
+    setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, int]:
     """Encode the teacher side of a bitext, once a side that the pairs require.
@@ -36,30 +33,23 @@ def encode_bitext(
     Args:
         sentences: in the teacher's language.
         teacher: its model folder.
-        lengths: tokens of a sentence on each side that is wanted, `query`, `document` or both.
+        sides: `query`, `document` or both.
         folder: receives a token store a side and which side reads which store.
+        setup: how they are encoded; its lengths are those of a sentence on either side.
 
     Returns:
         counts of sentences and tokens, for the manifest.
     """
-    longest = max(lengths.values())
-    encoder = load_encoder(
-        teacher,
-        query_length=lengths.get("query", longest),
-        document_length=lengths.get("document", longest),
-        device=device,
-    )
-    set_precision(encoder, precision)
-    alike = len(set(lengths.values())) == 1 and not sides_differ(encoder)
-    first = next(iter(lengths))
-    stores = {side: first if alike else side for side in lengths}
+    encoder = open_encoder(teacher, setup)
+    alike = setup.query_length == setup.document_length and not sides_differ(encoder)
+    stores = {side: sides[0] if alike else side for side in sides}
     tokens = 0
     for side in dict.fromkeys(stores.values()):
         with (
             TokenStoreWriter(folder, side) as store,
             progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
         ):
-            for chunk in encode_stream(encoder, sentences, side, batch_size):
+            for chunk in encode_stream(encoder, sentences, side, setup.batch_size):
                 store.append(chunk)
                 advance(len(chunk))
             tokens += store.tokens

@@ -3,7 +3,7 @@
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from datasets.utils.logging import disable_progress_bar
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
 
-from optical_cli.config.experiment import Encoding, Student, Training, Transport
+from optical_cli.config.experiment import Training, Transport
+from optical_cli.data.split import Split
 from optical_cli.distill import objectives
 from optical_cli.distill.health import Health, check
 from optical_cli.distill.held_out import HeldOut
@@ -21,6 +22,7 @@ from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_encoder
 from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
 from optical_cli.errors import NotConverged
 from optical_cli.progress import Progress
@@ -35,21 +37,18 @@ small reg alone, whose gradients are the larger ones."""
 def train_student(
     start: Path,
     teacher: TeacherTokens,
-    sentences: Sequence[str],
-    rows: Sequence[int],
-    held_out: tuple[Sequence[str], Sequence[int]],
+    bitexts: Sequence[Split],
     sides: Sequence[Side],
     folder: Path,
     *,
     objective: str,
     reg: float,
     transport: Transport,
-    student: Student,
     training: Training,
-    encoding: Encoding,
+    freeze_embeddings: bool,
+    setup: EncoderSetup,
     precision: Resolved,
     seed: int,
-    device: str,
     progress: Progress,
 ) -> dict[str, Any]:
     """Train a student and save it beside the log of its training.
@@ -57,13 +56,13 @@ def train_student(
     Args:
         start: the student as initialised.
         teacher: its tokens.
-        sentences: the foreign side of the training pairs.
-        rows: the teacher's row of each.
-        held_out: the same of the pairs that are only watched.
+        bitexts: the pairs behind the teacher's rows, bitext after bitext.
         sides: as which the student encodes the sentences.
         folder: receives the student and training.jsonl.
         objective: `transport`, `pooled_mse` or `greedy`.
         reg: of the transport.
+        freeze_embeddings: leave the word embeddings as they are.
+        setup: lengths and device; its precision is that of encoding, `precision` that of the training.
 
     Returns:
         the health of all plans, the first and the last look at the held-out bitext, for the manifest.
@@ -72,14 +71,17 @@ def train_student(
         NotConverged: more plans than allowed missed their threshold, or the loss is no longer finite.
     """
     encoder = load_encoder(
-        start, query_length=encoding.query_length, document_length=encoding.document_length, device=device
+        start, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
     )
-    if student.freeze_embeddings:
+    if freeze_embeddings:
         transformer: Any = encoder[0]
         transformer.model.get_input_embeddings().requires_grad_(False)
-    trained = _sides_to_train(encoder, teacher, sides, encoding, training)
+    lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
+    alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
+    trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
+    sentences, rows, held_out = _foreign_sides(bitexts, teacher)
     loss = AlignmentLoss(encoder, teacher, trained, _objective(objective, reg, transport))
-    watch = HeldOut(*held_out, teacher, trained[0], encoding.batch_size)
+    watch = HeldOut(*held_out, teacher, trained[0], setup.batch_size)
     steps_per_epoch = math.ceil(len(sentences) / training.batch_size)
     steps = math.ceil(steps_per_epoch * training.epochs)
     with (
@@ -94,7 +96,7 @@ def train_student(
         guard = _Guard(loss, plans, reg, transport)
         trainer = _Trainer(
             model=encoder,
-            args=_arguments(encoder, Path(scratch), training, encoding, trained, precision, seed, device),
+            args=_arguments(encoder, Path(scratch), training, lengths, trained, precision, seed),
             train_dataset=_dataset(sentences, rows, trained),
             loss=loss,
             callbacks=[guard, diary],
@@ -237,13 +239,18 @@ def _objective(name: str, reg: float, settings: Transport) -> objectives.Objecti
     }[name]
 
 
-def _sides_to_train(
-    student: MultiVectorEncoder, teacher: TeacherTokens, sides: Sequence[Side], encoding: Encoding, training: Training
-) -> tuple[Side, ...]:
-    """The sides that differ: where teacher and student treat both alike, the second would only cost time."""
-    lengths = {min(encoding.query_length, training.max_length), min(encoding.document_length, training.max_length)}
-    alike = teacher.alike and len(lengths) == 1 and not sides_differ(student)
-    return tuple(sides[:1]) if alike else tuple(sides)
+def _foreign_sides(
+    bitexts: Sequence[Split], teacher: TeacherTokens
+) -> tuple[list[str], list[int], tuple[list[str], list[int]]]:
+    """Sentences to train on, the teacher's row of each, and the same of those that are only watched."""
+    train: tuple[list[str], list[int]] = ([], [])
+    held_out: tuple[list[str], list[int]] = ([], [])
+    for split, start in zip(bitexts, teacher.starts(), strict=True):
+        for row, pair in enumerate(split.pairs):
+            texts, rows = train if row < len(split.train) else held_out
+            texts.append(pair.foreign)
+            rows.append(start + row)
+    return *train, held_out
 
 
 def _dataset(sentences: Sequence[str], rows: Sequence[int], sides: Sequence[Side]) -> Dataset:
@@ -256,13 +263,14 @@ def _arguments(
     student: MultiVectorEncoder,
     scratch: Path,
     training: Training,
-    encoding: Encoding,
+    lengths: Mapping[Side, int],
     sides: Sequence[Side],
     precision: Resolved,
     seed: int,
-    device: str,
 ) -> MultiVectorEncoderTrainingArguments:
+    limits = {str(side): length for side, length in lengths.items()}
     tasks: dict[str, str] = {side: side for side in sides}
+    on_cpu = student.device.type == "cpu"
     prompts: dict[str, str] = {side: prompt for side in sides if (prompt := student.prompts.get(side))}
     return MultiVectorEncoderTrainingArguments(
         output_dir=str(scratch),
@@ -273,14 +281,11 @@ def _arguments(
         lr_scheduler_type="linear",
         weight_decay=training.weight_decay,
         max_grad_norm=NO_CLIPPING,
-        max_length={
-            "query": min(encoding.query_length, training.max_length),
-            "document": min(encoding.document_length, training.max_length),
-        },
+        max_length=limits,
         prompts=prompts,
         router_mapping=tasks,  # the task each column is tokenized and scored as
         bf16=precision == "bfloat16",
-        use_cpu=device == "cpu",
+        use_cpu=on_cpu,
         seed=seed,
         data_seed=seed,
         logging_steps=training.log_every,
@@ -288,5 +293,5 @@ def _arguments(
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        dataloader_pin_memory=device != "cpu",
+        dataloader_pin_memory=not on_cpu,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,7 +10,8 @@ from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
 from optical_cli.artifacts.token_store import Float16
-from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import SIDES, Side
 from optical_cli.errors import DataError
 
@@ -17,9 +19,16 @@ CHUNK_BATCHES = 32
 """Batches that are sorted by length together: enough to waste little padding, few enough to stream."""
 
 
-def set_precision(encoder: MultiVectorEncoder, precision: Resolved) -> None:
-    """Compute with weights of this precision from now on."""
-    encoder.to(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
+    """Load an encoder for encoding, its weights in the precision of the setup.
+
+    Raises:
+        DataError: the folder holds no model that can be loaded.
+    """
+    encoder = load_encoder(
+        folder, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
+    )
+    return encoder.to(torch.bfloat16 if setup.precision == "bfloat16" else torch.float32)
 
 
 def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int) -> list[torch.Tensor]:

@@ -8,9 +8,8 @@ from typing import Any
 from optical_cli.artifacts.document_index import DOC_IDS
 from optical_cli.artifacts.token_store import TokenStoreWriter
 from optical_cli.data.collections import Document
-from optical_cli.encoder.encode import encode_stream, set_precision
-from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.encode import encode_stream, open_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 
@@ -22,10 +21,7 @@ def build_index(
     *,
     template: str,
     count: int | None,
-    lengths: tuple[int, int],
-    precision: Resolved,
-    batch_size: int,
-    device: str,
+    setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, Any]:
     """Encode documents as they come; never more than a chunk of them is in memory.
@@ -36,7 +32,7 @@ def build_index(
         folder: receives the token store and the ids.
         template: what of a document is encoded, with {title} and {text}.
         count: how many documents there are, if it is known, for the estimate of time.
-        lengths: tokens of a query and of a document.
+        setup: how texts are encoded.
 
     Returns:
         counts of documents and tokens, for the manifest.
@@ -44,8 +40,7 @@ def build_index(
     Raises:
         DataError: a document has no token to score, or there is no document.
     """
-    model = load_encoder(encoder, query_length=lengths[0], document_length=lengths[1], device=device)
-    set_precision(model, precision)
+    model = open_encoder(encoder, setup)
     indexed = 0
     with (
         (folder / DOC_IDS).open("w", encoding="utf-8", newline="\n") as ids,
@@ -53,7 +48,7 @@ def build_index(
         progress.task("index", count, "documents") as advance,
     ):
         texts = _texts(documents, template, ids)
-        for chunk in encode_stream(model, texts, "document", batch_size):
+        for chunk in encode_stream(model, texts, "document", setup.batch_size):
             store.append(chunk)
             indexed += len(chunk)
             advance(len(chunk))

@@ -8,9 +8,8 @@ import numpy as np
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import Ranking, rank, write_run
-from optical_cli.encoder.encode import encode_texts, set_precision
-from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.encode import encode_texts, open_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 from optical_cli.retrieve.maxsim import Float32, scores_by_block
@@ -29,10 +28,7 @@ def search(
     depth: int,
     memory: int,
     tag: str,
-    lengths: tuple[int, int],
-    precision: Resolved,
-    batch_size: int,
-    device: str,
+    setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, Any]:
     """Search every topic and write a TREC run file.
@@ -45,7 +41,7 @@ def search(
         depth: documents kept for a topic.
         memory: bytes a block of the search may take.
         tag: the run's name.
-        lengths: tokens of a query and of a document.
+        setup: how texts are encoded.
 
     Returns:
         counts of topics and documents, for the manifest.
@@ -54,9 +50,8 @@ def search(
         DataError: a topic has no token to score, or query and document embeddings do not fit together.
     """
     documents = DocumentIndex.open(index)
-    model = load_encoder(encoder, query_length=lengths[0], document_length=lengths[1], device=device)
-    set_precision(model, precision)
-    queries = encode_texts(model, list(topics.values()), "query", batch_size)
+    model = open_encoder(encoder, setup)
+    queries = encode_texts(model, list(topics.values()), "query", setup.batch_size)
     if queries[0].shape[1] != documents.store.tokens.shape[1]:
         raise DataError(
             f"queries have {queries[0].shape[1]} dimensions and documents {documents.store.tokens.shape[1]}: "
@@ -64,7 +59,7 @@ def search(
         )
     best = _Best(len(queries), depth)
     with progress.task("retrieve", len(documents.store), "documents") as advance:
-        for first, scores in scores_by_block(queries, documents.store, memory, device, advance):
+        for first, scores in scores_by_block(queries, documents.store, memory, setup.device, advance):
             best.add(first, scores)
     rankings = ((query_id, best.ranking(row, documents.doc_ids)) for row, query_id in enumerate(topics))
     write_run(folder / RUN, rankings, tag)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
 
+from optical_cli.cells import Cell
 from optical_cli.config.experiment import Transport
 from optical_cli.distill import objectives
 from optical_cli.distill.held_out import HeldOut
@@ -11,8 +12,8 @@ from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.train import AlignmentLoss
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import NotConverged
-from optical_cli.pipeline import Cell
 from optical_cli.progress import Silence
 
 ENGLISH = ["Amina mends the boat .", "Juma buys the net .", "maize .", "the teacher sells a book ."]
@@ -27,12 +28,12 @@ def encoder(lab):
 @pytest.fixture
 def encoded(lab, tmp_path):
     """The teacher's encodings of two bitexts, one after the other."""
-    how = {"precision": "float32", "batch_size": 2, "device": "cpu", "progress": Silence()}
+    how = {"setup": EncoderSetup(16, 16, "float32", 2, "cpu"), "progress": Silence()}
     folders = []
     for number, sentences in enumerate((ENGLISH[:1], ENGLISH[1:])):
         folder = tmp_path / str(number)
         folder.mkdir()
-        encode_bitext(sentences, lab.teacher, {"query": 16, "document": 16}, folder, **how)
+        encode_bitext(sentences, lab.teacher, ("query", "document"), folder, **how)
         folders.append(folder)
     return TeacherTokens(folders, ("query", "document"))
 

@@ -1,17 +1,18 @@
 import pytest
 import torch
 
-from optical_cli.config.experiment import Encoding, WarmStart
+from optical_cli.config.experiment import WarmStart
 from optical_cli.distill import warm_start
 from optical_cli.distill.start import start_student
 from optical_cli.distill.warm_start import overlapping, ridge_projection
 from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.progress import Silence
 
 SENTENCES = ["Amina mends the boat", "Juma buys the net", "the farmer sells maize", "the teacher buys a book"] * 3
-HOW = {"encoding": Encoding(query_length=16, document_length=24), "device": "cpu", "progress": Silence()}
+HOW = {"setup": EncoderSetup(16, 24, "float32", 64, "cpu"), "progress": Silence()}
 
 
 @pytest.mark.parametrize(("sentences", "batches"), [(20, 1), (100, 4)])

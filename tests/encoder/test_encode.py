@@ -5,8 +5,9 @@ import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.encoder.encode import encode_stream, encode_texts, pad, set_precision, sides_differ
+from optical_cli.encoder.encode import encode_stream, encode_texts, open_encoder, pad, sides_differ
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 
 LENGTHS = {"query_length": 16, "document_length": 24, "device": "cpu"}
@@ -84,10 +85,9 @@ def test_padding_and_its_mask():
     assert padded[0, 2:].eq(0).all()
 
 
-def test_bfloat16_weights_stay_near(teacher):
+def test_bfloat16_weights_stay_near(lab, teacher):
     before = encode_texts(teacher, TEXTS, "document", 4)
-    set_precision(teacher, "bfloat16")
-    after = encode_texts(teacher, TEXTS, "document", 4)
+    after = encode_texts(open_encoder(lab.teacher, EncoderSetup(16, 24, "bfloat16", 4, "cpu")), TEXTS, "document", 4)
     assert all(tokens.dtype == torch.float32 for tokens in after)
     assert min(float((a * b).sum(-1).min()) for a, b in zip(before, after, strict=True)) > 0.99
 

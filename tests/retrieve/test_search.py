@@ -5,13 +5,14 @@ import pytest
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import read_run
 from optical_cli.data.documents import Document
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index import build_index
 from optical_cli.index.build import fill
 from optical_cli.progress import Silence
 from optical_cli.retrieve import search
 
-HOW = {"lengths": (16, 24), "precision": "float32", "batch_size": 2, "device": "cpu", "progress": Silence()}
+HOW = {"setup": EncoderSetup(16, 24, "float32", 2, "cpu"), "progress": Silence()}
 SAME = "Amina mends the boat ."
 
 
