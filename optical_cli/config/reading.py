@@ -128,13 +128,16 @@ def _about_value(fault: Any) -> str:
     kind, found, told = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "string_type" and isinstance(found, bool):
         return f"a name expected, found {found}; {_QUOTE}"
+    if kind == "value_error" and str(told["error"]).startswith("unknown"):
+        return str(told["error"])  # it names what was found itself, and the nearest that would do
     expected = {
         "tuple_type": "a list",
         "too_short": f"at least {told.get('min_length')}",
         "too_long": f"at most {told.get('max_length')}",
         "value_error": str(told.get("error")),
     }.get(kind, fault["msg"])
-    expected = expected.removeprefix("Input should be ").replace("greater than or equal to", "at least")
+    expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
+    expected = expected.replace("greater than or equal to", "at least")
     return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {_shown(found)}"
 
 

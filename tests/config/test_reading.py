@@ -244,3 +244,12 @@ def test_the_experiments_that_are_shipped_can_be_read():
     root = Path(__file__).parents[2]
     files = [root / "optical_cli/data/tiny/experiment.yaml", *(root / "experiments").glob("*.yaml")]
     assert "tiny" in {read_experiment(path).name for path in files}
+
+
+def test_a_number_that_is_none_and_a_measure_that_is_unknown_are_told_in_plain_words(lab):
+    with pytest.raises(ConfigError) as refused:
+        read_experiment(lab.experiment, ["training.epochs=two", "evaluation.measures=[ndcg]"])
+    lines = str(refused.value).splitlines()
+    assert any(line.endswith("training.epochs: a valid number expected, found 'two'") for line in lines)
+    assert any("evaluation.measures.0: unknown measure 'ndcg', did you mean 'ndcg@10'?" in line for line in lines)
+    assert not any("found 'ndcg'" in line for line in lines)
