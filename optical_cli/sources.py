@@ -52,7 +52,7 @@ class Corpus:
     @property
     def count(self) -> int | None:
         """How many there are, if it is known before they are read."""
-        return None if self.ids is None else len(self.ids)
+        return self.source.count() if self.ids is None else len(self.ids)
 
     def documents(self) -> Iterator[Document]:
         """Stream them, in the order of the collection."""

@@ -45,6 +45,9 @@ class DocumentSource(Source, Protocol):
     def documents(self) -> Iterator[Document]:
         """Stream the documents, checked; DataError at the first that is unsound."""
 
+    def count(self) -> int | None:
+        """How many there are, for estimates of time; None if that is not known without reading them."""
+
 
 class TopicSource(Source, Protocol):
     """A set of topics."""

@@ -52,6 +52,12 @@ class IrDocuments(IrDataset):
         """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`."""
         return checked_documents(self.name, self._records())
 
+    def count(self) -> int | None:
+        """What ir_datasets knows of their number."""
+        with _faults_told(self.dataset_id):
+            count = _load(self.dataset_id, "docs").docs_count()
+        return None if count is None else int(count)
+
     def _records(self) -> Iterator[tuple[Place, Document]]:
         with _faults_told(self.dataset_id):
             dataset = _load(self.dataset_id, "docs")

@@ -8,6 +8,7 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.documents import Document, read_documents
 from optical_cli.data.file_digest import file_digest
 from optical_cli.data.judgements import read_judgements
+from optical_cli.data.lines import read_lines
 from optical_cli.data.locations import listed, names_in
 from optical_cli.data.topics import read_topics
 from optical_cli.errors import DataError
@@ -31,6 +32,10 @@ class LocalDocuments(LocalFile):
     def documents(self) -> Iterator[Document]:
         """Stream the documents."""
         return read_documents(self.path)
+
+    def count(self) -> int:
+        """The lines of the file."""
+        return sum(1 for _ in read_lines(self.path))
 
 
 class LocalTopics(LocalFile):

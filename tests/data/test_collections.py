@@ -27,6 +27,7 @@ def both(write, tmp_path):
 )
 def test_a_file_that_names_the_language_wins(both, language, text, topic, grade):
     assert [d.text for d in open_documents("both", language, both).documents()] == [text]
+    assert open_documents("both", language, both).count() == 1
     assert open_topics("both", language, both).topics() == {"q": topic}
     assert open_judgements("both", language, both).judgements() == {"q": {"d": grade}}
 

@@ -77,6 +77,11 @@ def test_miracl_is_read_through_its_own_layout(home):
     assert judgements == {"q1": {"1#0": 1, "2#0": 0}}
 
 
+def test_the_number_of_documents_is_known_before_they_are_read(home):
+    (home / "miracl/v1.0/yo/docs/docs-1.jsonl.gz").unlink()
+    assert run(home, "opened()[0].count()") == 49_043  # of the published collection, as ir_datasets knows it
+
+
 def test_the_memo_spares_the_import_and_another_home_is_another_content(home, write):
     code = "[[s.fingerprint(memo) for s in opened()], 'ir_datasets' in sys.modules]"
     first, imported = run(home, code)
