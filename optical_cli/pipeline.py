@@ -211,6 +211,8 @@ class Pipeline:
             from optical_cli.index import build_index
 
             corpus = self._sources.corpus(cell.pair)
+            if absent := corpus.health.get("judged_not_in_collection"):
+                self._progress.say(f"{cell.pair}: {absent} judged documents are not in {documents.name}")
             health = build_index(
                 corpus.documents(),
                 encoder.folder(inputs),

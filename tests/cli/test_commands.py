@@ -110,3 +110,13 @@ def test_no_upstream_refuses_and_makes_nothing(optical, lab, tmp_path, leftovers
 def test_the_cache_folder_comes_from_the_environment_too(optical, lab, swept, monkeypatch):
     monkeypatch.setenv("OPTICAL_CACHE", str(swept))
     assert optical("evaluate", lab.experiment, "--reg", "0.1", "--pair", "sw-sw").out.startswith(str(swept))
+
+
+def test_a_judged_document_that_is_not_there_is_counted_and_said(own_lab, optical, tmp_path):
+    pairs = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 1}}
+    with (own_lab.data / "qrels.trec").open("a") as qrels:
+        qrels.write("q1 0 elsewhere 1\n")
+    experiment = own_lab.write(own_lab.settings(pairs=pairs, bitext={}))
+    said = optical("index", str(experiment), "--cache-dir", str(tmp_path / "cache"))
+    assert said.code == 0
+    assert "en-en: 1 judged documents are not in" in said.err
