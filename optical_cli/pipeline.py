@@ -7,13 +7,12 @@ Stages are imported inside the builders: this module is the one place where that
 of `optical --help` and of a command whose artifact is cached.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.keys import Key, key_of
 from optical_cli.cache.store import Artifact, Cache, Health
 from optical_cli.cells import Cell, Student, student_of
 from optical_cli.config.experiment import Experiment, languages_of
@@ -23,34 +22,7 @@ from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError, OpticalError
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
-
-# Bumped when a stage's code changes what it computes from the same settings.
-VERSIONS = {"encodings": 1, "start": 1, "distill": 1, "index": 1, "retrieve": 1, "evaluate": 1}
-
-
-@dataclass(frozen=True)
-class Step:
-    """An artifact that is there or can be made.
-
-    Attributes:
-        kind: its folder in the cache.
-        label: what it is, readable.
-        key: what it depends on.
-        inputs: the steps whose artifacts it reads.
-        build: fills a folder, given the folders of the inputs, and returns the health.
-    """
-
-    kind: str
-    label: str
-    key: Key
-    build: Callable[[Path, Mapping[str, Path]], Health] = field(compare=False)
-    inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
-
-    def with_inputs(self) -> Iterator["Step"]:
-        """The steps this one stands on, deepest first, and itself."""
-        for step in self.inputs.values():
-            yield from step.with_inputs()
-        yield self
+from optical_cli.step import Step, make_step
 
 
 class Pipeline:
@@ -120,7 +92,7 @@ class Pipeline:
             )
 
         label = f"{self._sources.model(x.teacher.model).label}-{language}"
-        return _step("encodings", "encodings", label, material, build)
+        return make_step("encodings", "encodings", label, material, build)
 
     def start(self, student: Student) -> Step:
         """The student as initialised."""
@@ -128,7 +100,7 @@ class Pipeline:
         teacher = self._sources.model(x.teacher.model)
         lengths = list(self._lengths.values())
         if x.student.init == "teacher":
-            return _step(
+            return make_step(
                 "checkpoints", "start", f"{teacher.label}-start", {"init": teacher.fingerprint, "lengths": lengths},
                 lambda folder, _inputs: self._copy_teacher(folder),
             )  # fmt: skip
@@ -159,7 +131,7 @@ class Pipeline:
                 progress=self._progress,
             )
 
-        return _step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
+        return make_step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
 
     def checkpoint(self, cell: Cell) -> Step:
         """The student of a cell.
@@ -190,7 +162,7 @@ class Pipeline:
             return self._train(cell, student, folder, inputs)
 
         label = f"{student.name}-{cell.name}"
-        return _step("checkpoints", "distill", label, material, build, {"start": start, **bitexts})
+        return make_step("checkpoints", "distill", label, material, build, {"start": start, **bitexts})
 
     def index(self, cell: Cell) -> Step:
         """The token embeddings of the pair's documents, by the teacher or by the cell's student."""
@@ -225,7 +197,7 @@ class Pipeline:
             return {**health, **corpus.health}
 
         label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
-        return _step("indexes", "index", label, material, build, encoder.inputs)
+        return make_step("indexes", "index", label, material, build, encoder.inputs)
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell."""
@@ -258,7 +230,7 @@ class Pipeline:
                 progress=self._progress,
             )
 
-        return _step("runs", "retrieve", label, material, build, {"index": index, **encoder.inputs})
+        return make_step("runs", "retrieve", label, material, build, {"index": index, **encoder.inputs})
 
     def scores(self, cell: Cell) -> Step:
         """The measures of a cell's run."""
@@ -286,7 +258,7 @@ class Pipeline:
                 "empty_topics": scores.empty_topics,
             }
 
-        return _step("scores", "evaluate", run.label, material, build, {"run": run})
+        return make_step("scores", "evaluate", run.label, material, build, {"run": run})
 
     def check(self) -> None:
         """Read all input, before anything expensive starts.
@@ -427,15 +399,3 @@ class _Encoder:
     label: str
     folder: Callable[[Mapping[str, Path]], Path]
     inputs: Mapping[str, Step]
-
-
-def _step(
-    kind: str,
-    stage: str,
-    label: str,
-    material: Mapping[str, Any],
-    build: Callable[[Path, Mapping[str, Path]], Health],
-    inputs: Mapping[str, Step] | None = None,
-) -> Step:
-    key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
-    return Step(kind, label, key, build, inputs or {})

@@ -7,8 +7,9 @@ from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
 from optical_cli.cells import Cell, cells_of, student_of
 from optical_cli.errors import OpticalError
-from optical_cli.pipeline import Pipeline, Step
+from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
+from optical_cli.step import Step
 
 
 @dataclass(frozen=True)

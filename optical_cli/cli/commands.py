@@ -15,7 +15,8 @@ from optical_cli.cli.terminal import TerminalProgress, duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optical_cli.pipeline import Pipeline, Step
+    from optical_cli.pipeline import Pipeline
+    from optical_cli.step import Step
 
 app = typer.Typer(
     name="optical",

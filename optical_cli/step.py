@@ -1,0 +1,50 @@
+"""A step of the pipeline: an artifact that is there or can be made."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.keys import Key, key_of
+from optical_cli.cache.store import Health
+
+# Bumped when a stage's code changes what it computes from the same settings.
+VERSIONS = {"encodings": 1, "start": 1, "distill": 1, "index": 1, "retrieve": 1, "evaluate": 1}
+
+
+@dataclass(frozen=True)
+class Step:
+    """An artifact that is there or can be made.
+
+    Attributes:
+        kind: its folder in the cache.
+        label: what it is, readable.
+        key: what it depends on.
+        inputs: the steps whose artifacts it reads.
+        build: fills a folder, given the folders of the inputs, and returns the health.
+    """
+
+    kind: str
+    label: str
+    key: Key
+    build: Callable[[Path, Mapping[str, Path]], Health] = field(compare=False)
+    inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
+
+    def with_inputs(self) -> Iterator["Step"]:
+        """The steps this one stands on, deepest first, and itself."""
+        for step in self.inputs.values():
+            yield from step.with_inputs()
+        yield self
+
+
+def make_step(
+    kind: str,
+    stage: str,
+    label: str,
+    material: Mapping[str, Any],
+    build: Callable[[Path, Mapping[str, Path]], Health],
+    inputs: Mapping[str, Step] | None = None,
+) -> Step:
+    """The step of a stage, keyed by its material: every setting, input key and fingerprint that can change it."""
+    key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
+    return Step(kind, label, key, build, inputs or {})
