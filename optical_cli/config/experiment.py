@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from optical_cli.config.settings import (
     Bytes,
     Count,
-    CountOrNone,
+    CountFromZero,
     Flag,
     Number,
     Positive,
@@ -119,7 +119,7 @@ class Bitext(Settings):
 
     source: Sources
     max_pairs: Count | None = None
-    held_out: CountOrNone = 500
+    held_out: CountFromZero = 500
 
 
 class Transport(Settings):
@@ -165,7 +165,7 @@ class Training(Settings):
     max_length: Count = 64
     precision: Precision = "float32"
     log_every: Annotated[Count, SpeedOnly("it only says how often the log is written")] = 10
-    watch: Annotated[CountOrNone, SpeedOnly("looking at the held-out bitext draws no random number")] = 1
+    watch: Annotated[CountFromZero, SpeedOnly("looking at the held-out bitext draws no random number")] = 1
 
 
 class Pair(Settings):
@@ -185,7 +185,7 @@ class Pair(Settings):
     topics: str | None = None
     qrels: str | None = None
     corpus: Literal["full", "pooled"] = "full"
-    pool_size: CountOrNone = 5000
+    pool_size: CountFromZero = 5000
     pool_seed: Seed = 13
     text: Annotated[str, AfterValidator(_checked_template)] = "{title} {text}"
 

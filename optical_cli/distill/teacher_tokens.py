@@ -71,11 +71,6 @@ class TeacherTokens:
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self.alike = all(_same_store(folder, sides) for folder in folders)
 
-    @property
-    def dimensions(self) -> int:
-        """Of the teacher's embeddings."""
-        return int(next(iter(self._stores.values()))[0].tokens.shape[1])
-
     def starts(self) -> Iterator[int]:
         """The row at which each bitext begins."""
         return (int(start) for start in self._starts[:-1])

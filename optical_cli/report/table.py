@@ -71,20 +71,6 @@ class Table:
     rows: tuple[Row, ...]
     seeds: int  # the largest number of seeds of any cell
 
-    @property
-    def best_reg(self) -> dict[Column, float]:
-        """The reg with the highest mean, the smaller one on a tie, for each column that has a value."""
-        best = {}
-        for i, column in enumerate(self.columns):
-            scored = [
-                (mean, -row.setting.reg)
-                for row in self.rows
-                if row.setting.reg is not None and (mean := row.cells[i].mean) is not None
-            ]
-            if scored:
-                best[column] = -max(scored)[1] + 0.0  # + 0.0 makes -0.0 positive
-        return best
-
 
 def tabulate(results: Sequence[Result], measures: Sequence[str]) -> Table:
     """Puts results into a table, pairs in their order of appearance, each with all the measures.

@@ -1,5 +1,3 @@
-import math
-
 import pytest
 
 from optical_cli.report import tabulate
@@ -47,19 +45,6 @@ def test_corpus_modes_stand_in_the_heads_unless_all_are_full(make_result):
     mixed = tabulate([full, pooled], ["ndcg@10"])
     assert [column.pair_head for column in mixed.columns] == ["yo-yo (full)", "yo-yo (pooled 5000)"]
     assert texts(mixed) == {"reg 0.1": ["0.200", "0.600"]}
-
-
-def test_best_reg_leaves_out_baselines_and_failures(sweep, make_result):
-    table = tabulate([*sweep, make_result("en-sw", value=0.99, objective="bm25")], ["ndcg@10", "recall@100"])
-    assert {column.head: reg for column, reg in table.best_reg.items()} == {
-        "sw-sw nDCG@10": 0.0,
-        "sw-sw Recall@100": 0.0,
-        "en-sw nDCG@10": 0.0,
-        "en-sw Recall@100": 0.0,
-    }
-    tied = tabulate([make_result(reg=math.inf, value=0.5), make_result(reg=0.1, value=0.5)], ["ndcg@10"])
-    assert list(tied.best_reg.values()) == [0.1]
-    assert tabulate([make_result(reg=0.1, failure="no")], ["ndcg@10"]).best_reg == {}
 
 
 def test_a_cell_twice_is_refused(make_result):
