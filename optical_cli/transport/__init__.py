@@ -11,8 +11,18 @@ A coupling says for each plan whether it converged, after how many iterations, a
 """
 
 from optical_cli.transport.cost import cosine_cost
-from optical_cli.transport.marginals import uniform_marginals
-from optical_cli.transport.problem import Coupling, TransportProblem
-from optical_cli.transport.solve import solve
+from optical_cli.transport.coupling import Coupling
+from optical_cli.transport.marginals import idf_weights, uniform_marginals, weighted_marginals
+from optical_cli.transport.problem import TransportProblem
+from optical_cli.transport.solve import Solver, solve
 
-__all__ = ["Coupling", "TransportProblem", "cosine_cost", "solve", "uniform_marginals"]
+__all__ = [
+    "Coupling",
+    "Solver",
+    "TransportProblem",
+    "cosine_cost",
+    "idf_weights",
+    "solve",
+    "uniform_marginals",
+    "weighted_marginals",
+]

@@ -1,8 +1,9 @@
-"""A transport problem in a padded batch, and the coupling that answers it."""
+"""A transport problem in a padded batch."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +39,7 @@ class TransportProblem:
             raise DataError(f"an empty batch of costs, shape {tuple(self.cost.shape)}")
         if self.cost.dtype not in {torch.float32, torch.float64}:
             raise DataError(f"costs are float32 or float64, these are {self.cost.dtype}")
-        if not torch.isfinite(self.cost).all():
+        if not _all_finite(self.cost):
             rows = (~torch.isfinite(self.cost)).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
             raise DataError(f"costs are not finite in row {', '.join(map(str, rows))} of a batch of {len(self.cost)}")
         size, n, m = self.cost.shape
@@ -52,69 +53,30 @@ class TransportProblem:
             )
         if mass.device != self.cost.device:
             raise DataError(f"marginal {name} is on {mass.device}, the costs are on {self.cost.device}")
-        if not ((mass.sum(dim=-1) - 1).abs() <= SUM_TOLERANCE).all() or not (mass >= 0).all():
+        mass = mass.detach().to(self.cost.dtype)
+        total = mass.sum(dim=-1, keepdim=True)
+        if not (total - 1).abs().max() <= SUM_TOLERANCE or not mass.min() >= 0:  # so put, a nan fails too
             raise DataError(f"marginal {name} has to be finite and not negative and to sum to 1 in every row")
-        mass = mass.to(self.cost.dtype)
-        return mass / mass.sum(dim=-1, keepdim=True)  # float32 sums differ by 1e-8: too much for float64 thresholds
+        return mass / total  # float32 sums differ by 1e-8: too much for float64 thresholds
 
 
-@dataclass(frozen=True, eq=False)
-class Coupling:
-    """The plans found for a problem, and what they confess: all of it is measured on the plans themselves.
+def _all_finite(cost: Tensor) -> bool:
+    if cost.device.type == "cpu":  # at every step of a training: torch would wake its threads for some thousand numbers
+        return bool(np.isfinite(cost.detach().numpy()).all())
+    return bool(torch.isfinite(cost).all())
+
+
+class Solution(NamedTuple):
+    """What an engine found, in dtype and on the device of the cost; zero on padding.
 
     Attributes:
-        problem: what was to be solved.
-        plan: (B, n, m) in dtype and device of the cost, exactly zero on padding.
-        iterations: (B,) int64 Sinkhorn iterations; 0 for the direct methods (exact, product).
-        threshold: the marginal error that counts as converged.
+        plan: (B, n, m).
+        f: (B, n) potentials of the rows, in units of the cost.
+        g: (B, m) those of the columns.
+        iterations: (B,) int64; 0 for what needs none.
     """
 
-    problem: TransportProblem
     plan: Tensor
+    f: Tensor
+    g: Tensor
     iterations: Tensor
-    threshold: float
-
-    @cached_property
-    def marginal_error(self) -> Tensor:
-        """(B,) L1 distance of the plan's marginals from the problem's, both sides added."""
-        rows = (_sum(self.plan, 2) - self.problem.a).abs().sum(dim=1)
-        columns = (_sum(self.plan, 1) - self.problem.b).abs().sum(dim=1)
-        return rows + columns
-
-    @cached_property
-    def mass(self) -> Tensor:
-        """(B,) sum of the plan; 1 if all went well."""
-        return _sum(self.plan, (1, 2))
-
-    @cached_property
-    def converged(self) -> Tensor:
-        """(B,) bool: the marginal error is at most the threshold. A plan of NaN or without mass never is."""
-        return (self.marginal_error <= self.threshold) & (self.mass > 0)
-
-    @cached_property
-    def entropy(self) -> Tensor:
-        """(B,) Shannon entropy of the plan in nats, - sum P log P."""
-        return -_sum(torch.special.xlogy(self.plan, self.plan), (1, 2))
-
-    @cached_property
-    def effective_targets(self) -> Tensor:
-        """(B,) over how many student tokens a teacher token is spread.
-
-        The exponential of the plan's conditional entropy: 1 for a one-to-one alignment, m for the product.
-        """
-        rows = _sum(self.plan, 2)
-        of_rows = -torch.special.xlogy(rows, rows).sum(dim=1)
-        return torch.exp((self.entropy - of_rows) / self.mass)
-
-    def cost(self, cost: Tensor) -> Tensor:
-        """(B,) <P, C> for costs (B, n, m), with P held constant.
-
-        Its gradient in the cost is the plan, which is the gradient of the regularized optimum (envelope theorem).
-        """
-        return (self.plan.detach() * cost).sum(dim=(1, 2))
-
-
-def _sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
-    """Sum in float64, so that float32 rounding does not pass for a marginal error."""
-    on_mps = x.device.type == "mps"  # Apple's GPUs have no float64
-    return x.sum(dim=dim, dtype=torch.float32 if on_mps else torch.float64)

@@ -1,181 +1,218 @@
-"""Sinkhorn for the CPU: compiled, a plan a thread, every plan stopping on its own.
+"""Entropic transport for the CPU: compiled, a plan a thread, every plan stopping on its own.
 
-A plan is P = diag(u) K diag(v) with K = exp(phi + psi - C / reg). The scalings u and v are iterated in the dtype of
-the cost. What would carry them beyond its range is moved into the potentials phi and psi, and K is made anew
-(Schmitzer 2019, https://arxiv.org/abs/1610.06519). Iterations are over-relaxed, by a factor taken from the observed
-rate (Lehmann et al. 2021, https://arxiv.org/abs/2012.12562).
+Iterations of Sinkhorn's in the dtype of the cost, over-relaxed by a factor taken from the observed rate (Lehmann et al.
+2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over.
 
-A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
+A plan is computed by one thread in a fixed order: the same bits whatever the number of threads. numba's cache does not
+notice a change in another file: what comes from one is handed over as an argument, or is code of its own.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
-from time import perf_counter
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numba import get_num_threads, njit
+from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
-from optical_cli.transport.annealing import WARM_ERROR, WARM_ITERATIONS, annealed
-from optical_cli.transport.problem import TransportProblem
+from optical_cli.transport.kernel_numba import BROKEN, WIDEST, absorb, begin, gather, scatter
+from optical_cli.transport.newton_numba import newton_step
+from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.relaxed_numba import iterate_relaxed
+from optical_cli.transport.stages import Stage
+from optical_cli.transport.threads import share
 
 Floats: TypeAlias = NDArray[Any]
 
-BLOCK = 8  # plans that a thread takes at a time
-WORTH_SHARING = 2e-3  # seconds of work; less is done before a helper has woken up
-LOWEST = -60.0  # exponents below count as no mass: exp(-60) times a scaling stays clear of slow denormals
-WIDEST = 1e7  # a scaling outside 1 / WIDEST..WIDEST is moved into the potentials
-LOOK_EVERY = 16  # iterations between two looks at the rate; the iteration looked at is a plain one
+FIRST_LOOK = 5  # iterations with a kernel before over-relaxation begins
+LOOK_EVERY = 16  # iterations from there between two looks at the rate; the iteration looked at is a plain one
 FIRST_FACTOR = 1.5  # over-relaxation to begin with
 LARGEST_FACTOR = 1.98  # 2 would no longer converge
-SAFETY = 0.95  # aim below the threshold, which is checked in float64 on the plan rounded to its dtype
+NEWTON_COST = 8.0  # iterations that cost as much as Newton's finish, for every column
+NEWTON_BELOW = 0.02  # marginal error from which its step is tried; a quarter of the error of a step that was too long
+LONGEST_STEP = 6.0  # of a logarithm; beyond, its quadratic model says nothing
+POLISH = 2  # iterations after a step of Newton, before the next
 
 
-def sinkhorn(problem: TransportProblem, reg: float, threshold: float, max_iterations: int) -> tuple[Tensor, Tensor]:
-    """Entropic plans of a batch on the CPU: plan (B, n, m) and iterations (B,) int64."""
-    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
-    plans = np.zeros_like(C)
-    iterations = np.zeros(len(C), np.int64)
-    regs = np.array(annealed(reg))
-    # Handed over, not read as globals: numba's cache would not notice a change in another file.
-    thresholds = np.array([WARM_ERROR] * (len(regs) - 1) + [SAFETY * threshold])
-    limits = np.array([WARM_ITERATIONS] * (len(regs) - 1) + [max_iterations])
+def sinkhorn(
+    problem: TransportProblem,
+    stages: Sequence[Stage],
+    reg_marginal: float = math.inf,
+    start: torch.Tensor | None = None,
+) -> Solution:
+    """Entropic plans of a batch on the CPU.
 
-    def solve_block(start: int) -> None:
-        stop = min(start + BLOCK, len(C))
-        _solve_block(C, a, b, regs, thresholds, limits, start, stop, plans, iterations)
-
-    _share(solve_block, range(0, len(C), BLOCK))
-    return torch.from_numpy(plans), torch.from_numpy(iterations)
-
-
-def _share(work: Callable[[int], None], blocks: Sequence[int]) -> None:
-    """Do the blocks on the calling thread, with the help of others (as many as numba may use) if that takes long.
-
-    Not numba's own `prange`: OpenMP's threads spin at its barrier, and a batch of 0.6 ms took 8 ms as soon as another
-    process wanted the cores. Here nobody waits for a helper that has not begun, so a late one costs nothing.
+    Args:
+        problem: costs and marginals.
+        stages: the regularizations to pass through; the last is that of the plan.
+        reg_marginal: rho, strength of the KL penalty on the marginals in units of the cost; inf holds them.
+        start: (B, n) potentials of the rows to begin with, in units of the cost.
     """
-    queue = iter(blocks)  # shared: `next` of it is atomic under the interpreter's lock
+    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
+    plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
+    iterations = np.zeros(len(C), np.int64)
+    f_before = f if start is None else start.detach().to(problem.cost).contiguous().numpy()
+    # Handed over, not read as globals: numba's cache would not notice a change in another file.
+    regs, thresholds, limits, carries = (np.array(column, np.float64) for column in zip(*stages, strict=True))
 
-    def run() -> None:
-        for block in queue:
-            work(block)
+    def solve_plans(first: int, last: int) -> None:
+        _solve_plans(
+            C, a, b, f_before, regs, thresholds, limits, carries, 1 / reg_marginal, first, last, plans, f, g, iterations
+        )
 
-    begin = perf_counter()
-    work(next(queue))
-    expected = (perf_counter() - begin) * (len(blocks) - 1)
-    helpers = get_num_threads() - 1 if expected > WORTH_SHARING else 0
-    futures = [_pool(helpers).submit(run) for _ in range(helpers)]
-    try:
-        run()
-    finally:
-        begun = [future for future in futures if not future.cancel()]
-        wait(begun)
-    for future in begun:
-        future.result()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="transport")
+    share(solve_plans, len(C))
+    return Solution(*(torch.from_numpy(x) for x in (plans, f, g, iterations)))
 
 
 @njit(cache=True, nogil=True)
-def _solve_block(
+def _solve_plans(
     C: Floats,
     a: Floats,
     b: Floats,
+    f_before: Floats,
     regs: Floats,
     thresholds: Floats,
     limits: Floats,
-    start: int,
-    stop: int,
+    carries: Floats,
+    per_rho: float,
+    first: int,
+    last: int,
     plans: Floats,
+    f: Floats,
+    g: Floats,
     iterations: Floats,
 ) -> None:
-    for k in range(start, stop):
+    for k in range(first, last):
         rows, columns = np.nonzero(a[k])[0], np.nonzero(b[k])[0]
-        C_k = _gather(C[k], rows, columns)
-        P, iterations[k] = _solve_one(C_k, a[k][rows], b[k][columns], regs, thresholds, limits)
-        _scatter(P, rows, columns, plans[k])
+        f_k, g_k = f_before[k][rows], np.zeros_like(b[k][columns])
+        K, u, v, iterations[k] = _solve_one(
+            gather(C[k], rows, columns),
+            a[k][rows],
+            b[k][columns],
+            f_k,
+            g_k,
+            regs,
+            thresholds,
+            limits,
+            carries,
+            per_rho,
+        )
+        scatter(K, u, v, rows, columns, plans[k])
+        f[k][rows] = f_k
+        g[k][columns] = g_k
 
 
 @njit(cache=True)
-def _solve_one(C: Floats, a: Floats, b: Floats, regs: Floats, thresholds: Floats, limits: Floats) -> tuple[Floats, int]:
-    """The plan (n, m) of costs without padding, and the iterations spent over all of `regs`."""
-    u, v = np.ones_like(a), np.ones_like(b)
-    phi, psi, K = np.zeros_like(a), np.zeros_like(b), np.empty_like(C)
-    left = limits[-1]
-    last = len(regs) - 1
-    for k in range(last):
-        left -= _iterate(C, a, b, regs[k], phi, psi, K, u, v, thresholds[k], min(limits[k], left // 2))
-        psi *= regs[k] / regs[k + 1]
-    left -= _iterate(C, a, b, regs[last], phi, psi, K, u, v, thresholds[last], left)
-    for i in range(len(u)):
-        for j in range(len(v)):
-            K[i, j] *= u[i] * v[j]
-    return K, limits[-1] - left
+def _solve_one(
+    C: Floats,
+    a: Floats,
+    b: Floats,
+    f: Floats,
+    g: Floats,
+    regs: Floats,
+    thresholds: Floats,
+    limits: Floats,
+    carries: Floats,
+    per_rho: float,
+) -> tuple[Floats, Floats, Floats, int]:
+    """Kernel and scalings of a plan without padding, and the iterations spent over all stages.
+
+    `f` holds the potentials to begin with and is left, as `g`, with those of the plan.
+    """
+    phi, psi = (f / regs[0] + np.log(a)).astype(a.dtype), np.zeros_like(b)
+    u, v, K = np.ones_like(a), np.ones_like(b), np.empty_like(C)
+    left, last = int(limits[-1]), len(regs) - 1
+    for k in range(last + 1):
+        allowed = left if k == last else min(int(limits[k]), left // 2)
+        if per_rho > 0:
+            kappa = regs[k] * per_rho
+            left -= iterate_relaxed(C, a, b, regs[k], kappa, thresholds[k], allowed, phi, psi, K, u, v)
+        else:
+            left -= iterate(C, a, b, regs[k], thresholds[k], allowed, phi, psi, K, u, v)
+        if k < last:
+            phi *= carries[k + 1]
+    for i in range(len(f)):
+        f[i] = regs[last] * (phi[i] - math.log(a[i]))
+    for j in range(len(g)):
+        g[j] = regs[last] * (psi[j] + math.log(v[j] / b[j]))
+    return K, u, v, int(limits[-1]) - left
 
 
 @njit(cache=True, error_model="numpy")
-def _iterate(
+def iterate(
     C: Floats,
     a: Floats,
     b: Floats,
     reg: float,
+    threshold: float,
+    limit: int,
     phi: Floats,
     psi: Floats,
     K: Floats,
     u: Floats,
     v: Floats,
-    threshold: float,
-    limit: int,
 ) -> int:
-    """Iterate at one reg, from the potentials psi, until the marginals are met or the limit is reached.
+    """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
 
-    Leaves the plan in u, K and v, the potentials to go on from in psi, and returns the iterations done.
+    Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi, and
+    returns the iterations done.
     """
     received = np.empty_like(b)
-    _reach_columns(C, reg, psi)
-    _make_kernel(C, reg, phi, psi, K)
-    u[:], v[:] = 1, 1
-    factor, seen = 1.0, np.inf  # over-relaxation, and the error at the last look
-    since, near = 0, False  # iterations with this kernel, and whether the end may be one plain iteration away
-    done = 0
+    begin(C, b, reg, 0.0, phi, psi, K, u, v)
+    factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; the error at the last look, and when that was
+    near, finishing = False, False  # the end may be one plain iteration away; Newton's method has taken over
+    trusted, worth = NEWTON_BELOW, NEWTON_COST * len(b)
+    since, done = 0, 0  # iterations with this kernel, and all
     while done < limit:
         done += 1
         since += 1
-        look = since % LOOK_EVERY == 0
+        look = since % LOOK_EVERY == FIRST_LOOK
         over = 1.0 if look or near or since == 1 else factor
-        row_error, column_error = _sweep(K, a, b, u, v, over, received)
-        if over == 1.0 and column_error <= threshold:
+        row_error, column_error, low, high = _sweep(K, a, b, u, v, over, received)
+        if (over == 1.0 and column_error <= threshold) or not column_error < BROKEN:
             break  # rows were exact, now columns are; that did not make the rows worse than the columns were
         near = over > 1.0 and row_error + column_error <= threshold
-        if v.min() * WIDEST < 1 or v.max() > WIDEST:
-            _absorb(v, psi)
-            _make_kernel(C, reg, phi, psi, K)
-            u[:], v[:] = 1, 1
-            since = 0
+        again = low * WIDEST < 1 or high > WIDEST
+        if finishing and since == POLISH:
+            step = finishing = column_error < 0.5 * seen
+        else:
+            step = look and column_error < trusted and _to_come(column_error, seen, done - looked, threshold) > worth
+        if step:
+            x = newton_step(K, u, v, a, b, 0.0)
+            finishing = again = np.abs(x).max() <= LONGEST_STEP
+            if finishing:
+                phi += x
+            else:
+                trusted = column_error / 4
         elif look:
-            factor = _next_factor(factor, column_error / seen)
-            seen = column_error
-    _absorb(v, psi)
+            factor = _next_factor(factor, column_error / seen, done - looked)
+        if look or step:
+            seen, looked = column_error, done
+        if again:
+            absorb(u, phi)
+            begin(C, b, reg, 0.0, phi, psi, K, u, v)
+            since = 0
+    absorb(u, phi)
     return done
 
 
 @njit(cache=True)
-def _next_factor(factor: float, shrunk: float) -> float:
-    """The over-relaxation after LOOK_EVERY iterations with `factor` multiplied the error by `shrunk`."""
+def _to_come(error: float, seen: float, iterations: int, threshold: float) -> float:
+    """How many more iterations the threshold is away, if so many took the error here from what was seen."""
+    if error >= seen:
+        return np.inf
+    return iterations * math.log(threshold / error) / math.log(error / seen) if seen < np.inf else 0.0
+
+
+@njit(cache=True)
+def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
+    """The over-relaxation after so many iterations with `factor` multiplied the error by `shrunk`."""
     if shrunk == 0:  # the first look
         return FIRST_FACTOR
     if shrunk >= 1:
         return 1.0
-    rate = shrunk ** (1 / LOOK_EVERY)
+    rate = shrunk ** (1 / iterations)
     if rate <= factor - 1:  # as fast as over-relaxation by this factor can be
         return factor
     plain = min((rate + factor - 1) ** 2 / (rate * factor**2), 1.0)  # Young's relation: the rate with factor 1
@@ -185,11 +222,15 @@ def _next_factor(factor: float, shrunk: float) -> float:
 @njit(cache=True, fastmath=True, error_model="numpy")  # a plan that breaks becomes NaN, and stops no other
 def _sweep(
     K: Floats, a: Floats, b: Floats, u: Floats, v: Floats, factor: float, received: Floats
-) -> tuple[float, float]:
-    """One iteration in place, K read once; the errors of the rows before it, of the columns in its middle."""
+) -> tuple[float, float, float, float]:
+    """One iteration in place, K read once.
+
+    Returns:
+        the errors of the rows before it and of the columns in its middle; the smallest and the largest scaling.
+    """
     one = u.dtype.type(1)
     over = u.dtype.type(factor)
-    row_error, column_error = one - one, one - one
+    row_error, column_error, low, high = one - one, one - one, u[0], u[0]
     received[:] = 0
     for i in range(len(u)):
         sent = one - one
@@ -197,73 +238,14 @@ def _sweep(
             sent += K[i, j] * v[j]
         row_error += abs(u[i] * sent - a[i])
         wanted = a[i] / (u[i] * sent)
-        u[i] *= max(one + over * (wanted - one), wanted * min(wanted, one))
+        own = u[i] * max(one + over * (wanted - one), wanted * min(wanted, one))
+        low, high = min(low, own), max(high, own)
+        u[i] = own
         for j in range(len(v)):
-            received[j] += u[i] * K[i, j]
+            received[j] += own * K[i, j]
     for j in range(len(v)):
         column_error += abs(v[j] * received[j] - b[j])
         wanted = b[j] / (v[j] * received[j])
         v[j] *= max(one + over * (wanted - one), wanted * min(wanted, one))
-    return row_error, column_error
-
-
-@njit(cache=True)
-def _reach_columns(C: Floats, reg: float, psi: Floats) -> None:
-    """Raise psi where a column is so dear to every row that all of its kernel would be below LOWEST."""
-    slack = np.full_like(psi, np.inf)
-    for i in range(C.shape[0]):
-        phi = np.inf
-        for j in range(C.shape[1]):
-            phi = min(phi, C[i, j] / reg - psi[j])
-        for j in range(C.shape[1]):
-            slack[j] = min(slack[j], C[i, j] / reg - psi[j] - phi)
-    psi += np.maximum(slack + LOWEST / 2, 0)
-
-
-@njit(cache=True, fastmath=True)
-def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats) -> None:
-    """K = exp(phi + psi - C / reg), with phi such that the largest entry of a row is 1."""
-    real = K.dtype.type
-    per_reg = real(1 / reg)
-    for i in range(K.shape[0]):
-        top = psi[0] - C[i, 0] * per_reg
-        for j in range(K.shape[1]):
-            K[i, j] = psi[j] - C[i, j] * per_reg
-            top = max(top, K[i, j])
-        phi[i] = -top
-        for j in range(K.shape[1]):
-            K[i, j] = _exp(K[i, j] - top, real)
-
-
-@njit(cache=True, fastmath=True, inline="always")
-def _exp(x: Any, real: Any) -> Any:
-    """Exp of LOWEST..0, and 0 below: arithmetic alone, so that it runs in vector units (libm's exp does not)."""
-    y = max(x, real(LOWEST)) * real(1 / 64)
-    value = real(1)
-    for k in range(12, 0, -1):  # Taylor's series by Horner's rule
-        value = real(1) + value * y * real(1 / k)
-    for _ in range(6):
-        value *= value  # exp(x) = exp(x / 64) ** 64
-    return value if x > real(LOWEST) else real(0)
-
-
-@njit(cache=True)
-def _absorb(scaling: Floats, potential: Floats) -> None:
-    for j in range(len(scaling)):
-        potential[j] += math.log(scaling[j])
-
-
-@njit(cache=True)
-def _gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
-    tokens = np.empty((len(rows), len(columns)), C.dtype)
-    for i in range(len(rows)):
-        for j in range(len(columns)):
-            tokens[i, j] = C[rows[i], columns[j]]
-    return tokens
-
-
-@njit(cache=True)
-def _scatter(P: Floats, rows: Floats, columns: Floats, plan: Floats) -> None:
-    for i in range(len(rows)):
-        for j in range(len(columns)):
-            plan[rows[i], columns[j]] = P[i, j]
+        low, high = min(low, v[j]), max(high, v[j])
+    return row_error, column_error, low, high

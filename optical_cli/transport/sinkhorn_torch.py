@@ -1,76 +1,84 @@
-"""Sinkhorn in torch: batched, in the log domain, on any device. The readable reference of the compiled engine.
+"""Entropic transport in torch: batched, in the log domain, on any device; the readable reference of the compiled one.
 
-The potentials phi and psi are in units of reg: P = exp(phi + psi - C / reg).
+Scalings are kept as logarithms: P = exp(phi + psi - C / reg), so that f = reg (phi - log a) and g = reg (psi - log b).
 """
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from optical_cli.transport.annealing import WARM_ERROR, WARM_ITERATIONS, annealed
-from optical_cli.transport.problem import TransportProblem
+from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.stages import Stage
 
 LOOK_EVERY = 16  # iterations between two looks at the errors: a look makes a GPU wait
 FIRST_FACTOR = 1.5  # over-relaxation to begin with
 LARGEST_FACTOR = 1.98  # 2 would no longer converge
-SAFETY = 0.95  # aim below the threshold, which is checked on the plan rounded to its dtype
 NOTHING = -1e6  # log of the mass of padding; finite, so that differences of potentials stay numbers
 
 
-def sinkhorn(problem: TransportProblem, reg: float, threshold: float, max_iterations: int) -> tuple[Tensor, Tensor]:
-    """Entropic plans of a batch on its device: plan (B, n, m) and iterations (B,) int64."""
+def sinkhorn(
+    problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
+) -> Solution:
+    """Entropic plans of a batch on its device; arguments as of the compiled engine."""
     C = problem.cost.detach()
     log_a, log_b = (x.log().clamp(min=NOTHING) for x in (problem.a, problem.b))
-    psi = torch.zeros_like(log_b)
+    phi = log_a if start is None else log_a + start.to(C) / stages[0].reg
     iterations = torch.zeros(len(C), dtype=torch.int64, device=C.device)
-    regs = annealed(reg)
-    for warm, following in pairwise(regs):
-        allowed = min(WARM_ITERATIONS, (max_iterations - int(iterations.max())) // 2)
-        psi, _, spent = _iterate(C, log_a, log_b, psi, warm, WARM_ERROR, allowed)
-        iterations += spent
-        psi = psi * (warm / following)
-    left = max_iterations - int(iterations.max())
-    psi, plan, spent = _iterate(C, log_a, log_b, psi, reg, SAFETY * threshold, left)
-    return plan, iterations + spent
+    left = stages[-1].iterations
+    for stage, following in pairwise(stages):
+        found = _iterate(C, log_a, log_b, phi, stage, reg_marginal, min(stage.iterations, left // 2))
+        iterations += found.iterations
+        left -= int(found.iterations.max())
+        phi = log_a + following.carry * (found.f / stage.reg)
+    last = _iterate(C, log_a, log_b, phi, stages[-1], reg_marginal, left)
+    return last._replace(
+        f=last.f * (problem.a > 0), g=last.g * (problem.b > 0), iterations=iterations + last.iterations
+    )
 
 
 def _iterate(
-    C: Tensor, log_a: Tensor, log_b: Tensor, psi: Tensor, reg: float, threshold: float, limit: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Iterate at one reg; returns psi (B, m), the plans (B, n, m) and the iterations of each plan (B,)."""
-    psi = psi.clone()
-    plan = torch.zeros_like(C)
+    C: Tensor, log_a: Tensor, log_b: Tensor, phi: Tensor, stage: Stage, reg_marginal: float, limit: int
+) -> Solution:
+    """Iterate at one reg from phi (B, n), a plan as long as it has not converged."""
+    reg, kappa = stage.reg, stage.reg / reg_marginal  # kappa is 0 for marginals that hold
+    plan, f, g = torch.zeros_like(C), torch.zeros_like(log_a), torch.zeros_like(log_b)
     iterations = torch.zeros(len(C), dtype=torch.int64, device=C.device)
     open_ = torch.arange(len(C), device=C.device)
-    # What is large moves into the kernel once, so that the iterated potentials are small and float32 holds them.
-    kernel = psi[:, None, :] - C / reg
-    kernel = kernel - kernel.amax(dim=2, keepdim=True)
-    shift = torch.zeros_like(psi)
-    phi = log_a - torch.logsumexp(kernel, dim=2)
-    factor = torch.ones_like(psi[:, :1])
+    # What is large moves into the kernel once, so that what is iterated is small and float32 holds it.
+    kernel = phi[:, :, None] - C / reg
+    top = kernel.amax(dim=1)
+    kernel = kernel - top[:, None, :]
+    rows = torch.zeros_like(phi)
+    columns = top + log_b - (torch.logsumexp(kernel, dim=1) + top) / (1 + kappa)
+    factor = torch.ones_like(phi[:, :1])
     seen = torch.full_like(factor, torch.inf)
     for done in range(1, limit + 1):
         look = done % LOOK_EVERY == 0 or done in {1, limit}
         over = torch.ones_like(factor) if look else factor  # a plain iteration, after which the rows are exact
-        phi = phi + over * (log_a - torch.logsumexp(kernel + shift[:, None, :], dim=2) - phi)
-        received = torch.logsumexp(kernel + phi[:, :, None], dim=1)
-        error = ((shift + received).exp() - log_b.exp()).abs().sum(dim=1)
-        shift = shift + over * (log_b - received - shift)
+        sent = torch.logsumexp(kernel + columns[:, None, :], dim=2)
+        rows = rows + over * (log_a - phi - (sent - phi) / (1 + kappa) - rows)
+        received = torch.logsumexp(kernel + rows[:, :, None], dim=1)
+        wanted = (log_b - kappa * (columns - top - log_b)).exp()
+        error = ((columns + received).exp() - wanted).abs().sum(dim=1)
+        columns = columns + over * (top + log_b - (received + top) / (1 + kappa) - columns)
         if not look:
             continue
-        ended = (error <= threshold) | torch.tensor(done == limit, device=C.device)
-        psi[open_[ended]] += shift[ended]
-        plan[open_[ended]] = (kernel[ended] + phi[ended, :, None] + shift[ended, None, :]).exp()
+        ended = (error <= stage.threshold) | torch.tensor(done == limit, device=C.device)
+        plan[open_[ended]] = (kernel[ended] + rows[ended, :, None] + columns[ended, None, :]).exp()
+        f[open_[ended]] = reg * (phi + rows - log_a)[ended]
+        g[open_[ended]] = reg * (columns - top - log_b)[ended]
         iterations[open_[ended]] = done
         factor = _next_factor(factor, error[:, None] / seen)
         seen = error[:, None]
         going = ~ended
-        open_, kernel, phi, shift = open_[going], kernel[going], phi[going], shift[going]
-        log_a, log_b, factor, seen = log_a[going], log_b[going], factor[going], seen[going]
+        open_, kernel, top, phi, rows, columns = (x[going] for x in (open_, kernel, top, phi, rows, columns))
+        log_a, log_b, factor, seen = (x[going] for x in (log_a, log_b, factor, seen))
         if not len(open_):
             break
-    return psi, plan, iterations
+    return Solution(plan, f, g, iterations)
 
 
 def _next_factor(factor: Tensor, shrunk: Tensor) -> Tensor:

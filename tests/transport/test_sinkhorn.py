@@ -1,8 +1,8 @@
 """Both entropic engines, against POT and against each other."""
 
 import concurrent.futures
+import math
 
-import numba
 import numpy as np
 import ot
 import pytest
@@ -11,15 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from optical_cli.transport import Coupling, TransportProblem, sinkhorn_numba, sinkhorn_torch
+from optical_cli.transport import Coupling, TransportProblem, sinkhorn_numba, sinkhorn_torch, threads
+from optical_cli.transport.stages import epsilon_scaling, proximal_steps, straight
 
 ENGINES = [sinkhorn_numba.sinkhorn, sinkhorn_torch.sinkhorn]
 BOTH = pytest.mark.parametrize("sinkhorn", ENGINES, ids=["numba", "torch"])
 
 
-def coupling_of(sinkhorn, problem, reg, threshold=1e-4, max_iterations=10_000):
-    plan, iterations = sinkhorn(problem, reg, threshold, max_iterations)
-    return Coupling(problem, plan, iterations, threshold)
+def coupling_of(sinkhorn, problem, reg, threshold=1e-4, max_iterations=10_000, reg_marginal=math.inf, start=None):
+    way = epsilon_scaling if start is None else straight
+    found = sinkhorn(problem, way(reg, threshold, max_iterations), reg_marginal, start)
+    return Coupling(problem, found.plan, (found.f, found.g), found.iterations, threshold, reg_marginal)
+
+
+def by_product(coupling, reg):
+    """The plan again, from its potentials."""
+    (f, g), problem = coupling.potentials, coupling.problem
+    density = torch.exp((f[:, :, None] + g[:, None, :] - problem.cost) / reg)
+    return problem.a[:, :, None] * problem.b[:, None, :] * density
 
 
 @BOTH
@@ -120,41 +129,20 @@ def test_the_engines_agree(make_problem, reg):
 
 def test_same_bits_for_any_number_of_threads(make_problem, monkeypatch):
     problem = make_problem(list(range(1, 41)), list(range(40, 0, -1)), torch.float32)
-    alone, iterations_alone = sinkhorn_numba.sinkhorn(problem, 0.02, 1e-4, 10_000)
-    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", 0.0)
-    monkeypatch.setattr(sinkhorn_numba, "get_num_threads", lambda: 5)
-    shared, iterations_shared = sinkhorn_numba.sinkhorn(problem, 0.02, 1e-4, 10_000)
-    assert torch.equal(alone, shared)
-    assert torch.equal(iterations_alone, iterations_shared)
-
-
-def test_one_thread_if_numba_is_held_to_one(make_problem, monkeypatch):
-    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", 0.0)
-    monkeypatch.setattr(sinkhorn_numba, "_pool", lambda _: pytest.fail("a helper was called"))
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        sinkhorn_numba.sinkhorn(make_problem([4] * 30, [4] * 30), 0.1, 1e-4, 100)
-    finally:
-        numba.set_num_threads(before)
+    way = epsilon_scaling(0.02, 1e-4, 10_000)
+    alone = sinkhorn_numba.sinkhorn(problem, way)
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 5)
+    shared = sinkhorn_numba.sinkhorn(problem, way)
+    assert all(torch.equal(one, other) for one, other in zip(alone, shared, strict=True))
 
 
 def test_many_callers_at_once(make_problem):
-    problem = make_problem([10] * 20, [12] * 20, torch.float32)
-    expected, _ = sinkhorn_numba.sinkhorn(problem, 0.05, 1e-4, 10_000)
+    problem, way = make_problem([10] * 20, [12] * 20, torch.float32), epsilon_scaling(0.05, 1e-4, 10_000)
+    expected = sinkhorn_numba.sinkhorn(problem, way).plan
     with concurrent.futures.ThreadPoolExecutor(4) as callers:
-        plans = list(callers.map(lambda _: sinkhorn_numba.sinkhorn(problem, 0.05, 1e-4, 10_000)[0], range(8)))
+        plans = list(callers.map(lambda _: sinkhorn_numba.sinkhorn(problem, way).plan, range(8)))
     assert all(torch.equal(plan, expected) for plan in plans)
-
-
-def test_a_block_that_fails_is_not_passed_over(monkeypatch):
-    def work(block):
-        if block == 3:
-            raise ValueError("block 3")
-
-    monkeypatch.setattr(sinkhorn_numba, "WORTH_SHARING", -1.0)
-    with pytest.raises(ValueError, match="block 3"):
-        sinkhorn_numba._share(work, range(6))
 
 
 def test_mixed_lengths_up_to_512(make_problem):
@@ -174,6 +162,82 @@ def test_over_relaxation_spares_iterations(make_problem, reg, monkeypatch):
     monkeypatch.setattr(sinkhorn_torch, "_next_factor", lambda factor, _: torch.ones_like(factor))
     plain = coupling_of(sinkhorn_torch.sinkhorn, problem, reg)
     assert fast.iterations.sum() < 0.5 * plain.iterations.sum()
+
+
+@BOTH
+@pytest.mark.parametrize("reg", [0.01, 0.1, 1.0])
+def test_the_potentials_are_those_of_the_plan(make_problem, sinkhorn, reg):
+    problem = make_problem([9, 14], [14, 6])
+    coupling = coupling_of(sinkhorn, problem, reg, 1e-8)
+    assert torch.allclose(by_product(coupling, reg), coupling.plan, atol=1e-9)
+    f, g = coupling.potentials
+    assert f[0, 9:].abs().sum() == g[1, 6:].abs().sum() == 0
+
+
+@BOTH
+@pytest.mark.parametrize("reg", [0.002, 0.02, 0.1])
+def test_the_potentials_of_nearly_the_same_costs_are_a_good_start(make_problem, sinkhorn, reg):
+    problem = make_problem([20, 13], [17, 20], torch.float32)
+    before = coupling_of(sinkhorn, problem, reg)
+    moved = TransportProblem(problem.cost + 1e-4 * torch.randn(problem.cost.shape), problem.a, problem.b)
+    cold, warm = coupling_of(sinkhorn, moved, reg), coupling_of(sinkhorn, moved, reg, start=before.potentials[0])
+    assert warm.converged.all()
+    assert warm.iterations.sum() < cold.iterations.sum()
+    assert torch.allclose(warm.cost(moved.cost), cold.cost(moved.cost), atol=2e-4)
+
+
+@BOTH
+def test_a_bad_start_is_recovered_from(make_problem, sinkhorn):
+    problem = make_problem([12], [9], torch.float32)
+    coupling = coupling_of(sinkhorn, problem, 0.02, start=torch.linspace(-1, 1, 12)[None])
+    assert coupling.converged.all()
+    assert torch.allclose(coupling.plan, coupling_of(sinkhorn, problem, 0.02).plan, atol=1e-4)
+
+
+@BOTH
+@pytest.mark.parametrize("reg", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("reg_marginal", [0.05, 1.0, 20.0])
+def test_relaxed_marginals_as_pot_has_them(make_problem, sinkhorn, reg, reg_marginal):
+    n, m = [12, 8], [9, 11]
+    problem = make_problem(n, m)
+    coupling = coupling_of(sinkhorn, problem, reg, 1e-9, 100_000, reg_marginal)
+    assert coupling.converged.all()
+    for k in range(2):
+        a, b, C = np.full(n[k], 1 / n[k]), np.full(m[k], 1 / m[k]), problem.cost[k, : n[k], : m[k]].numpy()
+        expected = ot.unbalanced.sinkhorn_knopp_unbalanced(
+            a, b, C, reg, reg_marginal, reg_type="kl", numItermax=100_000, stopThr=1e-12
+        )
+        np.testing.assert_allclose(coupling.plan[k, : n[k], : m[k]].numpy(), expected, atol=1e-6)
+
+
+@BOTH
+def test_a_dear_token_loses_its_mass_where_marginals_are_relaxed(sinkhorn):
+    cost = torch.full((1, 5, 5), 0.3) - 0.3 * torch.eye(5)
+    cost[:, :, 2] = 2
+    problem = TransportProblem(cost, torch.full((1, 5), 1 / 5), torch.full((1, 5), 1 / 5))
+    received = [coupling_of(sinkhorn, problem, 0.02, reg_marginal=rho).plan[0, :, 2].sum() for rho in (0.1, 1.0, 100.0)]
+    assert received[0] < 1e-4 < received[1] < received[2]
+    assert received[2] == pytest.approx(1 / 5, abs=0.02)
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("reg", [0.001, 0.01, 1.0])
+def test_relaxed_plans_meet_the_threshold(make_problem, sinkhorn, dtype, reg):
+    problem = make_problem([20, 13, 1, 6], [17, 20, 5, 1], dtype)
+    coupling = coupling_of(sinkhorn, problem, reg, reg_marginal=0.5)
+    assert coupling.converged.all()
+    assert (coupling.mass > 0.05).all()
+
+
+@BOTH
+@pytest.mark.parametrize("steps", [1, 4, 10])
+def test_proximal_steps_end_at_the_plan_of_their_share_of_reg(make_problem, sinkhorn, steps):
+    problem = make_problem([12, 8], [9, 11])
+    found = sinkhorn(problem, proximal_steps(0.2, steps, 1e-8, 10_000))
+    expected = coupling_of(sinkhorn, problem, 0.2 / steps, 1e-8)
+    assert torch.allclose(found.plan, expected.plan, atol=1e-7)
+    assert (found.iterations >= steps).all()
 
 
 @BOTH

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, DataError
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
 
@@ -31,13 +31,63 @@ def test_no_iterations_are_refused(make_problem):
         solve(make_problem([2], [2]), 0.1, max_iterations=0)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"reg": 0.1, "solver": "emd"}, "one of sinkhorn"),
+        ({"reg": 0.1, "solver": "exact"}, "reg is 0"),
+        ({"reg": 0, "solver": "unbalanced"}, "0.001 at least"),
+        ({"reg": 0.1, "solver": "unbalanced", "reg_marginal": 0}, "reg_marginal"),
+        ({"reg": 0.1, "solver": "proximal", "steps": 0}, "steps"),
+        ({"reg": 0.1, "solver": "proximal", "steps": 101}, "steps"),
+    ],
+)
+def test_a_solver_refuses_what_is_not_its_own(make_problem, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        solve(make_problem([2], [2]), **settings)
+
+
+@pytest.mark.parametrize("f", [torch.zeros(1, 3), torch.tensor([[0.0, math.nan]])])
+def test_a_start_that_does_not_fit_is_refused(make_problem, f):
+    with pytest.raises(DataError, match=r"start has the potentials \(1, 2\), finite"):
+        solve(make_problem([2], [2]), 0.1, start=(f, torch.zeros(1, 2)))
+
+
+@pytest.mark.parametrize("solver", ["sinkhorn", "unbalanced", "quadratic"])
+def test_the_potentials_of_a_coupling_start_the_next(make_problem, solver):
+    problem = make_problem([20, 13], [17, 20], torch.float32)
+    before = solve(problem, 0.02, solver)
+    again = solve(problem, 0.02, solver, start=before.potentials)
+    assert again.converged.all()
+    assert again.iterations.sum() < before.iterations.sum()
+    assert torch.allclose(again.plan, before.plan, atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["sinkhorn", "proximal", "quadratic"])
+@pytest.mark.parametrize("reg", [0, math.inf])
+def test_the_limits_are_those_of_every_solver(make_problem, solver, reg):
+    problem = make_problem([5, 3], [4, 6])
+    assert torch.equal(solve(problem, reg, solver).plan, solve(problem, reg).plan)
+
+
+@pytest.mark.parametrize("solver", ["sinkhorn", "proximal", "unbalanced", "quadratic"])
+@pytest.mark.parametrize("reg", [0.01, 0.1, 1.0])
+def test_every_solver_converges_and_confesses(make_problem, solver, reg):
+    problem = make_problem([14, 3, 1], [10, 12, 4], torch.float32)
+    coupling = solve(problem, reg, solver)
+    assert coupling.converged.all()
+    assert (coupling.iterations > 0).all()
+    assert (coupling.mass > 0.1).all()
+    assert all(potential.isfinite().all() for potential in coupling.potentials)
+
+
 @pytest.mark.parametrize("reg", [0, 0.001, 0.05, 1.0, math.inf])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_grid_converges(make_problem, reg, dtype):
     problem = make_problem([14, 3], [10, 12], dtype)
     coupling = solve(problem, reg)
     assert coupling.converged.all()
-    assert coupling.threshold == 1e-4
+    assert coupling.threshold == 1e-5
     assert coupling.plan.dtype == dtype
     assert (coupling.iterations > 0).all() == (0 < reg < math.inf)
 
@@ -45,7 +95,10 @@ def test_the_grid_converges(make_problem, reg, dtype):
 def test_a_small_reg_leads_to_the_exact_cost(make_problem):
     problem = make_problem([25, 14], [20, 14])
     exact = solve(problem, 0).cost(problem.cost)
-    gaps = [(solve(problem, reg, 1e-6, 100_000).cost(problem.cost) - exact) for reg in (0.02, 0.005, 0.001)]
+    gaps = [
+        (solve(problem, reg, threshold=1e-6, max_iterations=100_000).cost(problem.cost) - exact)
+        for reg in (0.02, 0.005, 0.001)
+    ]
     assert (gaps[0] > gaps[1]).all()
     assert (gaps[1] > gaps[2]).all()
     assert (gaps[2] > -1e-5).all()  # a cost below the exact one is a plan that has not converged
@@ -55,7 +108,7 @@ def test_a_small_reg_leads_to_the_exact_cost(make_problem):
 def test_a_large_reg_leads_to_the_product(make_problem):
     problem = make_problem([25, 14], [20, 14])
     product = solve(problem, math.inf).plan
-    gaps = [(solve(problem, reg, 1e-8).plan - product).abs().sum().item() for reg in (1, 10, 100, 1e6)]
+    gaps = [(solve(problem, reg, threshold=1e-8).plan - product).abs().sum().item() for reg in (1, 10, 100, 1e6)]
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[1] < 0.1
     assert gaps[3] < 1e-6

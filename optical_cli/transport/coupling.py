@@ -1,0 +1,85 @@
+"""The plans that answer a transport problem, and what they confess."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from optical_cli.transport.problem import TransportProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """The plans found for a problem; whether they are any good is measured on the plans themselves.
+
+    Attributes:
+        problem: what was to be solved.
+        plan: (B, n, m) in dtype and device of the cost, exactly zero on padding.
+        potentials: (B, n) and (B, m) in units of the cost, f and g. P_ij = a_i b_j exp((f_i + g_j - C_ij) / reg) for
+            entropic plans and a_i b_j max(0, f_i + g_j - C_ij) / reg for quadratic ones; of exact plans the prices of
+            the simplex, of the product of the marginals the limit of the entropic ones. They begin another `solve`.
+        iterations: (B,) int64; 0 for the direct methods (exact, product).
+        threshold: the marginal error that counts as converged.
+        reg_marginal: strength of the penalty on the marginals in units of the cost; inf where they have to hold.
+    """
+
+    problem: TransportProblem
+    plan: Tensor
+    potentials: tuple[Tensor, Tensor]
+    iterations: Tensor
+    threshold: float
+    reg_marginal: float = math.inf
+
+    @cached_property
+    def marginal_error(self) -> Tensor:
+        """(B,) L1 distance of the plan's marginals from those it has to have, both sides added.
+
+        Those of the problem, or a exp(-f / reg_marginal) and b exp(-g / reg_marginal) where they are relaxed.
+        """
+        f, g = self.potentials
+        a, b = self.problem.a, self.problem.b
+        if math.isfinite(self.reg_marginal):
+            a, b = a * torch.exp(-f / self.reg_marginal), b * torch.exp(-g / self.reg_marginal)
+        rows = (_sum(self.plan, 2) - a).abs().sum(dim=1)
+        columns = (_sum(self.plan, 1) - b).abs().sum(dim=1)
+        return rows + columns
+
+    @cached_property
+    def mass(self) -> Tensor:
+        """(B,) sum of the plan; 1 if all went well and the marginals are not relaxed."""
+        return _sum(self.plan, (1, 2))
+
+    @cached_property
+    def converged(self) -> Tensor:
+        """(B,) bool: the marginal error is at most the threshold. A plan of NaN or without mass never is."""
+        return (self.marginal_error <= self.threshold) & (self.mass > 0)
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """(B,) Shannon entropy of the plan in nats, - sum P log P."""
+        return -_sum(torch.special.xlogy(self.plan, self.plan), (1, 2))
+
+    @cached_property
+    def effective_targets(self) -> Tensor:
+        """(B,) over how many student tokens a teacher token is spread.
+
+        The exponential of the plan's conditional entropy: 1 for a one-to-one alignment, m for the product.
+        """
+        rows = _sum(self.plan, 2)
+        of_rows = -torch.special.xlogy(rows, rows).sum(dim=1)
+        return torch.exp((self.entropy - of_rows) / self.mass)
+
+    def cost(self, cost: Tensor) -> Tensor:
+        """(B,) <P, C> for costs (B, n, m), with P held constant.
+
+        Its gradient in the cost is the plan, which is the gradient of the regularized optimum (envelope theorem).
+        """
+        return (self.plan.detach() * cost).sum(dim=(1, 2))
+
+
+def _sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """Sum in float64, so that float32 rounding does not pass for a marginal error."""
+    on_mps = x.device.type == "mps"  # Apple's GPUs have no float64
+    return x.sum(dim=dim, dtype=torch.float32 if on_mps else torch.float64)

@@ -1,0 +1,67 @@
+"""The exponential for compiled kernels: arithmetic alone, so that it runs in vector units (libm's does not)."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic as untyped_intrinsic
+
+LOWEST = -60.0  # exponents below count as no mass: exp(-60) times a scaling stays clear of slow denormals
+
+CAREFUL = {"nnan", "ninf", "nsz", "arcp", "contract"}
+"""LLVM's liberties but for reordering, which would undo the splitting of log 2."""
+
+
+def intrinsic(definition: Any) -> Any:
+    """Numba's own, which a caller without the first argument would not type-check with."""
+    return untyped_intrinsic(definition)
+
+
+@njit(fastmath=CAREFUL, inline="always")
+def exp(x: Any, real: Any) -> Any:
+    """Exp of a number in LOWEST..0, 0 below; within 1e-7 in single and 1e-14 in double precision.
+
+    exp(x) = 2^k exp(r) with whole k and abs(r) <= log(2) / 2; exp(r) by Taylor's series and Horner's rule, log 2 in two
+    parts so that r keeps its digits (Cody and Waite 1980).
+    """
+    within = max(x, real(LOWEST))
+    k = _truncated(within * real(1.4426950408889634) - real(0.5))
+    r = within - k * real(0.693359375) + k * real(2.1219444005469058e-4)
+    series = real(1)
+    for n in range(_terms(x), 0, -1):
+        series = real(1) + series * r * real(1 / n)
+    return series * _power_of_two(k) if x > real(LOWEST) else real(0)
+
+
+@intrinsic
+def _terms(_context: Any, x: Any) -> Any:
+    """How many terms of the series are above the rounding: known when compiling, so that the loop unrolls."""
+
+    def build(_builder_context: Any, _builder: Any, signature: Any, _arguments: Any) -> Any:
+        return ir.IntType(64)(7 if signature.args[0] == types.float32 else 12)
+
+    return types.int64(x), build
+
+
+@intrinsic
+def _power_of_two(_context: Any, k: Any) -> Any:
+    """2^k for a whole k in the normal range: k goes where a float keeps its exponent."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits, bias, mantissa = (32, 127, 23) if signature.args[0] == types.float32 else (64, 1023, 52)
+        integer = ir.IntType(bits)
+        exponent = builder.add(builder.fptosi(arguments[0], integer), integer(bias))
+        return builder.bitcast(builder.shl(exponent, integer(mantissa)), context.get_value_type(signature.return_type))
+
+    return k(k), build
+
+
+@intrinsic
+def _truncated(_context: Any, x: Any) -> Any:
+    """A float without its fraction."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(32 if signature.args[0] == types.float32 else 64)
+        return builder.sitofp(builder.fptosi(arguments[0], integer), context.get_value_type(signature.return_type))
+
+    return x(x), build

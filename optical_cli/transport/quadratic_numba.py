@@ -1,0 +1,323 @@
+"""Quadratic regularization for the CPU: sparse plans, compiled, a plan a thread, every plan stopping on its own.
+
+The plan that minimises <P, C> + reg / 2 * sum P_ij^2 / (a_i b_j) is P_ij = a_i b_j max(0, f_i + g_j - C_ij) / reg,
+where the potentials f and g maximise a concave dual, quadratic in pieces (Blondel, Seguy and Rolet 2018,
+https://arxiv.org/abs/1710.06276). An iteration meets the marginals of the rows exactly, then those of the columns,
+then takes a semi-smooth Newton step (Lorenz, Manns and Meyer 2019, https://arxiv.org/abs/1903.01112) on what the
+rows are now off. Conjugate gradients over the support make the step: whatever the support, and however early they
+end, it is a direction of ascent, so the search along it never leads astray. Each plan starts at a reg that makes
+nearly all of its entries positive, and passes through smaller ones.
+
+Potentials and sums are float64, whatever the dtype of the cost: at reg 0.001 entries are differences of numbers a
+thousand times larger. A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.threads import share
+
+Floats: TypeAlias = NDArray[Any]
+
+SAFETY = 0.2  # aim at this share of the threshold: for little more, 1e-4 then has the cost within 1e-5
+RATIO = 4.0  # of one reg to the next
+WARM_ERROR = 0.5  # marginal error at which the next reg takes over
+DAMPING = 0.01  # times the marginal error, added to the share of a token's partners in the support, 0 to 1
+RESIDUAL = 0.01  # of the Newton system, relative, at which the conjugate gradients end
+FLAT = 0.3  # a search ends where the slope has fallen to this share,
+TOP = 1e-3  # or at the top, where it is this close to zero on either side
+TRIALS = 30  # of a search; two are usual
+LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike all of fastmath it respects NaN
+
+
+def quadratic(
+    problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Tensor | None = None
+) -> Solution:
+    """Quadratically regularized plans of a batch on the CPU.
+
+    Args:
+        problem: costs and marginals.
+        reg: strength of the quadratic term in units of the cost, finite, above 0.
+        threshold: marginal error (L1, both sides) to stay below.
+        max_iterations: of each plan, over all the regs that it passes through; at least 1.
+        start: (B, m) potentials g in units of the cost, near those sought, as left by an earlier solution. The plans
+            then begin at `reg` itself.
+
+    Returns:
+        plan (B, n, m) and potentials f (B, n), g (B, m) in the dtype of the cost, zero on padding; iterations (B,).
+        The plan is unique, the potentials are so up to a constant for every connected part of the support.
+    """
+    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
+    plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
+    iterations = np.zeros(len(C), np.int64)
+    if start is not None:
+        g[:] = start.detach().numpy()
+    from_start = start is not None
+
+    def solve_plans(first: int, last: int) -> None:
+        _solve_plans(C, a, b, reg, SAFETY * threshold, max_iterations, from_start, first, last, plans, f, g, iterations)
+
+    share(solve_plans, len(C))
+    return Solution(*(torch.from_numpy(x) for x in (plans, f, g, iterations)))
+
+
+@njit(cache=True, nogil=True)
+def _solve_plans(
+    C: Floats,
+    a: Floats,
+    b: Floats,
+    reg: float,
+    threshold: float,
+    limit: int,
+    from_start: bool,
+    first: int,
+    last: int,
+    plans: Floats,
+    f: Floats,
+    g: Floats,
+    iterations: Floats,
+) -> None:
+    for k in range(first, last):
+        rows, columns = np.nonzero(a[k])[0], np.nonzero(b[k])[0]
+        C_k = _gather(C[k], rows, columns)
+        a_k, b_k = _unit_sum(a[k][rows]), _unit_sum(b[k][columns])
+        f_k, g_k = np.empty_like(a_k), g[k][columns].astype(np.float64)
+        iterations[k] = _solve_one(C_k, a_k, b_k, f_k, g_k, reg, threshold, limit, from_start)
+        f[k][rows] = f_k
+        g[k] = 0
+        g[k][columns] = g_k
+        for i in range(len(rows)):
+            for j in range(len(columns)):
+                entry = max(f_k[i] + g_k[j] - C_k[i, j], 0.0)
+                plans[k, rows[i], columns[j]] = a_k[i] * b_k[j] * (entry / reg)
+
+
+@njit(cache=True)
+def _solve_one(
+    C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, threshold: float, limit: int, from_start: bool
+) -> int:
+    """Leave the potentials in f and g, from g on if that is a start; returns the iterations done."""
+    C_columns = C.T.copy()
+    df, dg = np.empty_like(f), np.empty_like(g)
+    partners, begins = np.empty(C.size + 1, np.int32), np.empty(len(f) + 1, np.int64)
+    at = reg if from_start else max(reg, _start(C, a, b, g) / RATIO)
+    f[:] = at + C @ b - g @ b  # all entries positive: from here the rows are met from above
+    for done in range(1, limit + 1):
+        if 2 * done > limit:
+            at = reg
+        _meet_rows(C, b, g, at, f)
+        _meet_rows(C_columns, a, f, at, g)
+        error = _row_error(C, a, b, f, g, at)
+        if at == reg and (error <= threshold or done == limit):
+            return done
+        if at > reg and error <= WARM_ERROR:
+            at = max(reg, at / RATIO)
+            continue
+        _list_support(C, f, g, partners, begins)
+        _newton_step(C, a, b, f, g, at, DAMPING * min(error, 1.0), partners, begins, df, dg)
+        g += _search(C, a, b, f, g, at, df, dg) * dg  # f is met anew
+    return limit
+
+
+@njit(cache=True)
+def _start(C: Floats, a: Floats, b: Floats, g: Floats) -> float:
+    """Set g to what it is at a large reg, and return the reg from which on all entries are positive."""
+    of_rows, of_columns = C @ b, a @ C
+    mean = a @ of_rows
+    g[:] = of_columns - mean
+    dearest = -np.inf
+    for i in range(C.shape[0]):
+        for j in range(C.shape[1]):
+            dearest = max(dearest, C[i, j] - of_rows[i] - g[j])
+    return dearest
+
+
+@njit(cache=True, fastmath=LOOSE, error_model="numpy")
+def _meet_rows(C: Floats, b: Floats, g: Floats, reg: float, f: Floats) -> None:
+    """Solve sum_j b_j max(0, f_i + g_j - C_ij) = reg for every f_i by Newton's method.
+
+    The sum is convex in f_i and linear in pieces: after one step f_i is too large at most, after that the support
+    only shrinks, and once it stays the same f_i is exact.
+    """
+    for i in range(C.shape[0]):
+        seen = 0.0
+        for _ in range(C.shape[1] + 3):  # so many shrink any support to one entry; only rounding could go on
+            received, share_of_b = 0.0, 0.0
+            for j in range(C.shape[1]):
+                entry = f[i] + g[j] - C[i, j]
+                received += b[j] * entry if entry > 0 else 0.0
+                share_of_b += b[j] if entry > 0 else 0.0
+            if share_of_b == 0:
+                f[i] = reg + (C[i] - g).min()  # now the cheapest entry is positive
+                continue
+            if share_of_b == seen:
+                break
+            f[i] += (reg - received) / share_of_b
+            seen = share_of_b
+
+
+@njit(cache=True, fastmath=LOOSE)
+def _row_error(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float) -> float:
+    """The marginal error: the columns have just been met."""
+    error = 0.0
+    for i in range(C.shape[0]):
+        received = 0.0
+        for j in range(C.shape[1]):
+            received += b[j] * max(f[i] + g[j] - C[i, j], 0.0)
+        error += a[i] * abs(received / reg - 1)
+    return error
+
+
+@njit(cache=True)
+def _list_support(C: Floats, f: Floats, g: Floats, partners: Floats, begins: Floats) -> None:
+    """The columns of the positive entries, row after row, and where each row begins."""
+    count = 0
+    for i in range(C.shape[0]):
+        begins[i] = count
+        for j in range(C.shape[1]):
+            partners[count] = j  # overwritten by the next one, unless it counts: no branch to guess
+            count += f[i] + g[j] - C[i, j] > 0
+    begins[C.shape[0]] = count
+
+
+@njit(cache=True, error_model="numpy")
+def _newton_step(
+    C: Floats,
+    a: Floats,
+    b: Floats,
+    f: Floats,
+    g: Floats,
+    reg: float,
+    damping: float,
+    partners: Floats,
+    begins: Floats,
+    df: Floats,
+    dg: Floats,
+) -> None:
+    """Solve for the step that would meet all marginals if the support S stayed as it is.
+
+    Rows:     (damping + sum_j b_j S_ij) df_i + sum_j b_j S_ij dg_j = reg - sum_j b_j S_ij x_ij
+    Columns:  (damping + sum_i a_i S_ij) dg_j + sum_i a_i S_ij df_i = reg - sum_i a_i S_ij x_ij
+
+    with x_ij = f_i + g_j - C_ij. Without damping the system is singular: f may rise and g fall by the same constant
+    on every connected part of S. The rows are eliminated; what is left is symmetric in the inner product that b weighs.
+    """
+    of_rows, of_columns = np.empty_like(f), np.full_like(g, damping)  # the coefficients of df_i in its row, dg_j
+    residual = np.full_like(g, reg)
+    for i in range(len(f)):
+        df[i], of_rows[i] = reg, damping
+        for k in range(begins[i], begins[i + 1]):
+            j = partners[k]
+            entry = f[i] + g[j] - C[i, j]
+            df[i] -= b[j] * entry
+            of_rows[i] += b[j]
+            residual[j] -= a[i] * entry
+            of_columns[j] += a[i]
+    for i in range(len(f)):
+        for k in range(begins[i], begins[i + 1]):
+            residual[partners[k]] -= a[i] * df[i] / of_rows[i]
+    _conjugate_gradients(a / of_rows, of_columns, b, partners, begins, residual, dg)
+    for i in range(len(f)):
+        for k in range(begins[i], begins[i + 1]):
+            df[i] -= b[partners[k]] * dg[partners[k]]
+        df[i] /= of_rows[i]
+
+
+@njit(cache=True, fastmath=LOOSE, error_model="numpy")
+def _conjugate_gradients(
+    weights: Floats, diagonal: Floats, b: Floats, partners: Floats, begins: Floats, residual: Floats, x: Floats
+) -> None:
+    """Solve diagonal * x - S' (weights * S (b * x)) = residual, preconditioned by the diagonal."""
+    x[:] = 0
+    direction = residual / diagonal
+    norm = (b * residual * direction).sum()
+    enough = RESIDUAL**2 * norm
+    for _ in range(4 * len(x)):
+        if not norm > enough:
+            return
+        image = diagonal * direction
+        weighted = b * direction
+        for i in range(len(weights)):
+            inner = 0.0
+            for k in range(begins[i], begins[i + 1]):
+                inner += weighted[partners[k]]
+            for k in range(begins[i], begins[i + 1]):
+                image[partners[k]] -= weights[i] * inner
+        curvature = (weighted * image).sum()
+        if not curvature > 0:  # rounding has eaten it
+            return
+        x += norm / curvature * direction
+        residual -= norm / curvature * image
+        before = norm
+        norm = (b * residual * residual / diagonal).sum()
+        direction *= norm / before
+        direction += residual / diagonal
+
+
+@njit(cache=True, error_model="numpy")
+def _search(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, df: Floats, dg: Floats) -> float:
+    """How far to go along (df, dg): to where the dual has risen and its slope is all but zero.
+
+    The slope falls with the length, linearly in pieces, so Newton's method finds its zero; brackets keep it safe.
+    """
+    linear = reg * (a @ df + b @ dg)
+    first = linear - _quadratic_slope(C, a, b, f, g, df, dg, 0.0)[0]
+    if not first > 0:  # rounding is all that is left
+        return 0.0
+    low, high, length = 0.0, np.inf, 1.0
+    for _ in range(TRIALS):
+        value, curvature = _quadratic_slope(C, a, b, f, g, df, dg, length)
+        slope = linear - value
+        if -TOP * first <= slope <= FLAT * first:
+            return length
+        if slope > 0:
+            low = length
+        else:
+            high = length
+        length = length + slope / curvature if curvature > 0 else np.inf
+        if not low < length < high:
+            length = (low + high) / 2 if high < np.inf else 4 * low
+        length = min(length, 16 * low) if high == np.inf else length
+    return low
+
+
+@njit(cache=True, fastmath=LOOSE)
+def _quadratic_slope(
+    C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, df: Floats, dg: Floats, length: float
+) -> tuple[float, float]:
+    """First and second derivative of sum a_i b_j max(0, x_ij)^2 / 2 along (df, dg), at `length`."""
+    slope, curvature = 0.0, 0.0
+    for i in range(C.shape[0]):
+        slope_i, curvature_i = 0.0, 0.0
+        f_i = f[i] + length * df[i]
+        for j in range(C.shape[1]):
+            change = df[i] + dg[j]
+            entry = f_i + g[j] + length * dg[j] - C[i, j]
+            slope_i += b[j] * entry * change if entry > 0 else 0.0
+            curvature_i += b[j] * change * change if entry > 0 else 0.0
+        slope += a[i] * slope_i
+        curvature += a[i] * curvature_i
+    return slope, curvature
+
+
+@njit(cache=True)
+def _unit_sum(mass: Floats) -> Floats:
+    """In float64: sums of float32 masses differ by 1e-8, and no plan can have both."""
+    wide: Floats = mass.astype(np.float64)
+    wide /= wide.sum()
+    return wide
+
+
+@njit(cache=True)
+def _gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
+    tokens = np.empty((len(rows), len(columns)))
+    for i in range(len(rows)):
+        for j in range(len(columns)):
+            tokens[i, j] = C[rows[i], columns[j]]
+    return tokens
