@@ -137,7 +137,7 @@ class Pipeline:
         """The student of a cell.
 
         Raises:
-            ConfigError: both sides of the pair are the teacher's.
+            ConfigError: both sides of the pair are the teacher's, or the solver does not take the cell's reg.
         """
         x = self.experiment
         student = student_of(x, cell.pair)
@@ -336,12 +336,10 @@ class Pipeline:
         """What of the transport settings decides a cell: nothing for a baseline."""
         if cell.reg is None:
             return None
-        settings = self.experiment.transport.deciding()
-        settings["reg"] = cell.reg
-        if cell.reg in (0.0, float("inf")):  # solved in closed form or exactly: there is nothing to converge
-            for name in ("solver", "threshold", "max_iterations", "on_unconverged"):
-                del settings[name]
-        return settings
+        transport = self.experiment.transport
+        if fault := transport.fault_of(cell.reg):
+            raise ConfigError(f"transport.reg: {fault}")
+        return transport.deciding_of(cell.reg)
 
     def _corpus_material(self, pair_name: str) -> dict[str, Any]:
         pair = self.experiment.pairs[pair_name]

@@ -147,12 +147,17 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.source": ("other.tsv", []),  # no pair needs it
     "bitext.en.max_pairs": (10, []),
     "bitext.en.held_out": (4, []),
-    "transport.solver": (ONLY_ONE_VALUE, []),
+    "transport.solver": ("quadratic", ["distill:0.1"]),  # 0 and inf are the same plans with every solver
+    "transport.reg_marginal": (2.0, []),  # of another solver (see tests/config)
+    "transport.steps": (5, []),  # the same
     "transport.reg": ([0.5, "inf", 0, 0.1], []),  # a longer grid leaves the points it had
-    "transport.marginals": (ONLY_ONE_VALUE, []),
+    "transport.marginals": ("idf", ["distill:0", "distill:0.1", "distill:inf"]),
     "transport.threshold": (1e-3, ["distill:0.1"]),  # 0 and inf have nothing to converge
     "transport.max_iterations": (500, ["distill:0.1"]),
     "transport.on_unconverged": ("warn", ["distill:0.1"]),
+    "transport.anneal": ({}, ["distill:0", "distill:0.1"]),
+    "transport.anneal.from": (0.1, ["distill:0"]),  # 0.1 begins there and stays
+    "transport.anneal.share": (1.0, ["distill:0", "distill:0.1"]),
     "training.epochs": (2, ["distill:*"]),
     "training.batch_size": (4, ["distill:*"]),
     "training.learning_rate": (2e-3, ["distill:*"]),
@@ -204,7 +209,7 @@ def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
     for name, field in section.model_fields.items():
         if name == "base":
             continue
-        key = f"{prefix}{name}"
+        key = f"{prefix}{field.alias or name}"
         kind = get_origin(field.annotation)
         inner = [part for part in get_args(field.annotation) if is_section(part)]
         if is_section(field.annotation):

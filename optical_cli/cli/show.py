@@ -36,6 +36,8 @@ def table(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     found = tabulate(results, main_measures(measures))
     rows = [[row.label, *(cell.text for cell in row.cells)] for row in found.rows]
     _print_table(["", *(column.head for column in found.columns)], rows, numbers_from=1)
+    if found.note:
+        print(found.note)
 
 
 def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:

@@ -112,6 +112,8 @@ def _lines(fault: Any) -> list[str]:
         return []  # its items had faults, and those are listed
     location = fault["loc"][:-2] if fault["loc"][-1] == "[key]" else fault["loc"]
     key = ".".join(str(part) for part in location)
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # what settings of a section ask of others
+        return [f"{key}.{line}" for line in str(fault["ctx"]["error"]).splitlines()]
     return [f"{key}: {_about_key(fault) or _about_value(fault)}"]
 
 
@@ -155,7 +157,7 @@ def _fields_at(location: Iterable[int | str]) -> list[str]:
             section = _section_in(section.model_fields[part].annotation)
         if section is None:
             return []
-    return [name for name in section.model_fields if name != "base"]
+    return [field.alias or name for name, field in section.model_fields.items() if name != "base"]
 
 
 def _section_in(annotation: Any) -> Any:

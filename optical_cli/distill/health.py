@@ -1,13 +1,16 @@
 """Whether the plans of a training can be trusted."""
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from optical_cli.config.experiment import Transport
+import torch
+
+from optical_cli.config.experiment import TOLERATED_SHARE, Transport
+from optical_cli.data.bitext import SentencePair
+from optical_cli.data.places import quoted
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling
-
-TOLERATED_SHARE = 0.01
-"""Share of the plans that may miss the threshold before `on_unconverged` is asked."""
 
 
 class Health:
@@ -19,13 +22,13 @@ class Health:
         self._worst_error = 0.0
         self._iterations = 0
         self._targets = 0.0
-        self._lowest_mass = float("inf")
+        self._lowest_mass = math.inf
 
     def add(self, coupling: Coupling) -> None:
         """Count the plans of a batch."""
         self.plans += len(coupling.converged)
         self.unconverged += int((~coupling.converged).sum())
-        self._worst_error = max(self._worst_error, float(coupling.marginal_error.max()))
+        self._worst_error = max(self._worst_error, float(_errors(coupling).max()))
         self._iterations += int(coupling.iterations.sum())
         self._targets += float(coupling.effective_targets.sum())
         self._lowest_mass = min(self._lowest_mass, float(coupling.mass.min()))
@@ -49,6 +52,7 @@ class Health:
             return {}
         return {
             "plans": self.plans,
+            "unconverged": self.unconverged,
             "converged": round(1 - self.unconverged / self.plans, 6),
             "marginal_error": self._worst_error,
             "iterations": round(self._iterations / self.plans, 2),
@@ -57,22 +61,86 @@ class Health:
         }
 
 
-def check(health: Health, expected_plans: int, step: int, reg: float, settings: Transport) -> None:
-    """Stop a training that cannot stay under the tolerated share of unconverged plans any more.
+class Guard:
+    """Stops a training whose plans cannot be trusted, and says where, on which sentences and what to change.
 
     Args:
-        health: of all plans so far.
+        settings: those of the plans.
         expected_plans: how many the whole training will have.
-        step: where the training is.
-
-    Raises:
-        NotConverged: if `on_unconverged` is `fail`.
+        pairs: the sentence pair behind each of the teacher's rows.
+        say: hears once of more unconverged plans than tolerated, where they do not stop the training.
     """
-    if settings.on_unconverged == "fail" and health.unconverged > TOLERATED_SHARE * expected_plans:
-        found = health.summary()
-        raise NotConverged(
-            f"step {step}, reg {reg:g}: {health.unconverged} of {health.plans} transport plans missed the threshold "
-            f"{settings.threshold:g} within {settings.max_iterations} iterations (worst marginal error "
-            f"{found['marginal_error']:.2g}); raise transport.max_iterations or transport.threshold, choose a "
-            "larger reg or 0, or set transport.on_unconverged: warn"
+
+    def __init__(
+        self, settings: Transport, expected_plans: int, pairs: Sequence[SentencePair], say: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._expected_plans = expected_plans
+        self._pairs = pairs
+        self._say = say
+        self._plans = 0
+        self._unconverged = 0
+        self._said = False
+
+    def see(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> None:
+        """Look at the plans of a batch, before the student learns from them.
+
+        Args:
+            coupling: the plans.
+            rows: of the teacher, one a plan.
+            step: where the training is, from 1.
+            reg: in force.
+
+        Raises:
+            NotConverged: a plan has no mass or is not finite, whatever `on_unconverged` says: its loss of 0 or nan
+                would be learned. Or `on_unconverged` is `fail` and more plans missed the threshold than the whole
+                training is allowed.
+        """
+        self._plans += len(rows)
+        self._unconverged += int((~coupling.converged).sum())
+        broken = ~(torch.isfinite(coupling.mass) & (coupling.mass > 0))
+        if broken.any():
+            first = int(broken.int().argmax())
+            fault = "has no mass" if float(coupling.mass[first]) == 0 else "is not finite"
+            mend = self._easier(reg) if self._settings.solver != "unbalanced" else "raise transport.reg_marginal"
+            raise NotConverged(
+                f"step {step}, reg {reg:g}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
+            )
+        if self._unconverged <= TOLERATED_SHARE * self._expected_plans or self._said:
+            return
+        if self._settings.on_unconverged == "fail":
+            raise NotConverged(
+                f"{self._missed(coupling, rows, step, reg)}; raise transport.max_iterations or transport.threshold, "
+                f"{self._easier(reg)}, or set transport.on_unconverged: warn"
+            )
+        self._said = True
+        self._say(f"{self._missed(coupling, rows, step, reg)}; the training goes on (transport.on_unconverged: warn)")
+
+    def _missed(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> str:
+        worst = int(torch.where(coupling.converged, -1.0, _errors(coupling)).argmax())
+        error = float(coupling.marginal_error[worst])
+        return (
+            f"step {step}, reg {reg:g}: {self._unconverged} of {self._plans} transport plans missed the threshold "
+            f"{self._settings.threshold:g} within {self._settings.max_iterations} iterations; the worst of this step, "
+            f"with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
         )
+
+    def _pair(self, row: int) -> str:
+        pair = self._pairs[row]
+        return f"{quoted(pair.teacher)} and {quoted(pair.foreign)} (line {pair.row + 1} of the bitext)"
+
+    def _easier(self, reg: float) -> str:
+        """What makes a problem easier for the solver."""
+        settings = self._settings
+        if reg == 0 or math.isinf(reg):  # the exact solver; there is nothing to make it easier
+            return "choose a reg from 0.001 up"
+        easier = {
+            "unbalanced": "choose a larger reg or a smaller transport.reg_marginal",
+            "proximal": "choose a larger reg, fewer transport.steps, or reg 0",
+        }.get(settings.solver, "choose a larger reg or 0")
+        return easier if settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
+
+
+def _errors(coupling: Coupling) -> torch.Tensor:
+    """(B,) marginal errors; infinite where the plan is not a number, which no maximum may lose."""
+    return coupling.marginal_error.nan_to_num(nan=math.inf)

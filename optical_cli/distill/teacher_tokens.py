@@ -9,9 +9,10 @@ import torch
 
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 from optical_cli.encoder.encode import encode_stream, open_encoder, pad, sides_differ
+from optical_cli.encoder.scored_ids import Int32, scored_ids
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
-from optical_cli.errors import DataError
+from optical_cli.errors import ConfigError, DataError
 from optical_cli.progress import Progress
 
 SIDES_FILE = "sides.json"
@@ -34,7 +35,7 @@ def encode_bitext(
         sentences: in the teacher's language.
         teacher: its model folder.
         sides: `query`, `document` or both.
-        folder: receives a token store a side and which side reads which store.
+        folder: receives a token store a side, the id of every token in it, and which side reads which store.
         setup: how they are encoded; its lengths are those of a sentence on either side.
 
     Returns:
@@ -49,12 +50,21 @@ def encode_bitext(
             TokenStoreWriter(folder, side) as store,
             progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
         ):
+            ids: list[Int32] = []
             for chunk in encode_stream(encoder, sentences, side, setup.batch_size):
                 store.append(chunk)
+                ids += scored_ids(encoder, sentences[len(ids) : len(ids) + len(chunk)], side)
                 advance(len(chunk))
             tokens += store.tokens
+        _save_ids(folder, side, ids)
     (folder / SIDES_FILE).write_text(json.dumps(stores), encoding="utf-8")
     return {"sentences": len(sentences), "tokens": tokens}
+
+
+def _save_ids(folder: Path, name: str, ids: Sequence[Int32]) -> None:
+    """The id of every row of the store, unless the teacher pools tokens: then a row has none."""
+    if [len(of_text) for of_text in ids] == TokenStore.open(folder, name).lengths.tolist():
+        np.save(_ids_file(folder, name), np.concatenate(ids), allow_pickle=False)
 
 
 class TeacherTokens:
@@ -67,6 +77,8 @@ class TeacherTokens:
 
     def __init__(self, folders: Sequence[Path], sides: Sequence[Side]) -> None:
         self._stores = {side: [_open(folder, side) for folder in folders] for side in sides}
+        self._folders = folders
+        self._ids: dict[Side, list[Int32]] = {}
         counts = [len(store) for store in self._stores[sides[0]]]
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self.alike = all(_same_store(folder, sides) for folder in folders)
@@ -77,12 +89,29 @@ class TeacherTokens:
 
     def text(self, row: int, side: Side) -> torch.Tensor:
         """The tokens of one sentence, (tokens, dimensions) float32."""
-        bitext = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return torch.from_numpy(self._stores[side][bitext][row - int(self._starts[bitext])].astype(np.float32))
+        bitext, text = self._place(row)
+        return torch.from_numpy(self._stores[side][bitext][text].astype(np.float32))
+
+    def ids(self, row: int, side: Side) -> Int32:
+        """The ids of the tokens of one sentence, (tokens,), by the teacher's tokenizer.
+
+        Raises:
+            ConfigError: the teacher pools tokens, so that its embeddings have no ids.
+        """
+        if side not in self._ids:
+            self._ids[side] = [_open_ids(folder, side) for folder in self._folders]
+        bitext, text = self._place(row)
+        first, end = self._stores[side][bitext].offsets[text : text + 2]
+        return self._ids[side][bitext][first:end]
 
     def batch(self, rows: Sequence[int], side: Side) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded tokens (rows, longest, dimensions) float32 and their mask (rows, longest)."""
         return pad([self.text(row, side) for row in rows])
+
+    def _place(self, row: int) -> tuple[int, int]:
+        """The bitext of a row, and which of its sentences it is."""
+        bitext = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return bitext, row - int(self._starts[bitext])
 
 
 def _sides_of(folder: Path) -> dict[str, str]:
@@ -94,6 +123,21 @@ def _open(folder: Path, side: Side) -> TokenStore:
     if side not in stores:
         raise DataError(f"{folder}: holds no {side} side")
     return TokenStore.open(folder, stores[side])
+
+
+def _ids_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.ids.npy"
+
+
+def _open_ids(folder: Path, side: Side) -> Int32:
+    path = _ids_file(folder, _sides_of(folder)[side])
+    if not path.exists():
+        raise ConfigError(
+            "transport.marginals: idf needs a token behind every embedding, and the teacher pools its tokens; "
+            "uniform expected, or another teacher"
+        )
+    found: Int32 = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
 
 
 def _same_store(folder: Path, sides: Sequence[Side]) -> bool:

@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from optical_cli.artifacts.scores import Scores
 from optical_cli.measures import parse_measure
 from optical_cli.report.result import Result, Setting, corpora
-from optical_cli.report.table import MISSING, Table, tabulate
+from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, tabulate
+
+HEALTH = {
+    "unconverged": "plans that missed the threshold",
+    "converged": "share that met it",
+    "marginal_error": "largest marginal error (L1)",
+    "iterations": "iterations a plan",
+    "effective_targets": "effective targets a token",
+    "mass": "smallest mass of a plan",
+    "grad_norm": "gradient norm (mean)",
+    "grad_norm_max": "gradient norm (largest)",
+}
+"""What the figures of a training are, in words."""
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
@@ -50,7 +62,8 @@ def _measure_section(results: Sequence[Result], measure: str) -> str:
     table = tabulate(results, [measure])
     heads = ["", *(column.pair_head for column in table.columns)]
     rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
-    return f"## {parse_measure(measure).label}\n\n" + _table(heads, rows)
+    note = f"\n\n{table.note}" if table.note else ""
+    return f"## {parse_measure(measure).label}\n\n" + _table(heads, rows) + note
 
 
 def _topics_section(results: Sequence[Result]) -> str:
@@ -68,7 +81,7 @@ def _topics_section(results: Sequence[Result]) -> str:
 
 
 def _health_section(results: Sequence[Result]) -> str:
-    """Lowest to highest figure of each setting, over its pairs and seeds."""
+    """Lowest to highest figure of each setting, over its pairs and seeds; marked where plans did not converge."""
     names = list(dict.fromkeys(name for result in results for name in result.health or ()))
     timed = any(result.seconds is not None for result in results)
     if not names and not timed:
@@ -78,9 +91,13 @@ def _health_section(results: Sequence[Result]) -> str:
         cells = _of(results, setting)
         figures = [[cell.health[name] for cell in cells if cell.health and name in cell.health] for name in names]
         seconds = [cell.seconds for cell in cells if cell.seconds is not None]
-        rows.append([setting.label, *(_span(values, ".4g") for values in figures), *([_span(seconds, ".1f")] * timed)])
-    note = "Lowest to highest over pairs and seeds.\n\n"
-    return "## Health\n\n" + note + _table(["", *names, *(["seconds"] * timed)], rows)
+        label = f"{setting.label} {DOUBTFUL}" if any(cell.doubtful for cell in cells) else setting.label
+        rows.append([label, *(_span(values, ".4g") for values in figures), *([_span(seconds, ".1f")] * timed)])
+    note = "Lowest to highest over pairs and seeds."
+    if any(result.doubtful for result in results):
+        note += f" {DOUBTFUL_NOTE}"
+    heads = ["", *(HEALTH.get(name, name.replace("_", " ")) for name in names), *(["seconds"] * timed)]
+    return f"## Health\n\n{note}\n\n" + _table(heads, rows)
 
 
 def _of(results: Sequence[Result], setting: Setting) -> list[Result]:

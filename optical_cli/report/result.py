@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
+from optical_cli.config.experiment import TOLERATED_SHARE
 
 TRANSPORT = "transport"
 
@@ -36,6 +37,12 @@ class Result:
     def setting(self) -> "Setting":
         """What was tried, apart from pair and seed."""
         return Setting(self.objective, self.reg)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether more plans of the training missed their threshold than are tolerated."""
+        health = self.health or {}
+        return health.get("unconverged", 0) > TOLERATED_SHARE * health.get("plans", 0)
 
     def value(self, measure: str) -> float | None:
         """The mean of a measure over the topics; None where there is none."""

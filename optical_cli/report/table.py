@@ -5,12 +5,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from optical_cli.config.experiment import TOLERATED_SHARE
 from optical_cli.measures import parse_measure
 from optical_cli.report.result import Result, Setting
 
 MISSING = "–"
 FAILED = "failed"
 FULL = "full"
+DOUBTFUL = "†"
+DOUBTFUL_NOTE = (
+    f"{DOUBTFUL} More than {100 * TOLERATED_SHARE:g} % of the transport plans of this training missed their threshold "
+    "(transport.on_unconverged: warn)."
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,15 @@ class Cell:
     seeds: int  # scored
     failed: int
     of: int  # the largest number of seeds of any cell of the table
+    doubtful: bool  # whether plans behind one of them did not converge
 
     @property
     def text(self) -> str:
-        """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `failed`; `–` where nothing was made."""
+        """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing."""
         if self.mean is None:
             return FAILED if self.failed else MISSING
-        return f"{self.mean:.3f}" if self.seeds == self.of else f"{self.mean:.3f} ({self.seeds} of {self.of})"
+        figure = f"{self.mean:.3f}" if self.seeds == self.of else f"{self.mean:.3f} ({self.seeds} of {self.of})"
+        return f"{figure} {DOUBTFUL}" if self.doubtful else figure
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,12 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     seeds: int  # the largest number of seeds of any cell
+
+    @property
+    def note(self) -> str | None:
+        """What the mark of doubt means, if a cell has it."""
+        marked = any(cell.doubtful and cell.mean is not None for row in self.rows for cell in row.cells)
+        return DOUBTFUL_NOTE if marked else None
 
 
 def tabulate(results: Sequence[Result], measures: Sequence[str]) -> Table:
@@ -112,6 +126,7 @@ def tabulate(results: Sequence[Result], measures: Sequence[str]) -> Table:
 
 def _cell(seeds: dict[int, Result], measure: str, most: int) -> Cell:
     values = [value for result in seeds.values() if (value := result.value(measure)) is not None]
+    doubtful = any(result.doubtful for result in seeds.values())
     failed = sum(result.failure is not None for result in seeds.values())
     mean = math.fsum(values) / len(values) if values else None
-    return Cell(mean=mean, seeds=len(values), failed=failed, of=most)
+    return Cell(mean=mean, seeds=len(values), failed=failed, of=most, doubtful=doubtful)

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from optical_cli.config import read_experiment
+from optical_cli.config.experiment import Transport
 from optical_cli.config.settings import SMALLEST_REG
 from optical_cli.errors import ConfigError
 from optical_cli.transport import solve
@@ -167,6 +168,116 @@ def test_configuration_and_solver_agree_on_the_smallest_reg():
     import sys
 
     assert sys.modules[solve.__wrapped__.__module__].SMALLEST_REG == SMALLEST_REG
+
+
+ALL = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("solver", "regs"),
+    [
+        ("sinkhorn", ALL),
+        ("proximal", ALL),
+        ("proximal, steps: 100", (0, 0.1, 0.2, 0.5, 1, float("inf"))),
+        ("quadratic", ALL),
+        ("unbalanced", ALL[1:]),
+        ("exact", (0,)),
+    ],
+)
+def test_without_a_reg_there_are_those_that_the_solver_takes(read, solver, regs):
+    assert read(with_section("transport", f"{{solver: {solver}}}")).transport.reg == regs
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "{solver: exact, reg: [0, 0.1, inf]}",
+            [
+                f"transport.reg: 0 alone expected with the solver exact, found {found}; leave reg out, or take another "
+                "solver"
+                for found in ("0.1", "inf")
+            ],
+        ),
+        (
+            "{solver: unbalanced, reg: [0, 0.1]}",
+            ["transport.reg: at least 0.001 expected with the solver unbalanced, found 0"],
+        ),
+        (
+            "{solver: proximal, reg: [0, 0.005, 0.01, inf]}",
+            [
+                "transport.reg: 0 or at least 0.01 expected with 10 proximal steps (reg / steps is at least 0.001), "
+                "found 0.005; raise reg or lower transport.steps"
+            ],
+        ),
+        (
+            "{solver: proximal, reg: 0.1, steps: 200, anneal: {from: 0.1}}",
+            [
+                "transport.reg: 0 or at least 0.2 expected with 200 proximal steps (reg / steps is at least 0.001), "
+                "found 0.1; raise reg or lower transport.steps",
+                "transport.anneal.from: at least 0.2 expected (200 proximal steps, and reg / steps is at least 0.001), "
+                "found 0.1",
+            ],
+        ),
+        (
+            "{solver: exact, anneal: {}}",
+            ["transport.anneal: the solver exact has no reg that could fall; sinkhorn with reg 0 expected"],
+        ),
+        ("{anneal: {from: 0.0005}}", ["transport.anneal.from: at least 0.001 expected, found 0.0005"]),
+        ("{anneal: {from: inf}}", ["transport.anneal.from: a finite number expected, found 'inf'"]),
+        ("{anneal: {share: 0}}", ["transport.anneal.share: greater than 0 expected, found 0"]),
+        ("{anneal: {share: 1.5}}", ["transport.anneal.share: less than or equal to 1 expected, found 1.5"]),
+        ("{anneal: {form: 1}}", ["transport.anneal.form: unknown key; did you mean from?"]),
+        ("{anneal: {start: 1}}", ["transport.anneal.start: unknown key; did you mean share?"]),
+        ("{reg_marginal: 0}", ["transport.reg_marginal: greater than 0 expected, found 0"]),
+        ("{steps: 0}", ["transport.steps: at least 1 expected, found 0"]),
+        ("{solver: proximal, steps: ten}", ["transport.steps: a valid integer expected, found 'ten'"]),
+        ("{marginals: tfidf}", ["transport.marginals: 'uniform' or 'idf' expected, found 'tfidf'"]),
+    ],
+)
+def test_what_transport_settings_ask_of_each_other_is_told_with_the_key(faults, text, found):
+    assert faults(with_section("transport", text)) == found
+
+
+def test_faults_between_transport_settings_are_listed_beside_those_of_other_sections(faults):
+    text = with_section("transport", "{solver: exact, reg: 1}") + "training: {epochs: 0}\n"
+    assert [line.split(":")[0] for line in faults(text)] == ["transport.reg", "training.epochs"]
+
+
+def test_annealing_has_defaults_and_can_be_set(read):
+    assert read(LEAST).transport.anneal is None
+    anneal = read(LEAST, "transport.anneal={}").transport.anneal
+    assert (anneal.start, anneal.share) == (1.0, 0.5)
+    anneal = read(LEAST, "transport.anneal.from=0.3", "transport.anneal.share=1").transport.anneal
+    assert (anneal.start, anneal.share) == (0.3, 1.0)
+
+
+COMMON = {"marginals": "uniform", "threshold": 1e-5, "max_iterations": 10_000, "on_unconverged": "fail"}
+ANNEAL = {"from": 0.5, "share": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reg", "material"),
+    [
+        ({}, 0.1, COMMON | {"solver": "sinkhorn"}),
+        ({}, 0.0, {"marginals": "uniform"}),
+        ({"solver": "exact", "reg": 0}, 0.0, {"marginals": "uniform"}),  # one student, whoever asks for it
+        ({"solver": "quadratic", "marginals": "idf"}, float("inf"), {"marginals": "idf"}),
+        ({"solver": "proximal", "steps": 5}, 0.1, COMMON | {"solver": "proximal", "steps": 5}),
+        ({"solver": "unbalanced", "reg": 1}, 0.1, COMMON | {"solver": "unbalanced", "reg_marginal": 1.0}),
+        ({"anneal": ANNEAL}, 0.5, COMMON | {"solver": "sinkhorn"}),
+        ({"anneal": ANNEAL}, float("inf"), {"marginals": "uniform"}),
+        ({"anneal": ANNEAL}, 0.1, COMMON | {"solver": "sinkhorn", "anneal": ANNEAL}),
+        ({"anneal": ANNEAL}, 0.0, COMMON | {"solver": "sinkhorn", "anneal": ANNEAL}),  # it iterates on the way to 0
+        (
+            {"anneal": ANNEAL, "solver": "proximal"},
+            0.0,
+            COMMON | {"solver": "proximal", "steps": 10, "anneal": ANNEAL},
+        ),
+    ],
+)
+def test_a_key_has_what_can_change_the_student_of_its_reg(settings, reg, material):
+    assert Transport(**settings).deciding_of(reg) == {"reg": reg} | material
 
 
 @pytest.mark.parametrize("section", ["transport: {reg: [1, 1.0]}", "seeds: [3, 3]", "baselines: [none, none]"])

@@ -1,8 +1,11 @@
+import re
+
 import pytest
 import torch
 
 from optical_cli.config.experiment import Transport
-from optical_cli.distill.health import Health, check
+from optical_cli.data.bitext import SentencePair
+from optical_cli.distill.health import Guard, Health
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling, TransportProblem
 
@@ -11,12 +14,16 @@ def coupling(*plans: list[list[float]], iterations: int = 4) -> Coupling:
     plan = torch.tensor(plans)
     half = torch.full((len(plans), 2), 0.5)
     problem = TransportProblem(torch.zeros_like(plan), half, half)
-    return Coupling(problem, plan, torch.full((len(plans),), iterations), 1e-4)
+    return Coupling(problem, plan, (0 * half, 0 * half), torch.full((len(plans),), iterations), 1e-4)
 
 
 GOOD = [[0.5, 0.0], [0.0, 0.5]]
 SPREAD = [[0.25, 0.25], [0.25, 0.25]]
 ZERO = [[0.0, 0.0], [0.0, 0.0]]
+HALF = [[0.25, 0.0], [0.0, 0.25]]
+MOST = [[0.4, 0.0], [0.0, 0.4]]
+NAN = [[float("nan"), 0.0], [0.0, 0.5]]
+INFINITE = [[float("inf"), 0.0], [0.0, 0.5]]
 
 
 def test_the_figures_are_those_of_all_plans():
@@ -26,7 +33,7 @@ def test_the_figures_are_those_of_all_plans():
     other.add(coupling(SPREAD, [[0.5, 0.0], [0.0, 0.4]], iterations=8))
     health.merge(other)
     summary = health.summary()
-    assert (summary["plans"], summary["converged"], summary["iterations"]) == (4, 0.75, 5.0)
+    assert (summary["plans"], summary["unconverged"], summary["converged"], summary["iterations"]) == (4, 1, 0.75, 5.0)
     assert summary["marginal_error"] == pytest.approx(0.2)
     assert summary["mass"] == pytest.approx(0.9)
     assert 1.0 < summary["effective_targets"] < 2.0
@@ -43,19 +50,96 @@ def test_without_a_plan_there_are_no_figures():
     assert Health().summary() == {}
 
 
-def test_more_than_one_percent_stop_the_training_and_say_what_to_change():
+def test_a_plan_that_is_no_number_has_the_worst_of_errors():
     health = Health()
-    health.add(coupling(*[GOOD] * 8, ZERO, ZERO))
-    check(health, 200, 3, 0.02, Transport())  # 2 of 200 are tolerated
+    health.add(coupling(GOOD, NAN))
+    assert health.summary()["marginal_error"] == float("inf")
+    assert health.summary()["unconverged"] == 1
+
+
+@pytest.fixture
+def guard():
+    """A guard over a training of some plans, what it said, and a look at a batch of plans of rows 0, 1, ..."""
+
+    def make(expected_plans, **settings):
+        said = []
+        pairs = [SentencePair(40 + row, f"the net {row}", f"wavu {row} " + "na mashua " * 20) for row in range(10)]
+        made = Guard(Transport(**settings), expected_plans, pairs, said.append)
+
+        def see(*plans, step=3, reg=0.02):
+            made.see(coupling(*plans), range(len(plans)), step, reg)
+
+        return see, said
+
+    return make
+
+
+def test_more_than_one_percent_stop_the_training_and_say_where_and_what_to_change(guard):
+    see, said = guard(200)
+    see(*[GOOD] * 8, SPREAD, HALF)
+    see(HALF, GOOD)  # 2 of 200 are tolerated
+    see, said = guard(199, max_iterations=77)
+    see(*[GOOD] * 8, SPREAD, HALF, step=2)
     with pytest.raises(NotConverged) as caught:
-        check(health, 199, 3, 0.02, Transport(max_iterations=77))
-    said = str(caught.value)
-    assert said.startswith("step 3, reg 0.02: 2 of 10 transport plans missed the threshold 0.0001 within 77 iterations")
+        see(GOOD, HALF, MOST)
+    text = str(caught.value)
+    assert text.startswith(
+        "step 3, reg 0.02: 3 of 13 transport plans missed the threshold 1e-05 within 77 iterations; the worst of "
+        "this step, with a marginal error of 1, is that of 'the net 1' and 'wavu 1 na mashua"
+    )
+    assert "…' (line 42 of the bitext); " in text
+    assert "\n" not in text
     for remedy in (
         "transport.max_iterations",
         "transport.threshold",
         "larger reg or 0",
+        "transport.anneal",
         "transport.on_unconverged: warn",
     ):
-        assert remedy in said
-    check(health, 10, 3, 0.02, Transport(on_unconverged="warn"))
+        assert remedy in text
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"solver": "unbalanced"}, "choose a larger reg or a smaller transport.reg_marginal, or let it fall"),
+        ({"solver": "proximal"}, "choose a larger reg, fewer transport.steps, or reg 0, or let it fall"),
+        ({"anneal": {"from": 1.0}}, "choose a larger reg or 0, or set transport.on_unconverged"),
+    ],
+)
+def test_the_remedy_is_one_that_the_settings_have(guard, settings, remedy):
+    see, _ = guard(1, **settings)
+    with pytest.raises(NotConverged, match=re.escape(remedy)):
+        see(HALF)
+
+
+def test_who_only_wants_to_be_warned_is_warned_once(guard):
+    see, said = guard(100, on_unconverged="warn")
+    see(GOOD, HALF)
+    assert said == []
+    see(HALF, step=4)
+    see(HALF, step=5)
+    (line,) = said
+    assert line.startswith("step 4, reg 0.02: 2 of 3 transport plans missed the threshold")
+    assert "'the net 0'" in line
+    assert line.endswith("the training goes on (transport.on_unconverged: warn)")
+
+
+@pytest.mark.parametrize("on_unconverged", ["fail", "warn"])
+@pytest.mark.parametrize(
+    ("plan", "fault"), [(ZERO, "has no mass"), (NAN, "is not finite"), (INFINITE, "is not finite")]
+)
+def test_a_plan_to_learn_nothing_from_stops_the_training_whatever_is_tolerated(guard, on_unconverged, plan, fault):
+    see, _ = guard(10_000, on_unconverged=on_unconverged)
+    with pytest.raises(NotConverged) as caught:
+        see(GOOD, GOOD, plan, reg=0.005)
+    text = str(caught.value)
+    assert text.startswith("step 3, reg 0.005: the transport plan of 'the net 2' and 'wavu 2 ")
+    assert f"(line 43 of the bitext) {fault}; choose a larger reg or 0" in text
+
+
+def test_relaxed_marginals_that_leave_no_mass_are_to_be_held_more_tightly(guard):
+    see, _ = guard(10_000, solver="unbalanced", reg_marginal=1e-6)
+    with pytest.raises(NotConverged, match=r"has no mass; raise transport\.reg_marginal$"):
+        see(ZERO)

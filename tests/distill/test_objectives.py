@@ -1,5 +1,6 @@
 import math
 import sys
+from typing import get_args
 
 import numpy as np
 import ot
@@ -10,10 +11,25 @@ from torch.nn.functional import normalize
 from optical_cli.config.experiment import Transport
 from optical_cli.config.settings import SMALLEST_REG
 from optical_cli.distill import objectives
-from optical_cli.transport import solve
+from optical_cli.distill.objectives import Tokens
+from optical_cli.distill.schedule import Schedule
+from optical_cli.errors import NotConverged
+from optical_cli.transport import Solver, solve, uniform_marginals
 
 SETTINGS = Transport(threshold=1e-5)
 LENGTHS = [(5, 3), (2, 4)]  # tokens of teacher and student, of two sentence pairs
+
+
+def tokens(vectors, mask):
+    return Tokens(vectors, mask, uniform_marginals(mask))
+
+
+def transport(reg, settings=SETTINGS):
+    return objectives.transport(Schedule(reg), settings)
+
+
+def losses(objective, T, t_mask, S, s_mask):
+    return objective(tokens(T, t_mask), tokens(S, s_mask), 1).losses
 
 
 @pytest.fixture
@@ -30,7 +46,7 @@ def batch():
 
 def every_objective():
     named = [("pooled_mse", objectives.pooled_mse), ("greedy", objectives.greedy)]
-    return named + [(f"reg {reg}", objectives.transport(reg, SETTINGS)) for reg in (0.0, 0.05, 0.5, math.inf)]
+    return named + [(f"reg {reg}", transport(reg)) for reg in (0.0, 0.05, 0.5, math.inf)]
 
 
 def plan_of_pot(C, reg):
@@ -44,19 +60,20 @@ def plan_of_pot(C, reg):
 
 @pytest.mark.parametrize("reg", [0.0, 0.05, 0.2, 1.0, math.inf])
 def test_the_loss_is_the_cost_of_pots_plan_without_the_entropy(batch, reg):
-    T, _, S, _ = batch
-    aligned = objectives.transport(reg, SETTINGS)(*batch)
+    T, t_mask, S, s_mask = batch
+    aligned = transport(reg)(tokens(T, t_mask), tokens(S, s_mask), 1)
     for pair, (n, m) in enumerate(LENGTHS):
         C = (1 - T[pair, :n] @ S[pair, :m].T).double().numpy()
         assert float(aligned.losses[pair]) == pytest.approx((plan_of_pot(C, reg) * C).sum(), abs=2e-5)
     assert aligned.coupling.converged.all()
+    assert aligned.reg == reg
 
 
 @pytest.mark.parametrize("reg", [0.0, 0.1, math.inf])
 def test_the_gradient_is_that_of_the_cost_with_the_plan_held(batch, reg):
     T, t_mask, S, s_mask = batch
     S.requires_grad_()
-    objectives.transport(reg, SETTINGS)(T, t_mask, S, s_mask).losses.sum().backward()
+    losses(transport(reg), T, t_mask, S, s_mask).sum().backward()
     for pair, (n, m) in enumerate(LENGTHS):
         C = (1 - T[pair, :n] @ S[pair, :m].T).detach().double().numpy()
         expected = -torch.from_numpy(plan_of_pot(C, reg)).float().T @ T[pair, :n]  # d<P, 1 - T S'>/dS = -P' T
@@ -67,7 +84,7 @@ def test_the_gradient_is_that_of_the_cost_with_the_plan_held(batch, reg):
 def test_masked_tokens_take_no_part(batch, name, objective):
     T, t_mask, S, s_mask = batch
     S.requires_grad_()
-    before = objective(T, t_mask, S, s_mask).losses
+    before = losses(objective, T, t_mask, S, s_mask)
     before.sum().backward()
     assert S.grad[~s_mask].eq(0).all(), name
     assert S.grad[s_mask].ne(0).any()
@@ -76,27 +93,74 @@ def test_masked_tokens_take_no_part(batch, name, objective):
         torch.where(mask[:, :, None], X, normalize(torch.randn(X.shape, generator=generator), dim=-1))
         for X, mask in ((T, t_mask), (S.detach(), s_mask))
     )
-    torch.testing.assert_close(objective(other_T, t_mask, other_S, s_mask).losses, before.detach(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(losses(objective, other_T, t_mask, other_S, s_mask), before.detach(), atol=1e-6, rtol=0)
 
 
 def test_the_baselines_by_hand():
     e = torch.eye(3)
     T, S = torch.stack([e[0], e[1]])[None], torch.stack([e[0], e[0], e[2]])[None]
-    masks = torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)
+    batch = T, torch.ones(1, 2, dtype=torch.bool), S, torch.ones(1, 3, dtype=torch.bool)
     # the mean tokens are one half of e0 and e1, and two thirds of e0 with one of e2
-    assert float(objectives.pooled_mse(T, masks[0], S, masks[1]).losses) == pytest.approx(1 / 36 + 1 / 4 + 1 / 9)
+    assert float(losses(objectives.pooled_mse, *batch)) == pytest.approx(1 / 36 + 1 / 4 + 1 / 9)
     # the nearest teacher token is the same one, the same one, and at a right angle
-    assert float(objectives.greedy(T, masks[0], S, masks[1]).losses) == pytest.approx(1 / 3)
-    assert objectives.greedy(T, masks[0], S, masks[1]).coupling is None
+    assert float(losses(objectives.greedy, *batch)) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("reg", [0.0, math.inf])
 def test_what_needs_no_iteration_does_not_hear_of_threshold_and_iterations(batch, reg):
     """Keys of these cells leave both out."""
-    strict = objectives.transport(reg, Transport(threshold=1e-12, max_iterations=1))(*batch)
-    assert strict.coupling.converged.all()
-    torch.testing.assert_close(strict.losses, objectives.transport(reg, SETTINGS)(*batch).losses, atol=0, rtol=0)
+    strict = transport(reg, Transport(threshold=1e-12, max_iterations=1))
+    torch.testing.assert_close(losses(strict, *batch), losses(transport(reg), *batch), atol=0, rtol=0)
+    assert strict(tokens(*batch[:2]), tokens(*batch[2:]), 1).coupling.threshold > 1e-12
 
 
-def test_configuration_and_solver_agree_on_the_smallest_reg():
+def test_configuration_and_solver_agree_on_the_smallest_reg_and_the_solvers():
     assert sys.modules[solve.__module__].SMALLEST_REG == SMALLEST_REG
+    assert get_args(Solver) == get_args(Transport.model_fields["solver"].annotation)
+
+
+def test_the_mass_of_the_tokens_is_that_which_they_are_given(batch):
+    T, t_mask, S, s_mask = batch
+    a = torch.tensor([[0.6, 0.1, 0.1, 0.1, 0.1], [0.2, 0.8, 0, 0, 0]])
+    for reg in (0.0, 0.1, math.inf):
+        aligned = transport(reg)(Tokens(T, t_mask, a), tokens(S, s_mask), 1)
+        torch.testing.assert_close(aligned.coupling.plan.sum(2), a, atol=1e-4, rtol=0)
+
+
+def test_the_reg_of_the_step_is_in_force(batch):
+    annealed = objectives.transport(Schedule(0.0, start=1.0, annealed=3, floor=0.001), SETTINGS)
+    sides = tokens(*batch[:2]), tokens(*batch[2:])
+    regs = [annealed(*sides, step).reg for step in (1, 2, 3)]
+    assert regs == [1.0, pytest.approx(0.001), 0.0]
+    for step, reg in enumerate(regs, start=1):
+        torch.testing.assert_close(annealed(*sides, step).losses, transport(reg)(*sides, 9).losses)
+
+
+def test_the_settings_reach_the_solver(batch, monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        objectives, "solve", lambda problem, reg, **how: heard.append((reg, how)) or solve(problem, 1.0)
+    )
+    for settings, reg in (
+        (Transport(solver="proximal", steps=4), 0.1),
+        (Transport(solver="unbalanced", reg_marginal=3.0, max_iterations=7), 0.1),
+        (Transport(solver="quadratic", threshold=1e-3), 0.1),
+        (Transport(solver="quadratic"), 0.0),
+    ):
+        losses(transport(reg, settings), *batch)
+    common = {"threshold": 1e-5, "max_iterations": 10_000}
+    assert heard == [
+        (0.1, {"solver": "proximal", "steps": 4} | common),
+        (0.1, {"solver": "unbalanced", "reg_marginal": 3.0} | common | {"max_iterations": 7}),
+        (0.1, {"solver": "quadratic"} | common | {"threshold": 1e-3}),
+        (0.0, {}),
+    ]
+
+
+def test_a_solver_that_gives_up_says_where(batch, monkeypatch):
+    def gives_up(*_problem, **_how):
+        raise NotConverged("exact transport of plan 1 of the batch: too many pivots")
+
+    monkeypatch.setattr(objectives, "solve", gives_up)
+    with pytest.raises(NotConverged, match=r"step 7, reg 0: exact transport of plan 1 .*; choose a larger reg"):
+        transport(0.0)(tokens(*batch[:2]), tokens(*batch[2:]), 7)

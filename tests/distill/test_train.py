@@ -1,20 +1,29 @@
 import json
+import re
 
 import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
 from optical_cli.cells import Cell
 from optical_cli.config.experiment import Transport
+from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives
+from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
+from optical_cli.distill.idf import Idf
+from optical_cli.distill.objectives import Tokens
+from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.train import AlignmentLoss
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.errors import NotConverged
+from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.progress import Silence
+from optical_cli.transport import Coupling, uniform_marginals
 
 ENGLISH = ["Amina mends the boat .", "Juma buys the net .", "maize .", "the teacher sells a book ."]
 SWAHILI = ["Amina anatengeneza mashua .", "Juma ananunua wavu .", "mahindi", "mwalimu anauza kitabu ."]
@@ -38,9 +47,20 @@ def encoded(lab, tmp_path):
     return TeacherTokens(folders, ("query", "document"))
 
 
+PAIRS = [SentencePair(row, *both) for row, both in enumerate(zip(ENGLISH, SWAHILI, strict=True))]
+
+
+def alignment_loss(encoder, encoded, sides, objective=None, idf=None, **settings):
+    guard = Guard(Transport(**settings), 1000, PAIRS, lambda _line: None)
+    objective = objective or objectives.transport(Schedule(0.1), Transport())
+    return AlignmentLoss(encoder, encoded, sides, objective, guard, idf)
+
+
 def test_the_rows_of_several_bitexts_follow_one_another(encoded, encoder):
     assert list(encoded.starts()) == [0, 1]
     for side in ("query", "document"):
+        for row, ids in enumerate(scored_ids(encoder, ENGLISH, side)):
+            assert encoded.ids(row, side).tolist() == ids.tolist()
         for row, tokens in enumerate(encode_texts(encoder, ENGLISH, side, 4)):
             torch.testing.assert_close(encoded.text(row, side), tokens, atol=1e-3, rtol=0)
     padded, mask = encoded.batch([3, 0], "document")
@@ -50,31 +70,104 @@ def test_the_rows_of_several_bitexts_follow_one_another(encoded, encoder):
 
 @pytest.mark.parametrize("side", ["query", "document"])
 def test_the_loss_is_that_of_exactly_the_tokens_that_maxsim_scores(encoder, encoded, side):
-    objective = objectives.transport(0.1, Transport())
-    loss = AlignmentLoss(encoder, encoded, (side,), objective)
+    objective = objectives.transport(Schedule(0.1), Transport())
+    loss = alignment_loss(encoder, encoded, (side,), objective)
     rows = torch.tensor([2, 0, 3])
     texts = [SWAHILI[row] for row in rows]
     with torch.no_grad():
         found = loss([encoder.preprocess(texts, task=side)], rows)
     S, s_mask = pad(encode_texts(encoder, texts, side, 4))
     T, t_mask = pad([encoded.text(int(row), side) for row in rows])
-    torch.testing.assert_close(found, objective(T, t_mask, S, s_mask).losses.mean(), atol=1e-5, rtol=0)
+    teacher, student = (Tokens(X, mask, uniform_marginals(mask)) for X, mask in ((T, t_mask), (S, s_mask)))
+    torch.testing.assert_close(found, objective(teacher, student, 1).losses.mean(), atol=1e-5, rtol=0)
     assert loss.close_window()["plans"] == 3
     assert loss.total.plans == 3
     assert loss.close_window() == {}
 
 
 def test_both_sides_count_alike(encoder, encoded):
-    objective = objectives.transport(0.1, Transport())
     rows = torch.tensor([0, 1])
     features = {side: encoder.preprocess(SWAHILI[:2], task=side) for side in ("query", "document")}
     with torch.no_grad():
         one, other, both = (
-            AlignmentLoss(encoder, encoded, sides, objective)([dict(features[side]) for side in sides], rows)
+            alignment_loss(encoder, encoded, sides)([dict(features[side]) for side in sides], rows)
             for sides in (("query",), ("document",), ("query", "document"))
         )
     torch.testing.assert_close(both, (one + other) / 2)
     assert one != other
+
+
+def broken_solver(monkeypatch, value):
+    """A solver whose last plan holds one number only: 0 is what a float32 Sinkhorn returns at reg 0.005."""
+
+    def solved(problem, _reg, **_how):
+        plan = problem.a[:, :, None] * problem.b[:, None, :]
+        plan[-1] = value
+        potentials = torch.zeros_like(problem.a), torch.zeros_like(problem.b)
+        return Coupling(problem, plan, potentials, torch.full((len(plan),), 10), 1e-4)
+
+    monkeypatch.setattr(objectives, "solve", solved)
+
+
+@pytest.mark.parametrize("on_unconverged", ["fail", "warn"])
+@pytest.mark.parametrize(("value", "fault"), [(0.0, "has no mass"), (float("nan"), "is not finite")])
+def test_the_all_zero_plan_and_the_plan_of_nan_are_never_learned_from(
+    encoder, encoded, monkeypatch, value, fault, on_unconverged
+):
+    """A loss of 0 would look like perfect training."""
+    broken_solver(monkeypatch, value)
+    settings = Transport(on_unconverged=on_unconverged)
+    loss = alignment_loss(
+        encoder, encoded, ("query",), objectives.transport(Schedule(0.005), settings), on_unconverged=on_unconverged
+    )
+    loss.step = 4
+    with pytest.raises(NotConverged) as caught:
+        loss([encoder.preprocess([SWAHILI[1], SWAHILI[3]], task="query")], torch.tensor([1, 3]))
+    assert str(caught.value).startswith(
+        "step 4, reg 0.005: the transport plan of 'the teacher sells a book .' and 'mwalimu anauza kitabu .' "
+        f"(line 4 of the bitext) {fault}; choose a larger reg or 0"
+    )
+
+
+def test_idf_marginals_are_those_of_the_tokens_that_are_scored(encoder, encoded):
+    """On either side, by its own tokenizer; [CLS] and [SEP], which all sentences have, weigh least."""
+    sides = ("query", "document")
+    idf = Idf.of_bitext(encoded, [0, 1, 2, 3], encoder, SWAHILI, dict.fromkeys(sides, 16))
+    seen = {}
+
+    def note(teacher, student, _step):
+        seen["teacher"], seen["student"] = teacher, student
+        return objectives.Aligned(student.vectors.sum((1, 2)))
+
+    rows = [3, 0]
+    for side in sides:
+        features = [encoder.preprocess([SWAHILI[row] for row in rows], task=side)]
+        alignment_loss(encoder, encoded, (side,), note, idf)(features, torch.tensor(rows))
+        for tokens, texts in ((seen["teacher"], ENGLISH), (seen["student"], SWAHILI)):
+            for number, row in enumerate(rows):
+                words = ["[CLS]", *texts[row].split(), "[SEP]"]
+                scored = [word for word in words if side == "query" or word != "."]  # documents skip full stops
+                df = [sum(word in f"[CLS] {text} [SEP]".split() for text in texts) for word in scored]
+                weights = torch.log(5 / (1 + torch.tensor(df))) + 1
+                found = tokens.mass[number][tokens.mask[number]]
+                torch.testing.assert_close(found, weights / weights.sum(), atol=1e-5, rtol=0)
+            torch.testing.assert_close(tokens.mass.sum(1), torch.ones(2))
+            assert not tokens.mass[~tokens.mask].any()
+
+
+def test_idf_needs_a_token_behind_every_embedding(encoder, encoded, tmp_path):
+    pooling = MultiVectorEncoder(modules=[*encoder, HierarchicalTokenPooling(pool_factor=2)], device="cpu")
+    assert Idf.of_bitext(encoded, [0, 1], pooling, SWAHILI[:2], {"query": 16})  # only documents are pooled
+    with pytest.raises(ConfigError, match=r"transport\.marginals: idf needs .* the student pools its tokens"):
+        Idf.of_bitext(encoded, [0, 1], pooling, SWAHILI[:2], {"query": 16, "document": 16})
+    pooling.save(str(tmp_path / "pooling"), create_model_card=False)
+    how = {"setup": EncoderSetup(16, 16, "float32", 2, "cpu"), "progress": Silence()}
+    (tmp_path / "made").mkdir()
+    encode_bitext(ENGLISH, tmp_path / "pooling", ("query", "document"), tmp_path / "made", **how)
+    teacher = TeacherTokens([tmp_path / "made"], ("query", "document"))
+    assert len(teacher.ids(0, "query")) == len(teacher.text(0, "query"))
+    with pytest.raises(ConfigError, match=r"transport\.marginals: idf needs .* the teacher pools its tokens"):
+        teacher.ids(0, "document")
 
 
 def test_held_out_translations_of_a_perfect_student_find_each_other(encoder, encoded):
@@ -89,17 +182,27 @@ def test_held_out_translations_of_a_perfect_student_find_each_other(encoder, enc
 
 @pytest.fixture
 def trained(own_lab, own_swept, open_pipeline):
-    """Train the student of reg 0.1 with some settings; start and encodings are in the cache."""
+    """Train the student of reg 0.1, or of another cell, with some settings; start and encodings are in the cache."""
 
-    def train(*overrides, anew=False):
+    def train(*overrides, anew=False, objective="transport", reg=0.1):
         pipeline = open_pipeline(own_lab.experiment, own_swept, *overrides)
-        step = pipeline.checkpoint(Cell("sw-sw", "transport", 0.1, 13))
+        step = pipeline.checkpoint(Cell("sw-sw", objective, reg, 13))
         if anew:
             pipeline.cache.remove(pipeline.cache.find(step.kind, step.key))
         artifact, made = pipeline.obtain(step)
         return artifact.folder, made
 
     return train
+
+
+def logged(folder):
+    """The lines of training.jsonl that speak of steps."""
+    lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
+
+
+def manifest(folder):
+    return json.loads((folder / "manifest.json").read_text())
 
 
 def word_embeddings(folder):
@@ -128,14 +231,131 @@ def test_frozen_word_embeddings_stay_bit_by_bit_and_the_rest_learns(trained, lab
 
 def test_the_log_has_a_line_a_step_with_loss_rate_and_health(trained):
     folder, _ = trained()
-    lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
-    steps = [line for line in lines if "loss" in line]
+    steps = logged(folder)
     assert [line["step"] for line in steps] == [1, 2, 3]
     for line in steps:
         assert 0 < line["loss"] < 2
         assert line["grad_norm"] > 0
-        assert (line["converged"], line["mass"]) == (1.0, pytest.approx(1.0, abs=1e-4))
+        assert line["reg"] == 0.1
+        assert (line["unconverged"], line["converged"], line["mass"]) == (0, 1.0, pytest.approx(1.0, abs=1e-4))
     assert sum(line["plans"] for line in steps) == 2 * 24  # both sides
+    health = manifest(folder)["health"]
+    norms = [line["grad_norm"] for line in steps]
+    assert health["grad_norm"] == pytest.approx(sum(norms) / 3)
+    assert health["grad_norm_max"] == max(norms)
+    assert health["reg"] == {"first": 0.1, "last": 0.1}
+    assert (health["plans"], health["unconverged"]) == (48, 0)
+
+
+def test_the_last_steps_have_a_line_though_it_is_not_their_turn(trained):
+    folder, _ = trained("training.log_every=2", anew=True)
+    assert [(line["step"], line["plans"]) for line in logged(folder)] == [(2, 32), (3, 16)]
+    folder, _ = trained("training.log_every=100", anew=True)
+    assert [(line["step"], line["plans"]) for line in logged(folder)] == [(3, 48)]
+    assert manifest(folder)["health"]["grad_norm"] > 0
+
+
+def test_an_annealed_training_says_which_reg_was_in_force_on_both_sides(trained):
+    folder, _ = trained("transport.anneal={from: 1.0, share: 0.5}", "training.epochs=2")
+    assert [line["reg"] for line in logged(folder)] == pytest.approx([1.0, 0.1**0.5, 0.1, 0.1, 0.1, 0.1])
+    targets = [line["effective_targets"] for line in logged(folder)]
+    assert targets[0] > targets[1] > targets[2]
+    assert manifest(folder)["health"]["reg"] == {"first": 1.0, "last": 0.1}
+    plain, made = trained("training.epochs=2")
+    assert made
+    assert word_embeddings(plain).ne(word_embeddings(folder)).any()
+
+
+def test_annealing_ends_at_the_exact_plan_and_leaves_a_blunter_cell_alone(trained):
+    folder, _ = trained("transport.anneal={from: 0.5, share: 1.0}", reg=0.0)
+    assert [line["reg"] for line in logged(folder)] == [0.5, pytest.approx(0.001), 0]
+    assert [line["iterations"] > 0 for line in logged(folder)] == [True, True, False]
+    _, made = trained("transport.anneal={from: 0.5, share: 1.0}", reg=float("inf"))
+    assert not made
+
+
+def test_the_reg_of_the_product_is_a_word_that_json_has(trained):
+    folder, made = trained(reg=float("inf"), anew=True)
+    assert made
+    assert [line["reg"] for line in logged(folder)] == ["inf"] * 3
+    assert manifest(folder)["health"]["reg"] == {"first": "inf", "last": "inf"}
+
+
+def test_idf_marginals_make_another_student_and_the_same_one_every_time(trained):
+    folder, _ = trained("transport.marginals=idf")
+    first = word_embeddings(folder)
+    again, made = trained("transport.marginals=idf", anew=True)
+    assert made
+    assert torch.equal(word_embeddings(again), first)
+    uniform, _ = trained()
+    assert not torch.equal(word_embeddings(uniform), first)
+    # one ruler: the start is the same student, and its held-out cost is the same number
+    looks = [manifest(made_in)["health"]["held_out_start"] for made_in in (folder, uniform)]
+    assert looks[0] == looks[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "targets"),
+    [
+        ("solver=proximal", (1, 4)),
+        ("solver=quadratic", (1, 4)),
+        ("solver=unbalanced", (1, 6)),
+        ("reg_marginal=2", (1, 6)),
+    ],
+)
+def test_every_solver_trains(trained, settings, targets):
+    folder, made = trained(f"transport.{settings}", "transport.reg=0.1")
+    assert made == settings.startswith("solver")  # reg_marginal is nothing to the solver sinkhorn
+    for line in logged(folder):
+        assert line["unconverged"] == 0
+        assert targets[0] <= line["effective_targets"] < targets[1]
+        assert 0 < line["loss"] < 2
+    if settings == "solver=unbalanced":
+        assert manifest(folder)["health"]["mass"] < 0.99
+
+
+def test_the_exact_solver_is_reg_0_of_the_others(trained):
+    _, made = trained("transport.solver=exact", "transport.reg=0", reg=0.0)
+    assert not made  # the sweep has it
+    with pytest.raises(ConfigError, match=r"^transport\.reg: 0 alone expected with the solver exact, found 0\.1;"):
+        trained("transport.solver=exact", "transport.reg=0", reg=0.1)
+
+
+@pytest.mark.parametrize("objective", ["pooled_mse", "greedy"])
+def test_the_baselines_learn_in_the_same_loop(trained, lab, objective):
+    folder, made = trained("training.epochs=4", objective=objective, reg=None)
+    assert made
+    steps = logged(folder)
+    assert [line["step"] for line in steps] == list(range(1, 13))
+    assert sum(line["loss"] for line in steps[-3:]) < 0.9 * sum(line["loss"] for line in steps[:3])
+    assert not torch.equal(word_embeddings(folder), word_embeddings(lab.teacher))
+    health = manifest(folder)["health"]
+    assert health["grad_norm_max"] >= health["grad_norm"] > 0
+    assert health["held_out_end"]["transport_cost"] < health["held_out_start"]["transport_cost"]
+    assert not {"plans", "reg"} & health.keys()  # there was no plan
+
+
+def test_no_training_is_the_start_itself(trained, lab):
+    folder, made = trained(objective="none", reg=None)
+    assert not made
+    assert not (folder / "training.jsonl").exists()
+    assert torch.equal(word_embeddings(folder), word_embeddings(lab.teacher))
+
+
+def test_a_training_that_fails_says_at_which_step_and_on_which_sentences(trained, lab):
+    few = ("transport.max_iterations=1", "transport.threshold=1e-9")
+    with pytest.raises(NotConverged) as caught:
+        trained(*few)
+    said = re.fullmatch(
+        r"step 1, reg 0\.1: \d+ of 8 transport plans missed the threshold 1e-09 within 1 iterations; the worst of this "
+        r"step, with a marginal error of \S+, is that of '(.*)' and '(.*)' \(line (\d+) of the bitext\); raise .*",
+        str(caught.value),
+    )
+    assert lab.bitext.read_text().splitlines()[int(said[3]) - 1] == f"{said[1]}\t{said[2]}"
+    folder, _ = trained(*few, "transport.on_unconverged=warn")
+    health = manifest(folder)["health"]
+    assert health["unconverged"] > 0.01 * health["plans"]
+    assert health["marginal_error"] > 1e-9
 
 
 def test_a_loss_that_is_not_finite_is_never_a_student_though_nobody_watches(trained, own_swept, leftovers):

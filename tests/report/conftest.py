@@ -10,7 +10,9 @@ from optical_cli.report import Result
 def make_result():
     """A cell; `value` is its nDCG@10, its recall is twice that."""
 
-    def make(pair="yo-yo", reg=None, value=None, *, objective=None, seed=13, corpus="full", failure=None):
+    def make(
+        pair="yo-yo", reg=None, value=None, *, objective=None, seed=13, corpus="full", failure=None, unconverged=0
+    ):
         means = None if value is None else {"ndcg@10": value, "recall@100": min(2 * value, 1.0)}
         return Result(
             pair=pair,
@@ -20,7 +22,9 @@ def make_result():
             corpus=corpus,
             scores=means and Scores({name: {"q": mean} for name, mean in means.items()}, means, 119, 2, 1),
             failure=failure,
-            health={"converged": 0.999} if reg is not None and not failure else None,
+            health=None
+            if reg is None or failure
+            else {"plans": 1000, "unconverged": unconverged, "converged": 1 - unconverged / 1000, "grad_norm_max": 2.5},
             seconds=None if failure else 1.5,
         )
 

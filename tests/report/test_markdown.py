@@ -17,7 +17,9 @@ def test_a_report_says_what_was_measured_and_what_failed(sweep):
     assert "| reg 0.02 | 0.420 | failed |" in text
     assert "| reg 0.02 | 0.840 | failed |" in text
     assert "| en-sw | full | 119 | 2 | 1 |" in text
-    assert "| reg 0.1 | 0.999 | 1.5 |" in text
+    assert "| plans | plans that missed the threshold | share that met it | gradient norm (largest) | seconds |" in text
+    assert "| reg 0.1 | 1000 | 0 | 1 | 2.5 | 1.5 |" in text
+    assert "†" not in text
     assert "- sw-sw, reg 0.1, seed 2: 3 % of the plans \\| missed \\<1e-4\\>\n" in text
     assert text.count("seed") >= 4
     assert "**" not in text
@@ -38,3 +40,17 @@ def test_without_failures_and_health_there_are_no_such_sections(make_result):
     text = markdown([make_result(reg=0.1)], ["ndcg@10"], "x", "ndcg@10", "c.svg")
     assert "Failures" not in text
     assert "| yo-yo | full | – | – | – |" in text
+
+
+def test_a_student_of_plans_that_did_not_converge_is_marked_wherever_its_figures_stand(make_result):
+    results = [
+        make_result(reg=0.1, value=0.4, unconverged=10),  # 1 %, which is tolerated
+        make_result(reg=0.02, value=0.5, unconverged=11),
+        make_result(reg=0.02, value=0.7, seed=14),
+    ]
+    text = markdown(results, ["ndcg@10", "recall@100"], "x", "ndcg@10", "c.svg")
+    note = "† More than 1 % of the transport plans of this training missed their threshold"
+    assert "| reg 0.02 | 0.600 † |\n| reg 0.1 | 0.400 (1 of 2) |\n\n" + note in text
+    assert text.count(note) == 3  # two measures, and health
+    assert "| reg 0.02 † | 1000 | 0 to 11 | 0.989 to 1 |" in text
+    assert "| reg 0.1 | 1000 | 10 | 0.99 |" in text

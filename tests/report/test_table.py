@@ -55,3 +55,11 @@ def test_a_cell_twice_is_refused(make_result):
 def test_a_failure_with_a_score_is_refused(make_result):
     with pytest.raises(ValueError, match="a failed cell has no scores"):
         make_result(reg=0.1, value=0.2, failure="no")
+
+
+def test_a_figure_in_doubt_is_marked_and_the_table_says_what_the_mark_means(make_result):
+    sound = make_result("a", 0.1, 0.4)
+    assert tabulate([sound], ["ndcg@10"]).note is None
+    table = tabulate([sound, make_result("a", 0.02, 0.5, unconverged=500)], ["ndcg@10"])
+    assert [row.cells[0].text for row in table.rows] == ["0.500 †", "0.400"]
+    assert table.note.startswith("† More than 1 % of the transport plans")
