@@ -20,6 +20,7 @@ except SystemExit as left:
     [
         ["--help"],
         ["sweep", "--help"],
+        ["align", "--help"],
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],

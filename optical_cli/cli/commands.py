@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optical_cli.cli import options, show
+from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.session import open_pipeline
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cache_app, name="cache")
+app.command()(align)
 
 
 def _version(asked: bool) -> None:
