@@ -149,7 +149,8 @@ def report(
     name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
     results = cached_results(pipeline)
     show.refuse_nothing(results, experiment)
-    files = write_report(results, measures, output or Path("reports") / name, name)
+    transport = pipeline.experiment.transport.in_words
+    files = write_report(results, measures, output or Path("reports") / name, name, transport)
     if as_json:
         show.as_json({"experiment": name, "files": [str(file) for file in files], "results": show.records(results)})
         return

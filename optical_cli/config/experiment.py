@@ -229,6 +229,15 @@ class Transport(Settings):
         own = {"unbalanced": ["reg_marginal"], "proximal": ["steps"]}.get(self.solver, [])
         return {name: getattr(self, name) for name in ("solver", "threshold", "max_iterations", *own)}
 
+    @property
+    def in_words(self) -> str:
+        """How plans are solved, as a report has it: `sinkhorn, uniform marginals`."""
+        own = {"unbalanced": f" (reg_marginal {self.reg_marginal:g})", "proximal": f" ({self.steps} steps)"}
+        words = f"{self.solver}{own.get(self.solver, '')}, {self.marginals} marginals"
+        if self.anneal is None:
+            return words
+        return f"{words}, reg falling from {self.anneal.start:g} over {self.anneal.share:.0%} of the steps"
+
     def deciding_of(self, reg: float) -> dict[str, Any]:
         """Those of the settings that can change the student of a reg, as JSON values: key material."""
         material: dict[str, Any] = {"reg": reg, "marginals": self.marginals}

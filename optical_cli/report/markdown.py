@@ -24,12 +24,14 @@ HEALTH = {
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
-def markdown(results: Sequence[Result], measures: Sequence[str], name: str, shown: str, curve: str) -> str:
+def markdown(
+    results: Sequence[Result], measures: Sequence[str], name: str, transport: str, shown: str, curve: str
+) -> str:
     """The whole report; `curve` is the file name of the chart beside it, of the measure `shown`."""
     table = tabulate(results, measures)
     parts = [
         f"# {escape(name)}",
-        _summary(results, table),
+        _summary(results, table, transport),
         f"![{parse_measure(shown).label} against reg]({curve})",
         *(_measure_section(results, measure) for measure in measures),
         _topics_section(results),
@@ -44,13 +46,14 @@ def escape(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _summary(results: Sequence[Result], table: Table) -> str:
+def _summary(results: Sequence[Result], table: Table, transport: str) -> str:
     modes = ", ".join(escape(mode) for mode in corpora(list(results))) or "none"
     seeds = sorted({result.seed for result in results})
     scored = sum(result.scores is not None for result in results)
     failed = sum(result.failure is not None for result in results)
     lines = [
         f"- Corpus: {modes}",
+        f"- Transport: {escape(transport)}",
         f"- Seeds: {', '.join(map(str, seeds)) or 'none'}"
         + (f" (figures are means over {table.seeds})" if table.seeds > 1 else ""),
         f"- Cells: {scored} scored, {failed} failed, {len(results) - scored - failed} not made",

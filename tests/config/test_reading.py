@@ -252,6 +252,19 @@ def test_annealing_has_defaults_and_can_be_set(read):
     assert (anneal.start, anneal.share) == (0.3, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ((), "sinkhorn, uniform marginals"),
+        (("transport.solver=proximal", "transport.marginals=idf"), "proximal (10 steps), idf marginals"),
+        (("transport.solver=unbalanced",), "unbalanced (reg_marginal 1), uniform marginals"),
+        (("transport.anneal={}",), "sinkhorn, uniform marginals, reg falling from 1 over 50% of the steps"),
+    ],
+)
+def test_the_transport_is_said_in_words(read, settings, words):
+    assert read(LEAST, *settings).transport.in_words == words
+
+
 COMMON = {"marginals": "uniform", "threshold": 1e-5, "max_iterations": 10_000, "on_unconverged": "fail"}
 ANNEAL = {"from": 0.5, "share": 0.5}
 

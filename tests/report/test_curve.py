@@ -95,7 +95,7 @@ def test_labels_are_moved_apart_as_little_as_can_be():
 
 
 def test_a_report_is_three_files(sweep, tmp_path):
-    paths = write_report(sweep, ["recall@100", "ndcg@10"], tmp_path / "reports" / "tiny", "tiny")
+    paths = write_report(sweep, ["recall@100", "ndcg@10"], tmp_path / "reports" / "tiny", "tiny", "sinkhorn")
     assert [path.name for path in paths] == ["report.md", "curve.svg", "curve.png"]
     assert "![nDCG@10 against reg](curve.svg)" in paths[0].read_text()
     assert "nDCG@10" in "".join(drawn_text(paths[1]))

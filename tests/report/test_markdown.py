@@ -8,10 +8,10 @@ def test_escapes_what_would_be_markup():
 
 
 def test_a_report_says_what_was_measured_and_what_failed(sweep):
-    text = markdown(sweep, ["ndcg@10", "recall@100"], "my_run", "ndcg@10", "curve.svg")
+    text = markdown(sweep, ["ndcg@10", "recall@100"], "my_run", "sinkhorn, idf marginals", "ndcg@10", "curve.svg")
     assert text.startswith("# my\\_run\n")
     assert "![nDCG@10 against reg](curve.svg)" in text
-    assert "- Corpus: full\n- Seeds: 1, 2, 3 (figures are means over 3)\n" in text
+    assert "- Corpus: full\n- Transport: sinkhorn, idf marginals\n- Seeds: 1, 2, 3 (figures are means over 3)\n" in text
     assert "- Cells: 26 scored, 4 failed, 0 not made" in text
     assert "## nDCG@10\n\n|  | sw-sw | en-sw |\n| --- | --: | --: |\n| no training | 0.100 | 0.200 |" in text
     assert "| reg 0.02 | 0.420 | failed |" in text
@@ -29,7 +29,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(sweep, make_result):
     results = [*sweep, make_result("a|b", 0.02, 0.3, corpus="candidates x|y")]
     rows = [
         line.replace("\\|", "")
-        for line in markdown(results, ["ndcg@10"], "x", "ndcg@10", "c.svg").split("\n")
+        for line in markdown(results, ["ndcg@10"], "x", "sinkhorn", "ndcg@10", "c.svg").split("\n")
         if line.startswith("|")
     ]
     table = [row.count("|") for row in rows[: 2 + 5]]
@@ -37,7 +37,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(sweep, make_result):
 
 
 def test_without_failures_and_health_there_are_no_such_sections(make_result):
-    text = markdown([make_result(reg=0.1)], ["ndcg@10"], "x", "ndcg@10", "c.svg")
+    text = markdown([make_result(reg=0.1)], ["ndcg@10"], "x", "sinkhorn", "ndcg@10", "c.svg")
     assert "Failures" not in text
     assert "| yo-yo | full | – | – | – |" in text
 
@@ -48,7 +48,7 @@ def test_a_student_of_plans_that_did_not_converge_is_marked_wherever_its_figures
         make_result(reg=0.02, value=0.5, unconverged=11),
         make_result(reg=0.02, value=0.7, seed=14),
     ]
-    text = markdown(results, ["ndcg@10", "recall@100"], "x", "ndcg@10", "c.svg")
+    text = markdown(results, ["ndcg@10", "recall@100"], "x", "sinkhorn", "ndcg@10", "c.svg")
     note = "† More than 1 % of the transport plans of this training missed their threshold"
     assert "| reg 0.02 | 0.600 † |\n| reg 0.1 | 0.400 (1 of 2) |\n\n" + note in text
     assert text.count(note) == 3  # two measures, and health

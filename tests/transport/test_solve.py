@@ -135,6 +135,28 @@ def test_the_gradient_is_that_of_the_regularized_optimum(make_problem):
         assert cost.grad[0, i, j].item() == pytest.approx(((up - down) / (2 * step)).item(), abs=1e-6)
 
 
+def test_the_gradient_of_relaxed_marginals_is_that_of_their_optimum(make_problem):
+    problem, reg, rho, step = make_problem([4], [5]), 0.1, 0.5, 1e-4
+    tight = {"solver": "unbalanced", "reg_marginal": rho, "threshold": 1e-11, "max_iterations": 100_000}
+
+    def divergence(x, reference):
+        return (x * (x / reference).log() - x + reference).sum()
+
+    def optimum(cost):
+        P = solve(TransportProblem(cost, problem.a, problem.b), reg, **tight).plan
+        marginals = divergence(P.sum(2), problem.a) + divergence(P.sum(1), problem.b)
+        return (
+            (P * cost).sum() + reg * divergence(P, problem.a[:, :, None] * problem.b[:, None]) + rho * marginals
+        ).item()
+
+    plan = solve(problem, reg, **tight).plan
+    for i, j in [(0, 0), (1, 3), (3, 4)]:
+        bump = torch.zeros_like(problem.cost)
+        bump[0, i, j] = step
+        slope = (optimum(problem.cost + bump) - optimum(problem.cost - bump)) / (2 * step)
+        assert plan[0, i, j].item() == pytest.approx(slope, abs=1e-6)
+
+
 def test_the_iterations_leave_no_graph():
     tokens = torch.nn.functional.normalize(torch.randn(1, 4, 8), dim=-1).requires_grad_()
     mask = torch.ones(1, 4, dtype=torch.bool)
