@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test check clean
+.PHONY: install smoke test check bench clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,14 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_startup.py
+
+# ONLY=transport measures one group, ONLY=transport/share one part of it.
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m bench $(ONLY)
+
+$(VENV)/.installed-bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

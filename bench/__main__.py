@@ -1,0 +1,70 @@
+"""`python -m bench [GROUP | GROUP/PART]`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from optical_cli.errors import ConfigError, OpticalError
+
+THREADS = 2
+RESULTS = Path(__file__).with_name("results.jsonl")
+GROUPS = {
+    "startup": ("bench.startup",),
+    "transport": (
+        "bench.transport.speed",
+        "bench.transport.share",
+        "bench.transport.accuracy",
+        "bench.transport.curve",
+        "bench.transport.warm_start",
+    ),
+}
+
+
+def modules_of(only: str | None) -> list[str]:
+    """The modules to run: those of every group, of one group, or one part (`transport/share`).
+
+    Raises:
+        ConfigError: no such group or part.
+    """
+    if not only:
+        return [module for modules in GROUPS.values() for module in modules]
+    found = [
+        module
+        for group, modules in GROUPS.items()
+        for module in modules
+        if only in (group, f"{group}/{module.rsplit('.', 1)[-1]}")
+    ]
+    if not found:
+        known = ", ".join(GROUPS)
+        raise ConfigError(f"ONLY={only}: no such group of benchmarks; there are {known}")
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what was asked for; 0 if it was measured, 2 if it cannot be."""
+    for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[variable] = str(THREADS)  # before torch and numba are imported
+    try:
+        modules = modules_of(arguments[0] if arguments else None)
+        from bench.machine import describe
+        from bench.results import Recorder, table
+
+        recorder = Recorder(RESULTS, describe(THREADS))
+        try:
+            for module in modules:
+                import_module(module).run(recorder)
+        finally:
+            if recorder.results:
+                print(table(recorder.results))
+    except KeyboardInterrupt:
+        return 130
+    except OpticalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""What was measured: a JSON line each, and a table of a run."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.machine import Neighbours
+from bench.timing import Paired
+
+QUIET = 0.2  # cores busy with others, from which on a measurement is marked in the table
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measurement.
+
+    Attributes:
+        name: as others rely on it, such as `transport/32x32/reg0.1/vs-pot-batch`.
+        value: what the name promises, in `unit`.
+        unit: `x` for how many times as fast as the peer.
+        ours: our side of a comparison, None if nothing is compared.
+        peer: the other side, in the same unit as ours (`context` says which).
+        peer_name: who that is, with its version if it is a package.
+        context: machine, settings, and what would make somebody doubt the value.
+    """
+
+    name: str
+    value: float
+    unit: str
+    ours: float | None
+    peer: float | None
+    peer_name: str | None
+    context: Mapping[str, Any]
+
+    def line(self) -> str:
+        """JSON on one line; numbers that JSON has no word for become null."""
+        return json.dumps(_finite(asdict(self)))
+
+
+class Recorder:
+    """Appends each result to a file as it is measured, so that an interrupted run keeps what it had.
+
+    Args:
+        path: of the JSON lines.
+        context: what every result of the run shares.
+    """
+
+    def __init__(self, path: Path, context: Mapping[str, Any]) -> None:
+        self._path = path
+        self._context = context
+        self._neighbours = Neighbours()
+        self.results: list[Result] = []
+
+    def add(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        ours: float | None = None,
+        peer: float | None = None,
+        peer_name: str | None = None,
+        **context: Any,
+    ) -> None:
+        """Record a measurement made since the last one was recorded."""
+        alone = {"cores_used_by_others": round(self._neighbours.cores(), 2)}
+        result = Result(name, value, unit, ours, peer, peer_name, {**self._context, **alone, **context})
+        self.results.append(result)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(result.line() + "\n")
+        print(f"{name}  {_number(value)} {unit}", file=sys.stderr, flush=True)
+
+    def add_paired(self, name: str, paired: Paired, work: float, unit: str, peer_name: str, **context: Any) -> None:
+        """Record a ratio of speeds.
+
+        Args:
+            name: of the result.
+            paired: seconds a call of either side.
+            work: what a call does, in units of work; ours and peer are reported as work a second.
+            unit: of ours and peer, such as `plans/s`.
+            peer_name: who the peer is.
+            **context: what else is to be known.
+        """
+        ours, peer = (work / sorted(side)[len(side) // 2] for side in (paired.ours, paired.peer))
+        alone = {"rounds": len(paired.ours), "ratio_of_best": paired.ratio_of_best, "unit_of_both": unit}
+        self.add(name, paired.ratio, "x", ours=ours, peer=peer, peer_name=peer_name, **alone, **context)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Markdown, to be read as it is or pasted into the README; `~` marks what a busy machine measured."""
+    header = ("name", "value", "unit", "ours", "peer", "")
+    rows = [header, *(_row(result) for result in results)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
+    rows.insert(1, tuple("-" * width if k in {0, 2, 5} else "-" * (width - 1) + ":" for k, width in enumerate(widths)))
+    aligned = (str.ljust, str.rjust, str.ljust, str.rjust, str.rjust, str.ljust)
+    lines = [[pad(cell, width) for pad, cell, width in zip(aligned, row, widths, strict=True)] for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    busy = "~" if result.context.get("cores_used_by_others", 0) > QUIET else ""
+    sides = ("" if side is None else _number(side) for side in (result.ours, result.peer))
+    return result.name, busy + _number(result.value), result.unit, *sides, result.peer_name or ""
+
+
+def _number(value: float) -> str:
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:.1e}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

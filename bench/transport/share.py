@@ -1,0 +1,109 @@
+"""What transport takes of a training step, for every reg of the default grid."""
+
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from transformers import BertConfig, BertModel
+
+from bench.problems import DIMENSIONS, token_pairs
+from bench.results import Recorder
+from optical_cli.config.experiment import DEFAULT_REGS
+from optical_cli.encoder.precision import resolve_precision
+from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+
+BATCH = 64
+TOKENS = 32
+ROUNDS = 5
+DISPLACEMENT = 0.01  # of the student's tokens by its own output, see `_Step`
+MINILM: dict[str, Any] = {
+    "hidden_size": 384,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+    "vocab_size": 30522,
+}
+
+
+def run(recorder: Recorder) -> None:
+    """The regs take turns, step by step; the shares of a reg are paired within its steps."""
+    precision = resolve_precision("auto")
+    step = _Step(precision)
+    for reg in DEFAULT_REGS:  # compiles, and the machine warms up
+        step.run(reg)
+    times: dict[float, list[tuple[float, float]]] = {reg: [] for reg in DEFAULT_REGS}
+    for _ in range(ROUNDS):
+        for reg in DEFAULT_REGS:
+            times[reg].append(step.run(reg))
+    for reg, measured in times.items():
+        recorder.add(
+            f"transport/share-of-step/reg{reg:g}",
+            100 * median(transport / whole for transport, whole in measured),
+            "%",
+            ours=median(transport for transport, _ in measured),
+            peer=median(whole for _, whole in measured),
+            peer_name="a whole step",
+            unit_of_both="s",
+            rounds=ROUNDS,
+            precision=precision,
+            batch=BATCH,
+            tokens=TOKENS,
+            **step.last[reg],
+        )
+
+
+class _Step:
+    """Forward, backward and AdamW of a student of MiniLM's size with random weights.
+
+    Random weights would make costs that look like nothing and are solved at once. So the student's tokens are those
+    of a generated translation, displaced a little by the student's output: the costs are real-looking, the gradient
+    runs through all of the student.
+
+    Attributes:
+        last: of each reg, how the plans of its last step were.
+    """
+
+    def __init__(self, precision: str) -> None:
+        torch.manual_seed(0)
+        self._student = BertModel(BertConfig(**MINILM), add_pooling_layer=False).train()
+        self._projection = torch.nn.Linear(MINILM["hidden_size"], DIMENSIONS, bias=False)
+        self._optimizer = torch.optim.AdamW(list(self._weights()), lr=1e-5, fused=True)
+        self._half = precision == "bfloat16"
+        self._words = torch.randint(MINILM["vocab_size"], (BATCH, TOKENS))
+        self._mask = torch.ones(BATCH, TOKENS, dtype=torch.bool)
+        self._t, self._s = token_pairs(BATCH, TOKENS, TOKENS)
+        self.last: dict[float, dict[str, float]] = {}
+
+    def run(self, reg: float) -> tuple[float, float]:
+        """One step: seconds of its transport, and of all of it."""
+        begin = perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            states = self._student(input_ids=self._words, attention_mask=self._mask).last_hidden_state
+            output = self._projection(states)
+        s = normalize(self._s + DISPLACEMENT * normalize(output.float(), dim=-1), dim=-1)
+        loss, transport = self._align(s, reg)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return transport, perf_counter() - begin
+
+    def _align(self, s: Tensor, reg: float) -> tuple[Tensor, float]:
+        begin = perf_counter()
+        C = cosine_cost(self._t, s)
+        problem = TransportProblem(C.detach(), uniform_marginals(self._mask), uniform_marginals(self._mask))
+        coupling = solve(problem, reg)
+        loss = coupling.cost(C).mean()
+        passed = perf_counter() - begin
+        self.last[reg] = {
+            "effective_targets": float(coupling.effective_targets.mean()),
+            "marginal_error": float(coupling.marginal_error.max()),
+        }
+        return loss, passed
+
+    def _weights(self) -> Iterator[torch.nn.Parameter]:
+        yield from self._student.parameters()
+        yield from self._projection.parameters()
