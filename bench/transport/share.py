@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel
 from bench.problems import DIMENSIONS, token_pairs
 from bench.results import Recorder
 from optical_cli.config.experiment import DEFAULT_REGS
+from optical_cli.distill.health import Health
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
@@ -97,11 +98,11 @@ class _Step:
         problem = TransportProblem(C.detach(), uniform_marginals(self._mask), uniform_marginals(self._mask))
         coupling = solve(problem, reg)
         loss = coupling.cost(C).mean()
+        health = Health()  # every step of a training looks at its plans
+        health.add(coupling)
         passed = perf_counter() - begin
-        self.last[reg] = {
-            "effective_targets": float(coupling.effective_targets.mean()),
-            "marginal_error": float(coupling.marginal_error.max()),
-        }
+        found = health.summary()
+        self.last[reg] = {name: found[name] for name in ("effective_targets", "marginal_error", "iterations")}
         return loss, passed
 
     def _weights(self) -> Iterator[torch.nn.Parameter]:

@@ -1,15 +1,14 @@
 """Sharing the plans of a batch among threads that a busy machine does not bring to a halt."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from time import perf_counter
 
 from numba import get_num_threads
 
-PROBE = 2  # plans whose time tells whether the others are worth sharing, and in what portions
+PROBE = 2  # plans whose time tells whether the others are worth sharing
 WORTH_SHARING = 3e-4  # seconds of work; less is done before a helper has woken up
-PORTIONS = 4  # a thread: few enough that calls cost nothing, enough that threads end together
 
 
 def share(work: Callable[[int, int], None], plans: int) -> None:
@@ -36,21 +35,33 @@ def share(work: Callable[[int, int], None], plans: int) -> None:
         if left:
             work(first, plans)
         return
-    size = max(left // (PORTIONS * (helpers + 1)), 1)
-    queue = iter(range(first, plans, size))  # shared: `next` of it is atomic under the interpreter's lock
+    queue = _portions(first, plans, helpers + 1)
 
     def run() -> None:
-        for start in queue:
-            work(start, min(start + size, plans))
+        for portion in queue:
+            work(*portion)
 
     futures = [_pool(helpers).submit(run) for _ in range(helpers)]
     try:
         run()
     finally:
         begun = [future for future in futures if not future.cancel()]
-        wait(begun)
-    for future in begun:
-        future.result()
+        faults = [future.exception() for future in begun]  # waits for them
+    for fault in filter(None, faults):
+        raise fault
+
+
+def _portions(first: int, last: int, threads: int) -> Iterator[tuple[int, int]]:
+    """Half of a fair share of what is left, again and again: few calls, and threads that end together.
+
+    From a list, whose `next` is atomic under the interpreter's lock; a generator cannot be shared.
+    """
+    portions = []
+    while first < last:
+        size = max((last - first) // (2 * threads), 1)
+        portions.append((first, first + size))
+        first += size
+    return iter(portions)
 
 
 @cache
