@@ -20,10 +20,13 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from optical_cli.transport.compiled_cache import drop_stale
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.threads import share
 
 Floats: TypeAlias = NDArray[Any]
+
+drop_stale()  # before numba looks for what it has compiled
 
 SAFETY = 0.2  # aim at this share of the threshold: for little more, 1e-4 then has the cost within 1e-5
 RATIO = 4.0  # of one reg to the next

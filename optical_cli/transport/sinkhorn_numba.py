@@ -3,8 +3,7 @@
 Iterations of Sinkhorn's in the dtype of the cost, over-relaxed by a factor taken from the observed rate (Lehmann et al.
 2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over.
 
-A plan is computed by one thread in a fixed order: the same bits whatever the number of threads. numba's cache does not
-notice a change in another file: what comes from one is handed over as an argument, or is code of its own.
+A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
 """
 
 import math
@@ -16,6 +15,7 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
+from optical_cli.transport.compiled_cache import drop_stale
 from optical_cli.transport.kernel_numba import BROKEN, WIDEST, absorb, begin, gather, scatter
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
@@ -24,6 +24,8 @@ from optical_cli.transport.stages import Stage
 from optical_cli.transport.threads import share
 
 Floats: TypeAlias = NDArray[Any]
+
+drop_stale()  # before numba looks for what it has compiled
 
 FIRST_LOOK = 5  # iterations with a kernel before over-relaxation begins
 LOOK_EVERY = 16  # iterations from there between two looks at the rate; the iteration looked at is a plain one
@@ -53,7 +55,6 @@ def sinkhorn(
     plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
     iterations = np.zeros(len(C), np.int64)
     f_before = f if start is None else start.detach().to(problem.cost).contiguous().numpy()
-    # Handed over, not read as globals: numba's cache would not notice a change in another file.
     regs, thresholds, limits, carries = (np.array(column, np.float64) for column in zip(*stages, strict=True))
 
     def solve_plans(first: int, last: int) -> None:

@@ -8,7 +8,7 @@ from time import perf_counter
 from numba import get_num_threads
 
 PROBE = 2  # plans whose time tells whether the others are worth sharing
-WORTH_SHARING = 3e-4  # seconds of work; less is done before a helper has woken up
+WORTH_SHARING = 6e-4  # seconds of work; less is done before a helper has woken up
 
 
 def share(work: Callable[[int, int], None], plans: int) -> None:
