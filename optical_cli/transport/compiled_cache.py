@@ -5,6 +5,7 @@ A function is compiled together with those it calls, and numba compares the date
 """
 
 from pathlib import Path
+from time import time
 
 HERE = Path(__file__).parent
 
@@ -12,6 +13,8 @@ HERE = Path(__file__).parent
 def drop_stale(folder: Path = HERE) -> None:
     """Remove compiled code that is older than the newest source beside it, in so far as it may be removed."""
     newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    if newest > time():
+        return  # a clock that went back: nothing that is compiled from now on would look new enough
     for index in folder.glob("__pycache__/*.nbi"):
         try:
             if index.stat().st_mtime < newest:
