@@ -22,20 +22,13 @@ from torch import Tensor
 
 from optical_cli.transport.compiled_cache import drop_stale
 from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.quadratic_torch import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 from optical_cli.transport.threads import share
 
 Floats: TypeAlias = NDArray[Any]
 
 drop_stale()  # before numba looks for what it has compiled
 
-SAFETY = 0.2  # aim at this share of the threshold: for little more, 1e-4 then has the cost within 1e-5
-RATIO = 4.0  # of one reg to the next
-WARM_ERROR = 0.5  # marginal error at which the next reg takes over
-DAMPING = 0.01  # times the marginal error, added to the share of a token's partners in the support, 0 to 1
-RESIDUAL = 0.01  # of the Newton system, relative, at which the conjugate gradients end
-FLAT = 0.3  # a search ends where the slope has fallen to this share,
-TOP = 1e-3  # or at the top, where it is this close to zero on either side
-TRIALS = 30  # of a search; two are usual
 LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike all of fastmath it respects NaN
 
 
