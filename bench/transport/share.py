@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel
 
 from bench.problems import DIMENSIONS, token_pairs
 from bench.results import Recorder
-from optical_cli.config.experiment import DEFAULT_REGS
+from optical_cli.config.transport import DEFAULT_REGS
 from optical_cli.distill.health import Health
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals

@@ -2,7 +2,7 @@
 
 from optical_cli.align.aligned_pair import Alignment
 from optical_cli.align.tokens import ScoredTokens
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 from optical_cli.transport import TransportProblem, cosine_cost, solve
 
 

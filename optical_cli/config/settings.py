@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -83,6 +83,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
+Precision = Literal["auto", "float32", "bfloat16"]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(strict=True, ge=1 << 20)]
 SEEDS = 2**32
 """One more than the largest seed that numpy takes."""

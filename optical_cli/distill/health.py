@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from optical_cli.config.experiment import TOLERATED_SHARE, Transport
+from optical_cli.config.transport import TOLERATED_SHARE, Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.data.places import quoted
 from optical_cli.errors import NotConverged

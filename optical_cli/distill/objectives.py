@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 from optical_cli.distill.schedule import Schedule
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling, TransportProblem, cosine_cost, solve

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 
 
 @dataclass(frozen=True)

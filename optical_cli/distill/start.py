@@ -6,7 +6,7 @@ from typing import Any
 
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.config.experiment import WarmStart
+from optical_cli.config.student import WarmStart
 from optical_cli.distill.warm_start import ridge_projection
 from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder

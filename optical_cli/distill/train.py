@@ -13,7 +13,8 @@ from datasets.utils.logging import disable_progress_bar
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
 
-from optical_cli.config.experiment import Training, Transport
+from optical_cli.config.training import Training
+from optical_cli.config.transport import Transport
 from optical_cli.data.split import Split
 from optical_cli.distill import objectives
 from optical_cli.distill.health import Guard, Health

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
-from optical_cli.config.experiment import TOLERATED_SHARE
+from optical_cli.config.transport import TOLERATED_SHARE
 
 TRANSPORT = "transport"
 

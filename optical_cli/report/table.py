@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optical_cli.config.experiment import TOLERATED_SHARE
+from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.measures import parse_measure
 from optical_cli.report.result import Result, Setting
 

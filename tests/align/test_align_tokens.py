@@ -6,7 +6,7 @@ import torch
 
 from optical_cli.align.align_tokens import align_tokens
 from optical_cli.align.tokens import ScoredTokens
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 
 TURN = torch.tensor([[0.8, -0.6], [0.6, 0.8]])
 

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from optical_cli.config import read_experiment
-from optical_cli.config.experiment import Transport
 from optical_cli.config.settings import SMALLEST_REG
+from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
 from optical_cli.transport import solve
 

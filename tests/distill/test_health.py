@@ -3,7 +3,7 @@ import re
 import pytest
 import torch
 
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.distill.health import Guard, Health
 from optical_cli.errors import NotConverged

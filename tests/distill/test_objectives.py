@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from optical_cli.config.experiment import Transport
 from optical_cli.config.settings import SMALLEST_REG
+from optical_cli.config.transport import Transport
 from optical_cli.distill import objectives
 from optical_cli.distill.objectives import Tokens
 from optical_cli.distill.schedule import Schedule

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 from optical_cli.distill.schedule import Schedule
 
 

@@ -7,7 +7,7 @@ from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
 from optical_cli.cells import Cell
-from optical_cli.config.experiment import Transport
+from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives
 from optical_cli.distill.health import Guard

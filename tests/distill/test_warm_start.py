@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from optical_cli.config.experiment import WarmStart
+from optical_cli.config.student import WarmStart
 from optical_cli.distill import warm_start
 from optical_cli.distill.start import start_student
 from optical_cli.distill.warm_start import overlapping, ridge_projection
