@@ -11,8 +11,12 @@ from numba.extending import overload
 
 LOWEST = -60.0  # exponents below count as no mass: exp(-60) times a scaling stays clear of slow denormals
 
-CAREFUL = {"nnan", "ninf", "nsz", "arcp", "contract"}
-"""LLVM's liberties but for reordering, which would undo the splitting of log 2."""
+CAREFUL = {"nnan", "ninf", "nsz", "contract"}
+"""LLVM's liberties but for reordering, which would undo the splitting of log 2, and for reciprocals (`REPEATABLE`)."""
+
+REPEATABLE = CAREFUL | {"reassoc"}
+"""LLVM's liberties but for reciprocals, which it approximates in vector units and nowhere else: which of both a loop
+uses depends on where its arrays lie, and a plan would have other last bits in the next run."""
 
 
 def intrinsic(definition: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from optical_cli.transport.exponential import CAREFUL, LOWEST, exp
+from optical_cli.transport.exponential import CAREFUL, LOWEST, REPEATABLE, exp
 
 Floats: TypeAlias = NDArray[Any]
 
@@ -67,7 +67,7 @@ def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, rec
             received[j] += x
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=REPEATABLE)
 def _least_of_a_row(K: Floats) -> Any:
     """The smallest of the row sums."""
     least = K.dtype.type(BROKEN)

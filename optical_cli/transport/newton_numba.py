@@ -18,9 +18,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[Any]
+from optical_cli.transport.exponential import REPEATABLE
 
-FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "reassoc"}
+Floats: TypeAlias = NDArray[Any]
 
 
 @njit(cache=True)
@@ -58,7 +58,7 @@ def newton_step(K: Floats, u: Floats, v: Floats, a: Floats, b: Floats, kappa: fl
     return x
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True, fastmath=REPEATABLE)
 def _graph(scaled: Floats) -> Floats:
     """Weights between the columns, the inner products of the rows of `scaled`: above the diagonal, zero elsewhere."""
     m, n = scaled.shape
@@ -70,7 +70,7 @@ def _graph(scaled: Floats) -> Floats:
     return W
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True, fastmath=REPEATABLE)
 def _solve_laplacian(W: Floats, addition: Floats, y: Floats) -> None:
     """Solve (diag(W 1 + addition) - W) y = y in place, W given above the diagonal and used up.
 

@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from optical_cli.transport.compiled_cache import drop_stale
+from optical_cli.transport.exponential import REPEATABLE
 from optical_cli.transport.kernel_numba import BROKEN, WIDEST, absorb, begin, gather, scatter
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
@@ -220,7 +221,7 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
     return max(factor, FIRST_FACTOR, min(LARGEST_FACTOR, 2 / (1 + math.sqrt(1 - plain))))
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")  # a plan that breaks becomes NaN, and stops no other
+@njit(cache=True, fastmath=REPEATABLE, error_model="numpy")  # a plan that breaks becomes NaN, and stops no other
 def _sweep(
     K: Floats, a: Floats, b: Floats, u: Floats, v: Floats, factor: float, received: Floats
 ) -> tuple[float, float, float, float]:

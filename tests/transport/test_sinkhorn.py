@@ -256,3 +256,15 @@ def test_a_plan_says_truly_whether_it_has_the_marginals(sinkhorn, cost, masses, 
     assert (P >= 0).all()
     assert coupling.converged.tolist() == (error <= 1e-4).tolist()
     assert (coupling.converged | (coupling.iterations == 10_000)).all()
+
+
+def test_a_plan_has_the_same_bits_wherever_its_arrays_lie():
+    """LLVM takes the vector or the scalar way through a loop by the addresses; both have to compute the same."""
+    C = torch.rand(64, 20, 22, generator=torch.Generator().manual_seed(3))
+    a, b = torch.full((64, 20), 1 / 20), torch.full((64, 22), 1 / 22)
+    held, found = [], set()
+    for attempt in range(40):
+        held.append(np.zeros(1 + 37 * attempt % 300))  # moves what is allocated next
+        coupling = coupling_of(sinkhorn_numba.sinkhorn, TransportProblem(C.clone(), a, b), 0.1)
+        found.add(coupling.plan.numpy().tobytes())
+    assert len(found) == 1
