@@ -7,6 +7,7 @@ Every fault a user can meet is one of these; the command line catches the base c
     ├── DataError          a collection, topics, qrels, a bitext, a run or a model cannot be used
     ├── CacheError         the cache cannot be read or written, or an artifact in it is damaged
     ├── NotConverged       more transport plans than allowed missed their threshold
+    ├── OutOfTime          the time limit has stopped a training, which goes on from there the next time
     └── MissingDependency  an optional package is needed and not installed
 """
 
@@ -29,6 +30,10 @@ class CacheError(OpticalError):
 
 class NotConverged(OpticalError):  # noqa: N818 - the word the design gives it
     """More transport plans than allowed missed their threshold."""
+
+
+class OutOfTime(OpticalError):  # noqa: N818 - as above
+    """The time limit has stopped a training, which goes on from there the next time."""
 
 
 class MissingDependency(OpticalError):  # noqa: N818 - as above

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from optical_cli.cache.store import Artifact, Cache, Health
@@ -20,6 +21,7 @@ from optical_cli.encoder.precision import Resolved, resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError, OpticalError
+from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
 from optical_cli.step import Step, make_step
@@ -34,6 +36,8 @@ class Pipeline:
         device: a torch device, or `auto`.
         progress: hears how far the work is.
         upstream: make what is missing upstream of a step that is asked for; else refuse.
+        processes: that run this same pipeline together; they train together, and the first does all else.
+        deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
 
     Attributes:
         made: artifacts made so far, not found in the cache.
@@ -50,12 +54,16 @@ class Pipeline:
         progress: Progress | None = None,
         *,
         upstream: bool = True,
+        processes: Processes | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.experiment = experiment
         self.cache = cache
         self._wanted_device = device
         self._progress = progress or Silence()
         self._upstream = upstream
+        self._processes = processes or Processes()
+        self._deadline = deadline
         self._sources = Sources(experiment, cache.fingerprints)
         self._sources.open_all()
         self._failed: dict[str, Exception] = {}
@@ -159,10 +167,11 @@ class Pipeline:
         }
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            return self._train(cell, student, folder, inputs)
+            return self._train(cell, student, folder, inputs, self.cache.unfinished(step.kind, step.key))
 
         label = f"{student.name}-{cell.name}"
-        return make_step("checkpoints", "distill", label, material, build, {"start": start, **bitexts})
+        step = make_step("checkpoints", "distill", label, material, build, {"start": start, **bitexts}, together=True)
+        return step
 
     def index(self, cell: Cell) -> Step:
         """The token embeddings of the pair's documents, by the teacher or by the cell's student."""
@@ -277,21 +286,47 @@ class Pipeline:
             OpticalError: what the stage raises; a step that failed once fails again at once.
         """
         found = self.cache.find(step.kind, step.key)
-        if found is not None:
-            return found, False
+        if self._processes.agree(found is not None):
+            return found or self._found(step), False
         if step.key.digest in self._failed:
             raise self._failed[step.key.digest]
         try:
             self._sources.check()
             folders = {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()}
-            artifact, made = self.cache.make(
-                step.kind, step.label, step.key, lambda folder: step.build(folder, folders)
-            )
+            made = self._make(step, folders)
         except (OpticalError, RuntimeError, MemoryError, OSError) as error:
             self._failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
             raise
         self.made += made
-        return artifact, made
+        return self._found(step), made
+
+    def _make(self, step: Step, inputs: Mapping[str, Path]) -> bool:
+        """Make an artifact, and say whether it was not there in the end; processes beside the first only help."""
+        processes = self._processes
+
+        def build(folder: Path) -> Health:
+            processes.agree(True)
+            return step.build(folder, inputs)
+
+        if processes.first:
+            _, made = self.cache.make(step.kind, step.label, step.key, build)
+            if not made:
+                processes.agree(False)
+        else:
+            made = processes.agree(False)
+            if made and step.together:
+                with TemporaryDirectory() as nowhere:
+                    step.build(Path(nowhere), inputs)
+        processes.wait()
+        return made
+
+    def _found(self, step: Step) -> Artifact:
+        found = self.cache.find(step.kind, step.key)
+        if found is None:
+            raise CacheError(
+                f"{step.label}: made, and not found in {self.cache.root}; all processes need to see one cache folder"
+            )
+        return found
 
     def _upstream_folder(self, step: Step, wanted: Step) -> Path:
         if not self._upstream and self.cache.find(wanted.kind, wanted.key) is None:
@@ -309,7 +344,9 @@ class Pipeline:
         teacher = self._sources.model(self.experiment.teacher.model)
         return copy_teacher(teacher.folder, folder, self._setup)
 
-    def _train(self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path]) -> Health:
+    def _train(
+        self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path], unfinished: Path
+    ) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens
         from optical_cli.distill.train import train_student
 
@@ -321,6 +358,7 @@ class Pipeline:
             [self._sources.split(language) for language in student.languages],
             student.sides,
             folder,
+            unfinished=unfinished,
             objective=cell.objective,
             reg=cell.reg or 0.0,
             transport=x.transport,
@@ -329,6 +367,8 @@ class Pipeline:
             setup=self._setup,
             precision=self._training_precision,
             seed=cell.seed,
+            deadline=self._deadline,
+            processes=self._processes,
             progress=self._progress,
         )
 

@@ -9,7 +9,7 @@ from optical_cli.cache.keys import Key, key_of
 from optical_cli.cache.store import Health
 
 # Bumped when a stage's code changes what it computes from the same settings.
-VERSIONS = {"encodings": 2, "start": 1, "distill": 2, "index": 1, "retrieve": 1, "evaluate": 1}
+VERSIONS = {"encodings": 2, "start": 1, "distill": 3, "index": 1, "retrieve": 1, "evaluate": 1}
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Step:
         key: what it depends on.
         inputs: the steps whose artifacts it reads.
         build: fills a folder, given the folders of the inputs, and returns the health.
+        together: whether all processes of a command work on it; else the first does, and the others wait.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Step:
     key: Key
     build: Callable[[Path, Mapping[str, Path]], Health] = field(compare=False)
     inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
+    together: bool = False
 
     def with_inputs(self) -> Iterator["Step"]:
         """The steps this one stands on, deepest first, and itself."""
@@ -44,7 +46,9 @@ def make_step(
     material: Mapping[str, Any],
     build: Callable[[Path, Mapping[str, Path]], Health],
     inputs: Mapping[str, Step] | None = None,
+    *,
+    together: bool = False,
 ) -> Step:
     """The step of a stage, keyed by its material: every setting, input key and fingerprint that can change it."""
     key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
-    return Step(kind, label, key, build, inputs or {})
+    return Step(kind, label, key, build, inputs or {}, together)

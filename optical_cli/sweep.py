@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
 from optical_cli.cells import Cell, cells_of, student_of
-from optical_cli.errors import OpticalError
+from optical_cli.errors import OpticalError, OutOfTime
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
 from optical_cli.step import Step
@@ -31,6 +31,7 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
         a result a cell, in the order of the cells, and how many artifacts had to be made.
 
     Raises:
+        OutOfTime: the time limit has stopped a training; what was finished stays in the cache.
         OpticalError: the experiment's input cannot be used; nothing has been computed then.
     """
     results: list[Result] = []
@@ -41,6 +42,8 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
         try:
             artifact, _ = pipeline.obtain(pipeline.scores(cell))
             result = _result(pipeline, cell, artifact)
+        except OutOfTime:
+            raise
         except OpticalError as error:
             result = _result(pipeline, cell, None, failure=str(error))
         except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory, a full disk

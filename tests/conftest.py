@@ -226,8 +226,8 @@ def open_pipeline() -> Callable[..., Any]:
     from optical_cli.config import read_experiment
     from optical_cli.pipeline import Pipeline
 
-    def opened(experiment: Path, cache: Path, *overrides: str, upstream: bool = True) -> Pipeline:
-        return Pipeline(read_experiment(experiment, overrides), Cache(cache), "cpu", upstream=upstream)
+    def opened(experiment: Path, cache: Path, *overrides: str, **settings: Any) -> Pipeline:
+        return Pipeline(read_experiment(experiment, overrides), Cache(cache), "cpu", **settings)
 
     return opened
 

@@ -54,6 +54,7 @@ def base(world):
             "en-sw": {"collection": "./data"},
         },
         baselines=["none", "greedy"],
+        training={"watch": 3},
     )
 
 
@@ -166,7 +167,15 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.max_length": (8, ["encodings", "distill:*"]),
     "training.precision": ("bfloat16", ["distill:*"]),
     "training.log_every": (5, []),
-    "training.watch": (0, []),
+    "training.watch": (2, []),
+    "training.batch_tokens": (60, ["distill:*"]),
+    "training.accumulate": (2, ["distill:*"]),
+    "training.dropout": (0.5, ["distill:*"]),
+    "training.early_stopping": ({"patience": 1}, ["distill:*"]),
+    "training.early_stopping.measure": ("transport_cost", ["distill:*"]),
+    "training.early_stopping.patience": (1, ["distill:*"]),
+    "training.save_every": (5, []),
+    "training.report_to": (["tensorboard"], []),
     "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*"]),
     "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*"]),
     "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*"]),  # a pool is drawn around the judged
@@ -265,7 +274,10 @@ def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
     marked = {
         key: mark for key, field in settings_of(Experiment) for mark in field.metadata if isinstance(mark, SpeedOnly)
     }
-    assert set(marked) == {"encoding.batch_size", "training.log_every", "training.watch", "retrieval.memory"}
+    assert set(marked) == {
+        "encoding.batch_size", "training.log_every", "training.watch", "training.save_every", "training.report_to",
+        "retrieval.memory",
+    }  # fmt: skip
     for key, mark in marked.items():
         assert EXAMPLES[key][1] == []
         assert mark.reason

@@ -16,10 +16,11 @@ from optical_cli.cache.atomic import sync_folder, write_text
 from optical_cli.cache.fingerprints import Fingerprints, sha256_of_file
 from optical_cli.cache.keys import SHORT_DIGITS, Key
 from optical_cli.cache.provenance import provenance
-from optical_cli.errors import CacheError
+from optical_cli.errors import CacheError, OpticalError, OutOfTime
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
+UNFINISHED = "unfinished"
 KINDS = ("encodings", "checkpoints", "indexes", "runs", "scores")
 
 Health = Mapping[str, Any]
@@ -70,7 +71,8 @@ class Cache:
         """The artifact of a key and whether this call made it.
 
         `build` fills an empty folder and returns its health. One process builds a key; others that want
-        the same one wait for it. If `build` raises, nothing is left.
+        the same one wait for it. If `build` raises, nothing is left but what it keeps under `unfinished`, and that
+        only if it was stopped and not refused.
 
         Raises:
             CacheError: the cache cannot be read or written.
@@ -83,6 +85,10 @@ class Cache:
             if found is not None:
                 return found, False
             return self._build(kind, label, key, build), True
+
+    def unfinished(self, kind: str, key: Key) -> Path:
+        """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
+        return self.root / UNFINISHED / f"{kind}-{key.short}"
 
     def entries(self) -> Iterator[Artifact]:
         """Every complete artifact, by kind and name."""
@@ -155,9 +161,12 @@ class Cache:
                 temporary.rename(target)
             except OSError as error:
                 raise _unusable(target, error) from error
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, OpticalError) and not isinstance(error, OutOfTime | CacheError):
+                shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)  # it would be refused again
             raise
+        shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)
         return Artifact(kind, target, manifest)
 
 

@@ -84,10 +84,13 @@ def _add_stage(name: str, summary: str, steps_of: "Callable[[Pipeline, Wanted], 
         cache_dir: options.CacheDir = None,
         device: options.Device = "auto",
         no_upstream: options.NoUpstream = False,
+        time_limit: options.TimeLimit = None,
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
-        pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+        pipeline = open_pipeline(
+            experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit
+        )
         for step in steps_of(pipeline, Wanted(reg, objective, pair, seed)):
             _obtain(pipeline, step, as_json=as_json)
 
@@ -104,6 +107,7 @@ def sweep(
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
     device: options.Device = "auto",
+    time_limit: options.TimeLimit = None,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -113,7 +117,7 @@ def sweep(
     """
     from optical_cli.sweep import run_sweep
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, time_limit=time_limit)
     progress = TerminalProgress()
     measures = pipeline.experiment.evaluation.measures
     results, made = run_sweep(pipeline, lambda result: progress.say(show.result_line(result, measures)))

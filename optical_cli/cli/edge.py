@@ -3,23 +3,29 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from optical_cli.cli.terminal import plain
-from optical_cli.errors import NotConverged, OpticalError
+from optical_cli.errors import NotConverged, OpticalError, OutOfTime
+from optical_cli.processes import Processes
 
 BAD_INPUT = 2
 FAILED = 1
+OUT_OF_TIME = 75
+"""What sysexits.h calls EX_TEMPFAIL: the same command is to be run again."""
 INTERRUPTED = 130
-INTERRUPTION = "interrupted; what was finished stays in the cache, what was not left nothing"
+INTERRUPTION = "interrupted; what was finished stays in the cache, and a training goes on from its last savepoint"
 
 
 def main() -> None:
-    """Run the command line; exit code 2 for bad input, 1 for a run that failed, 130 for an interrupt."""
+    """Run the command line; exit code 2 for bad input, 1 for a failed run, 75 out of time, 130 interrupted."""
     # torch's threads spin while they wait, and two that want one core make a small kernel 50 times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _terminated)
+    if not Processes().first:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until this process ends
     from optical_cli.cli.commands import app
 
     try:
@@ -36,6 +42,9 @@ def main() -> None:
 
 def _tell(error: BaseException) -> int:
     """Say what went wrong in one line a fault, and return the exit code."""
+    if isinstance(error, OutOfTime):
+        print(plain(str(error)), file=sys.stderr)
+        return OUT_OF_TIME
     if isinstance(error, OpticalError):
         for line in str(error).splitlines():
             print(f"error: {plain(line)}", file=sys.stderr)

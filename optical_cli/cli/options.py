@@ -31,6 +31,13 @@ Objective = Annotated[
 Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the training; the experiment's first by default.")]
 NoUpstream = Annotated[bool, typer.Option("--no-upstream", help="Refuse, rather than make, what is missing upstream.")]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        help="Save and stop a training after so long (90s, 45m, 2h); exit code 75, and the same command goes on.",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """From the options of a command to a pipeline."""
 
+import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical_cli.cli.terminal import TerminalProgress
+from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.cache.store import Cache
@@ -18,6 +21,7 @@ def open_pipeline(
     device: str = "auto",
     *,
     upstream: bool = True,
+    time_limit: str | None = None,
 ) -> "Pipeline":
     """Read the experiment and open everything it names.
 
@@ -29,9 +33,23 @@ def open_pipeline(
     from optical_cli.data.builtin import builtin_experiment
     from optical_cli.pipeline import Pipeline
 
+    started = time.monotonic()
     path = builtin_experiment(experiment) or Path(experiment)
     settings = read_experiment(path, overrides or ())
-    return Pipeline(settings, open_cache(cache_dir), device, TerminalProgress(), upstream=upstream)
+    deadline = None if time_limit is None else started + seconds_of(time_limit)
+    return Pipeline(settings, open_cache(cache_dir), device, TerminalProgress(), upstream=upstream, deadline=deadline)
+
+
+def seconds_of(time_limit: str) -> float:
+    """The seconds of a duration such as 90s, 45m, 2h or 1h30m.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    if not re.fullmatch(r"(?=.)(\d+h)?(\d+m)?(\d+s)?", time_limit):
+        raise ConfigError(f"--time-limit {time_limit}: a duration such as 90s, 45m, 2h or 1h30m expected")
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", time_limit))
 
 
 def open_cache(cache_dir: Path | None) -> "Cache":

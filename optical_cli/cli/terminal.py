@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from optical_cli.processes import Processes
 from optical_cli.progress import Advance
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -19,11 +20,11 @@ class TerminalProgress:
     """Bars on a terminal; on anything else a line now and then. Always on stderr.
 
     Args:
-        quiet: say nothing at all.
+        quiet: say nothing at all, as every process but the first does.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+        self._quiet = quiet or not Processes().first
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:

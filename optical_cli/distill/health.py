@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,34 +14,46 @@ from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling
 
 
+@dataclass
 class Health:
-    """Figures of the plans solved so far."""
+    """Figures of the plans solved so far.
 
-    def __init__(self) -> None:
-        self.plans = 0
-        self.unconverged = 0
-        self._worst_error = 0.0
-        self._iterations = 0
-        self._targets = 0.0
-        self._lowest_mass = math.inf
+    Attributes:
+        plans: how many.
+        unconverged: those that missed their threshold.
+        worst_error: the largest L1 error of a plan.
+        iterations, targets: summed over the plans.
+        lowest_mass: the smallest of a plan.
+    """
+
+    plans: int = 0
+    unconverged: int = 0
+    worst_error: float = 0.0
+    iterations: int = 0
+    targets: float = 0.0
+    lowest_mass: float = math.inf
 
     def add(self, coupling: Coupling) -> None:
         """Count the plans of a batch."""
-        self.plans += len(coupling.converged)
-        self.unconverged += int((~coupling.converged).sum())
-        self._worst_error = max(self._worst_error, float(_errors(coupling).max()))
-        self._iterations += int(coupling.iterations.sum())
-        self._targets += float(coupling.effective_targets.sum())
-        self._lowest_mass = min(self._lowest_mass, float(coupling.mass.min()))
+        self.merge(
+            Health(
+                plans=len(coupling.converged),
+                unconverged=int((~coupling.converged).sum()),
+                worst_error=float(_errors(coupling).max()),
+                iterations=int(coupling.iterations.sum()),
+                targets=float(coupling.effective_targets.sum()),
+                lowest_mass=float(coupling.mass.min()),
+            )
+        )
 
     def merge(self, other: "Health") -> None:
         """Count the plans that another has counted."""
         self.plans += other.plans
         self.unconverged += other.unconverged
-        self._worst_error = max(self._worst_error, other._worst_error)
-        self._iterations += other._iterations
-        self._targets += other._targets
-        self._lowest_mass = min(self._lowest_mass, other._lowest_mass)
+        self.worst_error = max(self.worst_error, other.worst_error)
+        self.iterations += other.iterations
+        self.targets += other.targets
+        self.lowest_mass = min(self.lowest_mass, other.lowest_mass)
 
     def summary(self) -> dict[str, Any]:
         """The figures as JSON values; empty if there was no plan.
@@ -54,10 +67,10 @@ class Health:
             "plans": self.plans,
             "unconverged": self.unconverged,
             "converged": round(1 - self.unconverged / self.plans, 6),
-            "marginal_error": self._worst_error,
-            "iterations": round(self._iterations / self.plans, 2),
-            "effective_targets": round(self._targets / self.plans, 4),
-            "mass": self._lowest_mass,
+            "marginal_error": self.worst_error,
+            "iterations": round(self.iterations / self.plans, 2),
+            "effective_targets": round(self.targets / self.plans, 4),
+            "mass": self.lowest_mass,
         }
 
 
@@ -115,6 +128,14 @@ class Guard:
             )
         self._said = True
         self._say(f"{self._missed(coupling, rows, step, reg)}; the training goes on (transport.on_unconverged: warn)")
+
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs, as JSON values."""
+        return {"plans": self._plans, "unconverged": self._unconverged, "said": self._said}
+
+    def resume(self, plans: int, unconverged: int, said: bool) -> None:
+        """Go on counting where another has stopped."""
+        self._plans, self._unconverged, self._said = plans, unconverged, said
 
     def _missed(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> str:
         worst = int(torch.where(coupling.converged, -1.0, _errors(coupling)).argmax())

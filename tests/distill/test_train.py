@@ -13,15 +13,16 @@ from optical_cli.distill import objectives
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.idf import Idf
+from optical_cli.distill.loss import AlignmentLoss
 from optical_cli.distill.objectives import Tokens
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
-from optical_cli.distill.train import AlignmentLoss
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ConfigError, NotConverged
+from optical_cli.processes import Processes
 from optical_cli.progress import Silence
 from optical_cli.transport import Coupling, uniform_marginals
 
@@ -80,9 +81,9 @@ def test_the_loss_is_that_of_exactly_the_tokens_that_maxsim_scores(encoder, enco
     T, t_mask = pad([encoded.text(int(row), side) for row in rows])
     teacher, student = (Tokens(X, mask, uniform_marginals(mask)) for X, mask in ((T, t_mask), (S, s_mask)))
     torch.testing.assert_close(found, objective(teacher, student, 1).losses.mean(), atol=1e-5, rtol=0)
-    assert loss.close_window()["plans"] == 3
+    assert loss.close_window(Processes())["plans"] == 3
     assert loss.total.plans == 3
-    assert loss.close_window() == {}
+    assert loss.close_window(Processes()) == {}
 
 
 def test_both_sides_count_alike(encoder, encoded):
@@ -383,3 +384,52 @@ def test_training_adds_the_prompts_that_encoding_adds(own_lab, open_pipeline, tm
     prompt = load_encoder(own_lab.teacher, query_length=8, document_length=8, device="cpu").tokenizer("maize")
     assert seen["query"] == {prompt["input_ids"][1]}
     assert len(seen["document"]) > 1
+
+
+def test_gradients_that_are_accumulated_are_those_of_the_whole_batch(trained):
+    whole, made = trained("training.log_every=1", anew=True)
+    assert made
+    parts, made = trained("training.log_every=1", "training.accumulate=2")
+    assert made
+    for one, other in zip(logged(whole), logged(parts), strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], abs=1e-4)
+        assert other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-3)
+        assert other["plans"] == one["plans"]
+
+
+def test_a_batch_has_to_have_a_sentence_for_each_of_its_parts(trained):
+    with pytest.raises(ConfigError, match=r"^training\.batch_size: at least 9 expected, .* found 8, with 24 pairs"):
+        trained("training.accumulate=9")
+
+
+def test_a_budget_of_tokens_makes_more_and_smaller_steps(trained):
+    folder, _ = trained("training.batch_tokens=30")
+    plans = [line["plans"] // 2 for line in logged(folder)]
+    assert sum(plans) == 24
+    assert len(plans) > 3
+    assert max(plans) <= 30 // 5
+
+
+def test_a_training_that_learns_nothing_more_stops_and_keeps_the_best_student(trained):
+    stopping = ("training.epochs=20", "training.watch=9", "training.early_stopping={measure: transport_cost}")
+    folder, _ = trained(*stopping, "training.learning_rate=1.0")  # it gets worse from the first step on
+    lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+    looks = [line["held_out"]["transport_cost"] for line in lines if "held_out" in line]
+    best = looks.index(min(looks))
+    assert len(looks) == best + 3  # patience 2
+    assert len(looks) < 11
+    health = manifest(folder)["health"]
+    assert health["steps"] == lines[-1]["step"] < 60
+    assert health["held_out_end"]["transport_cost"] == min(looks)
+
+
+def test_dropout_is_off_unless_it_is_asked_for(trained, lab):
+    lab_config = json.loads((lab.teacher / "config.json").read_text())
+    assert lab_config["hidden_dropout_prob"] > 0
+    plain, _ = trained()
+    dropped, made = trained("training.dropout=null")
+    assert made
+    share, made = trained(f"training.dropout={lab_config['hidden_dropout_prob']}")
+    assert made
+    assert not torch.equal(word_embeddings(plain), word_embeddings(dropped))
+    assert torch.equal(word_embeddings(share), word_embeddings(dropped))

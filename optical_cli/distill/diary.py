@@ -1,0 +1,196 @@
+"""What is written down, watched and decided while a student is trained."""
+
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import MultiVectorEncoder
+from transformers import TrainerCallback
+
+from optical_cli.config.training import Training
+from optical_cli.distill.health import Guard, Health
+from optical_cli.distill.held_out import HeldOut
+from optical_cli.distill.loss import AlignmentLoss
+from optical_cli.distill.savepoints import Savepoints, read_marker
+from optical_cli.distill.weights import load_learned, save_learned
+from optical_cli.processes import Processes
+from optical_cli.progress import Advance
+
+BEST = "best.safetensors"
+
+
+class Diary(TrainerCallback):
+    """Tells the loss which step it is, writes training.jsonl, and decides when to save and when to stop.
+
+    A line every few steps, and one for every look at the held-out bitext.
+
+    Args:
+        loss: of the training.
+        watch: the held-out bitext.
+        guard: counts the plans that missed their threshold.
+        log: training.jsonl; it is cut back to where a savepoint was when the training goes on from one.
+        steps: of the whole training.
+        training: how often to log and to look, and when to stop early.
+        savepoints: of this training.
+        deadline: stop and save when `time.monotonic()` has passed it; None for never.
+        processes: that train together.
+        advance: hears of every step.
+
+    Attributes:
+        out_of_time: whether the deadline has stopped the training.
+    """
+
+    def __init__(
+        self,
+        loss: AlignmentLoss,
+        watch: HeldOut,
+        guard: Guard,
+        log: Path,
+        *,
+        steps: int,
+        training: Training,
+        savepoints: Savepoints,
+        deadline: float | None,
+        processes: Processes,
+        advance: Advance,
+    ) -> None:
+        self._loss = loss
+        self._watch = watch
+        self._guard = guard
+        self._log = log
+        self._steps = steps
+        self._stopping = training.early_stopping
+        self._savepoints = savepoints
+        self._deadline = deadline
+        self._processes = processes
+        self._advance = advance
+        looks = training.watch + 1
+        self._look_at = {round(steps * look / looks) for look in range(looks + 1)}
+        self._log_every = training.log_every
+        self._looks: list[dict[str, float]] = []
+        self._grad_norms: list[float] = []
+        self._first_reg: float | None = None
+        self._best_look = 0
+        self.out_of_time = False
+
+    def resume(self, savepoint: Path) -> None:
+        """Go on from where a savepoint was."""
+        marker = read_marker(savepoint)
+        self._looks = marker["looks"]
+        self._grad_norms = marker["grad_norms"]
+        self._first_reg = marker["first_reg"]
+        self._best_look = marker["best_look"]
+        self._loss.total = Health(**marker["health"])
+        self._guard.resume(**marker["guard"])
+        if self._processes.first:
+            with self._log.open("r+b") as log:
+                log.truncate(marker["log_bytes"])
+        self._advance(marker["step"])
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Begin the log with a look at the start, unless the training goes on."""
+        if state.global_step == 0:
+            if self._processes.first:
+                self._log.write_bytes(b"")
+            self._look(0, kwargs["model"])
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Tell the loss which step it is."""
+        self._loss.step = state.global_step + 1
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Look at the held-out bitext, and decide whether to save or to stop."""
+        self._advance(1)
+        step = state.global_step
+        if step == 1:
+            self._first_reg = self._loss.reg
+        if step == self._steps:
+            control.should_log = True  # the last steps have a line too
+        if step in self._look_at:
+            self._look(step, kwargs["model"])
+            control.should_training_stop |= self._is_enough()
+        if step % self._log_every == 0 and step < self._steps:  # between two lines nothing is pending
+            self.out_of_time = self._processes.agree(self._is_out_of_time())
+            control.should_save = self.out_of_time or self._processes.agree(self._savepoints.due)
+            control.should_training_stop |= self.out_of_time
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write a line of the log."""
+        logs: dict[str, float] = kwargs["logs"]
+        if "loss" not in logs:
+            return  # the trainer's own summary at the end: times, which a log that is to be repeated leaves out
+        self._grad_norms.append(logs["grad_norm"])
+        line: dict[str, Any] = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")}
+        if self._loss.reg is not None:
+            line["reg"] = _json_number(self._loss.reg)
+        self._write({"step": state.global_step, **line, **self._loss.close_window(self._processes)})
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Complete a savepoint once each process has saved its share."""
+        self._processes.wait()
+        if not self._processes.first:
+            return
+        self._savepoints.complete(
+            state.global_step,
+            {
+                "step": state.global_step,
+                "log_bytes": self._log.stat().st_size,
+                "looks": self._looks,
+                "grad_norms": self._grad_norms,
+                "first_reg": self._first_reg,
+                "best_look": self._best_look,
+                "health": asdict(self._loss.total),
+                "guard": self._guard.state(),
+            },
+        )
+
+    def take_the_best(self, student: MultiVectorEncoder) -> None:
+        """Go back to the student of the best look, where the training was to stop early."""
+        if self._stopping is not None and self._best_look != len(self._looks) - 1:
+            load_learned(student, self._savepoints.folder / BEST)
+
+    def summary(self) -> dict[str, Any]:
+        """Gradient norms over the lines of the log, reg of the first and last step, first and last held-out look."""
+        found: dict[str, Any] = {
+            "grad_norm": math.fsum(self._grad_norms) / len(self._grad_norms),
+            "grad_norm_max": max(self._grad_norms),
+        }
+        if self._first_reg is not None and self._loss.reg is not None:
+            found["reg"] = {"first": _json_number(self._first_reg), "last": _json_number(self._loss.reg)}
+        if self._looks and self._looks[0]:
+            found |= {"held_out_start": self._looks[0], "held_out_end": self._looks[-1]}
+            if self._stopping is not None:
+                found["held_out_end"] = self._looks[self._best_look]
+        return found
+
+    def _is_out_of_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _look(self, step: int, student: MultiVectorEncoder) -> None:
+        seen = self._processes.decide(lambda: self._watch.measure(student))
+        self._looks.append(seen)
+        if seen:
+            self._write({"step": step, "held_out": seen})
+        if self._stopping is None or not seen:
+            return
+        values = [look[self._stopping.measure] for look in self._looks]
+        best = max(values) if self._stopping.higher_is_better else min(values)
+        self._best_look = values.index(best)
+        if self._best_look == len(values) - 1 and self._processes.first:
+            save_learned(student, self._savepoints.folder / BEST)
+
+    def _is_enough(self) -> bool:
+        """Whether so many looks in a row have brought nothing better."""
+        return self._stopping is not None and len(self._looks) - 1 - self._best_look >= self._stopping.patience
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._processes.first:
+            with self._log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+
+
+def _json_number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)  # JSON has no word for inf

@@ -1,0 +1,63 @@
+from itertools import chain
+
+import pytest
+
+from optical_cli.distill.batches import LengthBatches
+
+LENGTHS = [3, 9, 4, 9, 3, 5, 7, 4, 8, 3, 6, 5, 9, 3]
+
+
+@pytest.mark.parametrize("settings", [{"size": 4}, {"size": 4, "tokens": 20}, {"size": 5, "parts": 2}])
+def test_every_sentence_is_trained_on_once_an_epoch(settings):
+    batches = LengthBatches(LENGTHS, **settings)
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        drawn = list(batches)
+        assert sorted(chain(*drawn)) == list(range(len(LENGTHS)))
+        assert len(drawn) == len(batches) == batches.batches * settings.get("parts", 1)
+
+
+def test_the_sentences_of_a_batch_are_of_about_one_length():
+    for batch in LengthBatches(LENGTHS, 4):
+        lengths = [LENGTHS[sentence] for sentence in batch]
+        between = [length for length in LENGTHS if min(lengths) < length < max(lengths)]
+        assert all(length in lengths for length in between)
+
+
+def test_epochs_and_seeds_differ_and_one_of_each_is_always_the_same():
+    def drawn(seed, epoch):
+        batches = LengthBatches(LENGTHS * 10, 4, seed=seed)
+        batches.set_epoch(epoch)
+        return list(batches)
+
+    assert drawn(13, 0) == drawn(13, 0)
+    assert len({str(drawn(seed, epoch)) for seed in (13, 14) for epoch in (0, 1)}) == 4
+
+
+def test_a_budget_of_tokens_counts_the_padding():
+    batches = list(LengthBatches(LENGTHS * 10, 64, tokens=30))
+    padded = [len(batch) * max((LENGTHS * 10)[sentence] for sentence in batch) for batch in batches]
+    assert max(padded) <= 30
+    assert sorted(padded)[1] > 20  # full but for one
+
+
+def test_a_sentence_longer_than_the_budget_stands_alone():
+    assert sorted(map(len, LengthBatches([50, 2, 2, 2], 64, tokens=10))) == [1, 3]
+
+
+def test_a_last_batch_of_a_few_joins_the_one_before():
+    assert sorted(map(len, LengthBatches([5] * 17, 8))) == [8, 9]
+    assert sorted(map(len, LengthBatches([5] * 18, 8))) == [2, 8, 8]
+
+
+def test_processes_and_parts_share_out_the_batches_of_one_process():
+    def batches(**share):
+        return LengthBatches([*LENGTHS, 3, 3], 6, seed=1, **share)
+
+    whole = [sorted(batch) for batch in batches()]
+    shares = [list(batches(rank=rank, processes=2, parts=2)) for rank in range(2)]
+    assert len(shares[0]) == len(shares[1]) == 2 * len(whole)
+    for step, batch in enumerate(whole):
+        held = [share[2 * step + part] for share in shares for part in range(2)]
+        assert sorted(chain(*held)) == batch
+        assert max(map(len, held)) - min(map(len, held)) <= 1
