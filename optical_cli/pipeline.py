@@ -7,7 +7,7 @@ Stages are imported inside the builders: this module is the one place where that
 of `optical --help` and of a command whose artifact is cached.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +67,7 @@ class Pipeline:
         self._sources = Sources(experiment, cache.fingerprints)
         self._sources.open_all()
         self._failed: dict[str, Exception] = {}
+        self._fits: dict[Student, Health] = {}
         self.made = 0
 
     # -- the steps --------------------------------------------------------------------------------------------
@@ -83,11 +84,14 @@ class Pipeline:
         }
 
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.data.bitext.dropped import record_dropped
             from optical_cli.distill.teacher_tokens import encode_bitext
 
-            pairs = self._sources.split(language).pairs
-            return encode_bitext(
-                [pair.teacher for pair in pairs],
+            dropped = record_dropped(self._sources.bitext(language), folder, self._progress.say)
+            sentences = [pair.teacher for pair in self._sources.split(language).pairs]
+            fit = self._teacher_fit(sentences, sides[0], lengths[sides[0]])
+            tokens = encode_bitext(
+                sentences,
                 self._sources.model(x.teacher.model).folder,
                 sides,
                 folder,
@@ -98,6 +102,7 @@ class Pipeline:
                 ),
                 progress=self._progress,
             )
+            return {**tokens, "bitext": dropped, "tokenizer": fit}
 
         label = f"{self._sources.model(x.teacher.model).label}-{language}"
         return make_step("encodings", "encodings", label, material, build)
@@ -352,7 +357,8 @@ class Pipeline:
 
         x = self.experiment
         teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
-        return train_student(
+        fit = self._student_fit(student, inputs["start"])
+        health = train_student(
             inputs["start"],
             teacher,
             [self._sources.split(language) for language in student.languages],
@@ -371,6 +377,27 @@ class Pipeline:
             processes=self._processes,
             progress=self._progress,
         )
+        return {**health, "tokenizer": fit}
+
+    def _teacher_fit(self, sentences: Sequence[str], side: Side, length: int) -> Health:
+        from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
+
+        teacher = self.experiment.teacher
+        fit = tokenizer_fit(self._sources.model(teacher.model).folder, sentences, side, length)
+        return report_fit(fit, "teacher", teacher.language, self._progress.say)
+
+    def _student_fit(self, student: Student, start: Path) -> Health:
+        """How the student's tokenizer suits its languages: the same for every cell, so measured and said once."""
+        from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
+
+        if student not in self._fits:
+            side = student.sides[0]
+            length = min(self._lengths[side], self.experiment.training.max_length)
+            sentences = {code: [pair.foreign for pair in self._sources.split(code).train] for code in student.languages}
+            fits = {code: tokenizer_fit(start, texts, side, length) for code, texts in sentences.items()}
+            say = self._progress.say
+            self._fits[student] = {code: report_fit(fit, "student", code, say) for code, fit in fits.items()}
+        return self._fits[student]
 
     def _transport_material(self, cell: Cell) -> dict[str, Any] | None:
         """What of the transport settings decides a cell: nothing for a baseline."""

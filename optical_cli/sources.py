@@ -81,8 +81,8 @@ class Sources:
         return ModelInput(label, model.folder, model.fingerprint(self._memo))
 
     def _bitext(self, language: str) -> Bitext:
-        source = self._experiment.bitext[language].source
-        return open_bitext(source[0] if len(source) == 1 else (source[0], source[1]), self._experiment.base)
+        x = self._experiment
+        return open_bitext(x.bitext[language], (x.teacher.language, language), x.base)
 
     def _split(self, language: str) -> Split:
         settings, bitext = self._experiment.bitext[language], self.bitext(language)
@@ -93,6 +93,7 @@ class Sources:
         settings = self._experiment.bitext[language]
         return {
             "content": self.bitext(language).fingerprint(self._memo),
+            "filter": settings.filter.deciding(),
             "max_pairs": settings.max_pairs,
             "held_out": settings.held_out,
         }

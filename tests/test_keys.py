@@ -34,10 +34,29 @@ def world(own_lab):
     lines = own_lab.bitext.read_text().splitlines()
     (root / "other.tsv").write_text("\n".join(lines[1:]) + "\n")
     (root / "en.tsv").write_text("".join("\t".join(reversed(line.split("\t"))) + "\n" for line in lines))
+    write_datasets(root, lines)
     shutil.copytree(own_lab.data, root / "data2")
     for name in ("docs.sw.jsonl", "docs.en.jsonl", "queries.sw.tsv", "qrels.trec"):
         (root / "data2" / name).write_text("".join((root / "data2" / name).read_text().splitlines(True)[:-1]))
     return own_lab
+
+
+def write_datasets(root: Path, lines: list[str]) -> None:
+    """Two datasets, `pairs` with two configs of two splits."""
+    records = [json.dumps(dict(zip(("en", "sw", "other"), [*line.split("\t"), line], strict=True))) for line in lines]
+    files = {"train": records, "test": records[1:], "clean": records[2:], "clean-test": records[3:]}
+    for name in ("pairs", "pairs2"):
+        (root / name).mkdir()
+    for name, held in files.items():
+        (root / "pairs" / f"{name}.jsonl").write_text("\n".join(held) + "\n")
+    (root / "pairs2" / "train.jsonl").write_text("\n".join(records[4:]) + "\n")
+    configs = [("default", "", "train"), ("clean", "clean-", "clean")]
+    card = [
+        {"config_name": name, "data_files": [{"split": "train", "path": f"{train}.jsonl"},
+                                             {"split": "test", "path": f"{before}test.jsonl"}]}
+        for name, before, train in configs
+    ]  # fmt: skip
+    (root / "pairs" / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': card})}---\n")
 
 
 @pytest.fixture
@@ -127,6 +146,7 @@ def test_different_work_has_different_keys(world, base, keys_of):
 
 ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 ONLY_ONE_VALUE = object()
+OF_A_DATASET = object()  # see WITH_A_DATASET
 
 # setting -> (another value, what it changes at the root; what stands on that changes too)
 EXAMPLES: dict[str, tuple[Any, list[str]]] = {
@@ -143,9 +163,25 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "encoding.precision": ("bfloat16", ["encodings", "index:*", "run:*"]),
     "encoding.batch_size": (3, []),
     "bitext.sw.source": ("other.tsv", ["encodings"]),
+    "bitext.sw.dataset": (OF_A_DATASET, []),
+    "bitext.sw.config": (OF_A_DATASET, []),
+    "bitext.sw.split": (OF_A_DATASET, []),
+    "bitext.sw.revision": (OF_A_DATASET, []),  # of one on the hub: see tests/data/bitext
+    "bitext.sw.columns": (OF_A_DATASET, []),
+    "bitext.sw.filter.equal": (False, ["encodings"]),
+    "bitext.sw.filter.length_ratio": (4, ["encodings"]),
+    "bitext.sw.filter.max_characters": (None, ["encodings"]),
     "bitext.sw.max_pairs": (10, ["encodings"]),
     "bitext.sw.held_out": (4, ["encodings"]),
     "bitext.en.source": ("other.tsv", []),  # no pair needs it
+    "bitext.en.dataset": (OF_A_DATASET, []),
+    "bitext.en.config": (OF_A_DATASET, []),
+    "bitext.en.split": (OF_A_DATASET, []),
+    "bitext.en.revision": (OF_A_DATASET, []),
+    "bitext.en.columns": (OF_A_DATASET, []),
+    "bitext.en.filter.equal": (False, []),
+    "bitext.en.filter.length_ratio": (4, []),
+    "bitext.en.filter.max_characters": (None, []),
     "bitext.en.max_pairs": (10, []),
     "bitext.en.held_out": (4, []),
     "transport.solver": ("quadratic", ["distill:0.1"]),  # 0 and inf are the same plans with every solver
@@ -206,10 +242,21 @@ WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "student.warm_start.ridge": (0.5, ["start"]),
     "encoding.precision": ("bfloat16", ["encodings", "index:*", "run:*"]),
     "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
+    "bitext.sw.filter.equal": (False, ["start", "encodings"]),
     "bitext.sw.max_pairs": (10, ["start", "encodings"]),
     "bitext.sw.held_out": (4, ["start", "encodings"]),
     "bitext.en.source": ("other.tsv", []),
     "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
+# where the bitext is a dataset
+WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
+    "bitext.sw.dataset": ("./pairs2", ["encodings"]),
+    "bitext.sw.config": ("clean", ["encodings"]),
+    "bitext.sw.split": ("test", ["encodings"]),
+    "bitext.sw.columns": (["en", "other"], ["encodings"]),
+    "bitext.sw.filter.equal": (False, ["encodings"]),
+    "bitext.en.source": ("other.tsv", []),
 }
 
 
@@ -250,7 +297,7 @@ def test_every_setting_has_an_example():
     assert sorted(EXAMPLES) == sorted(key for key, _ in settings_of(Experiment))
 
 
-@pytest.mark.parametrize("key", EXAMPLES)
+@pytest.mark.parametrize("key", [key for key, (value, _) in EXAMPLES.items() if value is not OF_A_DATASET])
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
     value, changes = EXAMPLES[key]
     if value is ONLY_ONE_VALUE:
@@ -266,6 +313,14 @@ def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, k
 def test_the_same_where_the_student_starts_from_another_encoder(world, base, keys_of, key):
     value, changes = WITH_A_WARM_START[key]
     content = changed_by(base, "student.init", "./student")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_A_DATASET)
+def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
+    value, changes = WITH_A_DATASET[key]
+    content = changed_by(base, "bitext.sw", {"dataset": "./pairs", "max_pairs": 20, "held_out": 6})
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 

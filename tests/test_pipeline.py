@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +163,23 @@ def test_every_topic_is_searched_to_the_depth(pipeline):
     run, _ = pipeline.obtain(pipeline.run(cell("en-sw")))
     ranking = read_run(run.folder / "run.trec")
     assert {query_id: len(found) for query_id, found in ranking.items()} == dict.fromkeys(["q1", "q2", "q3", "q4"], 5)
+
+
+def test_manifests_tell_what_was_dropped_and_how_the_tokenizers_suit_the_bitext(own_lab, open_pipeline, tmp_path):
+    with own_lab.bitext.open("a") as file:
+        file.write("Amina\tamina\n\tmashua\n" + "".join(f"the boat {row}\tjambo {row}\n" for row in range(20)))
+    pipeline = open_pipeline(own_lab.experiment, tmp_path / "cache", "training.max_length=6")
+    checkpoint, _ = pipeline.obtain(pipeline.checkpoint(cell("sw-sw")))
+    encodings, _ = pipeline.obtain(pipeline.encodings("sw", ("query", "document")))
+    held = encodings.manifest["health"]
+    assert held["bitext"]["rows"] == 52
+    assert held["bitext"]["kept"] == held["sentences"] == 50
+    assert {reason: count for reason, count in held["bitext"]["dropped"].items() if count} == {"empty": 1, "equal": 1}
+    lines = (encodings.folder / "dropped.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in lines] == [31, 32]
+    assert held["tokenizer"]["sentences"] == 50
+    assert 0 < held["tokenizer"]["cut_share"] < 1
+    student = checkpoint.manifest["health"]["tokenizer"]["sw"]
+    assert student["sentences"] == 44
+    assert student["unknown_share"] > 0.2  # jambo, and the numbers
+    assert student["tokens_per_word"] == 1

@@ -1,17 +1,85 @@
 """The sentences a student learns from."""
 
-from optical_cli.config.settings import Count, CountFromZero, Settings, Sources
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from optical_cli.config.settings import Count, CountFromZero, Flag, Number, Settings, Sources
+
+Format = Literal["dataset", "aligned", "jsonl", "tmx", "zip", "tsv"]
+_BY_SUFFIX: dict[str, Format] = {"jsonl": "jsonl", "ndjson": "jsonl", "json": "jsonl", "tmx": "tmx", "zip": "zip"}
+
+
+def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != 2 or len(names) != 2:
+        raise ValueError("two names, that of the teacher's sentences and that of their translations")
+    return names
+
+
+class Filter(Settings):
+    """Which rows of a bitext are left out; empty sides and duplicates always are.
+
+    Attributes:
+        equal: drop a row whose sides are the same but for case: it was copied, not translated.
+        length_ratio: drop a row with one side more than so many times as long as the other, in characters;
+            null for any.
+        max_characters: drop a row with a side longer than that; null for any.
+    """
+
+    equal: Flag = True
+    length_ratio: Annotated[Number, Field(ge=1)] | None = 9.0
+    max_characters: Count | None = 2000
 
 
 class Bitext(Settings):
     """Sentences in the teacher's language and their translations.
 
     Attributes:
-        source: a TSV, two line-aligned files (plain or .gz), or `builtin:tiny`.
+        source: a file (TSV, JSONL, TMX, a Moses zip of OPUS), two line-aligned files, or `builtin:tiny`.
+        dataset: instead of it a Hugging Face id, or the folder of a dataset.
+        config: of a dataset; null for the only one.
+        split: of a dataset.
+        revision: of a Hugging Face id, a commit; null for the one in the cache, or else the newest.
+        columns: how the source calls the sentences and the translations: keys of JSONL, columns of a dataset,
+            languages of TMX and zip; null for the codes of the two languages.
+        filter: which rows are left out.
         max_pairs: train on at most so many, a seeded sample; null for all.
         held_out: so many pairs are kept from training and watched.
     """
 
-    source: Sources
+    source: Sources | None = None
+    dataset: str | None = None
+    config: str | None = None
+    split: Annotated[str, Field(pattern=r"^\w[\w.]*$")] = "train"
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    columns: Annotated[tuple[str, ...], AfterValidator(_two_names)] | None = None
+    filter: Filter = Filter()
     max_pairs: Count | None = None
     held_out: CountFromZero = 500
+
+    @property
+    def format(self) -> Format:
+        """What the source is, by the end of its name; .gz and .zst say only how it is packed."""
+        if self.dataset is not None:
+            return "dataset"
+        if self.source is None or len(self.source) == 2:
+            return "aligned"
+        suffix = self.source[0].lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+        return _BY_SUFFIX.get(suffix, "tsv")
+
+    @model_validator(mode="after")
+    def _fits_its_format(self) -> Self:
+        if self.source is None and self.dataset is None:
+            raise ValueError("source: expected, and not there; name a file, or a `dataset`")
+        if self.source is not None and self.dataset is not None:
+            raise ValueError("dataset: there is a source too; leave one of the two out")
+        faults = []
+        if self.dataset is None:
+            given = sorted(self.model_fields_set & {"config", "split", "revision"})
+            faults += [f"{name}: only a `dataset` has one; leave it out, or name a dataset" for name in given]
+        if self.columns is not None and self.format in ("tsv", "aligned"):
+            held = "a TSV has" if self.format == "tsv" else "two files have"
+            faults.append(f"columns: {held} no names for columns; leave it out, the teacher's side comes first")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self

@@ -1,15 +1,11 @@
-"""Text files read line by line, plain or gzip, so that every fault can name its line."""
+"""Text files read line by line, plain or packed, so that every fault can name its line."""
 
-import gzip
-import zlib
-from collections.abc import Iterator
-from io import BufferedIOBase
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from optical_cli.data.packed import unpacked
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -20,29 +16,29 @@ def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
     A byte order mark at the start and blank lines at the end are left out.
 
     Raises:
-        DataError: the file cannot be read, its gzip is damaged, or a line is not UTF-8.
+        DataError: the file cannot be read, what it is packed in is damaged, or a line is not UTF-8.
     """
     blank: list[tuple[Place, str]] = []
-    try:
-        with _open(path) as file:
-            for number, line in enumerate(file, start=1):
-                place = Place(str(path), number)
-                text = _decode(line.removeprefix(_BOM) if number == 1 else line, place)
-                if not text.strip():
-                    blank.append((place, text))
-                    continue
-                yield from blank
-                blank.clear()
-                yield place, text
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); check the file and that it is whole") from error
+    for place, text in every_line(path):
+        if not text.strip():
+            blank.append((place, text))
+            continue
+        yield from blank
+        blank.clear()
+        yield place, text
 
 
-def _open(path: Path) -> BufferedIOBase:
-    # the bytes decide, not the name: a .gz that a browser unpacked is still read
-    with path.open("rb") as file:
-        packed = file.read(2) == _GZIP_MAGIC
-    return gzip.GzipFile(path) if packed else path.open("rb")
+def every_line(path: Path) -> Iterator[tuple[Place, str]]:
+    """The same with the blank lines at the end."""
+    with unpacked(path) as file:
+        yield from lines_of(file, str(path))
+
+
+def lines_of(file: Iterable[bytes], source: str) -> Iterator[tuple[Place, str]]:
+    """Every line of an open file, with its place in `source`; DataError if one is not UTF-8."""
+    for number, line in enumerate(file, start=1):
+        place = Place(source, number)
+        yield place, _decode(line.removeprefix(_BOM) if number == 1 else line, place)
 
 
 def _decode(line: bytes, place: Place) -> str:

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from optical_cli.data.lines import read_lines
@@ -8,7 +10,7 @@ def texts(path):
     return [(place.number, text) for place, text in read_lines(path)]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.txt.zst"])
 def test_marks_and_windows_ends_go_and_nothing_else_ends_a_line(write, name):
     path = write(name, "\ufeffone\r\ntwo\u2028still\rtwo\n\nfour\n\n \n".encode())
     assert texts(path) == [(1, "one"), (2, "two\u2028still\rtwo"), (3, ""), (4, "four")]
@@ -18,6 +20,8 @@ def test_the_bytes_decide_what_is_packed(write):
     assert texts(write("packed.gz", "a\n")) == [(1, "a")]
     plain = write("plain.txt", "a\n")
     assert texts(plain.rename(plain.with_suffix(".gz"))) == [(1, "a")]
+    packed = write("packed.zst", "a\n")
+    assert texts(packed.rename(packed.with_suffix(".txt"))) == [(1, "a")]
 
 
 def test_invalid_utf8_names_line_and_byte(write):
@@ -26,11 +30,22 @@ def test_invalid_utf8_names_line_and_byte(write):
         texts(path)
 
 
-def test_a_cut_gzip_is_refused(write):
-    path = write("cut.gz", "line\n" * 100)
+@pytest.mark.parametrize("name", ["cut.gz", "cut.zst"])
+def test_a_packed_file_that_was_cut_off_is_refused(write, name):
+    path = write(name, random.Random(1).randbytes(10_000).hex())  # noqa: S311 - no secret; of many blocks
     path.write_bytes(path.read_bytes()[:-12])
-    with pytest.raises(DataError, match=r"cut\.gz cannot be read .*whole"):
+    with pytest.raises(DataError, match=rf"{name} cannot be read .*whole"):
         texts(path)
+
+
+def test_a_zstd_that_is_damaged_inside_is_refused_and_one_of_several_frames_is_read_to_the_end(write):
+    path = write("a.zst", "line\n" * 100)
+    path.write_bytes(path.read_bytes()[:4] + b"\xff" * 20)
+    with pytest.raises(DataError, match=r"a\.zst cannot be read .*whole"):
+        texts(path)
+    frames = write("one.zst", "one\n").read_bytes() + write("two.zst", "two\n").read_bytes()
+    path.write_bytes(frames)
+    assert texts(path) == [(1, "one"), (2, "two")]
 
 
 def test_a_missing_file_is_refused(tmp_path):

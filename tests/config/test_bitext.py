@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from optical_cli.config import read_experiment
+from optical_cli.config.bitext import Bitext
+from optical_cli.errors import ConfigError
+
+FILE = "name: x\nteacher: {{model: ./teacher}}\nbitext: {{sw: {{{}}}}}\npairs: {{sw-sw: {{collection: ./data}}}}\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    """The bitext of an experiment file that has these settings of it."""
+
+    def from_text(text: str) -> Bitext:
+        path = tmp_path / "x.yaml"
+        path.write_text(FILE.format(text), encoding="utf-8")
+        return read_experiment(path).bitext["sw"]
+
+    return from_text
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("pairs.tsv", "tsv"),
+        ("pairs.txt.gz", "tsv"),
+        ("builtin:tiny", "tsv"),
+        ("pairs", "tsv"),
+        ("pairs.v2.JSONL.zst", "jsonl"),
+        ("pairs.json", "jsonl"),
+        ("memory.tmx.gz", "tmx"),
+        ("en-sw.txt.zip", "zip"),
+        ("[a.en, b.sw.gz]", "aligned"),
+    ],
+)
+def test_the_end_of_a_name_tells_the_format(read, source, kind):
+    assert read(f"source: {source}").format == kind
+
+
+def test_a_dataset_takes_config_split_revision_and_columns(read):
+    bitext = read(f"dataset: owner/name, config: en-sw, split: validation, revision: {'0a' * 20}, columns: [en, sw]")
+    assert (bitext.format, bitext.config, bitext.split, bitext.columns) == (
+        "dataset",
+        "en-sw",
+        "validation",
+        ("en", "sw"),
+    )
+    assert (bitext.source, bitext.revision) == (None, "0a" * 20)
+
+
+def test_the_filter_has_the_documented_defaults_and_null_turns_a_limit_off(read):
+    default = read("source: a.tsv").filter
+    assert (default.equal, default.length_ratio, default.max_characters) == (True, 9, 2000)
+    off = read("source: a.tsv, filter: {equal: false, length_ratio: null, max_characters: null}").filter
+    assert (off.equal, off.length_ratio, off.max_characters) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("held_out: 4", ["source: expected, and not there; name a file, or a `dataset`"]),
+        ("source: a.tsv, dataset: b/c", ["dataset: there is a source too; leave one of the two out"]),
+        (
+            "source: a.jsonl, config: en-sw, split: test",
+            [f"{key}: only a `dataset` has one; leave it out, or name a dataset" for key in ("config", "split")],
+        ),
+        (
+            "source: a.tsv, columns: [en, sw]",
+            ["columns: a TSV has no names for columns; leave it out, the teacher's side comes first"],
+        ),
+        (
+            "source: [a.en, b.sw], columns: [en, sw]",
+            ["columns: two files have no names for columns; leave it out, the teacher's side comes first"],
+        ),
+        ("source: [a, b, c]", ["source: "]),
+        ("source: a.jsonl, columns: [en]", ["columns: two names, that of the teacher's sentences and that of their"]),
+        ("source: a.jsonl, columns: [en, en]", ["columns: two names"]),
+        ("source: a.jsonl, columns: [en, no]", ["columns.1: a name expected, found False; quote `no`"]),
+        ("dataset: a/b, revision: main", ["revision: "]),
+        ("dataset: a/b, split: 'train[:10]'", ["split: "]),
+        ("dataset: a/b, splits: test", ["splits: unknown key; did you mean split?"]),
+        ("source: a.tsv, filter: {ratio: 3}", ["filter.ratio: unknown key; did you mean length_ratio?"]),
+        ("source: a.tsv, filter: {length_ratio: 0.5}", ["filter.length_ratio: at least 1 expected, found 0.5"]),
+        ("source: a.tsv, filter: {equal: 1}", ["filter.equal: "]),
+        ("source: a.tsv, filter: {max_characters: 0}", ["filter.max_characters: at least 1 expected, found 0"]),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_key(read, tmp_path, text, faults):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    lines = [line.removeprefix(f"{tmp_path / 'x.yaml'}: bitext.sw.") for line in str(caught.value).splitlines()]
+    assert len(lines) == len(faults)
+    for line, start in zip(lines, faults, strict=True):
+        assert line.startswith(start)

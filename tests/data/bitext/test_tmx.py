@@ -1,0 +1,64 @@
+import pytest
+
+from optical_cli.errors import DataError
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header/><body>\n'
+UNITS = """<tu><tuv xml:lang="en-GB"><prop type="x">p</prop><seg>Tom &amp; <bpt i="1">&lt;b&gt;</bpt><hi>the
+  boat</hi></seg></tuv><tuv xml:lang="SW"><note>n</note><seg>Tom na mashua</seg></tuv></tu>
+<tu><tuv xml:lang="sw_KE"><seg>mbili</seg></tuv><tuv xml:lang="de"><seg>zwei</seg></tuv><tuv lang="en"><seg>two</seg>
+</tuv><tuv xml:lang="en-US"><seg>another two</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg>three</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg> </seg></tuv><tuv xml:lang="sw"><seg>nne</seg></tuv></tu>
+"""
+TAIL = "</body></tmx>\n"
+
+
+@pytest.mark.parametrize("name", ["m.tmx", "m.tmx.gz", "m.TMX.zst"])
+def test_units_are_pairs_of_their_text_by_language(write, bitext_of, texts, name):
+    write(name, HEAD + UNITS + TAIL)
+    bitext = bitext_of(source=name)
+    assert texts(bitext) == [("Tom & the boat", "Tom na mashua"), ("two", "mbili")]
+    assert [(reason, row.place.number) for reason, row in bitext.selection.sample] == [("empty", 8), ("empty", 9)]
+
+
+def test_columns_name_the_languages(write, bitext_of, texts):
+    write("m.tmx", HEAD + UNITS + TAIL)
+    assert texts(bitext_of(source="m.tmx", columns=["de", "sw"])) == [("zwei", "mbili")]
+    with pytest.raises(DataError, match=r"expected sentences in yo, found SW, de, en, en-GB, en-US, sw, sw_KE; name"):
+        bitext_of(source="m.tmx", columns=["en", "yo"]).pairs()
+
+
+def test_a_file_longer_than_what_is_read_at_once_gives_every_unit(write, bitext_of, texts):
+    unit = '<tu><tuv xml:lang="en"><seg>boat {0}</seg></tuv><tuv xml:lang="sw"><seg>mashua {0}</seg></tuv></tu>\n'
+    write("m.tmx", HEAD + "".join(unit.format(number) for number in range(3000)) + TAIL)
+    assert texts(bitext_of(source="m.tmx")) == [(f"boat {number}", f"mashua {number}") for number in range(3000)]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">',
+        '<!ENTITY file SYSTEM "/etc/passwd">',
+        '<!ENTITY % part SYSTEM "https://example.org/x.dtd">',
+    ],
+)
+def test_entities_are_refused_where_they_are_declared(write, bitext_of, declared):
+    path = write("m.tmx", f'<?xml version="1.0"?>\n<!DOCTYPE tmx [\n{declared}]>\n<tmx><body>{UNITS}{TAIL}')
+    with pytest.raises(DataError) as caught:
+        bitext_of(source="m.tmx").pairs()
+    assert str(caught.value).startswith(f"{path}, line 3: expected no entity of the file's own, found an entity ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + UNITS, "line 10: expected TMX, found no element found"),
+        (HEAD + "<tu></tuv>", "line 4: expected TMX, found mismatched tag"),
+        ("one\tmoja\n", "line 1: expected TMX, found syntax error"),
+    ],
+)
+def test_what_is_no_xml_names_its_line(write, bitext_of, text, said):
+    path = write("m.tmx", text)
+    with pytest.raises(DataError) as caught:
+        bitext_of(source="m.tmx").pairs()
+    assert str(caught.value).startswith(f"{path}, {said}")
