@@ -124,6 +124,7 @@ class Pipeline:
             "lengths": lengths,
             "warm_start": warm_start and {
                 **warm_start.deciding(),
+                "precision": self._encoding_precision,
                 "side": student.sides[0],
                 "bitexts": [self._sources.bitext_material(language) for language in student.languages],
             },
@@ -132,12 +133,11 @@ class Pipeline:
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
             from optical_cli.distill.start import start_student
 
-            pairs = [pair for language in student.languages for pair in self._sources.split(language).train]
             return start_student(
                 init.folder,
                 teacher.folder,
                 warm_start,
-                [pair.teacher for pair in pairs],
+                [self._sources.split(language) for language in student.languages],
                 student.sides[0],
                 folder,
                 setup=self._setup,

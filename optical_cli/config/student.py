@@ -1,6 +1,8 @@
 """The encoder that learns, and where it starts."""
 
-from optical_cli.config.settings import Count, Flag, Positive, Settings
+from typing import Any
+
+from optical_cli.config.settings import Count, CountFromZero, Flag, Positive, Reg, Settings
 
 
 class WarmStart(Settings):
@@ -9,10 +11,21 @@ class WarmStart(Settings):
     Attributes:
         sentences: how many sentences of the bitext's teacher side the ridge regression sees.
         ridge: the ridge penalty, relative to the mean eigenvalue of the tokens' covariance.
+        refinements: how often the projection is fitted anew to where the transport of the bitext sends its tokens.
+        pairs: how many sentence pairs a refinement sees.
+        reg: of that transport.
     """
 
     sentences: Count = 2000
     ridge: Positive = 1e-3
+    refinements: CountFromZero = 1
+    pairs: Count = 1000
+    reg: Reg = 0.0
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that can change a result: without a refinement its own cannot."""
+        own = set() if self.refinements else {"pairs", "reg"}
+        return {name: value for name, value in super().deciding().items() if name not in own}
 
 
 class Student(Settings):

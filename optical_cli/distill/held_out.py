@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from sentence_transformers import MultiVectorEncoder
-from sentence_transformers.util import maxsim
 
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.side import Side
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+
+PLANS = 64
+"""Plans at a time."""
+QUERIES = 32
+"""Sentences that look for their translation at a time."""
 
 
 class HeldOut:
@@ -36,26 +42,56 @@ class HeldOut:
         """How the student does on the held-out pairs.
 
         Returns:
-            `transport_cost`, the mean cost of the exact plan (0 to 2): the same ruler for every reg and
-            objective; `p@1`, the share of foreign sentences whose own translation has the highest MaxSim among
-            all held-out ones. Empty if nothing is held out.
+            see `translation_figures`; empty if nothing is held out.
         """
         if not self._sentences:
             return {}
         S = encode_texts(student, self._sentences, self._side, self._batch_size)
-        T = [self._teacher.text(row, self._side) for row in self._rows]
-        best = maxsim(S, T).argmax(dim=1)
-        return {
-            "transport_cost": round(self._exact_cost(T, S), 6),
-            "p@1": round(float((best == torch.arange(len(S))).double().mean()), 6),
-        }
+        return translation_figures([self._teacher.text(row, self._side) for row in self._rows], S)
 
-    def _exact_cost(self, T: list[torch.Tensor], S: list[torch.Tensor]) -> float:
-        total = 0.0
-        for start in range(0, len(S), self._batch_size):
-            t, t_mask = pad(T[start : start + self._batch_size])
-            s, s_mask = pad(S[start : start + self._batch_size])
-            C = cosine_cost(t, s)
-            problem = TransportProblem(C, uniform_marginals(t_mask), uniform_marginals(s_mask))
-            total += float(solve(problem, 0.0).cost(C).sum())
-        return total / len(S)
+
+def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) -> dict[str, float]:
+    """How near translations are, and whether they find each other.
+
+    Args:
+        T: the teacher's tokens of each sentence, (tokens, dimensions) of unit length.
+        S: the student's of its translation, the same.
+
+    Returns:
+        `transport_cost`, the mean cost of the exact plan (0 to 2): the same ruler for every reg and objective;
+        `p@1`, the share of foreign sentences whose own translation has the highest MaxSim among all. Empty if there
+        is no sentence.
+    """
+    if not T:
+        return {}
+    best = _maxsim(S, T).argmax(dim=1)
+    return {
+        "transport_cost": round(_exact_cost(T, S), 6),
+        "p@1": round(float((best == torch.arange(len(S))).double().mean()), 6),
+    }
+
+
+def _maxsim(queries: Sequence[torch.Tensor], documents: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(queries, documents) MaxSim, a block of queries against the tokens of all documents: nothing is padded."""
+    tokens, starts = torch.cat(list(documents)), _starts(documents)
+    scores = []
+    for first in range(0, len(queries), QUERIES):
+        block = queries[first : first + QUERIES]
+        best = np.maximum.reduceat((torch.cat(list(block)) @ tokens.T).numpy(), starts, axis=1)
+        scores.append(np.add.reduceat(best, _starts(block), axis=0))
+    return torch.from_numpy(np.concatenate(scores))
+
+
+def _starts(texts: Sequence[torch.Tensor]) -> npt.NDArray[np.int64]:
+    return np.cumsum([0, *(len(tokens) for tokens in texts[:-1])])
+
+
+def _exact_cost(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) -> float:
+    total = 0.0
+    for start in range(0, len(S), PLANS):
+        t, t_mask = pad(T[start : start + PLANS])
+        s, s_mask = pad(S[start : start + PLANS])
+        C = cosine_cost(t, s)
+        problem = TransportProblem(C, uniform_marginals(t_mask), uniform_marginals(s_mask))
+        total += float(solve(problem, 0.0).cost(C).sum())
+    return total / len(S)

@@ -6,123 +6,75 @@ their characters overlap, and regress the student's states on the teacher's toke
 """
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from sentence_transformers import MultiVectorEncoder
 
+from optical_cli.distill.ridge import Moments
+from optical_cli.distill.states import ReadText, Span, read_texts
 from optical_cli.encoder.side import Side
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 
-Span = tuple[int, int]
-BATCH = 32
 
-
-def ridge_projection(
+def overlap_moments(
     student: MultiVectorEncoder,
     teacher: MultiVectorEncoder,
     sentences: Sequence[str],
     side: Side,
-    ridge: float,
+    batch_size: int,
     progress: Progress,
-) -> torch.Tensor:
-    """The projection W that minimizes the sum of |W x - t|^2 + penalty |W|^2 over paired tokens.
+) -> Moments:
+    """The moments of student states and teacher tokens that cover the same characters.
 
     Args:
-        student: its states x are those of its last layer, before any projection.
-        teacher: its unit-length tokens t are what W should reach.
+        student: its states are those of its last layer, before any projection.
+        teacher: its unit-length tokens are what the states should be projected to.
         sentences: in the language both know.
         side: as which the sentences are encoded.
-        ridge: the penalty, relative to the mean eigenvalue of the second moments of x.
-        progress: hears of every batch.
-
-    Returns:
-        W, (teacher dimensions, student dimensions) float32.
+        batch_size: sentences a batch.
+        progress: hears of every chunk.
 
     Raises:
         DataError: no token of the two tokenizers overlaps.
     """
-    moments: torch.Tensor | None = None  # sum of x x', (d, d)
-    cross: torch.Tensor | None = None  # sum of x t', (d, k)
-    count = 0
-    with progress.task("warm start", len(sentences), "sentences") as advance:
-        for start in range(0, len(sentences), BATCH):
-            texts = sentences[start : start + BATCH]
-            x, t = _paired_tokens(student, teacher, texts, side)
-            moments = x.T @ x if moments is None else moments + x.T @ x
-            cross = x.T @ t if cross is None else cross + x.T @ t
-            count += len(x)
-            advance(len(texts))
-    if moments is None or cross is None or count == 0:
+    parts: list[Moments] = []
+    with progress.task("warm start: ridge", len(sentences), "sentences") as advance:
+        for states, targets in zip(
+            read_texts(student, sentences, side, batch_size, projected=False),
+            read_texts(teacher, sentences, side, batch_size, projected=True),
+            strict=True,
+        ):
+            parts.append(Moments.of(*_paired(states, targets)))
+            advance(len(states))
+    if not sum(part.count for part in parts):
         raise DataError("warm start: the tokens of student and teacher overlap nowhere; give other sentences")
-    penalty = ridge * moments.diagonal().mean()
-    weight: torch.Tensor = torch.linalg.solve(moments + penalty * torch.eye(len(moments), dtype=moments.dtype), cross)
-    return weight.T.to(torch.float32)
+    return reduce(add, parts)
 
 
-def _paired_tokens(
-    student: MultiVectorEncoder, teacher: MultiVectorEncoder, texts: Sequence[str], side: Side
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Student states (pairs, d) and teacher tokens (pairs, k), float64: a row a pair of overlapping tokens."""
-    states, student_spans = _tokens_and_spans(student, texts, side, projected=False)
-    targets, teacher_spans = _tokens_and_spans(teacher, texts, side, projected=True)
+def _paired(states: Sequence[ReadText], targets: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Student states (pairs, d) and teacher tokens (pairs, k): a row a pair of overlapping tokens."""
     x, t = [], []
-    for row in range(len(texts)):
-        for i, j in overlapping(student_spans[row], teacher_spans[row]):
-            x.append(states[row][i])
-            t.append(targets[row][j])
-    if not x:
-        return states[0][:0].double(), targets[0][:0].double()
-    return torch.stack(x).double(), torch.stack(t).double()
+    for state, target in zip(states, targets, strict=True):
+        pairs = torch.from_numpy(overlapping(state.spans, target.spans))
+        x.append(state.vectors[pairs[:, 0]])
+        t.append(target.vectors[pairs[:, 1]])
+    return torch.cat(x), torch.cat(t)
 
 
-def _tokens_and_spans(
-    encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, *, projected: bool
-) -> tuple[list[torch.Tensor], list[list[Span]]]:
-    """Each text's token vectors and the characters that each token covers; (0, 0) is a special token's."""
-    prompt = encoder.prompts.get(side) or ""
-    features = encoder.preprocess(list(texts), task=side, prompt=prompt or None)
-    features = {name: value.to(encoder.device) if torch.is_tensor(value) else value for name, value in features.items()}
-    with torch.inference_mode():
-        encoder.eval()
-        modules = list(encoder) if projected else [encoder[0]]
-        for module in modules:
-            features = (
-                module(features, task=side) if "task" in getattr(module, "forward_kwargs", ()) else module(features)
-            )
-    length = features["token_embeddings"].shape[1]
-    spans = encoder.tokenizer(
-        [prompt + text for text in texts],
-        truncation=True,
-        max_length=length,
-        return_offsets_mapping=True,
-        padding=False,
-    )["offset_mapping"]
-    vectors = features["token_embeddings"].float().cpu()
-    return [vectors[row, : len(spans[row])] for row in range(len(texts))], [
-        [_in_text(span, len(prompt)) for span in row] for row in spans
-    ]
-
-
-def _in_text(span: Span, prompt: int) -> Span:
-    """A span counted from the end of the prompt; that of a prompt's token overlaps nothing."""
-    start, end = span
-    if (start, end) == (0, 0):
-        return span
-    return (max(start - prompt, 0), end - prompt) if end > prompt else (-1, -1)
-
-
-def overlapping(first: Sequence[Span], second: Sequence[Span]) -> list[tuple[int, int]]:
-    """Pairs (i, j) of tokens that share a character, and of the special tokens at both ends.
+def overlapping(first: Sequence[Span], second: Sequence[Span]) -> npt.NDArray[np.int64]:
+    """Pairs (i, j) of tokens that share a character, and of the special tokens at both ends: (pairs, 2).
 
     Args:
         first, second: the half-open character span of each token, in order; (0, 0) for a special token.
     """
-    pairs = [
-        (i, j)
-        for i, (start, end) in enumerate(first)
-        for j, (other_start, other_end) in enumerate(second)
-        if max(start, other_start) < min(end, other_end)
-    ]
-    ends = [(0, 0), (len(first) - 1, len(second) - 1)]
-    return pairs + [(i, j) for i, j in ends if first[i] == (0, 0) == second[j]]
+    a, b = np.asarray(first, np.int64), np.asarray(second, np.int64)  # (n, 2), (m, 2)
+    starts = np.maximum.outer(a[:, 0], b[:, 0])
+    ends = np.minimum.outer(a[:, 1], b[:, 1])
+    corners = [(0, 0), (len(a) - 1, len(b) - 1)]
+    special = [(i, j) for i, j in corners if first[i] == (0, 0) == second[j]]
+    return np.concatenate([np.argwhere(starts < ends), np.asarray(special, np.int64).reshape(-1, 2)])
