@@ -21,6 +21,8 @@ except SystemExit as left:
         ["--help"],
         ["sweep", "--help"],
         ["align", "--help"],
+        ["export", "--help"],
+        ["teach", "--help"],
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],

@@ -11,21 +11,28 @@ import tempfile
 from pathlib import Path
 
 import torch
-from datasets import Dataset
-from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
-from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
-from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+from sentence_transformers import MultiVectorEncoder
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 from world import Passage, Topic, World, make_bitext, make_world
 
+from optical_cli.cli.terminal import TerminalProgress
+from optical_cli.encoder.load import save_encoder
+from optical_cli.teach import Example, TeachSettings, teach
+
 VOCABULARY = 5000
 FIRST_SEED = 50_000
 WORLDS = 40
-EPOCHS = 4
-BATCH = 32
-LEARNING_RATE = 1e-3
+SETTINGS = TeachSettings(
+    dimensions=64,
+    epochs=4,
+    batch_size=32,
+    learning_rate=1e-3,
+    warmup=0.05,
+    query_length=96,
+    document_length=96,
+    seed=FIRST_SEED,
+)
 POSITION_SCALE = 0.2
 """Positions start weaker than words, so that MaxSim starts as a matcher of words."""
 UNSEEN_SCALE = 1e-3
@@ -50,7 +57,9 @@ def train_tokenizer(worlds: list[World], folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def untrained(folder: Path) -> MultiVectorEncoder:
+def make_backbone(worlds: list[World], folder: Path) -> None:
+    """A BERT that has learned nothing, as `optical teach --backbone` takes any."""
+    train_tokenizer(worlds, folder)
     config = BertConfig(
         vocab_size=VOCABULARY,
         hidden_size=128,
@@ -66,18 +75,6 @@ def untrained(folder: Path) -> MultiVectorEncoder:
         backbone.embeddings.position_embeddings.weight.mul_(POSITION_SCALE)
         backbone.embeddings.token_type_embeddings.weight.mul_(POSITION_SCALE)
     backbone.save_pretrained(folder)
-    dense = Dense(
-        128,
-        64,
-        bias=False,
-        activation_function=torch.nn.Identity(),
-        module_input_name="token_embeddings",
-        module_output_name="token_embeddings",
-    )
-    normalize = Normalize(module_input_name="token_embeddings", module_output_name="token_embeddings")
-    return MultiVectorEncoder(
-        modules=[Transformer(str(folder), max_seq_length=96), dense, normalize, MultiVectorMask()]
-    )
 
 
 def hard_negative(rng: random.Random, topic: Topic, world: World) -> str:
@@ -94,17 +91,17 @@ def hard_negative(rng: random.Random, topic: Topic, world: World) -> str:
     return document_text(rng.choice(near or list(world.passages)))
 
 
-def training_rows(worlds: list[World]) -> Dataset:
+def training_examples(worlds: list[World]) -> list[Example]:
     rng = random.Random(FIRST_SEED)
-    rows = []
+    examples = []
     for world in worlds:
         by_id = {passage.doc_id: passage for passage in world.passages}
         for topic in world.topics:
             best = [doc for doc, grade in topic.grades.items() if grade == 2]
             positive = document_text(by_id[rng.choice(best)])
-            rows.append((topic.text[0], positive, hard_negative(rng, topic, world)))
-    rng.shuffle(rows)
-    return Dataset.from_dict(dict(zip(("query", "positive", "negative"), zip(*rows, strict=True), strict=True)))
+            examples.append(Example(topic.text[0], positive, (hard_negative(rng, topic, world),)))
+    rng.shuffle(examples)
+    return examples
 
 
 def forget_unseen(model: MultiVectorEncoder, worlds: list[World]) -> int:
@@ -126,30 +123,14 @@ def train_teacher(test: World, out: Path) -> None:
     asked = {topic.text[0] for topic in test.topics}
     if any(passage.text[0] in {own.text[0] for own in test.passages} for world in worlds for passage in world.passages):
         raise ValueError("a training world tells a passage of the test world")
+    examples = [example for example in training_examples(worlds) if example.query not in asked]
+    print(f"teacher: {len(examples)} questions")
     with tempfile.TemporaryDirectory() as scratch:
-        train_tokenizer(worlds, Path(scratch))
-        model = untrained(Path(scratch))
-        rows = training_rows(worlds).filter(lambda row: row["query"] not in asked)
-        print(f"teacher: {len(rows)} questions, {sum(p.numel() for p in model.parameters())} parameters")
-        fit(model, rows, scratch)
-    print(f"teacher: {forget_unseen(model, worlds)} of {VOCABULARY} pieces never seen in English")
-    model.save_pretrained(str(out))
+        backbone, taught = Path(scratch) / "backbone", Path(scratch) / "taught"
+        make_backbone(worlds, backbone)
+        names = ("questions about worlds from other seeds", "an untrained BERT")
+        teach(examples, backbone, taught, SETTINGS, names=names, progress=TerminalProgress())
+        model = MultiVectorEncoder(str(taught), device="cpu", local_files_only=True)
+        print(f"teacher: {forget_unseen(model, worlds)} of {VOCABULARY} pieces never seen in English")
+        save_encoder(model, out)
     (out / "README.md").write_text(CARD, encoding="utf-8")
-
-
-def fit(model: MultiVectorEncoder, rows: Dataset, scratch: str) -> None:
-    arguments = MultiVectorEncoderTrainingArguments(
-        output_dir=scratch,
-        num_train_epochs=EPOCHS,
-        per_device_train_batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        warmup_steps=50,
-        weight_decay=0.01,
-        logging_steps=100,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        seed=FIRST_SEED,
-    )
-    loss = MultiVectorMultipleNegativesRankingLoss(model)
-    MultiVectorEncoderTrainer(model=model, args=arguments, train_dataset=rows, loss=loss).train()

@@ -9,8 +9,10 @@ import typer
 from optical_cli.cli import options, show
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
+from optical_cli.cli.export_command import export
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.session import open_pipeline
+from optical_cli.cli.teach_command import teach
 from optical_cli.cli.terminal import TerminalProgress, duration
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ app = typer.Typer(
 )
 app.add_typer(cache_app, name="cache")
 app.command()(align)
+app.command()(export)
+app.command()(teach)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,100 @@
+"""What a teacher learns from: queries, a passage that answers each, and passages that do not."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optical_cli.data.lines import read_lines
+from optical_cli.data.places import Place, quoted
+from optical_cli.errors import DataError
+
+FIELDS = ("query", "positive", "negatives")
+MEND = "mend or remove the line"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query and its passages, with the place it was read from (None if it comes from no file)."""
+
+    query: str
+    positive: str
+    negatives: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Read JSONL, `{"query": …, "positive": …, "negatives": […]}`, or TSV, query TAB positive TAB negative….
+
+    The first character decides: `{` begins JSONL. Either may be gzipped; negatives may be missing.
+
+    Raises:
+        DataError: the file cannot be read, or a line of it is none such; the first one that is wrong.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a JSONL or TSV file of queries and passages expected")
+    examples = list(_examples(path))
+    if not examples:
+        raise DataError(f"{path} holds no example; query, positive and negatives expected on each line")
+    return examples
+
+
+def with_negatives(examples: Sequence[Example], wanted: int | None) -> tuple[list[Example], int]:
+    """The examples with the same number of negatives each, and how many negatives that leaves out.
+
+    Args:
+        examples: any number of negatives each.
+        wanted: how many; None for as many as every example has.
+
+    Raises:
+        DataError: an example has fewer than wanted.
+    """
+    number = min(len(example.negatives) for example in examples) if wanted is None else wanted
+    for example in examples:
+        if len(example.negatives) < number:
+            raise DataError(
+                f"{example.place or quoted(example.query)}: {number} negatives expected (--negatives), "
+                f"found {len(example.negatives)}; add some, or ask for fewer"
+            )
+    left_out = sum(len(example.negatives) - number for example in examples)
+    kept = [Example(one.query, one.positive, one.negatives[:number], one.place) for one in examples]
+    return kept, left_out
+
+
+def _examples(path: Path) -> Iterator[Example]:
+    as_json: bool | None = None
+    for place, line in read_lines(path):
+        if as_json is None:
+            as_json = line.lstrip().startswith("{")
+        texts = _of_json(place, line) if as_json else _of_tsv(place, line)
+        if len(set(texts[1:])) < len(texts) - 1:
+            raise place.fault(expected="different passages", found=f"one twice in {quoted(line)}", mend=MEND)
+        yield Example(texts[0], texts[1], tuple(texts[2:]), place)
+
+
+def _of_json(place: Place, line: str) -> list[str]:
+    try:
+        found: Any = json.loads(line)
+    except ValueError as error:
+        raise place.fault(expected="a JSON object", found=quoted(line), mend=MEND) from error
+    if not isinstance(found, dict) or set(found) - set(FIELDS) or not {"query", "positive"} <= set(found):
+        keys = quoted(", ".join(map(str, found))) if isinstance(found, dict) else quoted(line)
+        raise place.fault(expected="query, positive and perhaps negatives", found=keys, mend=MEND)
+    negatives = found.get("negatives", [])
+    if not isinstance(negatives, list):
+        raise place.fault(expected="a list of negatives", found=quoted(negatives), mend=MEND)
+    return [_text(place, value) for value in (found["query"], found["positive"], *negatives)]
+
+
+def _of_tsv(place: Place, line: str) -> list[str]:
+    columns = line.split("\t")
+    if len(columns) < 2:
+        raise place.fault(expected="query TAB positive TAB negative…", found=quoted(line), mend=MEND)
+    return [_text(place, column) for column in columns]
+
+
+def _text(place: Place, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise place.fault(expected="a text", found=quoted(value), mend=MEND)
+    return value.strip()

@@ -1,0 +1,232 @@
+"""The training of a teacher, on sentence-transformers' own trainer and losses."""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from datasets.utils.logging import disable_progress_bar
+from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
+from sentence_transformers.base.modules import Dense
+from sentence_transformers.base.sampler import BatchSamplers
+from sentence_transformers.multi_vector_encoder.losses import (
+    CachedMultiVectorMultipleNegativesRankingLoss,
+    MultiVectorMultipleNegativesRankingLoss,
+)
+from transformers import PrinterCallback, TrainerCallback
+
+from optical_cli.artifacts.output_folder import output_folder
+from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.errors import ConfigError, DataError, NotConverged
+from optical_cli.progress import Advance, Progress
+from optical_cli.teach.examples import Example, with_negatives
+from optical_cli.teach.settings import DIMENSIONS, TeachSettings
+from optical_cli.teach.teacher_card import write_teacher_card
+
+LOGS = 20
+"""Lines of the loss over a training: the first and the last of them are told."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a training did.
+
+    Attributes:
+        examples: queries trained on.
+        negatives: of each, besides the passages of the other queries of its batch.
+        steps: of the optimizer.
+        dimensions: of a token embedding.
+        first_loss: the mean over the first twentieth of the steps.
+        last_loss: the same over the last.
+    """
+
+    examples: int
+    negatives: int
+    steps: int
+    dimensions: int
+    first_loss: float
+    last_loss: float
+
+
+def teach(
+    examples: Sequence[Example],
+    backbone: Path,
+    target: Path,
+    settings: TeachSettings,
+    *,
+    negatives: int | None = None,
+    names: tuple[str, str],
+    data_digest: str | None = None,
+    force: bool = False,
+    progress: Progress,
+) -> Taught:
+    """Train a late-interaction teacher and write it as `MultiVectorEncoder(folder)` loads it, with a card.
+
+    Args:
+        examples: what it learns from.
+        backbone: an encoder, safetensors only; one that is multi-vector already keeps its layers.
+        target: the new folder.
+        settings: how it is trained.
+        negatives: of an example; None for as many as every one has.
+        names: of the data and of the backbone, for the card.
+        data_digest: SHA-256 of the data, for the card.
+        force: replace a model that is there.
+        progress: hears how far it is.
+
+    Raises:
+        ConfigError: the target cannot be written, or the backbone has other dimensions than wanted.
+        DataError: the backbone cannot be loaded, an example has too few negatives, or there are fewer than two.
+        NotConverged: the training has diverged.
+    """
+    if len(examples) < 2:
+        raise DataError("a single example has nobody else's passage to be told from; at least 2 expected")
+    examples, left_out = with_negatives(examples, negatives)
+    if left_out:
+        number = len(examples[0].negatives)
+        progress.say(f"{number} negatives an example, as --negatives or the poorest has it; {left_out} are not used")
+    torch.manual_seed(settings.seed)
+    encoder = _encoder(backbone, settings)
+    with output_folder(target, force=force) as folder:
+        taught = _train(encoder, examples, settings, progress)
+        save_encoder(encoder.to(torch.float32), folder)
+        write_teacher_card(folder, settings, taught, names, data_digest)
+    return taught
+
+
+def _encoder(backbone: Path, settings: TeachSettings) -> MultiVectorEncoder:
+    """The untrained teacher: a fresh projection on a backbone, or one that has its own."""
+    encoder = load_encoder(
+        backbone,
+        query_length=settings.query_length,
+        document_length=settings.document_length,
+        device=settings.device,
+    ).to(torch.float32)
+    if is_multi_vector(backbone):
+        own = _dimensions(encoder)
+        if settings.dimensions not in (None, own):
+            raise ConfigError(
+                f"--dimensions {settings.dimensions}: the backbone is a late-interaction encoder of {own} dimensions, "
+                "which it keeps; leave the option out, or name a plain backbone"
+            )
+        return encoder
+    transformer: Any = encoder[0]
+    hidden = transformer.get_embedding_dimension()
+    fresh = Dense(hidden, settings.dimensions or DIMENSIONS, bias=False).linear.weight
+    return project(encoder, fresh.detach())
+
+
+def _dimensions(encoder: MultiVectorEncoder) -> int:
+    return int(encoder.encode_query("a", show_progress_bar=False).shape[1])
+
+
+def _train(
+    encoder: MultiVectorEncoder, examples: Sequence[Example], settings: TeachSettings, progress: Progress
+) -> Taught:
+    negatives = len(examples[0].negatives)
+    steps = math.ceil(math.ceil(len(examples) / settings.batch_size) * settings.epochs)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        progress.task("teach", steps, "steps") as advance,
+    ):
+        diary = _Diary(advance)
+        trainer = _Trainer(
+            model=encoder,
+            args=_arguments(encoder, Path(scratch), settings, steps),
+            train_dataset=_dataset(examples),
+            loss=_loss(encoder, settings),
+            callbacks=[diary],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    finite = all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters())
+    if not finite or not all(math.isfinite(loss) for loss in diary.losses):
+        raise NotConverged("the training has diverged: a loss or a weight is not finite; lower --learning-rate")
+    return Taught(
+        examples=len(examples),
+        negatives=negatives,
+        steps=trainer.state.global_step,
+        dimensions=_dimensions(encoder),
+        first_loss=diary.losses[0],
+        last_loss=diary.losses[-1],
+    )
+
+
+class _Trainer(MultiVectorEncoderTrainer):
+    """The library's trainer without its model card, which would encode examples at every training."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        pass
+
+
+class _Diary(TrainerCallback):
+    """Tells how far the training is, and keeps its losses."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self.losses: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self._advance(1)
+        if state.global_step == state.max_steps:
+            control.should_log = True  # the last steps count too
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        if "loss" in kwargs["logs"]:
+            self.losses.append(float(kwargs["logs"]["loss"]))
+
+
+def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> torch.nn.Module:
+    """Cross-entropy over MaxSim scores: the query's own passage against all others of the batch."""
+    if settings.chunk is None:
+        loss: torch.nn.Module = MultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale)
+        return loss
+    cached: torch.nn.Module = CachedMultiVectorMultipleNegativesRankingLoss(
+        encoder, scale=settings.scale, mini_batch_size=settings.chunk
+    )
+    return cached
+
+
+def _dataset(examples: Sequence[Example]) -> Dataset:
+    disable_progress_bar()
+    columns: dict[str, list[str]] = {
+        "query": [example.query for example in examples],
+        "positive": [example.positive for example in examples],
+    }
+    for number in range(len(examples[0].negatives)):
+        columns[f"negative_{number + 1}"] = [example.negatives[number] for example in examples]
+    return Dataset.from_dict(columns)
+
+
+def _arguments(
+    encoder: MultiVectorEncoder, scratch: Path, settings: TeachSettings, steps: int
+) -> MultiVectorEncoderTrainingArguments:
+    on_cpu = encoder.device.type == "cpu"
+    transformer: Any = encoder[0]
+    arguments = MultiVectorEncoderTrainingArguments(
+        output_dir=str(scratch),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        # in a batch with the same passage twice, a query's own passage would count as another one's negative
+        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup,  # a share of the steps when below 1
+        lr_scheduler_type="linear",
+        weight_decay=settings.weight_decay,
+        max_length={"query": transformer.query_length, "document": transformer.document_length},
+        bf16=settings.precision == "bfloat16",
+        use_cpu=on_cpu,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        logging_steps=max(steps // LOGS, 1),
+        logging_nan_inf_filter=False,  # a loss that is not finite is to be seen
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # a batch cut in two has half of its negatives
+    return arguments
