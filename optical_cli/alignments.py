@@ -11,7 +11,7 @@ from optical_cli.data.bitext import SentencePair
 from optical_cli.data.models import resolve_model
 from optical_cli.encoder.device import resolve_device
 from optical_cli.encoder.encode import open_encoder
-from optical_cli.encoder.precision import resolve_precision
+from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
 from optical_cli.sentences import Sentence
@@ -23,6 +23,7 @@ def align_sentences(
     trained_on: Sequence[SentencePair],
     side: Side,
     students: Mapping[float, Callable[[], Path]],
+    precision: Resolved,
     device: str,
 ) -> list[AlignedPair]:
     """Align sentences with their translations under each reg.
@@ -33,13 +34,14 @@ def align_sentences(
         trained_on: with idf marginals they say which tokens are rare.
         side: as which sentences are encoded.
         students: by reg, how to come by the folder of its student; asked after the teacher was found sound.
+        precision: of the encoders.
         device: a torch device, or `auto`.
 
     Raises:
         DataError: a sentence has no token that is scored.
         OpticalError: what comes of obtaining a student.
     """
-    x, setup = experiment, _setup(experiment, device)
+    x, setup = experiment, _setup(experiment, precision, device)
 
     def encode(folder: Path, texts: list[str], trained: list[str]) -> list[ScoredTokens]:
         encoder = open_encoder(folder, setup)
@@ -72,13 +74,13 @@ def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mappin
     )
 
 
-def _setup(experiment: Experiment, device: str) -> EncoderSetup:
+def _setup(experiment: Experiment, precision: Resolved, device: str) -> EncoderSetup:
     """How sentences are encoded: cut where the training cuts them."""
     encoding, longest = experiment.encoding, experiment.training.max_length
     return EncoderSetup(
         query_length=min(encoding.query_length, longest),
         document_length=min(encoding.document_length, longest),
-        precision=resolve_precision(encoding.precision),
+        precision=precision,
         batch_size=encoding.batch_size,
         device=resolve_device(device),
     )

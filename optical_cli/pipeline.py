@@ -80,7 +80,7 @@ class Pipeline:
             "teacher": self._sources.model(x.teacher.model).fingerprint,
             "bitext": self._sources.bitext_material(language),
             "lengths": lengths,
-            "precision": self._encoding_precision,
+            "precision": self.encoding_precision,
         }
 
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
@@ -124,7 +124,7 @@ class Pipeline:
             "lengths": lengths,
             "warm_start": warm_start and {
                 **warm_start.deciding(),
-                "precision": self._encoding_precision,
+                "precision": self.encoding_precision,
                 "side": student.sides[0],
                 "bitexts": [self._sources.bitext_material(language) for language in student.languages],
             },
@@ -190,7 +190,7 @@ class Pipeline:
             "corpus": self._corpus_material(cell.pair),
             "text": pair.text,
             "length": x.encoding.document_length,
-            "precision": self._encoding_precision,
+            "precision": self.encoding_precision,
         }
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
@@ -225,7 +225,7 @@ class Pipeline:
             "topics": topics.fingerprint(self.cache.fingerprints),
             "retrieval": x.retrieval.deciding(),
             "length": x.encoding.query_length,
-            "precision": self._encoding_precision,
+            "precision": self.encoding_precision,
         }
         label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
 
@@ -436,7 +436,7 @@ class Pipeline:
         return EncoderSetup(
             query_length=encoding.query_length,
             document_length=encoding.document_length,
-            precision=self._encoding_precision,
+            precision=self.encoding_precision,
             batch_size=encoding.batch_size,
             device=self._device,
         )
@@ -448,12 +448,18 @@ class Pipeline:
         return resolve_device(self._wanted_device)
 
     @cached_property
-    def _encoding_precision(self) -> Resolved:
-        return resolve_precision(self.experiment.encoding.precision)
+    def encoding_precision(self) -> Resolved:
+        """In which texts are encoded on this machine."""
+        return self._resolve(self.experiment.encoding.precision)
 
     @cached_property
     def _training_precision(self) -> Resolved:
-        return resolve_precision(self.experiment.training.precision)
+        return self._resolve(self.experiment.training.precision)
+
+    def _resolve(self, wanted: str) -> Resolved:
+        """One precision for all processes, though they may run on several machines."""
+        records = self.cache.root / "machines"
+        return self._processes.decide(lambda: resolve_precision(wanted, records, self._progress.say))
 
 
 @dataclass(frozen=True)

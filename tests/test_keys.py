@@ -413,6 +413,7 @@ def test_auto_is_the_precision_it_stands_for(world, base, keys_of, monkeypatch):
     monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: False)
     assert keys_of(world, auto) == keys_of(world, base)
     monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: True)
+    monkeypatch.setattr(precision, "_measured", lambda: {"float32": 1.0, "bfloat16": 0.4})
     both = changed_by(changed_by(base, "encoding.precision", "bfloat16"), "training.precision", "bfloat16")
     assert keys_of(world, auto) == keys_of(world, both) != keys_of(world, base)
 

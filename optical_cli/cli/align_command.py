@@ -92,7 +92,7 @@ def align(
     students = {reg: obtain[step.key.digest] for reg, step in steps.items()}
     from optical_cli.alignments import align_sentences
 
-    pairs = align_sentences(x, sentences, trained_on, view.side, students, device)
+    pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.encoding_precision, device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)
     if as_json:

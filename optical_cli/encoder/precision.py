@@ -1,28 +1,91 @@
-"""Which number format a machine computes with; known without torch, because keys depend on it."""
+"""Which number format a machine computes with; known without torch once it was measured, because keys depend on it."""
 
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
+
+from optical_cli.cache.atomic import write_text
+from optical_cli.errors import CacheError
 
 Resolved = Literal["float32", "bfloat16"]
 
 _UNITS = {"avx512_bf16", "amx_bf16", "bf16"}  # as the kernels of x86 and ARM Linux spell them
+WORTH_IT = 0.8
+"""Share of float32's seconds that bfloat16 may take to be preferred: its rounding is a price, too."""
 
 
-def resolve_precision(wanted: str) -> Resolved:
-    """What `auto` means here: bfloat16 on a processor or a GPU with units for it, else float32."""
-    if wanted == "auto":
-        return "bfloat16" if _has_bfloat16_units() else "float32"
-    return "bfloat16" if wanted == "bfloat16" else "float32"
+def resolve_precision(
+    wanted: str, records: Path | None = None, say: Callable[[str], None] = lambda _line: None
+) -> Resolved:
+    """What `auto` means on this machine: bfloat16 where it is faster, float32 elsewhere.
+
+    It is measured once, in a second or two, and kept, so that a machine does not change its mind between two runs.
+
+    Args:
+        wanted: `auto`, `float32` or `bfloat16`.
+        records: a folder for what was measured, a file a machine; None to keep it in this process alone.
+        say: hears of a measurement.
+    """
+    if wanted != "auto":
+        return "bfloat16" if wanted == "bfloat16" else "float32"
+    if not _has_bfloat16_units():
+        return "float32"
+    record = None if records is None else records / f"precision-{_machine()}.json"
+    seconds = record and _read(record)
+    if not seconds:
+        seconds = _measured()
+        said = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
+        say(f"precision auto: {_faster(seconds)} from now on ({said} for the same work here)")
+        if record is not None:
+            with suppress(CacheError):  # a cache that cannot be written can still be read
+                write_text(record, json.dumps(seconds) + "\n")
+    return _faster(seconds)
+
+
+def _faster(seconds: dict[str, float]) -> Resolved:
+    return "bfloat16" if seconds["bfloat16"] <= WORTH_IT * seconds["float32"] else "float32"
+
+
+@lru_cache(maxsize=1)
+def _measured() -> dict[str, float]:
+    from optical_cli.encoder.measure_precision import seconds_by_precision
+
+    return seconds_by_precision()
+
+
+def _read(record: Path) -> dict[str, float] | None:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+        return {name: float(found[name]) for name in ("float32", "bfloat16")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _machine() -> str:
+    """A name for what the measurement depends on: processor, GPU driver, torch."""
+    gpu = _text("/proc/driver/nvidia/version")
+    model = next((line for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
+    parts = [platform.machine(), platform.processor(), model, gpu, version("torch")]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=1)
 def _has_bfloat16_units() -> bool:
-    if Path("/proc/driver/nvidia/version").exists():
+    if _text("/proc/driver/nvidia/version"):
         return True
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return False
+    lines = _text("/proc/cpuinfo").splitlines()
     flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
     return bool(_UNITS & set(flags.split()))
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
