@@ -24,7 +24,7 @@ from optical_cli.errors import CacheError, ConfigError, OpticalError
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
-from optical_cli.step import Step, make_step
+from optical_cli.step import VERSIONS, Step, make_step
 
 
 class Pipeline:
@@ -95,6 +95,7 @@ class Pipeline:
                 self._sources.model(x.teacher.model).folder,
                 sides,
                 folder,
+                known_from=self._same_encodings(material),
                 setup=replace(
                     self._setup,
                     query_length=lengths.get("query", lengths[sides[0]]),
@@ -106,6 +107,17 @@ class Pipeline:
 
         label = f"{self._sources.model(x.teacher.model).label}-{language}"
         return make_step("encodings", "encodings", label, material, build)
+
+    def _same_encodings(self, material: Mapping[str, Any]) -> list[Path]:
+        """Encodings of other bitexts that were made as these are to be: their sentences need not be encoded again."""
+        wanted = {**material, "stage": "encodings", "version": VERSIONS["encodings"], "bitext": None}
+        lengths = material["lengths"].items()
+        return [
+            artifact.folder
+            for artifact in self.cache.entries("encodings")
+            if {**artifact.manifest["material"], "bitext": None, "lengths": None} == {**wanted, "lengths": None}
+            and lengths <= artifact.manifest["material"]["lengths"].items()
+        ]
 
     def start(self, student: Student) -> Step:
         """The student as initialised."""

@@ -90,9 +90,9 @@ class Cache:
         """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
         return self.root / UNFINISHED / f"{kind}-{key.short}"
 
-    def entries(self) -> Iterator[Artifact]:
-        """Every complete artifact, by kind and name."""
-        for kind in KINDS:
+    def entries(self, *kinds: str) -> Iterator[Artifact]:
+        """Every complete artifact, or those of some kinds, by kind and name."""
+        for kind in kinds or KINDS:
             for folder in self._folders(kind, "*"):
                 artifact = _read(kind, folder)
                 if artifact is not None:

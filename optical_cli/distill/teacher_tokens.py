@@ -1,21 +1,21 @@
 """What the teacher says of a bitext: encoded once, read by every reg, seed and objective."""
 
-import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
+from optical_cli.distill.known_sentences import KnownSentences, save_sentences
+from optical_cli.distill.sides import save_sides, store_of
 from optical_cli.encoder.encode import encode_stream, open_encoder, pad, sides_differ
 from optical_cli.encoder.scored_ids import Int32, scored_ids
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
-from optical_cli.errors import ConfigError, DataError
+from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
-
-SIDES_FILE = "sides.json"
 
 
 def encode_bitext(
@@ -24,6 +24,7 @@ def encode_bitext(
     sides: Sequence[Side],
     folder: Path,
     *,
+    known_from: Sequence[Path] = (),
     setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, int]:
@@ -36,29 +37,34 @@ def encode_bitext(
         teacher: its model folder.
         sides: `query`, `document` or both.
         folder: receives a token store a side, the id of every token in it, and which side reads which store.
+        known_from: encodings of other sentences by the same teacher with the same setup; what they hold is copied.
         setup: how they are encoded; its lengths are those of a sentence on either side.
 
     Returns:
-        counts of sentences and tokens, for the manifest.
+        counts of sentences, of tokens and of sentences that were copied, for the manifest.
     """
     encoder = open_encoder(teacher, setup)
     alike = setup.query_length == setup.document_length and not sides_differ(encoder)
-    stores = {side: sides[0] if alike else side for side in sides}
-    tokens = 0
+    stores: dict[Side, Side] = {side: sides[0] if alike else side for side in sides}
+    tokens = reused = 0
     for side in dict.fromkeys(stores.values()):
+        known = KnownSentences(known_from, side)
+        found = [known.tokens_of(sentence) for sentence in sentences]
+        missing = (sentence for sentence, its in zip(sentences, found, strict=True) if its is None)
+        fresh = chain.from_iterable(encode_stream(encoder, missing, side, setup.batch_size))
         with (
             TokenStoreWriter(folder, side) as store,
             progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
         ):
-            ids: list[Int32] = []
-            for chunk in encode_stream(encoder, sentences, side, setup.batch_size):
-                store.append(chunk)
-                ids += scored_ids(encoder, sentences[len(ids) : len(ids) + len(chunk)], side)
-                advance(len(chunk))
+            for its in found:
+                store.append([next(fresh) if its is None else its])
+                advance(1)
             tokens += store.tokens
-        _save_ids(folder, side, ids)
-    (folder / SIDES_FILE).write_text(json.dumps(stores), encoding="utf-8")
-    return {"sentences": len(sentences), "tokens": tokens}
+        reused += sum(its is not None for its in found)
+        _save_ids(folder, side, scored_ids(encoder, sentences, side))
+    save_sides(folder, stores)
+    save_sentences(folder, sentences)
+    return {"sentences": len(sentences), "tokens": tokens, "reused": reused}
 
 
 def _save_ids(folder: Path, name: str, ids: Sequence[Int32]) -> None:
@@ -114,15 +120,8 @@ class TeacherTokens:
         return bitext, row - int(self._starts[bitext])
 
 
-def _sides_of(folder: Path) -> dict[str, str]:
-    return dict(json.loads((folder / SIDES_FILE).read_text(encoding="utf-8")))
-
-
 def _open(folder: Path, side: Side) -> TokenStore:
-    stores = _sides_of(folder)
-    if side not in stores:
-        raise DataError(f"{folder}: holds no {side} side")
-    return TokenStore.open(folder, stores[side])
+    return TokenStore.open(folder, store_of(folder, side))
 
 
 def _ids_file(folder: Path, name: str) -> Path:
@@ -130,7 +129,7 @@ def _ids_file(folder: Path, name: str) -> Path:
 
 
 def _open_ids(folder: Path, side: Side) -> Int32:
-    path = _ids_file(folder, _sides_of(folder)[side])
+    path = _ids_file(folder, store_of(folder, side))
     if not path.exists():
         raise ConfigError(
             "transport.marginals: idf needs a token behind every embedding, and the teacher pools its tokens; "
@@ -141,4 +140,4 @@ def _open_ids(folder: Path, side: Side) -> Int32:
 
 
 def _same_store(folder: Path, sides: Sequence[Side]) -> bool:
-    return len({_sides_of(folder)[side] for side in sides}) == 1
+    return len({store_of(folder, side) for side in sides}) == 1

@@ -9,7 +9,7 @@ from sentence_transformers.multi_vector_encoder.modules import HierarchicalToken
 from optical_cli.cells import Cell
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
-from optical_cli.distill import objectives
+from optical_cli.distill import objectives, teacher_tokens
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.idf import Idf
@@ -433,3 +433,28 @@ def test_dropout_is_off_unless_it_is_asked_for(trained, lab):
     assert made
     assert not torch.equal(word_embeddings(plain), word_embeddings(dropped))
     assert torch.equal(word_embeddings(share), word_embeddings(dropped))
+
+
+def test_a_longer_bitext_is_encoded_from_where_a_shorter_one_ended(own_lab, own_swept, open_pipeline, monkeypatch):
+    """And the student is that of a bitext that was encoded whole."""
+    asked = []
+
+    def note(encoder, texts, *how, encode=teacher_tokens.encode_stream):
+        seen = list(texts)
+        asked.append(len(seen))
+        return encode(encoder, seen, *how)
+
+    monkeypatch.setattr(teacher_tokens, "encode_stream", note)
+    lines = own_lab.bitext.read_text()
+    own_lab.bitext.write_text(lines + "Amina buys a boat\tAmina ananunua mashua moja\n")
+    sides = ("query", "document")
+    made = []
+    for cache in (own_swept, own_lab.root / "cache"):
+        pipeline = open_pipeline(own_lab.experiment, cache)
+        made.append(pipeline.obtain(pipeline.encodings("sw", sides))[0])
+    assert asked == [1, 1, 31, 31]  # on both sides: one sentence that is new, and the whole bitext
+    assert [artifact.manifest["health"]["reused"] for artifact in made] == [60, 0]
+    copied, encoded = (TeacherTokens([artifact.folder], sides) for artifact in made)
+    for row in range(31):
+        torch.testing.assert_close(copied.text(row, "query"), encoded.text(row, "query"), atol=1e-3, rtol=0)
+        assert copied.ids(row, "query").tolist() == encoded.ids(row, "query").tolist()

@@ -1,0 +1,93 @@
+"""A teacher, a student and sentence pairs: the real ones of `experiments/` where they are, else generated ones.
+
+Generated encoders are of MiniLM's size and have random weights. What an encoder's step takes does not depend on what
+it knows, but transport does: the tokens of random weights are unlike each other, which is easy for every solver.
+"""
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BertConfig, BertModel
+
+from optical_cli.config.bitext import Bitext
+from optical_cli.config.student import WarmStart
+from optical_cli.data.bitext import SentencePair, open_bitext
+from optical_cli.data.builtin import builtin_model
+from optical_cli.data.split import split_bitext
+from optical_cli.distill.start import start_student
+from optical_cli.encoder.load import load_encoder, project, save_encoder
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.progress import Silence
+
+SEED = 13
+PAIRS = 320
+LENGTH = 64  # tokens of a sentence at most
+BATCH = 64
+DIMENSIONS = 128
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+MINILM: dict[str, Any] = {
+    "hidden_size": 384,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+}
+SHORT_SENTENCES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)  # of the embedded bitext make one here: 8 to 64 tokens, 27 on average
+
+
+@dataclass(frozen=True)
+class World:
+    """Folders of two encoders, and the sentence pairs between them."""
+
+    teacher: Path
+    student: Path
+    pairs: tuple[SentencePair, ...]
+    real: bool
+
+
+def make_world(folder: Path, pairs: int = PAIRS) -> World:
+    """Find or write the two encoders, and draw the pairs."""
+    teacher, init = EXPERIMENTS / "models/minilm", EXPERIMENTS / "models/e5-small"
+    bitext = EXPERIMENTS / "data/bitext/en-hi.tsv"
+    if all(path.exists() for path in (teacher, init, bitext)):
+        return _real(teacher, init, bitext, folder, pairs)
+    return _generated(folder, pairs)
+
+
+def _real(teacher: Path, init: Path, bitext: Path, folder: Path, pairs: int) -> World:
+    """The student in the teacher's space: only there are the costs those of a training."""
+    rows = open_bitext(Bitext(source=(str(bitext),)), ("en", "hi"), folder).pairs()
+    split = split_bitext(rows, 0, pairs, bitext.name)
+    setup = EncoderSetup(LENGTH, LENGTH, "float32", BATCH, "cpu")
+    student = folder / "student"
+    warm_start = WarmStart(sentences=pairs, refinements=0)
+    start_student(init, teacher, warm_start, [split], "query", student, setup=setup, progress=Silence())
+    return World(teacher, student, split.train, real=True)
+
+
+def _generated(folder: Path, pairs: int) -> World:
+    draw = random.Random(SEED)  # noqa: S311 - a sample, not a secret
+    short = open_bitext(Bitext(source=("builtin:tiny",)), ("en", "sw"), folder).pairs()
+    drawn = [draw.sample(short, draw.choice(SHORT_SENTENCES)) for _ in range(pairs)]
+    joined = tuple(
+        SentencePair(row, " ".join(pair.teacher for pair in parts), " ".join(pair.foreign for pair in parts))
+        for row, parts in enumerate(drawn)
+    )
+    teacher, student = (_encoder(folder / name, seed) for seed, name in enumerate(("teacher", "student")))
+    return World(teacher, student, joined, real=False)
+
+
+def _encoder(folder: Path, seed: int) -> Path:
+    tokenizer = builtin_model("builtin:tiny-teacher")
+    raw = folder / "raw"
+    torch.manual_seed(seed)
+    words = load_encoder(tokenizer, query_length=LENGTH, document_length=LENGTH, device="cpu").tokenizer.vocab_size
+    BertModel(BertConfig(vocab_size=words, **MINILM), add_pooling_layer=False).save_pretrained(raw)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer / file, raw / file)
+    encoder = load_encoder(raw, query_length=LENGTH, document_length=LENGTH, device="cpu")
+    save_encoder(project(encoder, torch.nn.init.orthogonal_(torch.empty(DIMENSIONS, MINILM["hidden_size"]))), folder)
+    return folder
