@@ -20,7 +20,7 @@ smoke: install
 	$(BIN)/optical sweep tiny
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: install
 	$(BIN)/ruff check .
