@@ -124,10 +124,12 @@ class Pipeline:
         x = self.experiment
         teacher = self._sources.model(x.teacher.model)
         lengths = list(self._lengths.values())
+        trimmed = self._trimmed_material(student)
         if x.student.init == "teacher":
+            label = f"{teacher.label}-{student.name}-start" if trimmed else f"{teacher.label}-start"
             return make_step(
-                "checkpoints", "start", f"{teacher.label}-start", {"init": teacher.fingerprint, "lengths": lengths},
-                lambda folder, _inputs: self._copy_teacher(folder),
+                "checkpoints", "start", label, {"init": teacher.fingerprint, "lengths": lengths, **trimmed},
+                lambda folder, _inputs: self._copy_teacher(student, folder),
             )  # fmt: skip
         init, warm_start = self._sources.model(x.student.init), x.student.warm_start
         material = {
@@ -140,6 +142,7 @@ class Pipeline:
                 "side": student.sides[0],
                 "bitexts": [self._sources.bitext_material(language) for language in student.languages],
             },
+            **trimmed,
         }  # fmt: skip
 
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
@@ -154,6 +157,7 @@ class Pipeline:
                 folder,
                 setup=self._setup,
                 progress=self._progress,
+                trim=self._trim(student),
             )
 
         return make_step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
@@ -182,6 +186,8 @@ class Pipeline:
             "freeze_embeddings": x.student.freeze_embeddings,
             "seed": cell.seed,
         }
+        if x.student.adapters is not None:
+            material["adapters"] = x.student.adapters.deciding()
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             return self._train(cell, student, folder, inputs, self.cache.unfinished(step.kind, step.key))
@@ -355,11 +361,29 @@ class Pipeline:
 
     # -- how stages are called --------------------------------------------------------------------------------
 
-    def _copy_teacher(self, folder: Path) -> Health:
+    def _copy_teacher(self, student: Student, folder: Path) -> Health:
         from optical_cli.distill.start import copy_teacher
 
         teacher = self._sources.model(self.experiment.teacher.model)
-        return copy_teacher(teacher.folder, folder, self._setup)
+        return copy_teacher(teacher.folder, folder, self._setup, self._trim(student))
+
+    def _trimmed_material(self, student: Student) -> dict[str, Any]:
+        """What decides which tokens a student keeps: nothing, if it keeps all."""
+        settings = self.experiment.student
+        if settings.vocabulary == "full":
+            return {}
+        texts = self._sources.texts_material(student.languages)
+        return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
+
+    def _trim(self, student: Student) -> Callable[[Any], dict[str, Any]] | None:
+        """What cuts down the vocabulary of a student, if that is wanted."""
+        if self.experiment.student.vocabulary == "full":
+            return None
+        from optical_cli.encoder.vocabulary import trim_vocabulary
+
+        floor = self.experiment.student.vocabulary_floor
+        texts = self._sources.texts_of(student.languages)
+        return lambda encoder: trim_vocabulary(encoder, texts, floor, self._progress)
 
     def _train(
         self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path], unfinished: Path
@@ -382,6 +406,7 @@ class Pipeline:
             transport=x.transport,
             training=x.training,
             freeze_embeddings=x.student.freeze_embeddings,
+            adapters=x.student.adapters,
             setup=self._setup,
             precision=self._training_precision,
             seed=cell.seed,
@@ -433,9 +458,10 @@ class Pipeline:
             teacher = self._sources.model(self.experiment.teacher.model)
             return _Encoder(teacher.fingerprint, teacher.label, lambda _inputs: teacher.folder, {})
         checkpoint = self.checkpoint(cell)
-        return _Encoder(
-            checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], {"checkpoint": checkpoint}
-        )
+        needed = {"checkpoint": checkpoint}
+        if self.experiment.student.adapters is not None and cell.objective != "none":
+            needed["start"] = checkpoint.inputs["start"]  # adapters alone are no encoder
+        return _Encoder(checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], needed)
 
     @property
     def _lengths(self) -> dict[Side, int]:

@@ -1,6 +1,6 @@
 """The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,13 @@ from optical_cli.data.collections import (
     open_judgements,
     open_topics,
 )
+from optical_cli.data.documents import fill
 from optical_cli.data.local_folder import LocalDocuments
 from optical_cli.data.models import resolve_model
 from optical_cli.data.pooling import pooled_ids
 from optical_cli.data.split import Split, split_bitext
 from optical_cli.data.topics import match_topics
+from optical_cli.encoder.side import Side
 from optical_cli.errors import DataError
 
 
@@ -121,6 +123,44 @@ class Sources:
         ids = (doc.doc_id for doc in source.documents())
         pool = pooled_ids(ids, judged, settings.pool_size, settings.pool_seed)
         return Corpus(source, pool.ids, {"judged_not_in_collection": len(pool.missing_judged)})
+
+    def texts_material(self, languages: Collection[str]) -> dict[str, Any]:
+        """What decides the texts of `texts_of`: the content of the sources."""
+        return {
+            "bitexts": [self.bitext_material(language) for language in sorted(languages)],
+            "documents": sorted(self._collections_in(languages)),
+            "topics": sorted(self._topics_in(languages)),
+        }
+
+    def texts_of(self, languages: Collection[str]) -> Iterator[tuple[Side | None, str]]:
+        """Stream all texts that a student of these languages may meet in the experiment, and the side each is on.
+
+        Both sides of its bitexts, for it may be started with the teacher's; whole collections, whatever the corpus
+        mode, so that a pooled corpus and the full one are searched with one student.
+        """
+        for language in sorted(languages):
+            for pair in self.split(language).pairs:
+                yield None, pair.teacher
+                yield None, pair.foreign
+        for (_, template), name in sorted(self._collections_in(languages).items()):
+            for document in self.documents(name).documents():
+                yield "document", fill(template, document)
+        for _, name in sorted(self._topics_in(languages).items()):
+            for text in self.topics(name).topics().values():
+                yield "query", text
+
+    def _collections_in(self, languages: Collection[str]) -> dict[tuple[str, str], str]:
+        """A pair for each collection in these languages, by its fingerprint and what of a document is encoded."""
+        return {
+            (self.documents(name).fingerprint(self._memo), pair.text): name
+            for name, pair in self._experiment.pairs.items()
+            if languages_of(name)[1] in languages
+        }
+
+    def _topics_in(self, languages: Collection[str]) -> dict[str, str]:
+        """A pair for each set of topics in these languages, by its fingerprint."""
+        names = (name for name in self._experiment.pairs if languages_of(name)[0] in languages)
+        return {self.topics(name).fingerprint(self._memo): name for name in names}
 
     def open_all(self) -> None:
         """Open everything the experiment names; nothing is read yet.

@@ -202,6 +202,12 @@ def build_teacher(folder: Path, *, seed: int = 0) -> None:
 
 
 @pytest.fixture(scope="session")
+def save_backbone() -> Callable[..., None]:
+    """Write a small transformer with a tokenizer of one's own."""
+    return lambda folder, tokenizer: save_transformer(folder, tokenizer, hidden=24, seed=7)
+
+
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The mini world; not to be changed (see `own_lab`)."""
     root = tmp_path_factory.mktemp("lab")

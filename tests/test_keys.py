@@ -161,6 +161,13 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "student.warm_start.pairs": (10, []),
     "student.warm_start.reg": (0.5, []),
     "student.freeze_embeddings": (True, ["distill:*"]),
+    "student.vocabulary": ("trim", ["start"]),
+    "student.vocabulary_floor": (5, []),  # of a vocabulary that is trimmed (see below)
+    "student.adapters": ({}, ["distill:*"]),
+    "student.adapters.rank": (2, ["distill:*"]),
+    "student.adapters.alpha": (2.0, ["distill:*"]),
+    "student.adapters.dropout": (0.5, ["distill:*"]),
+    "student.adapters.targets": (["query"], ["distill:*"]),
     "encoding.query_length": (12, ["encodings", "start", "run:*"]),
     "encoding.document_length": (20, ["start", "index:*"]),
     "encoding.precision": ("bfloat16", ["encodings", "index:*", "run:*"]),
@@ -255,6 +262,20 @@ WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
+# where the student keeps the tokens that are used alone
+WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
+    "student.vocabulary_floor": (5, ["start"]),
+    "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
+    "bitext.en.source": ("other.tsv", []),
+    "pairs.sw-sw.collection": ("./data2", ["start", "index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*"]),
+    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*"]),
+    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*"]),
+    "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*"]),
+    "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
+    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # of the teacher's documents
+    "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
 # where the bitext is a dataset
 WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.sw.dataset": ("./pairs2", ["encodings"]),
@@ -319,6 +340,14 @@ def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, k
 def test_the_same_where_the_student_starts_from_another_encoder(world, base, keys_of, key):
     value, changes = WITH_A_WARM_START[key]
     content = changed_by(base, "student.init", "./student")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_A_TRIMMED_VOCABULARY)
+def test_the_same_where_the_vocabulary_is_trimmed(world, base, keys_of, key):
+    value, changes = WITH_A_TRIMMED_VOCABULARY[key]
+    content = changed_by(base, "student.vocabulary", "trim")
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 

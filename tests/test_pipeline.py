@@ -159,6 +159,46 @@ def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, o
     assert "pooled1" in (run.folder / "run.trec").read_text().splitlines()[0].split()[-1]
 
 
+def small_student(**settings):
+    return {"init": "./student", "vocabulary": "trim", "vocabulary_floor": 0, **settings}
+
+
+def test_a_trimmed_student_ranks_as_the_whole_one(own_lab, open_pipeline, tmp_path):
+    untrained, rankings, starts = Cell("sw-sw", "none", None, 13), [], []
+    for vocabulary in ("full", "trim"):
+        content = own_lab.settings(student=small_student(vocabulary=vocabulary))
+        pipeline = open_pipeline(own_lab.write(content), tmp_path / "cache")
+        run, _ = pipeline.obtain(pipeline.run(untrained))
+        rankings.append(read_run(run.folder / "run.trec"))
+        starts.append(pipeline.obtain(pipeline.start(student_of(pipeline.experiment, "sw-sw")))[0])
+    whole, trimmed = rankings
+    assert whole.keys() == trimmed.keys()
+    for query in whole:
+        assert [doc_id for doc_id, _ in whole[query]] == [doc_id for doc_id, _ in trimmed[query]]
+        assert dict(whole[query]) == pytest.approx(dict(trimmed[query]), abs=2e-6)
+    size = starts[1].manifest["health"]["vocabulary"]["tokens"]
+    assert size["after"] < size["before"]
+    assert starts[1].size < starts[0].size
+
+
+def test_a_student_of_adapters_needs_its_start_to_encode_and_it_comes_back(own_lab, open_pipeline, tmp_path):
+    pytest.importorskip("peft")
+    content = own_lab.settings(student=small_student(adapters={"rank": 2}))
+    pipeline = open_pipeline(own_lab.write(content), tmp_path / "cache")
+    checkpoint, _ = pipeline.obtain(pipeline.checkpoint(cell("sw-sw")))
+    start, made = pipeline.obtain(pipeline.start(student_of(pipeline.experiment, "sw-sw")))
+    assert not made
+    assert not (checkpoint.folder / "model.safetensors").exists()
+    pipeline.cache.remove(start)
+    again = open_pipeline(own_lab.write(content), tmp_path / "cache")
+    run, _ = again.obtain(again.run(cell("sw-sw")))
+    ranking = read_run(run.folder / "run.trec")
+    assert len(ranking) == 4
+    assert again.made == 3  # start, index, run
+    untrained, _ = again.obtain(again.run(Cell("sw-sw", "none", None, 13)))
+    assert ranking != read_run(untrained.folder / "run.trec")
+
+
 def test_every_topic_is_searched_to_the_depth(pipeline):
     run, _ = pipeline.obtain(pipeline.run(cell("en-sw")))
     ranking = read_run(run.folder / "run.trec")

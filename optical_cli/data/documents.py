@@ -1,6 +1,7 @@
 """Documents: the record, what makes one sound, and JSON Lines files of them."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,12 @@ class Document:
     doc_id: str
     title: str
     text: str
+
+
+def fill(template: str, document: Document) -> str:
+    """What of a document is encoded; braces inside its own text stay as they are."""
+    parts = {"{title}": document.title, "{text}": document.text}
+    return re.sub(r"\{title\}|\{text\}", lambda field: parts[field[0]], template).strip()
 
 
 def read_documents(path: Path) -> Iterator[Document]:

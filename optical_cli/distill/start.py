@@ -1,7 +1,7 @@
 """The student as initialised: what every training starts from, and the baseline `none`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,16 @@ from optical_cli.encoder.side import Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
+Trim = Callable[[MultiVectorEncoder], dict[str, Any]]
+"""Cuts down the vocabulary of an encoder, in place, and says by how much."""
 
-def copy_teacher(teacher: Path, folder: Path, setup: EncoderSetup) -> dict[str, Any]:
+
+def copy_teacher(teacher: Path, folder: Path, setup: EncoderSetup, trim: Trim | None = None) -> dict[str, Any]:
     """Save the teacher as the student: one multilingual backbone, as in the paper."""
-    save_encoder(_load(teacher, setup), folder)
-    return {"init": "teacher"}
+    student = _load(teacher, setup)
+    trimmed = {"vocabulary": trim(student)} if trim else {}
+    save_encoder(student, folder)
+    return {"init": "teacher", **trimmed}
 
 
 def start_student(
@@ -40,6 +45,7 @@ def start_student(
     *,
     setup: EncoderSetup,
     progress: Progress,
+    trim: Trim | None = None,
 ) -> dict[str, Any]:
     """Bring another encoder into the teacher's space and save it.
 
@@ -51,16 +57,19 @@ def start_student(
         side: as which sentences are encoded.
         folder: receives the student.
         setup: lengths, device, and the precision that the warm start encodes in; the weights stay in float32.
+        trim: cuts down the student's vocabulary; None keeps all of it.
 
     Returns:
-        for the manifest: `warm_start` has an entry for the ridge regression and for each refinement, in their order,
-        with what it saw, its seconds, the health of its plans and its figures on the held-out pairs.
+        for the manifest: `vocabulary`, what trimming did; `warm_start`, an entry for the ridge regression and one for
+        each refinement, in their order, with what it saw, its seconds, the health of its plans and its figures on the
+        held-out pairs.
 
     Raises:
         ConfigError: without a warm start the encoder's embeddings have other dimensions than the teacher's.
         DataError: no token of the two tokenizers overlaps.
     """
     student = _load(init, setup)
+    trimmed = {"vocabulary": trim(student)} if trim else {}
     if warm_start is None:
         teacher_encoder = _load(teacher, setup)
         found, expected = (encode_texts(e, ["a test"], side, 1)[0].shape[1] for e in (student, teacher_encoder))
@@ -70,11 +79,11 @@ def start_student(
                 f"({expected}), found {found}; leave student.warm_start out to have a projection fitted"
             )
         save_encoder(student, folder)
-        return {"init": init.name}
+        return {"init": init.name, **trimmed}
     readers = _Readers(open_encoder(init, setup), open_encoder(teacher, setup), side, setup.batch_size, progress)
     W, steps = _fit(readers, warm_start, bitexts)
     save_encoder(project(student, W.to(student.device)), folder)
-    return {"init": init.name, "warm_start": steps}
+    return {"init": init.name, **trimmed, "warm_start": steps}
 
 
 class _Readers:

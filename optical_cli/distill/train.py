@@ -12,6 +12,7 @@ from datasets.utils.logging import disable_progress_bar
 from sentence_transformers import MultiVectorEncoder
 from transformers import PrinterCallback
 
+from optical_cli.config.student import Adapters
 from optical_cli.config.training import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.split import Split
@@ -26,8 +27,9 @@ from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import StudentTrainer, set_dropout, trainer_arguments
+from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
-from optical_cli.encoder.load import load_encoder, save_encoder
+from optical_cli.encoder.load import load_encoder, save_student
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
@@ -51,6 +53,7 @@ def train_student(
     transport: Transport,
     training: Training,
     freeze_embeddings: bool,
+    adapters: Adapters | None,
     setup: EncoderSetup,
     precision: Resolved,
     seed: int,
@@ -71,6 +74,7 @@ def train_student(
         objective: `transport`, `pooled_mse` or `greedy`.
         reg: of the transport; that of its last step, if it is annealed.
         freeze_embeddings: leave the word embeddings as they are.
+        adapters: train these in place of the weights; None for the weights.
         setup: lengths and device; its precision is that of encoding, `precision` that of the training.
         deadline: stop and save when `time.monotonic()` has passed it; None for never.
         processes: that train together, each on its share of every batch; the first writes.
@@ -89,6 +93,8 @@ def train_student(
         start, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
     )
     _prepare(encoder, training, freeze_embeddings=freeze_embeddings)
+    if adapters is not None:
+        add_adapters(encoder, adapters, seed)
     lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
@@ -141,7 +147,7 @@ def train_student(
         raise NotConverged(DIVERGED)  # at the very last step
     diary.take_the_best(encoder)
     if processes.first:
-        save_encoder(encoder.to(torch.float32), folder)
+        save_student(encoder.to(torch.float32), folder, start)
         shutil.copy(unfinished / TRAINING_LOG, folder / TRAINING_LOG)
     return {
         **loss.total.summary(),

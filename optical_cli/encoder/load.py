@@ -14,6 +14,7 @@ from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from transformers.utils import logging as transformers_logging
 
+from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapters, save_adapters, start_of
 from optical_cli.errors import DataError
 
 # the terminal belongs to the command line; the library's own bars would run through its progress
@@ -32,7 +33,8 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
 
     A checkpoint that is multi-vector already (sentence-transformers, PyLate, Stanford ColBERT) is taken as it
     is. Of any other, the unit-length states of its last layer are the token embeddings: a random projection,
-    which is what `MultiVectorEncoder` itself would add, would throw away what a teacher knows.
+    which is what `MultiVectorEncoder` itself would add, would throw away what a teacher knows. Adapters are added to
+    the weights of the start they belong to, a folder beside their own.
 
     Args:
         folder: the model, safetensors only.
@@ -42,7 +44,15 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
 
     Raises:
         DataError: the folder holds no model that can be loaded.
+        CacheError: it holds adapters, and what they were added to is not there.
     """
+    if is_adapted(folder):
+        encoder = load_encoder(
+            start_of(folder), query_length=query_length, document_length=document_length, device=device
+        )
+        with _as_data_error(folder):
+            merge_adapters(encoder, folder)
+        return encoder
     with _as_data_error(folder):
         if is_multi_vector(folder):
             encoder = MultiVectorEncoder(
@@ -63,6 +73,8 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
 
 def is_multi_vector(folder: Path) -> bool:
     """Whether a model folder holds a late-interaction encoder rather than any other."""
+    if is_adapted(folder):
+        return True
     if any(module["type"].endswith("MultiVectorMask") for module in _modules(folder)):
         return True
     if _json(folder / "config_sentence_transformers.json").get("model_type") in {"MultiVectorEncoder", "ColBERT"}:
@@ -85,6 +97,20 @@ def project(encoder: MultiVectorEncoder, weight: torch.Tensor) -> MultiVectorEnc
 def save_encoder(encoder: MultiVectorEncoder, folder: Path) -> None:
     """Save an encoder so that plain `MultiVectorEncoder(folder)` loads it."""
     encoder.save(str(folder), create_model_card=False, safe_serialization=True)
+
+
+def save_student(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None:
+    """Save a trained student: all of it, or its adapters alone if it has any.
+
+    Args:
+        encoder: the student.
+        folder: receives it.
+        start: the artifact that it started as; adapters name it as the folder beside their own.
+    """
+    if has_adapters(encoder):
+        save_adapters(encoder, folder, start)
+    else:
+        save_encoder(encoder, folder)
 
 
 def _transformer(folder: Path) -> Transformer:

@@ -1,7 +1,8 @@
 """A vocabulary cut down to what is used: a multilingual encoder is mostly embeddings of tokens nobody will read."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,14 +12,14 @@ from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from optical_cli.encoder.pieces import PIECES, Pieces
+from optical_cli.encoder.pieces import Pieces, pieces_of
 from optical_cli.encoder.scored_ids import PROMPTS
 from optical_cli.encoder.side import SIDES, Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
 CHUNK = 1024
-"""Texts that are tokenized at a time."""
+"""Texts that are cut into tokens at a time."""
 
 
 def trim_vocabulary(
@@ -26,34 +27,217 @@ def trim_vocabulary(
 ) -> dict[str, Any]:
     """Cut an encoder's vocabulary and its word embeddings down to what texts use, in place.
 
-    A text of tokens that are kept is cut into the same tokens as before and has the same embeddings. Kept are the
-    tokens of the texts, special ones, every piece of a single character or byte, so that no text has an unknown
-    token that it did not have before, and the `floor` most frequent pieces, so that texts nobody has seen are cut
-    into little more tokens than before.
+    A text of kept tokens is cut into the same tokens as before and has the same embeddings. Kept are the tokens of
+    the texts, special ones, every piece of a single character or byte, so that no text gets an unknown token that it
+    did not have, and the `floor` most frequent pieces, so that a text nobody has seen is cut into few tokens more.
 
     Args:
         encoder: its tokenizer and its embeddings change.
-        texts: each with the side it is encoded as, None for either; streamed, and read once.
-        floor: how many of the most frequent pieces to keep in any case.
+        texts: each with the side it is encoded as, None for both; streamed, read once.
+        floor: how many of the most frequent pieces are kept in any case, single characters not counted.
 
     Returns:
-        tokens, parameters and bytes of the weights, before and after, for the manifest.
+        tokens, parameters and bytes of parameters, before and after, for the manifest.
 
     Raises:
         ConfigError: the tokenizer is of a kind that cannot be trimmed.
     """
-    tokenizer = _fast(encoder)
+    tokenizer = _fast_tokenizer(encoder)
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    pieces = _pieces(state)
+    pieces = pieces_of(state["model"])
+    if pieces is None:
+        raise _refusal(f"a tokenizer of kind {state['model']['type']}")
     before = _size(encoder)
-    used = _used_ids(encoder, tokenizer.backend_tokenizer, texts, progress)
-    kept = pieces.closed(used | _needed_ids(encoder, tokenizer, state) | pieces.floor(floor))
-    outside = sorted(_added(state).keys() - pieces.ids)
-    order = [*sorted(kept & pieces.ids), *outside]  # the tokenizer numbers added tokens behind its model's
+    wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
+    wanted |= _used_ids(encoder, tokenizer, texts, progress)
+    order = _order(pieces, pieces.closed(wanted), state)
     new_ids = {old: new for new, old in enumerate(order)}
-    tokenizer._tokenizer = _trimmed(state, pieces, new_ids)  # it has no public way to take another backend
+    trimmed = _trimmed(state, pieces, new_ids)
+    _check(trimmed, tokenizer, encoder, new_ids)
     _cut_embeddings(encoder, order)
-    _renumber(encoder, new_ids, tokenizer)
-    return {
-        name: {"before": was, "after": now} for (name, was), now in zip(before.items(), _size(encoder).values())  # noqa: B905
+    tokenizer._tokenizer = trimmed  # no public way leads there
+    _renumber(encoder, tokenizer, new_ids)
+    after = _size(encoder)
+    return {name: {"before": before[name], "after": after[name]} for name in before}
+
+
+# -- which tokens are kept ------------------------------------------------------------------------------------
+
+
+def _used_ids(
+    encoder: MultiVectorEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    texts: Iterable[tuple[Side | None, str]],
+    progress: Progress,
+) -> set[int]:
+    """The ids of all tokens of texts, whatever their length, as they are encoded: behind their prompts."""
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.no_truncation()
+    backend.no_padding()
+    prompts = {side: _prompts(encoder, [side] if side else SIDES) for side in (None, *SIDES)}
+    used: set[int] = set()
+    waiting = iter(texts)
+    with progress.task("trim: reading texts", None, "texts") as advance:
+        while chunk := list(islice(waiting, CHUNK)):
+            prompted = [prompt + text for side, text in chunk for prompt in prompts[side]]
+            for encoding in backend.encode_batch_fast(prompted, add_special_tokens=False):
+                used.update(encoding.ids)
+            advance(len(chunk))
+    return used
+
+
+def _prompts(encoder: MultiVectorEncoder, sides: Iterable[Side]) -> list[str]:
+    """What is put before a text of these sides, each once."""
+    found = (next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), "") for side in sides)
+    return list(dict.fromkeys(prompt or "" for prompt in found))
+
+
+def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, state: Mapping[str, Any]) -> set[int]:
+    """The ids of tokens that something calls by name or by id."""
+    known: dict[str, int] = tokenizer.get_vocab()
+    ids: set[int] = {token["id"] for token in state["added_tokens"]} | set(tokenizer.all_special_ids)
+    ids |= {number for config in _configs(encoder) for _, value in _token_ids(config) for number in _listed(value)}
+    names = {word for mask in _masks(encoder) for word in mask.skiplist_words}
+    names.add((getattr(encoder[0], "query_expansion", None) or {}).get("token", ""))
+    ids |= {known[name] for name in names if name in known}
+    for mask in _masks(encoder):
+        ids |= set(mask.keep_only_token_ids or ())
+    for padding in _counted_from(encoder):
+        ids |= set(range(padding + 1))
+    return ids & set(known.values())  # some settings name a token that no tokenizer knows
+
+
+def _counted_from(encoder: MultiVectorEncoder) -> list[int]:
+    """Padding ids that positions are counted from, as in RoBERTa: such an id cannot change."""
+    transformer: Any = encoder[0]
+    words = transformer.model.get_input_embeddings()
+    return [
+        module.padding_idx
+        for module in transformer.model.modules()
+        if isinstance(module, torch.nn.Embedding) and module is not words and module.padding_idx is not None
+    ]
+
+
+def _order(pieces: Pieces, kept: set[int], state: Mapping[str, Any]) -> list[int]:
+    """The old ids by their new ones: the tokenizer numbers tokens that were added behind those of its model."""
+    added = {token["id"] for token in state["added_tokens"]} - pieces.names.keys()
+    return [*sorted(kept & pieces.names.keys()), *sorted(added)]
+
+
+# -- cutting --------------------------------------------------------------------------------------------------
+
+
+def _trimmed(state: Mapping[str, Any], pieces: Pieces, new_ids: Mapping[int, int]) -> Tokenizer:
+    cut = {
+        **state,
+        "model": pieces.without(new_ids),
+        "added_tokens": [{**token, "id": new_ids[token["id"]]} for token in state["added_tokens"]],
+        "post_processor": _renumbered(state["post_processor"], new_ids),
+        "padding": state["padding"] and {**state["padding"], "pad_id": new_ids[state["padding"]["pad_id"]]},
     }
+    return Tokenizer.from_str(json.dumps(cut))
+
+
+def _renumbered(processor: Mapping[str, Any] | None, new_ids: Mapping[int, int]) -> dict[str, Any] | None:
+    """What puts special tokens around a text, with their new ids."""
+    if processor is None:
+        return None
+    if processor["type"] == "Sequence":
+        return {**processor, "processors": [_renumbered(one, new_ids) for one in processor["processors"]]}
+    if processor["type"] == "TemplateProcessing":
+        tokens = {
+            name: {**token, "ids": [new_ids[number] for number in token["ids"]]}
+            for name, token in processor["special_tokens"].items()
+        }
+        return {**processor, "special_tokens": tokens}
+    ends = {name: [processor[name][0], new_ids[processor[name][1]]] for name in ("sep", "cls") if name in processor}
+    return {**processor, **ends}
+
+
+def _check(
+    trimmed: Tokenizer, tokenizer: PreTrainedTokenizerFast, encoder: MultiVectorEncoder, new_ids: Mapping[int, int]
+) -> None:
+    """Meet a tokenizer that numbers its tokens in a way unforeseen here before anything is cut."""
+    transformer: Any = encoder[0]
+    rows = transformer.model.get_input_embeddings().num_embeddings
+    if max(new_ids) >= rows:
+        raise _refusal(f"a tokenizer with the token id {max(new_ids)} and {rows} embeddings")
+    if any(new_ids.get(padding, padding) != padding for padding in _counted_from(encoder)):
+        raise _refusal("a padding token that was added behind the vocabulary, and positions that are counted from it")
+    was = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=True)
+    if trimmed.get_vocab(with_added_tokens=True) != {t: new_ids[old] for t, old in was.items() if old in new_ids}:
+        raise _refusal("a tokenizer whose added tokens are numbered in another way")
+
+
+def _cut_embeddings(encoder: MultiVectorEncoder, order: Sequence[int]) -> None:
+    """Keep the rows of these old ids, in this order, of the word embeddings and of any output over the vocabulary."""
+    transformer: Any = encoder[0]
+    words, output = transformer.model.get_input_embeddings(), transformer.model.get_output_embeddings()
+    padding = words.padding_idx
+    tensors = {id(one): one for one in (words.weight, *(output.parameters() if output else ()))}  # they may be tied
+    with torch.no_grad():
+        for tensor in tensors.values():
+            tensor[: len(order)] = tensor[torch.tensor(order, device=tensor.device)]
+    transformer.model.resize_token_embeddings(len(order))
+    kept = transformer.model.get_input_embeddings()
+    kept.padding_idx = order.index(padding) if padding in order else None
+
+
+def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, new_ids: Mapping[int, int]) -> None:
+    for config in _configs(encoder):
+        for name, value in list(_token_ids(config)):
+            new = [new_ids.get(number) for number in _listed(value)]
+            setattr(config, name, new if isinstance(value, list) else new[0])
+    for mask in _masks(encoder):
+        if mask.keep_only_token_ids:
+            mask.keep_only_token_ids = [new_ids[number] for number in mask.keep_only_token_ids]
+        mask.resolve_with_tokenizer(tokenizer)
+
+
+# -- looking at an encoder ------------------------------------------------------------------------------------
+
+
+def _fast_tokenizer(encoder: MultiVectorEncoder) -> PreTrainedTokenizerFast:
+    tokenizer = encoder.tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise _refusal(f"{type(tokenizer).__name__}, which has no tokenizer.json")
+    return tokenizer
+
+
+def _masks(encoder: MultiVectorEncoder) -> list[MultiVectorMask]:
+    return [module for module in encoder if isinstance(module, MultiVectorMask)]
+
+
+def _configs(encoder: MultiVectorEncoder) -> list[Any]:
+    """The configurations that may name tokens by their ids, each once."""
+    transformer: Any = encoder[0]
+    config = transformer.model.config
+    found = [config, config.get_text_config(), getattr(transformer.model, "generation_config", None)]
+    return list({id(one): one for one in found if one is not None}.values())
+
+
+def _token_ids(config: Any) -> Iterator[tuple[str, int | list[int]]]:
+    """Settings such as pad_token_id and eos_token_id."""
+    for name, value in vars(config).items():
+        if re.search(r"_token_id$", name) and isinstance(value, int | list):
+            yield name, value
+
+
+def _listed(value: int | list[int]) -> list[int]:
+    return value if isinstance(value, list) else [value]
+
+
+def _size(encoder: MultiVectorEncoder) -> dict[str, int]:
+    parameters = list(encoder.parameters())
+    return {
+        "tokens": len(encoder.tokenizer),
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "bytes": sum(parameter.nbytes for parameter in parameters),
+    }
+
+
+def _refusal(found: str) -> ConfigError:
+    return ConfigError(
+        f"student.vocabulary: trim needs a tokenizer.json of kind Unigram, WordPiece or BPE, found {found}; "
+        "`full` keeps every token"
+    )

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from sentence_transformers import MultiVectorEncoder
-from transformers.utils.import_utils import is_peft_available
 
 from optical_cli.artifacts.output_folder import output_folder
 from optical_cli.encoder.load import LOCAL_AND_SAFE, load_encoder, save_encoder
@@ -50,7 +48,6 @@ def write_folder(
         OpticalError: what was written gives other embeddings than the checkpoint.
     """
     encoder = load_encoder(checkpoint, query_length=query_length, document_length=document_length, device="cpu").eval()
-    merge_adapters(encoder)
     reason = no_pylate_because(encoder)
     with output_folder(target, force=force) as folder:
         save_encoder(encoder, folder)
@@ -59,17 +56,6 @@ def write_folder(
         (folder / CARD_FILE).write_text(card(encoder, reason), encoding="utf-8")
         _check_same(encoder, folder)
     return reason
-
-
-def merge_adapters(encoder: MultiVectorEncoder) -> None:
-    """Put what adapters have learned into the weights they adapt, so that the encoder needs no peft."""
-    if not is_peft_available():
-        return  # without it nothing can have been loaded with adapters
-    from peft import PeftModel
-
-    transformer: Any = encoder[0]
-    if isinstance(transformer.model, PeftModel):
-        transformer.model = transformer.model.merge_and_unload()
 
 
 def _check_same(encoder: MultiVectorEncoder, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Encodes a collection, document by document, into an index folder."""
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from optical_cli.artifacts.document_index import DOC_IDS
 from optical_cli.artifacts.token_store import TokenStoreWriter
 from optical_cli.data.collections import Document
+from optical_cli.data.documents import fill
 from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
@@ -63,9 +63,3 @@ def _texts(documents: Iterable[Document], template: str, ids: Any) -> Iterator[s
     for document in documents:
         ids.write(f"{document.doc_id}\n")
         yield fill(template, document)
-
-
-def fill(template: str, document: Document) -> str:
-    """What of a document is encoded; braces inside its own text stay as they are."""
-    parts = {"{title}": document.title, "{text}": document.text}
-    return re.sub(r"\{title\}|\{text\}", lambda field: parts[field[0]], template).strip()

@@ -1,6 +1,6 @@
 import pytest
 
-from optical_cli.data.documents import Document, read_documents
+from optical_cli.data.documents import Document, fill, read_documents
 from optical_cli.errors import DataError
 
 GOOD = '{"doc_id": "d1", "title": "T", "text": "x", "url": 5}\n'
@@ -62,3 +62,9 @@ def test_what_is_found_is_shortened(write):
 def test_no_document_is_refused(write):
     with pytest.raises(DataError, match="holds no document"):
         list(read_documents(write("docs.jsonl", "\n\n")))
+
+
+def test_a_template_takes_braces_of_a_text_as_they_are():
+    document = Document("d", "{text}", "a {title} b")
+    assert fill("{title}: {text}", document) == "{text}: a {title} b"
+    assert fill("{title} {text}", Document("d", "", "alone")) == "alone"

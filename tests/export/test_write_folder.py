@@ -1,11 +1,14 @@
 import json
+import shutil
 
 import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
-from optical_cli.encoder.load import load_encoder, save_encoder
+from optical_cli.config.student import Adapters
+from optical_cli.encoder.adapters import add_adapters
+from optical_cli.encoder.load import load_encoder, save_encoder, save_student
 from optical_cli.errors import ConfigError, OpticalError
 from optical_cli.export import write_folder as module
 from optical_cli.export.write_folder import write_folder
@@ -81,16 +84,20 @@ def test_an_encoder_without_a_projection_is_exported_too(written, lab):
     assert_alike(folder, load_encoder(lab.student, device="cpu", **LENGTHS))
 
 
-def test_adapters_are_merged(written, lab, monkeypatch):
-    peft = pytest.importorskip("peft")
-    adapted = load_encoder(lab.teacher, device="cpu", **LENGTHS).eval()
+def test_adapters_are_merged(written, lab, tmp_path_factory):
+    pytest.importorskip("peft")
+    start = shutil.copytree(lab.teacher, tmp_path_factory.mktemp("cache") / "start")
+    adapted = load_encoder(start, device="cpu", **LENGTHS).eval()
     plain = embeddings(adapted)
-    config = peft.LoraConfig(r=2, target_modules=["query", "value"], init_lora_weights=False)
-    adapted[0].model = peft.get_peft_model(adapted[0].model, config).eval()
+    add_adapters(adapted, Adapters(rank=2), seed=13)
+    with torch.no_grad():
+        for weight in adapted.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05)
     wanted = embeddings(adapted)
     assert not torch.allclose(wanted[0], plain[0], atol=1e-3)
-    monkeypatch.setattr(module, "load_encoder", lambda *_args, **_settings: adapted)
-    folder, _ = written(lab.teacher)
+    save_student(adapted, start.parent / "checkpoint", start)
+    folder, _ = written(start.parent / "checkpoint")
     assert not list(folder.glob("adapter*"))
     for ours, theirs in zip(wanted, embeddings(MultiVectorEncoder(str(folder), device="cpu")), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)

@@ -8,7 +8,6 @@ from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index import build_index
-from optical_cli.index.build import fill
 from optical_cli.progress import Silence
 from optical_cli.retrieve import search
 
@@ -73,9 +72,3 @@ def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
 def test_an_empty_corpus_is_refused(lab, tmp_path):
     with pytest.raises(DataError, match="the corpus holds no document"):
         build_index([], lab.teacher, tmp_path, template="{text}", count=0, **HOW)
-
-
-def test_a_template_takes_braces_of_a_text_as_they_are():
-    document = Document("d", "{text}", "a {title} b")
-    assert fill("{title}: {text}", document) == "{text}: a {title} b"
-    assert fill("{title} {text}", Document("d", "", "alone")) == "alone"

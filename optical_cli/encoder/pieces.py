@@ -1,0 +1,204 @@
+"""The pieces a tokenizer cuts words into, as its `tokenizer.json` lists them, and which of them can go."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # how pieces fall back to bytes
+_PLACEHOLDER = re.compile(r"\[unused\d+\]")  # rows that BERT keeps free
+
+Cut = dict[str, Any]
+"""The `model` section of a tokenizer.json."""
+
+
+class Pieces(ABC):
+    """The pieces of a tokenizer's model.
+
+    Args:
+        model: the `model` section of its tokenizer.json.
+
+    Attributes:
+        names: the pieces by id.
+    """
+
+    def __init__(self, model: Mapping[str, Any]) -> None:
+        self._model = model
+        self.names = self._read_names()
+
+    @abstractmethod
+    def _read_names(self) -> dict[int, str]: ...
+
+    @abstractmethod
+    def _symbols(self, name: str) -> Iterable[str]:
+        """The smallest pieces that a piece could be cut into: one for each of its characters."""
+
+    @abstractmethod
+    def _unknown(self) -> int | None:
+        """The id of the unknown token."""
+
+    @abstractmethod
+    def without(self, new_ids: Mapping[int, int]) -> Cut:
+        """The model section with the pieces of `new_ids` alone, under their new ids."""
+
+    def by_frequency(self) -> Iterable[int]:
+        """All pieces, the most frequent first: a vocabulary lists them in the order they were found worth having."""
+        return sorted(self.names)
+
+    def closed(self, kept: Set[int]) -> set[int]:
+        """Pieces, and those that the tokenizer passes through on its way to them."""
+        return set(kept)
+
+    @cached_property
+    def ids_by_name(self) -> dict[str, int]:
+        """The id of each piece."""
+        return {name: number for number, name in self.names.items()}
+
+    @cached_property
+    def indispensable(self) -> set[int]:
+        """Pieces without which a text could have an unknown token that it had not: single characters and bytes.
+
+        And pieces with a character that has no piece of its own.
+        """
+        known = self.ids_by_name
+        unknown = self._unknown()
+        found = set() if unknown is None else {unknown}
+        for number, name in self.names.items():
+            symbols = list(self._symbols(name))
+            if len(symbols) <= 1 or _BYTE.fullmatch(name) or any(symbol not in known for symbol in symbols):
+                found.add(number)
+        return {number for number in found if not _PLACEHOLDER.fullmatch(self.names[number])}
+
+    def most_frequent(self, count: int) -> set[int]:
+        """So many of the most frequent pieces; those that no text can do without are not counted."""
+        found: set[int] = set()
+        for number in self.by_frequency():
+            if len(found) == count:
+                break
+            if number not in self.indispensable and not _PLACEHOLDER.fullmatch(self.names[number]):
+                found.add(number)
+        return found
+
+
+class Unigram(Pieces):
+    """Pieces with scores: a word is cut into those whose scores add up to most (SentencePiece, XLM-R)."""
+
+    def _read_names(self) -> dict[int, str]:
+        return {number: name for number, (name, _) in enumerate(self._model["vocab"])}
+
+    def _symbols(self, name: str) -> Iterable[str]:
+        return name
+
+    def _unknown(self) -> int | None:
+        unknown: int | None = self._model["unk_id"]
+        return unknown
+
+    def _score(self, number: int) -> float:
+        return float(self._model["vocab"][number][1])
+
+    def by_frequency(self) -> Iterable[int]:
+        """All pieces, by their scores, which are logarithms of their frequencies."""
+        return sorted(self.names, key=lambda number: (-self._score(number), number))
+
+    @cached_property
+    def indispensable(self) -> set[int]:
+        """As of any other; and the piece of the lowest score, from which the price of an unknown token is taken."""
+        return super().indispensable | {min(self.names, key=self._score)}
+
+    def without(self, new_ids: Mapping[int, int]) -> Cut:
+        """The model section; a list, so its order is the ids."""
+        vocab, unknown = self._model["vocab"], self._unknown()
+        rows = sorted(self.names.keys() & new_ids.keys(), key=lambda number: new_ids[number])
+        return {
+            **self._model,
+            "vocab": [vocab[number] for number in rows],
+            "unk_id": None if unknown is None else new_ids[unknown],
+        }
+
+
+class _Named(Pieces):
+    """Pieces by name, with ids."""
+
+    def _read_names(self) -> dict[int, str]:
+        return {number: name for name, number in self._model["vocab"].items()}
+
+    def _unknown(self) -> int | None:
+        number: int | None = self._model["vocab"].get(self._model["unk_token"])
+        return number
+
+    def without(self, new_ids: Mapping[int, int]) -> Cut:
+        """The model section."""
+        kept = {name: new_ids[number] for name, number in self._model["vocab"].items() if number in new_ids}
+        return {**self._model, "vocab": kept}
+
+
+class WordPiece(_Named):
+    """Pieces that are taken from the front of a word, the longest first (BERT)."""
+
+    def _symbols(self, name: str) -> Iterable[str]:
+        prefix = self._model["continuing_subword_prefix"]
+        inner = name.startswith(prefix) and name != prefix
+        characters = name.removeprefix(prefix) if inner else name
+        return [prefix + one if inner or place else one for place, one in enumerate(characters)]
+
+
+class Bpe(_Named):
+    """Pieces that are merged of two others, from characters or bytes up (RoBERTa, ModernBERT, Gemma)."""
+
+    def _symbols(self, name: str) -> Iterable[str]:
+        return name
+
+    @cached_property
+    def _ranks(self) -> dict[tuple[str, str], int]:
+        return {pair: rank for rank, pair in enumerate(map(_pair, self._model["merges"]))}
+
+    def closed(self, kept: Set[int]) -> set[int]:
+        """Pieces, and those that they are merged of.
+
+        A piece of a text was merged of its characters in the same steps as if it stood alone, for no merge of the
+        text has crossed its ends; so these steps are all that the text needs.
+        """
+        passed = {part for number in kept if number in self.names for part in self._steps(self.names[number])}
+        return set(kept) | {self.ids_by_name[name] for name in passed if name in self.ids_by_name}
+
+    def _steps(self, name: str) -> set[str]:
+        parts = list(name)
+        seen = set(parts)
+        while len(parts) > 1:
+            ranks = [self._ranks.get((left, right)) for left, right in pairwise(parts)]
+            best = min((rank for rank in ranks if rank is not None), default=None)
+            if best is None:  # no text is ever cut into this piece
+                break
+            place = ranks.index(best)
+            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+            seen.add(parts[place])
+        return seen
+
+    def without(self, new_ids: Mapping[int, int]) -> Cut:
+        """The model section, with the merges whose parts and whose result are kept."""
+        cut = super().without(new_ids)
+        kept = cut["vocab"]
+        merges = [
+            merge
+            for merge in self._model["merges"]
+            if (pair := _pair(merge))[0] in kept and pair[1] in kept and "".join(pair) in kept
+        ]
+        return {**cut, "merges": merges}
+
+
+def _pair(merge: str | list[str]) -> tuple[str, str]:
+    """A merge as tokenizer.json has it: two names, in older files with a space between them."""
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left, right
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Pieces]] = {"Unigram": Unigram, "WordPiece": WordPiece, "BPE": Bpe}
+
+
+def pieces_of(model: Mapping[str, Any]) -> Pieces | None:
+    """The pieces of the `model` section of a tokenizer.json; None for a kind that cannot do without any of its own."""
+    marked = model.get("end_of_word_suffix") or (model["type"] == "BPE" and model.get("continuing_subword_prefix"))
+    make = None if marked else _KINDS.get(model["type"])
+    return make(model) if make else None
