@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optical_cli.cli import options, show
-from optical_cli.cli.session import open_cache
+from optical_cli.cli.session import open_cache, open_pipeline
 from optical_cli.cli.terminal import TerminalProgress, plain, size
 from optical_cli.errors import CacheError
 
@@ -69,6 +69,32 @@ def remove(
     for artifact in _named(cache, names):
         cache.remove(artifact)
         print(artifact.folder)
+
+
+@cache_app.command()
+def prune(
+    experiments: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT...", help="Experiments whose artifacts stay.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and leave it.")] = False,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Remove what none of these experiments needs."""
+    from optical_cli.sweep import plan
+
+    cache = open_cache(cache_dir)
+    pipelines = [open_pipeline(experiment, overrides, cache_dir) for experiment in experiments]
+    needed = {planned.step.key.digest for pipeline in pipelines for planned in plan(pipeline)}
+    unneeded = [artifact for artifact in cache.entries() if artifact.manifest["key"] not in needed]
+    for artifact in unneeded:
+        if not dry_run:
+            cache.remove(artifact)
+        print(artifact.folder)
+    freed = size(sum(artifact.size for artifact in unneeded))
+    said = f"{len(unneeded)} artifacts, {freed}, would go" if dry_run else f"{len(unneeded)} artifacts removed, {freed}"
+    TerminalProgress().say(said)
 
 
 def _named(cache: "Cache", names: list[str]) -> "list[Artifact]":

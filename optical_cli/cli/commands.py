@@ -1,6 +1,5 @@
 """The commands."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +11,12 @@ from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.export_command import export
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.session import open_pipeline
+from optical_cli.cli.stages import STAGES, Stage
 from optical_cli.cli.teach_command import teach
 from optical_cli.cli.terminal import TerminalProgress, duration
+from optical_cli.cli.why_command import why_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from optical_cli.pipeline import Pipeline
     from optical_cli.step import Step
 
@@ -30,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cache_app, name="cache")
+app.add_typer(why_app, name="why")
 app.command()(align)
 app.command()(export)
 app.command()(teach)
@@ -52,33 +52,11 @@ def _root(
     pass
 
 
-def _distill(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
-    from optical_cli.cells import student_of
-
-    x = pipeline.experiment
-    learning = [name for name in x.pairs if student_of(x, name)]
-    pairs = [wanted.pair] if wanted.pair or not learning else learning
-    steps = [pipeline.checkpoint(replace(wanted, pair=pair).cell(x)) for pair in pairs]
-    return list({step.key.digest: step for step in steps}.values())
-
-
-def _index(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
-    return [pipeline.index(wanted.cell(pipeline.experiment, sides=("document",)))]
-
-
-def _retrieve(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
-    return [pipeline.run(wanted.cell(pipeline.experiment))]
-
-
-def _evaluate(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
-    return [pipeline.scores(wanted.cell(pipeline.experiment))]
-
-
-def _add_stage(name: str, summary: str, steps_of: "Callable[[Pipeline, Wanted], list[Step]]") -> None:
+def _add_stage(stage: Stage) -> None:
     """Add the command of a stage: all four take the same options and print the folders of their artifacts."""
 
-    @app.command(name, help=summary)
-    def stage(
+    @app.command(stage.name, help=stage.summary)
+    def run(
         experiment: options.Experiment,
         reg: options.Reg = None,
         objective: options.Objective = None,
@@ -95,14 +73,12 @@ def _add_stage(name: str, summary: str, steps_of: "Callable[[Pipeline, Wanted], 
         pipeline = open_pipeline(
             experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit
         )
-        for step in steps_of(pipeline, Wanted(reg, objective, pair, seed)):
+        for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
             _obtain(pipeline, step, as_json=as_json)
 
 
-_add_stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _distill)
-_add_stage("index", "Encode the documents of a pair: by the teacher, or by the student of a reg.", _index)
-_add_stage("retrieve", "Search the topics of a pair and write a TREC run file.", _retrieve)
-_add_stage("evaluate", "Measure the run of a pair; means go to stderr, the path of the scores to stdout.", _evaluate)
+for _stage in STAGES:
+    _add_stage(_stage)
 
 
 @app.command()

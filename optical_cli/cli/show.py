@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from optical_cli.cache.store import Artifact
     from optical_cli.report import Result
     from optical_cli.sweep import Planned
+    from optical_cli.why import Explanation
 
 WIDE = 200
 SHOWN_MEASURES = ("ndcg@10", "recall@100")
@@ -57,6 +58,34 @@ def plan(steps: "Sequence[Planned]") -> None:
     _print_table(["kind", "artifact", "key", "state"], rows)
     there = sum(p.artifact is not None for p in steps)
     print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there} to be made")
+
+
+def explanation(found: "Explanation") -> None:
+    """What an artifact differs in from the nearest one that is there."""
+    name = f"{found.step.kind}/{found.step.label}"
+    if found.artifact is not None:
+        print(f"{name}: in the cache, {found.artifact.folder}")
+    elif found.nearest is None:
+        print(f"{name}: not in the cache, which holds no artifact of this stage")
+    else:
+        print(f"{name}: not in the cache; the nearest there is {found.nearest.folder.name}, which differs in")
+        rows = [[d.artifact, d.what, *("not there" if v is None else v for v in (d.there, d.wanted))]
+                for d in found.differences]  # fmt: skip
+        _print_table(["of", "what", "there", "wanted"], rows)
+
+
+def explanation_record(found: "Explanation") -> dict[str, Any]:
+    """The same as a JSON object."""
+    return {
+        "kind": found.step.kind,
+        "label": found.step.label,
+        "key": found.step.key.digest,
+        "cached": found.artifact is not None,
+        "nearest": None if found.nearest is None else str(found.nearest.folder),
+        "differences": [
+            {"of": d.artifact, "what": d.what, "there": d.there, "wanted": d.wanted} for d in found.differences
+        ],
+    }
 
 
 def artifacts(found: "Sequence[Artifact]") -> None:

@@ -120,3 +120,28 @@ def test_a_judged_document_that_is_not_there_is_counted_and_said(own_lab, optica
     said = optical("index", str(experiment), "--cache-dir", str(tmp_path / "cache"))
     assert said.code == 0
     assert "en-en: 1 judged documents are not in" in said.err
+
+
+def test_prune_keeps_what_the_experiments_need(optical, own_lab, own_swept):
+    def held():
+        return {a["path"] for a in json.loads(optical("cache", "list", "--cache-dir", own_swept, "--json").out)}
+
+    everything = held()
+    smaller = own_lab.write(own_lab.settings(transport={"reg": [0.1]}))
+    tried = optical("cache", "prune", smaller, "--cache-dir", own_swept, "--dry-run")
+    assert held() == everything
+    assert "would go" in tried.err
+    pruned = optical("cache", "prune", smaller, "--cache-dir", own_swept)
+    assert pruned.out == tried.out
+    assert set(pruned.out.splitlines()) == everything - held()
+    planned = json.loads(optical("plan", smaller, "--cache-dir", own_swept, "--json").out)
+    assert {step["path"] for step in planned} == held()
+    again = optical("sweep", smaller, "--cache-dir", own_swept)
+    assert "every artifact was in the cache" in again.err
+
+
+def test_prune_removes_nothing_for_an_experiment_that_cannot_be_read(optical, own_lab, own_swept):
+    before = sorted(own_swept.rglob("manifest.json"))
+    said = optical("cache", "prune", own_lab.experiment, own_lab.root / "no.yaml", "--cache-dir", own_swept)
+    assert said.code == 2
+    assert sorted(own_swept.rglob("manifest.json")) == before
