@@ -50,7 +50,7 @@ class Training(Settings):
     batch_size: Count = 64
     batch_tokens: Count | None = None
     accumulate: Count = 1
-    learning_rate: Positive = 5e-5
+    learning_rate: Positive = 2e-4
     warmup: Share = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     dropout: Share | None = 0.0
