@@ -1,7 +1,7 @@
 """From an experiment file to an `Experiment`: every fault at once, each with its key."""
 
 import difflib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
+from optical_cli.config.settings_file import load_settings, shown
 from optical_cli.errors import ConfigError
 
-SHOWN = 60
 _QUOTE = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
 
 
@@ -25,7 +25,7 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or holds faults, all of them listed.
     """
-    content = _load(path)
+    content = load_settings(path)
     for override in overrides:
         _apply(content, override)
     if "base" in content:  # ours, not the user's
@@ -48,43 +48,6 @@ def _faults_between_sections(content: dict[str, Any]) -> list[str]:
     if not isinstance(language, str) or not all(isinstance(code, str) for code in bitext):
         return []  # told already; what follows from it would only confuse
     return faults_between_sections(language, bitext, [pair for pair in pairs if isinstance(pair, str)])
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key that stands twice, which YAML forbids and PyYAML lets pass."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a name expected as a key", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: no experiment file can be read there ({error.strerror}); "
-            "give the path of a YAML file, or `tiny` for the embedded pair"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
-    try:
-        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a mapping of settings expected, found {_shown(content)}")
-    return content
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -140,7 +103,7 @@ def _about_value(fault: Any) -> str:
     }.get(kind, fault["msg"])
     expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
     expected = expected.replace("greater than or equal to", "at least")
-    return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {_shown(found)}"
+    return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {shown(found)}"
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
@@ -173,8 +136,3 @@ def _section_in(annotation: Any) -> Any:
 
 def _is_section(candidate: Any) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, BaseModel)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

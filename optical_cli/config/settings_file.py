@@ -1,0 +1,91 @@
+"""The content of an experiment file, and of the files that it extends."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from optical_cli.errors import ConfigError
+
+EXTENDS = "extends"
+REPLACED = {"pairs"}
+"""Sections that are not merged: which pairs are run is one decision."""
+SHOWN = 60
+
+
+def load_settings(path: Path) -> dict[str, Any]:
+    """The settings of a file, on top of those of the file that it extends.
+
+    Raises:
+        ConfigError: a file cannot be read or is no YAML mapping, or it extends itself or a file elsewhere.
+    """
+    return _load_extended(path, ())
+
+
+def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
+    """The same, for a file that is extended by others."""
+    content = _load(path)
+    if EXTENDS not in content:
+        return content
+    name = content.pop(EXTENDS)
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths have one base
+        raise ConfigError(f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {shown(name)}")
+    if name in (path.name, *extending):
+        raise ConfigError(f"{path}: {EXTENDS}: {name} is extended by itself")
+    return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of two files: sections are merged, anything else is that of the file above."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if isinstance(under, Mapping) and isinstance(value, Mapping) and key not in REPLACED:
+            merged[key] = _merged(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key that stands twice, which YAML forbids and PyYAML lets pass."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a name expected as a key", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: no experiment file can be read there ({error.strerror}); "
+            "give the path of a YAML file, or `tiny` for the embedded pair"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
+    try:
+        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a mapping of settings expected, found {shown(content)}")
+    return content
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
