@@ -4,9 +4,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-import yaml
-
-from bench.distill.world import LENGTH, World, make_world
+from bench.distill.world import make_world, write_experiment
 from bench.results import Recorder
 from optical_cli.cache.store import Cache
 from optical_cli.cells import Cell
@@ -22,10 +20,7 @@ def run(recorder: Recorder) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         world = make_world(folder, PAIRS)
-        lines = [f"{pair.teacher}\t{pair.foreign}\n" for pair in world.pairs]
-        (folder / "bitext.tsv").write_text("".join(lines), encoding="utf-8")
-        (folder / "experiment.yaml").write_text(yaml.safe_dump(_experiment(world)), encoding="utf-8")
-        experiment = read_experiment(folder / "experiment.yaml", ())
+        experiment = read_experiment(write_experiment(world, folder, REGS), ())
         cache = Cache(folder / "cache")
         seconds, made = [], []
         for reg in REGS:
@@ -45,16 +40,3 @@ def run(recorder: Recorder) -> None:
         pairs=PAIRS,
         real=world.real,
     )
-
-
-def _experiment(world: World) -> dict[str, object]:
-    return {
-        "name": "second-reg",
-        "teacher": {"model": str(world.teacher)},
-        "student": {"init": str(world.student), "freeze_embeddings": True},
-        "encoding": {"query_length": LENGTH, "document_length": LENGTH, "precision": "auto"},
-        "bitext": {"sw": {"source": "bitext.tsv", "held_out": 100}},
-        "transport": {"reg": list(REGS)},
-        "training": {"batch_size": 64, "learning_rate": 1e-5, "precision": "auto"},
-        "pairs": {"sw-en": {"collection": "builtin:tiny"}},
-    }

@@ -6,11 +6,13 @@ it knows, but transport does: the tokens of random weights are unlike each other
 
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from transformers import BertConfig, BertModel
 
 from optical_cli.config.bitext import Bitext
@@ -55,6 +57,25 @@ def make_world(folder: Path, pairs: int = PAIRS) -> World:
     if all(path.exists() for path in (teacher, init, bitext)):
         return _real(teacher, init, bitext, folder, pairs)
     return _generated(folder, pairs)
+
+
+def write_experiment(world: World, folder: Path, regs: Sequence[float]) -> Path:
+    """Write an experiment on the world into a folder, and its bitext beside it."""
+    lines = [f"{pair.teacher}\t{pair.foreign}\n" for pair in world.pairs]
+    (folder / "bitext.tsv").write_text("".join(lines), encoding="utf-8")
+    content = {
+        "name": "bench",
+        "teacher": {"model": str(world.teacher)},
+        "student": {"init": str(world.student), "freeze_embeddings": True},
+        "encoding": {"query_length": LENGTH, "document_length": LENGTH, "precision": "auto"},
+        "bitext": {"sw": {"source": "bitext.tsv", "held_out": 100}},
+        "transport": {"reg": list(regs)},
+        "training": {"batch_size": BATCH, "learning_rate": 1e-5, "precision": "auto"},
+        "pairs": {"sw-en": {"collection": "builtin:tiny"}},
+    }
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
 
 
 def _real(teacher: Path, init: Path, bitext: Path, folder: Path, pairs: int) -> World:
