@@ -19,7 +19,7 @@ GROUPS = {
         "bench.transport.curve",
         "bench.transport.warm_start",
     ),
-    "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim"),
+    "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim", "bench.distill.kill"),
 }
 
 
