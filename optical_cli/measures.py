@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optical_cli.errors import ConfigError
@@ -49,6 +50,11 @@ def parse_measure(name: str) -> Measure:
             return Measure(kind, cutoff)
     known = ", ".join(kind if kind in WITHOUT_CUTOFF else f"{kind}@K" for kind in LABELS)
     raise ConfigError(f"unknown measure {name!r}{_hint(name)}; known: {known} (K: a number from 1)")
+
+
+def main_measure(names: Sequence[str]) -> str:
+    """The measure that is drawn and tested: nDCG@10 if it was measured, else the first."""
+    return "ndcg@10" if "ndcg@10" in names else names[0]
 
 
 def _hint(name: str) -> str:

@@ -70,7 +70,8 @@ def plan(pipeline: Pipeline) -> Iterator[Planned]:
 
 
 def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:
-    health, seconds = _training(pipeline, cell) if scores is not None else (None, None)
+    training = _training(pipeline, cell) if scores is not None else None
+    health = training.manifest["health"] if training else {}
     return Result(
         pair=cell.pair,
         objective=cell.objective,
@@ -79,18 +80,15 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
         corpus=pipeline.experiment.pairs[cell.pair].corpus_name,
         scores=read_scores(scores.folder / "scores.json") if scores is not None else None,
         failure=failure,
-        health=health,
-        seconds=seconds,
+        health={k: v for k, v in health.items() if isinstance(v, int | float)} if training else None,
+        seconds=float(training.manifest["seconds"]) if training else None,
+        held_out=health.get("held_out_end"),
     )
 
 
-def _training(pipeline: Pipeline, cell: Cell) -> tuple[dict[str, float] | None, float | None]:
-    """Health and seconds of the cell's training, if it had one and the cache still holds it."""
+def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:
+    """The student of a cell, if it had a training and the cache still holds it."""
     if student_of(pipeline.experiment, cell.pair) is None:
-        return None, None
+        return None
     step = pipeline.checkpoint(cell)
-    checkpoint = pipeline.cache.find(step.kind, step.key)
-    if checkpoint is None:
-        return None, None
-    figures = {k: v for k, v in checkpoint.manifest["health"].items() if isinstance(v, int | float)}
-    return figures, float(checkpoint.manifest["seconds"])
+    return pipeline.cache.find(step.kind, step.key)

@@ -26,13 +26,14 @@ except SystemExit as left:
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
+        ["report", "EXPERIMENT", "--cache-dir", "CACHE", "--output", "FOLDER"],
         ["cache", "list", "--cache-dir", "CACHE"],
         ["evaluate", "absent.yaml"],
     ],
     ids=" ".join,
 )
-def test_nothing_heavy_is_imported_where_nothing_is_computed(spawn, lab, swept, command):
-    stands_for = {"EXPERIMENT": lab.experiment, "CACHE": swept}
+def test_nothing_heavy_is_imported_where_nothing_is_computed(spawn, lab, swept, tmp_path, command):
+    stands_for = {"EXPERIMENT": lab.experiment, "CACHE": swept, "FOLDER": tmp_path}
     process = spawn(*(stands_for.get(word, word) for word in command), code=WATCHED)
     _, err = process.communicate(timeout=60)
     assert process.returncode == (2 if "absent.yaml" in command else 0), err

@@ -125,21 +125,18 @@ def report(
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Show and write what the cache holds of an experiment: table, Markdown, curve as SVG and PNG."""
-    from optical_cli.report import write_report
-    from optical_cli.sweep import cached_results
+    """Show and write what the cache holds of an experiment: tables with tests, curve, Markdown, LaTeX, CSV."""
+    from optical_cli.report.write_report import write_report
+    from optical_cli.study import cached_study
 
     pipeline = open_pipeline(experiment, overrides, cache_dir)
-    name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
-    results = cached_results(pipeline)
-    show.refuse_nothing(results, experiment)
-    transport = pipeline.experiment.transport.in_words
-    files = write_report(results, measures, output or Path("reports") / name, name, transport)
+    study = cached_study(pipeline)
+    show.refuse_nothing(study.results, experiment)
+    files = write_report(study, output or Path("reports") / study.name)
     if as_json:
-        show.as_json({"experiment": name, "files": [str(file) for file in files], "results": show.records(results)})
+        show.as_json({"experiment": study.name, "files": [str(file) for file in files], **show.study_record(study)})
         return
-    show.table(results, measures)
-    show.curve(results, measures)
+    show.study(study)
     for file in files:
         print(file)
 

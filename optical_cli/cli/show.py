@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +14,13 @@ from optical_cli.errors import DataError
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.store import Artifact
-    from optical_cli.report import Result
+    from optical_cli.report import Result, Table
+    from optical_cli.report.study import Study
     from optical_cli.sweep import Planned
     from optical_cli.why import Explanation
 
 WIDE = 200
+TEXT_WIDTH = 100
 SHOWN_MEASURES = ("ndcg@10", "recall@100")
 
 
@@ -35,10 +39,26 @@ def table(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     from optical_cli.report import tabulate
 
     found = tabulate(results, main_measures(measures))
-    rows = [[row.label, *(cell.text for cell in row.cells)] for row in found.rows]
-    _print_table(["", *(column.head for column in found.columns)], rows, numbers_from=1)
-    if found.note:
-        print(found.note)
+    _print_columns(found, range(len(found.columns)))
+    for note in found.notes:
+        print(note)
+
+
+def study(found: "Study") -> None:
+    """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
+    from optical_cli.report import tabulate
+    from optical_cli.report.answer import answer
+
+    for measure in main_measures(found.measures):
+        table = tabulate(found.results, [measure], found.findings)
+        for columns in _blocks(table):
+            _print_columns(table, columns)
+        for note in table.notes:
+            print(textwrap.fill(note, TEXT_WIDTH))
+    curve(found.results, found.measures)
+    print()
+    for paragraph in answer(found):
+        print(textwrap.fill(plain(paragraph), TEXT_WIDTH) + "\n")
 
 
 def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
@@ -118,6 +138,20 @@ def refuse_nothing(results: "Sequence[Result]", experiment: str) -> None:
         raise DataError(f"{experiment}: the cache holds no scores of it yet; run `optical sweep {experiment}` first")
 
 
+def study_record(found: "Study") -> dict[str, Any]:
+    """Results and what was found in them as a JSON object."""
+    from optical_cli.report.answer import answer
+
+    return {
+        "results": records(found.results),
+        "answer": answer(found),
+        "comparisons": [
+            {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}
+            for one in found.findings.comparisons
+        ],
+    }
+
+
 def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
     """Results as JSON objects."""
     return [
@@ -183,6 +217,33 @@ def topics_left_out(scores: "Scores") -> list[str]:
     if scores.empty_topics:
         said.append(f"{scores.empty_topics} topics without results scored 0")
     return said
+
+
+def _blocks(table: "Table") -> list[range]:
+    """Columns in parts that fit beside the labels."""
+    widths = [
+        max(len(column.head), *(len(row.cells[i].text) for row in table.rows)) + 2
+        for i, column in enumerate(table.columns)
+    ]
+    room = _width() - max(len(row.label) for row in table.rows)
+    blocks, start, taken = [], 0, 0
+    for i, width in enumerate(widths):
+        if taken and taken + width > room:
+            blocks.append(range(start, i))
+            start, taken = i, 0
+        taken += width
+    return [*blocks, range(start, len(widths))]
+
+
+def _print_columns(table: "Table", columns: Sequence[int]) -> None:
+    rows = [[row.label, *(row.cells[i].text for i in columns)] for row in table.rows]
+    bare = not any(cell.interval or cell.marks for row in table.rows for cell in row.cells)
+    _print_table(["", *(table.columns[i].head for i in columns)], rows, numbers_from=1 if bare else None)
+
+
+def _width() -> int:
+    """Of the terminal, or what a pipe gets."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
 
 
 def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int | None = None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.settings import (
@@ -13,9 +13,11 @@ from optical_cli.config.settings import (
     Count,
     CountFromZero,
     Precision,
+    Reg,
     Seed,
     Settings,
     SpeedOnly,
+    as_several,
 )
 from optical_cli.config.student import Student
 from optical_cli.config.training import Training
@@ -121,10 +123,12 @@ class Retrieval(Settings):
 
 
 class Evaluation(Settings):
-    """What is measured.
+    """What is measured, and what a report tests.
 
     Attributes:
         measures: names such as ndcg@10, recall@100, map, mrr@10, judged@10.
+        reference: what every reg is tested against: baselines and values of reg; null for each baseline and reg inf.
+        seed: of the resampling behind intervals and tests.
     """
 
     measures: Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...], Field(min_length=1)] = (
@@ -134,6 +138,8 @@ class Evaluation(Settings):
         "mrr@10",
         "judged@10",
     )
+    reference: Annotated[tuple[Baseline | Reg, ...] | None, BeforeValidator(as_several)] = None
+    seed: Seed = 13
 
 
 class Experiment(Settings):
@@ -172,6 +178,11 @@ class Experiment(Settings):
         }.items():
             if len(set(values)) != len(values):
                 faults.append(f"{key}: each value once, please: one stands there twice")
+        for reference in self.evaluation.reference or ():
+            if reference not in (*self.baselines, *self.transport.reg):
+                faults.append(
+                    f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
+                )
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -55,7 +55,8 @@ def checked_reg(value: float) -> float:
     return abs(value)  # -0.0 is 0
 
 
-def _regularization(value: object) -> object:
+def as_several(value: object) -> object:
+    """A single number or name as a tuple of one; everything else as it is."""
     if isinstance(value, float | int | str) and not isinstance(value, bool):
         return (value,)
     return value
@@ -92,4 +93,4 @@ Reg = Annotated[float, BeforeValidator(_no_bool), AfterValidator(checked_reg)]
 """The strength of the transport regularization."""
 Sources = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1, max_length=2)]
 """One file, or two that are aligned by line."""
-Regs = Annotated[tuple[Reg, ...], BeforeValidator(_regularization), Field(min_length=1)]
+Regs = Annotated[tuple[Reg, ...], BeforeValidator(as_several), Field(min_length=1)]

@@ -1,8 +1,10 @@
-"""Tables, charts and reports of a sweep, from plain rows."""
+"""Tables, charts and reports of a sweep, from plain rows.
+
+Here is what a sweep shows; what takes numpy or more, as findings and written reports do, is imported from its module.
+"""
 
 from optical_cli.report.result import Result
 from optical_cli.report.table import Table, tabulate
 from optical_cli.report.text_curve import text_curve
-from optical_cli.report.write_report import write_report
 
-__all__ = ["Result", "Table", "tabulate", "text_curve", "write_report"]
+__all__ = ["Result", "Table", "tabulate", "text_curve"]

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optical_cli.measures import parse_measure
+from optical_cli.report.findings import Interval
 from optical_cli.report.result import Result, corpora, format_reg
+from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ DASHES: tuple[LineStyle, ...] = (
 RIGHT_LABELS = 8  # as many as can be told apart beside one panel
 X_LABEL = "reg (regularization of the transport, in units of cosine distance)"
 GAP = 0.45  # decades between 0 or inf and the rest of the axis
+BESIDE = 0.025  # decades between the intervals of two lines
 FONT = 8.0  # points
 DPI = 160
 
@@ -57,6 +60,7 @@ class Series:
     values: dict[float, list[float]]  # reg -> a value for each seed
     failed: frozenset[float]  # reg values of which no seed was scored and one failed
     baselines: dict[str, float]  # label -> mean over the seeds
+    intervals: dict[float, Interval]  # reg -> that of its mean
 
     def mean(self, reg: float) -> float:
         """The mean over the seeds, nan without any: matplotlib breaks a line there."""
@@ -99,25 +103,27 @@ class Scale:
         return named
 
 
-def draw_curve(results: Sequence[Result], measure: str, path_svg: Path, path_png: Path, title: str) -> None:
-    """Draws `measure` against reg into both files; the same results give the same bytes.
+def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
+    """Draws the tested measure against reg into both files; the same results give the same bytes.
 
-    Seeds are points, lines go through their means. A setting that failed has a cross at the foot of the chart
-    and a gap in its line.
+    Seeds are points, lines go through their means, bars are the intervals of these. A setting that failed has a cross
+    at the foot of the chart and a gap in its line.
     """
     import matplotlib as mpl
 
-    series = _series(results, measure)
+    results, measure = study.results, study.findings.measure
+    series = _series(study)
     scale = Scale(tuple(sorted({result.reg for result in results if result.reg is not None})))
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
         mpl.rcParams.update(STYLE)
-        figure = _figure(series, scale, measure, f"{title}: {_corpus_title(results)}")
+        figure = _figure(series, scale, measure, f"{study.name}: {_corpus_title(results)}")
         figure.savefig(path_svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(path_png, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _series(results: Sequence[Result], measure: str) -> list[Series]:
+def _series(study: Study) -> list[Series]:
+    results, measure = study.results, study.findings.measure
     several = len(corpora(list(results))) > 1
     series = []
     for i, (pair, corpus) in enumerate(dict.fromkeys((result.pair, result.corpus) for result in results)):
@@ -141,6 +147,11 @@ def _series(results: Sequence[Result], measure: str) -> list[Series]:
                 values=values,
                 failed=frozenset(failed - values.keys()),
                 baselines={label: math.fsum(level) / len(level) for label, level in levels.items()},
+                intervals={
+                    setting.reg: interval
+                    for (of, on, setting, name), interval in study.findings.intervals.items()
+                    if (of, on, name) == (pair, corpus, measure) and setting.reg is not None
+                },
             )
         )
     return series
@@ -169,7 +180,8 @@ def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Fi
     over = "topics and seeds" if several else "topics"
     figure.supylabel(f"{parse_measure(measure).label} (mean over {over})", fontsize=FONT)
     failed = any(one.failed for one in series)
-    notes = " · hollow: one seed" * several + " · × failed" * failed
+    barred = any(one.intervals for one in series)
+    notes = f" · bars: 95 % over {over}" * barred + " · hollow: one seed" * several + " · × failed" * failed
     figure.supxlabel(X_LABEL + notes, fontsize=FONT)
     labels = dict.fromkeys(label for one in series for label in one.baselines)
     dashes = dict(zip(labels, cycle(DASHES), strict=False))
@@ -180,7 +192,7 @@ def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Fi
     _set_limits(axes[0], series, scale)
     for i, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
         for j, one in enumerate(panel):
-            _draw_series(ax, one, scale, dashes, foot=0.03 * (j + 1))
+            _draw_series(ax, one, scale, dashes, foot=0.03 * (j + 1), beside=BESIDE * (j - (len(panel) - 1) / 2))
         _dress(ax, scale, room=width - 1.4, below=i + columns >= len(panels))
         if split:
             ax.set_title(panel[0].label, fontsize=FONT, color=panel[0].colour, fontweight="bold", loc="left")
@@ -191,6 +203,7 @@ def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Fi
 def _set_limits(ax: "Axes", series: list[Series], scale: Scale) -> None:
     values = [value for one in series for seeds in one.values.values() for value in seeds]
     values += [value for one in series for value in one.baselines.values()]
+    values += [end for one in series for interval in one.intervals.values() for end in (interval.low, interval.high)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     room = max(0.08 * (high - low), 0.01)
     ax.set_ylim(max(low - room, -0.02), min(high + room, 1.02))
@@ -199,8 +212,10 @@ def _set_limits(ax: "Axes", series: list[Series], scale: Scale) -> None:
     ax.set_xlim(ends[0] - margin, ends[1] + margin)
 
 
-def _draw_series(ax: "Axes", one: Series, scale: Scale, dashes: dict[str, LineStyle], *, foot: float) -> None:
-    """The level lines, the curve through the means, the seeds, and crosses at `foot` for what failed."""
+def _draw_series(
+    ax: "Axes", one: Series, scale: Scale, dashes: dict[str, LineStyle], *, foot: float, beside: float
+) -> None:
+    """The level lines, the curve through the means, seeds, intervals `beside` them, crosses at `foot` for faults."""
     for label, level in one.baselines.items():
         ax.axhline(level, color=one.colour, linewidth=0.8, linestyle=dashes[label], alpha=0.75, zorder=1)
 
@@ -211,6 +226,10 @@ def _draw_series(ax: "Axes", one: Series, scale: Scale, dashes: dict[str, LineSt
     for ends in _ends(scale):  # across a break: nothing is known between
         line(ends, linewidth=1.0, linestyle=":")
     line(scale.regs, linestyle="none", marker=one.marker, markersize=5, zorder=3)
+    for reg, interval in one.intervals.items():
+        ax.vlines(
+            scale(reg) + beside, interval.low, interval.high, color=one.colour, linewidth=1.0, alpha=0.6, zorder=2
+        )
     seeds = [(scale(reg), value) for reg, values in one.values.items() if len(values) > 1 for value in values]
     if seeds:
         ax.plot(

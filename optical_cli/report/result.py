@@ -24,6 +24,7 @@ class Result:
     failure: str | None  # why there are no scores
     health: dict[str, float] | None
     seconds: float | None
+    held_out: dict[str, float] | None = None  # of the trained student on the held-out bitext: transport_cost, p@1
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:

@@ -3,11 +3,15 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.measures import parse_measure
 from optical_cli.report.result import Result, Setting
+
+if TYPE_CHECKING:
+    from optical_cli.report.findings import Findings, Interval
 
 MISSING = "–"
 FAILED = "failed"
@@ -48,14 +52,25 @@ class Cell:
     failed: int
     of: int  # the largest number of seeds of any cell of the table
     doubtful: bool  # whether plans behind one of them did not converge
+    interval: "Interval | None" = None  # of the mean
+    marks: str = ""  # what tests say of it
 
     @property
     def text(self) -> str:
-        """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing."""
+        """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing.
+
+        With findings `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
+        """
         if self.mean is None:
             return FAILED if self.failed else MISSING
-        figure = f"{self.mean:.3f}" if self.seeds == self.of else f"{self.mean:.3f} ({self.seeds} of {self.of})"
-        return f"{figure} {DOUBTFUL}" if self.doubtful else figure
+        parts = [
+            f"{self.mean:.3f}",
+            f"[{bare(self.interval.low)}, {bare(self.interval.high)}]" if self.interval else "",
+            f"({self.seeds} of {self.of})" if self.seeds < self.of else "",
+            DOUBTFUL if self.doubtful else "",
+            self.marks,
+        ]
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -64,11 +79,12 @@ class Row:
 
     setting: Setting
     cells: tuple[Cell, ...]
+    letter: str = ""  # what stands for it in marks
 
     @property
     def label(self) -> str:
-        """`no training`, `reg 0.02`."""
-        return self.setting.label
+        """`no training`, `reg 0.02`; `reg inf (b)` if others are tested against it."""
+        return f"{self.setting.label} ({self.letter})" if self.letter else self.setting.label
 
 
 @dataclass(frozen=True)
@@ -78,18 +94,34 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     seeds: int  # the largest number of seeds of any cell
+    tests: int = 0  # comparisons behind its marks
 
     @property
-    def note(self) -> str | None:
-        """What the mark of doubt means, if a cell has it."""
-        marked = any(cell.doubtful and cell.mean is not None for row in self.rows for cell in row.cells)
-        return DOUBTFUL_NOTE if marked else None
+    def notes(self) -> list[str]:
+        """What intervals and marks mean, as far as a cell has them."""
+        scored = [cell for row in self.rows for cell in row.cells if cell.mean is not None]
+        over = "topics and seeds" if self.seeds > 1 else "topics"
+        tested = any(row.letter for row in self.rows) and self.tests
+        found = {
+            DOUBTFUL_NOTE: any(cell.doubtful for cell in scored),
+            f"In brackets: 95 % bootstrap intervals over {over}.": any(cell.interval for cell in scored),
+            f"▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
+            f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
+            "Without a mark no difference was shown.": bool(tested),
+        }
+        return [note for note, needed in found.items() if needed]
 
 
-def tabulate(results: Sequence[Result], measures: Sequence[str]) -> Table:
+def bare(value: float) -> str:
+    """`.491`, and `1.000`: a figure of an interval, as short as it can be."""
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Findings | None" = None) -> Table:
     """Puts results into a table, pairs in their order of appearance, each with all the measures.
 
-    Columns name their corpus mode unless every result is on the full corpus.
+    Columns name their corpus mode unless every result is on the full corpus. With findings, cells have intervals, and
+    those of the tested measure have marks.
 
     Raises:
         ValueError: two results for the same pair, corpus, setting and seed.
@@ -108,20 +140,29 @@ def tabulate(results: Sequence[Result], measures: Sequence[str]) -> Table:
     )
     settings = sorted({result.setting for result in results}, key=lambda setting: setting.rank)
     most = max((len(seeds) for seeds in groups.values()), default=0)
-    return Table(
-        columns=columns,
-        rows=tuple(
-            Row(
+    tested = findings if findings and findings.measure in measures else None
+    rows = []
+    for setting in settings:
+        cells = tuple(
+            _found(
+                _cell(groups.get((column.pair, column.corpus, setting), {}), column.measure, most),
+                column,
                 setting,
-                tuple(
-                    _cell(groups.get((column.pair, column.corpus, setting), {}), column.measure, most)
-                    for column in columns
-                ),
+                findings,
             )
-            for setting in settings
-        ),
-        seeds=most,
-    )
+            for column in columns
+        )
+        rows.append(Row(setting, cells, tested.letter(setting) if tested else ""))
+    return Table(columns, tuple(rows), most, len(tested.comparisons) if tested else 0)
+
+
+def _found(cell: Cell, column: Column, setting: Setting, findings: "Findings | None") -> Cell:
+    """A cell with what was found of it."""
+    if findings is None:
+        return cell
+    interval = findings.intervals.get((column.pair, column.corpus, setting, column.measure))
+    tested = column.measure == findings.measure
+    return replace(cell, interval=interval, marks=findings.marks(column.pair, column.corpus, setting) if tested else "")
 
 
 def _cell(seeds: dict[int, Result], measure: str, most: int) -> Cell:

@@ -1,30 +1,31 @@
 """Writes a report into a folder."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from optical_cli.report.curve import draw_curve
+from optical_cli.report.latex import latex
 from optical_cli.report.markdown import markdown
-from optical_cli.report.result import Result
+from optical_cli.report.spreadsheets import write_comparisons_csv, write_means_csv, write_scores_csv
+from optical_cli.report.study import Study
 
-CURVE_MEASURE = "ndcg@10"
 
-
-def write_report(
-    results: Sequence[Result], measures: Sequence[str], folder: Path, name: str, transport: str
-) -> list[Path]:
-    """Writes `report.md`, `curve.svg` and `curve.png`; the curve shows nDCG@10, or else the first measure.
+def write_report(study: Study, folder: Path) -> list[Path]:
+    """Writes the report as Markdown and LaTeX, the curve as SVG and PNG, and the figures as CSV.
 
     Args:
-        results: of the cells of a sweep.
-        measures: those to show.
+        study: what to report.
         folder: made if it is not there.
-        name: of the experiment.
-        transport: how its plans are solved, in words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    report, svg, png = folder / "report.md", folder / "curve.svg", folder / "curve.png"
-    shown = CURVE_MEASURE if CURVE_MEASURE in measures else measures[0]
-    draw_curve(results, shown, svg, png, name)
-    report.write_text(markdown(results, measures, name, transport, shown, svg.name), encoding="utf-8")
-    return [report, svg, png]
+    report, tex, svg, png = (folder / name for name in ("report.md", "report.tex", "curve.svg", "curve.png"))
+    draw_curve(study, svg, png)
+    report.write_text(markdown(study, svg.name), encoding="utf-8")
+    tex.write_text(latex(study), encoding="utf-8")
+    spreadsheets = {
+        folder / "scores.csv": write_scores_csv,
+        folder / "means.csv": write_means_csv,
+        folder / "comparisons.csv": write_comparisons_csv,
+    }
+    for path, write in spreadsheets.items():
+        write(path, study)
+    return [report, tex, svg, png, *spreadsheets]

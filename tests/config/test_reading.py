@@ -164,6 +164,20 @@ def test_reg_is_one_value_or_several(read, text, regs):
     assert str(found) == str(tuple(map(float, regs)))  # no -0.0
 
 
+@pytest.mark.parametrize(
+    ("text", "reference"), [("none", ("none",)), ("[none, inf]", ("none", float("inf"))), ("0.1", (0.1,))]
+)
+def test_a_reference_is_a_baseline_or_a_reg_or_several(read, text, reference):
+    assert read(LEAST, f"evaluation.reference={text}").evaluation.reference == reference
+
+
+def test_a_reference_that_the_experiment_does_not_have_is_refused(faults):
+    assert faults(LEAST, "evaluation.reference=[none, 0.3, greedy]") == [
+        "evaluation.reference: 0.3 is neither in baselines nor in transport.reg; add it to one",
+        "evaluation.reference: greedy is neither in baselines nor in transport.reg; add it to one",
+    ]
+
+
 def test_configuration_and_solver_agree_on_the_smallest_reg():
     import sys
 

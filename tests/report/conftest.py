@@ -1,9 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 
 from optical_cli.artifacts.scores import Scores
+from optical_cli.measures import main_measure
 from optical_cli.report import Result
+from optical_cli.report.findings import find
+from optical_cli.report.study import Study
 
 
 @pytest.fixture
@@ -44,3 +48,47 @@ def sweep(make_result):
                 failure = "3 % of the plans | missed <1e-4>" if failed else None
                 results.append(make_result(pair, reg, value, seed=seed, failure=failure))
     return results
+
+
+@pytest.fixture
+def study_of():
+    """A study of results, tested by the first measure."""
+
+    def make(results, measures=("ndcg@10",), name="tiny", transport="sinkhorn", **settings):
+        return Study(
+            name, transport, list(measures), results, find(results, measures, main_measure(measures)), **settings
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_world():
+    """Results of many topics with known effects: `effects` by setting (a reg, or the name of a baseline)."""
+
+    def make(effects, pair="yo-yo", *, topics=60, seeds=(1, 2, 3), spread=0.1, corpus="full", start=7, held_out=None):
+        rng = np.random.default_rng(start)
+        difficulty = rng.uniform(0.2, 0.6, topics)
+        results = []
+        for setting, effect in effects.items():
+            trained = not isinstance(setting, str)
+            for seed in seeds if trained else seeds[:1]:
+                values = np.clip(difficulty + effect + rng.normal(0, spread, topics), 0, 1)
+                by_topic = {f"q{i:03}": float(value) for i, value in enumerate(values)}
+                results.append(
+                    Result(
+                        pair=pair,
+                        objective="transport" if trained else setting,
+                        reg=setting if trained else None,
+                        seed=seed,
+                        corpus=corpus,
+                        scores=Scores({"ndcg@10": by_topic}, {"ndcg@10": float(values.mean())}, topics, 0, 0),
+                        failure=None,
+                        health=None,
+                        seconds=1.5,
+                        held_out=(held_out or {}).get(setting),
+                    )
+                )
+        return results
+
+    return make

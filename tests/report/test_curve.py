@@ -3,17 +3,20 @@ import re
 
 import pytest
 
-from optical_cli.report import write_report
 from optical_cli.report.curve import Scale, draw_curve, spread
 
 GRID = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
 
 
-def draw(results, folder, measure="ndcg@10"):
-    folder.mkdir(exist_ok=True)
-    svg, png = folder / "curve.svg", folder / "curve.png"
-    draw_curve(results, measure, svg, png, "tiny")
-    return svg, png
+@pytest.fixture
+def draw(study_of):
+    def drawn(results, folder):
+        folder.mkdir(exist_ok=True)
+        svg, png = folder / "curve.svg", folder / "curve.png"
+        draw_curve(study_of(results), svg, png)
+        return svg, png
+
+    return drawn
 
 
 def drawn_text(svg):
@@ -21,13 +24,13 @@ def drawn_text(svg):
     return re.findall(r"<!-- (.*?) -->", svg.read_text())
 
 
-def test_the_same_results_give_the_same_bytes(sweep, tmp_path):
+def test_the_same_results_give_the_same_bytes(draw, sweep, tmp_path):
     first, second = draw(sweep, tmp_path / "a"), draw(sweep, tmp_path / "b")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert b"<dc:date>" not in first[0].read_bytes()
 
 
-def test_names_pairs_baselines_and_both_ends(sweep, tmp_path):
+def test_names_pairs_baselines_and_both_ends(draw, sweep, tmp_path):
     texts = drawn_text(draw(sweep, tmp_path)[0])
     assert {"0", "0.02", "0.1", "inf"} <= set(texts)
     assert {"sw-sw", "en-sw", "sw-sw no training", "en-sw no training", "tiny: full corpus"} <= set(texts)
@@ -35,13 +38,13 @@ def test_names_pairs_baselines_and_both_ends(sweep, tmp_path):
     assert "nDCG@10 (mean over topics and seeds)" in texts
 
 
-def test_differing_corpora_are_named_with_each_pair(make_result, tmp_path):
+def test_differing_corpora_are_named_with_each_pair(draw, make_result, tmp_path):
     results = [make_result(reg=0.1, value=0.2), make_result("yo-en", 0.1, 0.6, corpus="pooled 5000")]
     texts = drawn_text(draw(results, tmp_path)[0])
     assert {"yo-yo (full)", "yo-en (pooled 5000)"} <= set(texts)
 
 
-def test_many_level_lines_get_a_panel_a_pair(make_result, tmp_path):
+def test_many_level_lines_get_a_panel_a_pair(draw, make_result, tmp_path):
     results = []
     for pair in ("a-b", "b-a", "b-b"):
         results += [make_result(pair, reg, 0.5) for reg in GRID]
@@ -52,23 +55,23 @@ def test_many_level_lines_get_a_panel_a_pair(make_result, tmp_path):
 
 
 @pytest.mark.parametrize("regs", [(0.05,), (0.0,), (math.inf,), (0.0, math.inf), ()])
-def test_draws_any_grid(make_result, tmp_path, regs):
+def test_draws_any_grid(draw, make_result, tmp_path, regs):
     results = [make_result(reg=reg, value=0.5) for reg in regs] + [make_result(value=0.1, objective="none")]
     svg, png = draw(results, tmp_path)
     assert svg.stat().st_size > 1000
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
-def test_draws_when_nothing_was_scored(make_result, tmp_path):
+def test_draws_when_nothing_was_scored(draw, make_result, tmp_path):
     draw([make_result(reg=0.1, failure="no")], tmp_path)
 
 
-def test_names_are_drawn_as_they_are(make_result, tmp_path):
+def test_names_are_drawn_as_they_are(draw, make_result, tmp_path):
     texts = drawn_text(draw([make_result("a$_{", 0.1, 0.5), make_result("b$", 0.1, 0.4)], tmp_path)[0])
     assert {"a$_{", "b$"} <= set(texts)
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_alone(sweep, tmp_path):
+def test_drawing_leaves_the_settings_of_matplotlib_alone(draw, sweep, tmp_path):
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 17.0}):
@@ -94,8 +97,7 @@ def test_labels_are_moved_apart_as_little_as_can_be():
     assert spread([0.2, 0.5, 0.5, 0.5, 0.61], 0.1) == pytest.approx([0.2, 0.3775, 0.4775, 0.5775, 0.6775])
 
 
-def test_a_report_is_three_files(sweep, tmp_path):
-    paths = write_report(sweep, ["recall@100", "ndcg@10"], tmp_path / "reports" / "tiny", "tiny", "sinkhorn")
-    assert [path.name for path in paths] == ["report.md", "curve.svg", "curve.png"]
-    assert "![nDCG@10 against reg](curve.svg)" in paths[0].read_text()
-    assert "nDCG@10" in "".join(drawn_text(paths[1]))
+def test_intervals_are_drawn_and_named(draw, make_world, make_result, tmp_path):
+    svg = draw(make_world({0.1: 0.0, 1.0: 0.1}), tmp_path)[0]
+    assert any("· bars: 95 % over topics and seeds" in text for text in drawn_text(svg))
+    assert not any("bars" in text for text in drawn_text(draw([make_result(reg=0.1, value=0.2)], tmp_path)[0]))

@@ -59,7 +59,7 @@ def test_a_failure_with_a_score_is_refused(make_result):
 
 def test_a_figure_in_doubt_is_marked_and_the_table_says_what_the_mark_means(make_result):
     sound = make_result("a", 0.1, 0.4)
-    assert tabulate([sound], ["ndcg@10"]).note is None
+    assert tabulate([sound], ["ndcg@10"]).notes == []
     table = tabulate([sound, make_result("a", 0.02, 0.5, unconverged=500)], ["ndcg@10"])
     assert [row.cells[0].text for row in table.rows] == ["0.500 †", "0.400"]
-    assert table.note.startswith("† More than 1 % of the transport plans")
+    assert table.notes[0].startswith("† More than 1 % of the transport plans")

@@ -1,0 +1,117 @@
+"""The answer in sentences that say no more than the tests do."""
+
+from collections.abc import Iterator, Sequence
+
+from optical_cli.measures import parse_measure
+from optical_cli.report.figures import listed, p_value, percent, several, signed
+from optical_cli.report.findings import Choice, Comparison
+from optical_cli.report.findings.comparison import ABOVE, ALPHA, BELOW
+from optical_cli.report.result import Result, Setting, format_reg
+from optical_cli.report.study import Study
+from optical_cli.report.table import FULL, tabulate
+
+
+def answer(study: Study) -> list[str]:
+    """A paragraph for each pair that has a curve, then one on all of them, then one on what it holds for."""
+    pairs = dict.fromkeys((result.pair, result.corpus) for result in study.results if result.scores)
+    paragraphs = [" ".join(_of_pair(study, pair, corpus)) for pair, corpus in pairs]
+    return [paragraph for paragraph in [*paragraphs, *_of_pairs(study), " ".join(_scope(study))] if paragraph]
+
+
+def _of_pair(study: Study, pair: str, corpus: str) -> Iterator[str]:
+    own = [result for result in study.results if (result.pair, result.corpus) == (pair, corpus)]
+    means = _means(study, own)
+    if not means:
+        return
+    label = parse_measure(study.findings.measure).label
+    low, high = min(means, key=lambda setting: means[setting]), max(means, key=lambda setting: means[setting])
+    seeds = len({result.seed for result in own if result.scores and result.reg is not None})
+    topics = max(result.scores.topics for result in own if result.scores)
+    where = "" if corpus == FULL else f", corpus {corpus}"
+    yield f"{pair} ({several(topics, 'topic')}, {several(seeds, 'seed')}{where}):"
+    if len(means) == 1:
+        yield f"{label} is {means[low]:.3f} at {low.label}, the only reg that was scored."
+    else:
+        yield (
+            f"over {len(means)} values of reg, mean {label} goes from {means[low]:.3f} ({low.label}) "
+            f"to {means[high]:.3f} ({high.label})."
+        )
+    for reference in study.findings.references:
+        compared = [
+            one
+            for one in study.findings.comparisons
+            if (one.pair, one.corpus, one.reference) == (pair, corpus, reference)
+        ]
+        if compared:
+            yield _against(reference, compared)
+    for choice in study.findings.choices:
+        if (choice.pair, choice.corpus) == (pair, corpus):
+            yield _chosen(choice)
+
+
+def _means(study: Study, results: Sequence[Result]) -> dict[Setting, float]:
+    """By reg, the mean over topics and seeds."""
+    table = tabulate([result for result in results if result.reg is not None], [study.findings.measure])
+    return {row.setting: row.cells[0].mean for row in table.rows if row.cells[0].mean is not None}
+
+
+def _against(reference: Setting, compared: Sequence[Comparison]) -> str:
+    parts = [
+        f"{_named(marked, len(compared))} scored {word}"
+        for mark, word in ((ABOVE, "higher"), (BELOW, "lower"))
+        if (marked := [one for one in compared if one.mark == mark])
+    ]
+    rest = [one for one in compared if not one.mark]
+    if rest:
+        smallest = max(one.smallest for one in rest)
+        parts.append(
+            f"for {_named(rest, len(compared))} no difference was shown (a true one of {smallest:.3f} would have been "
+            "seen four times in five, before correction)"
+        )
+    return f"Against {reference.label}, {listed(parts)}."
+
+
+def _named(some: Sequence[Comparison], of: int) -> str:
+    if len(some) == of > 1:
+        return "every other reg" if some[0].reference.reg is not None else "every reg"
+    return f"reg {listed([format_reg(one.setting.reg) for one in some if one.setting.reg is not None])}"
+
+
+def _chosen(choice: Choice) -> str:
+    setting, share = choice.shares[0]
+    text = (
+        f"A reg chosen on some topics scored {choice.score:.3f} on the others ({setting.label} in {percent(share)} of "
+        f"the choices); the best on all topics, {choice.best.label}, would flatter by {signed(choice.flattered)}."
+    )
+    for one in choice.by_bitext:
+        text += f" By held-out {one.ruler} it would be {one.setting.label}: {one.score:.3f}."
+    return text
+
+
+def _of_pairs(study: Study) -> Iterator[str]:
+    """On whether the effect of reg depends on the pair."""
+    for found in study.findings.interactions:
+        differ = "was shown" if found.p < ALPHA else "was not shown"
+        yield (
+            f"That the effect of reg differs between {listed(list(found.pairs))} (in shape or in size) {differ}: "
+            f"permutation test over topics, {len(found.settings)} values of reg, p {_equals(p_value(found.p))}."
+        )
+
+
+def _scope(study: Study) -> Iterator[str]:
+    corpora = [corpus for corpus in dict.fromkeys(result.corpus for result in study.results) if corpus != FULL]
+    seeds = {result.seed for result in study.results if result.reg is not None and result.scores}
+    if corpora:
+        yield f"Figures on a {listed(corpora)} corpus do not compare with those of a full one."
+    if len(seeds) == 1:
+        yield "With one seed nothing here says whether another training would come out the same."
+    unscored = sum(result.scores is None for result in study.results)
+    if unscored:
+        yield f"{unscored} of {len(study.results)} cells have no scores."
+    doubtful = sum(result.doubtful for result in study.results)
+    if doubtful:
+        yield f"{several(doubtful, 'cell')} of students whose transport plans did not converge are marked †."
+
+
+def _equals(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"

@@ -1,0 +1,81 @@
+"""From results to findings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optical_cli.report.findings.choice import choose
+from optical_cli.report.findings.comparison import compare
+from optical_cli.report.findings.findings import Findings, Interval
+from optical_cli.report.findings.group import Group, groups_of
+from optical_cli.report.findings.interactions import interactions
+from optical_cli.report.findings.movers import movers
+from optical_cli.report.result import TRANSPORT, Result, Setting
+from optical_cli.statistics import bootstrap_intervals
+
+MOST_REFERENCES = 26  # a letter each
+
+
+def find(
+    results: Sequence[Result],
+    measures: Sequence[str],
+    tested: str,
+    *,
+    reference: Sequence[str | float] | None = None,
+    seed: int = 13,
+) -> Findings:
+    """Everything a report says of the per-topic scores.
+
+    Each pair's draws depend on the seed and the pair alone, so that its figures do not move with what else is there.
+
+    Args:
+        results: of the cells of a sweep; those without scores are left out.
+        measures: those that get intervals.
+        tested: the one of them that is tested.
+        reference: baselines and values of reg to test against; None for each baseline and reg inf.
+        seed: of all resampling.
+    """
+
+    def rng_of(purpose: str, group: Group) -> np.random.Generator:
+        return np.random.default_rng([seed, *f"{purpose} {group.pair} {group.corpus}".encode()])
+
+    groups = groups_of(results)
+    references = _references(groups, reference)
+    choices = [(group, choice) for group in groups if (choice := choose(group, tested, rng_of))]
+    return Findings(
+        measure=tested,
+        references=references,
+        intervals={
+            named: interval
+            for group in groups
+            if len(group.topics) > 1
+            for named, interval in _intervals(group, measures, rng_of("mean", group)).items()
+        },
+        comparisons=compare(groups, references, tested, rng_of),
+        interactions=interactions(groups, tested, rng_of),
+        choices=tuple(choice for _, choice in choices),
+        moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),
+        seed=seed,
+    )
+
+
+def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -> tuple[Setting, ...]:
+    """Those that any pair has, in the order asked for, or else of tables."""
+    there = sorted({setting for group in groups for setting in group.results}, key=lambda setting: setting.rank)
+    if wanted is None:
+        found = [setting for setting in there if setting.reg is None or setting.reg == np.inf]
+    else:
+        asked = [Setting(one, None) if isinstance(one, str) else Setting(TRANSPORT, one) for one in wanted]
+        found = [setting for setting in asked if setting in there]
+    return tuple(found[:MOST_REFERENCES])
+
+
+def _intervals(
+    group: Group, measures: Sequence[str], rng: np.random.Generator
+) -> dict[tuple[str, str, Setting, str], Interval]:
+    named = [(setting, measure) for setting in group.results for measure in measures]
+    ends = bootstrap_intervals([group.scores(setting, measure) for setting, measure in named], rng)
+    return {
+        (group.pair, group.corpus, setting, measure): Interval(float(low), float(high))
+        for (setting, measure), (low, high) in zip(named, ends, strict=True)
+    }

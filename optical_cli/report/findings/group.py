@@ -1,0 +1,82 @@
+"""The per-topic scores of one pair on one corpus as arrays."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optical_cli.report.result import Result, Setting
+from optical_cli.statistics import TopicScores
+
+
+@dataclass(frozen=True)
+class Group:
+    """What was scored of one pair on one corpus.
+
+    Attributes:
+        pair: of languages.
+        corpus: the corpus mode.
+        topics: their ids, sorted: the rows of every array.
+        results: by setting, those that were scored, by seed.
+    """
+
+    pair: str
+    corpus: str
+    topics: tuple[str, ...]
+    results: Mapping[Setting, Mapping[int, Result]]
+
+    @property
+    def regs(self) -> list[Setting]:
+        """The settings that have a reg, from 0 to inf."""
+        return [setting for setting in self.results if setting.reg is not None]
+
+    def scores(self, setting: Setting, measure: str) -> TopicScores:
+        """(topics, seeds) of a setting."""
+        return np.array([self._topics_of(result, measure) for result in self.results[setting].values()]).T
+
+    def means(self, settings: Sequence[Setting], measure: str) -> NDArray[np.float64]:
+        """(topics, settings): means over the seeds of each."""
+        return np.column_stack([self.scores(setting, measure).mean(axis=1) for setting in settings])
+
+    def differences(self, setting: Setting, reference: Setting, measure: str) -> TopicScores:
+        """(topics, seeds): a setting less the reference, seed by seed.
+
+        What has one seed only, as a baseline without training, stands against every seed of the other. Seeds that
+        one of the two lacks are left out; if they share none, means over seeds are compared: (topics, 1).
+        """
+        own, others = self.results[setting], self.results[reference]
+        if len(own) == 1 or len(others) == 1:
+            return self.scores(setting, measure) - self.scores(reference, measure)
+        shared = [seed for seed in own if seed in others]
+        if not shared:
+            return self.means([setting], measure) - self.means([reference], measure)
+        return np.array(
+            [self._topics_of(own[seed], measure) - self._topics_of(others[seed], measure) for seed in shared]
+        ).T
+
+    def _topics_of(self, result: Result, measure: str) -> NDArray[np.float64]:
+        assert result.scores is not None  # noqa: S101 - `groups_of` takes no other
+        per_topic = result.scores.per_topic[measure]
+        if len(per_topic) != len(self.topics):
+            raise ValueError(f"{self.pair} ({self.corpus}): {result.setting.label} was scored on other topics")
+        return np.array([per_topic[topic] for topic in self.topics])
+
+
+def groups_of(results: Iterable[Result]) -> list[Group]:
+    """The scored results by pair and corpus, in their order; settings in the order of tables, seeds ascending."""
+    scored: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        if result.scores is not None:
+            scored[result.pair, result.corpus].append(result)
+    return [_group(pair, corpus, own) for (pair, corpus), own in scored.items()]
+
+
+def _group(pair: str, corpus: str, results: list[Result]) -> Group:
+    by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
+    for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
+        by_setting[result.setting][result.seed] = result
+    scores = results[0].scores
+    topics = next(iter(scores.per_topic.values())) if scores else {}
+    return Group(pair, corpus, tuple(sorted(topics)), dict(by_setting))

@@ -1,0 +1,55 @@
+"""The topics that gained and lost most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optical_cli.report.findings.choice import Choice
+from optical_cli.report.findings.group import Group
+from optical_cli.report.result import Setting
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A topic and both its scores, means over the seeds."""
+
+    topic: str
+    score: float
+    reference_score: float
+
+    @property
+    def difference(self) -> float:
+        """Above 0 for a gain."""
+        return self.score - self.reference_score
+
+
+@dataclass(frozen=True)
+class Movers:
+    """The topics of a pair that gained and lost most by the reg that was chosen most often."""
+
+    pair: str
+    corpus: str
+    setting: Setting
+    reference: Setting
+    gained: tuple[Mover, ...]
+    lost: tuple[Mover, ...]
+
+
+def movers(group: Group, choice: Choice, references: Sequence[Setting], measure: str) -> Movers | None:
+    """The chosen reg against the last reference that the pair has and that is another one; None without any."""
+    setting = choice.shares[0][0]
+    there = [reference for reference in references if reference in group.results and reference != setting]
+    if not there:
+        return None
+    own, others = group.means([setting, there[-1]], measure).T
+    moved = sorted(
+        (
+            Mover(topic, float(score), float(other))
+            for topic, score, other in zip(group.topics, own, others, strict=True)
+        ),
+        key=lambda mover: (-mover.difference, mover.topic),
+    )
+    gained = tuple(mover for mover in moved[:SHOWN] if mover.difference > 0)
+    lost = tuple(mover for mover in moved[: -SHOWN - 1 : -1] if mover.difference < 0)
+    return Movers(group.pair, group.corpus, setting, there[-1], gained, lost)

@@ -1,0 +1,68 @@
+"""The table of a measure in LaTeX, for booktabs."""
+
+import re
+
+from optical_cli.measures import parse_measure
+from optical_cli.report.findings.comparison import ABOVE, BELOW
+from optical_cli.report.study import Study
+from optical_cli.report.table import DOUBTFUL, MISSING, Cell, bare, tabulate
+
+SPECIAL = re.compile(r"[\\{}$&#^_~%<>|\"]")
+WORDS = {
+    "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+}  # fmt: skip
+SIGNS = {
+    ABOVE: r"$\blacktriangle$", BELOW: r"$\blacktriangledown$", DOUBTFUL: r"\dag{}", MISSING: "--", "−": "$-$",
+}  # fmt: skip
+PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n"
+
+
+def latex(study: Study) -> str:
+    """A `table` for each measure: settings down, pairs across; intervals in small print below, marks raised."""
+    return PACKAGES + "\n".join(_table(study, measure) for measure in study.measures)
+
+
+def escape(text: str) -> str:
+    """Text from data as LaTeX that prints as it is, on one line."""
+    line = " ".join(text.split())
+    return SPECIAL.sub(lambda found: WORDS.get(found[0], "\\" + found[0]), line)
+
+
+def _table(study: Study, measure: str) -> str:
+    table = tabulate(study.results, [measure], study.findings)
+    heads = " & ".join(["", *(escape(column.pair_head) for column in table.columns)])
+    rows = [f"{escape(row.label)} & {' & '.join(_cell(cell) for cell in row.cells)} \\\\" for row in table.rows]
+    caption = f"{parse_measure(measure).label}, {study.name}. {' '.join(table.notes)}"
+    return "\n".join(
+        [
+            "\\begin{table}",
+            f"\\caption{{{_signs(escape(caption))}}}",
+            "\\centering",
+            f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+            "\\toprule",
+            f"{heads} \\\\",
+            "\\midrule",
+            *rows,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table}",
+            "",
+        ]
+    )
+
+
+def _cell(cell: Cell) -> str:
+    if cell.mean is None:
+        return _signs(escape(cell.text))
+    interval = f" {{\\scriptsize[{bare(cell.interval.low)}, {bare(cell.interval.high)}]}}" if cell.interval else ""
+    wanting = f" ({cell.seeds} of {cell.of})" if cell.seeds < cell.of else ""
+    raised = (DOUBTFUL if cell.doubtful else "") + cell.marks
+    marks = f"\\textsuperscript{{{_signs(raised)}}}" if raised else ""
+    return f"{cell.mean:.3f}{interval}{wanting}{marks}"
+
+
+def _signs(text: str) -> str:
+    for sign, command in SIGNS.items():
+        text = text.replace(sign, command)
+    return text

@@ -1,0 +1,86 @@
+"""CSV files: every per-topic score, means with intervals, comparisons."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from optical_cli.artifacts.scores import Scores
+from optical_cli.report.result import Setting, format_reg
+from optical_cli.report.study import Study
+from optical_cli.report.table import tabulate
+
+CELL = ("pair", "corpus", "objective", "reg")
+
+
+def write_scores_csv(path: Path, study: Study) -> None:
+    """A line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
+    _write(
+        path,
+        (*CELL, "seed", "topic", *study.measures),
+        (
+            (*_cell(result.pair, result.corpus, result.setting), result.seed, topic, *values)
+            for result in study.results
+            if result.scores
+            for topic, values in _by_topic(result.scores, study.measures)
+        ),
+    )
+
+
+def write_means_csv(path: Path, study: Study) -> None:
+    """A line for each pair, setting and measure: mean over topics and seeds, interval, how many stand behind it."""
+    table = tabulate(study.results, study.measures, study.findings)
+    topics = {(result.pair, result.corpus): result.scores.topics for result in study.results if result.scores}
+    _write(
+        path,
+        (*CELL, "measure", "mean", "low", "high", "topics", "seeds", "failed", "doubtful"),
+        (
+            (
+                *_cell(column.pair, column.corpus, row.setting),
+                column.measure,
+                cell.mean,
+                *((cell.interval.low, cell.interval.high) if cell.interval else (None, None)),
+                topics[column.pair, column.corpus],
+                cell.seeds,
+                cell.failed,
+                int(cell.doubtful),
+            )
+            for row in table.rows
+            for column, cell in zip(table.columns, row.cells, strict=True)
+            if cell.mean is not None
+        ),
+    )
+
+
+def write_comparisons_csv(path: Path, study: Study) -> None:
+    """A line for each reg and reference, with all that `Comparison` has."""
+    _write(
+        path,
+        (
+            *CELL, "reference", "measure", "difference", "low", "high", "d_z", "p", "p_holm",
+            "smallest_difference", "wins", "losses", "seeds", "seeds_agreeing", "mark",
+        ),
+        (
+            (
+                *_cell(one.pair, one.corpus, one.setting), one.reference.label, study.findings.measure, one.difference,
+                one.low, one.high, one.effect, one.p, one.corrected, one.smallest, one.wins, one.losses, one.seeds,
+                one.agreeing, one.mark,
+            )
+            for one in study.findings.comparisons
+        ),
+    )  # fmt: skip
+
+
+def _by_topic(scores: Scores, measures: Sequence[str]) -> Iterator[tuple[str, list[float]]]:
+    columns = [scores.per_topic[measure] for measure in measures]
+    return ((topic, [column[topic] for column in columns]) for topic in columns[0])
+
+
+def _cell(pair: str, corpus: str, setting: Setting) -> tuple[str, str, str, str]:
+    return pair, corpus, setting.objective, "" if setting.reg is None else format_reg(setting.reg)
+
+
+def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(heads)
+        writer.writerows(rows)

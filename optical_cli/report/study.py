@@ -1,0 +1,28 @@
+"""A sweep and what was found in it: what every form of a report is written from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from optical_cli.report.findings import Findings
+from optical_cli.report.result import Result
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a report is about.
+
+    Attributes:
+        name: of the experiment.
+        transport: how its plans are solved, in words.
+        measures: those to show.
+        results: of the cells of the sweep.
+        findings: what their scores say.
+        texts: by pair, the texts of its topics by id.
+    """
+
+    name: str
+    transport: str
+    measures: Sequence[str]
+    results: Sequence[Result]
+    findings: Findings
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

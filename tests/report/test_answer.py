@@ -1,0 +1,61 @@
+from math import inf
+
+import pytest
+
+from optical_cli.report.answer import answer
+
+
+def test_a_difference_that_is_shown_is_said_and_one_that_is_not_is_not(make_world, study_of):
+    text = answer(study_of(make_world({0.02: 0.15, 0.1: 0.0, inf: 0.0})))[0]
+    assert "Against reg inf, reg 0.02 scored higher and for reg 0.1 no difference was shown (a true one of 0.0" in text
+
+
+def test_without_any_effect_nothing_is_claimed(make_world, study_of):
+    text = " ".join(answer(study_of(make_world(dict.fromkeys((0.0, 0.02, 0.1, inf), 0.0), spread=0.15))))
+    assert "for every other reg no difference was shown" in text
+    assert "higher" not in text
+    assert "lower" not in text
+
+
+def test_the_choice_says_how_far_the_best_on_test_would_flatter(make_world, study_of):
+    held_out = {0.02: {"p@1": 0.4, "transport_cost": 0.2}, 0.1: {"p@1": 0.6, "transport_cost": 0.4}}
+    text = answer(study_of(make_world({0.02: 0.2, 0.1: 0.0}, held_out=held_out)))[0]
+    assert "A reg chosen on some topics scored 0." in text
+    assert "(reg 0.02 in 100 % of the choices)" in text
+    assert "By held-out P@1 it would be reg 0.1" in text
+    assert "By held-out transport cost it would be reg 0.02" in text
+
+
+def test_pairs_that_differ_in_what_reg_does_are_named(make_world, study_of):
+    one, other = make_world({0.1: 0.2, 1.0: 0.0}, "a-b"), make_world({0.1: 0.0, 1.0: 0.2}, "b-a", start=8)
+    text = answer(study_of([*one, *other]))[2]
+    assert text.startswith("That the effect of reg differs between a-b and b-a (in shape or in size) was shown")
+    alike = answer(study_of([*one, *make_world({0.1: 0.2, 1.0: 0.0}, "b-a", start=9)]))[2]
+    assert "was not shown" in alike
+
+
+@pytest.mark.parametrize(("seeds", "said"), [((1,), True), ((1, 2), False)])
+def test_one_seed_is_said_to_be_one(make_world, study_of, seeds, said):
+    text = " ".join(answer(study_of(make_world({0.1: 0.0, 1.0: 0.0}, seeds=seeds))))
+    assert ("With one seed nothing here says" in text) == said
+
+
+def test_a_pooled_corpus_is_said_wherever_a_figure_stands(make_world, study_of):
+    paragraphs = answer(study_of(make_world({0.1: 0.0}, corpus="pooled 5000")))
+    assert paragraphs[0].startswith("yo-yo (60 topics, 3 seeds, corpus pooled 5000): nDCG@10 is 0.")
+    assert "Figures on a pooled 5000 corpus do not compare with those of a full one." in paragraphs[-1]
+
+
+def test_what_is_missing_and_what_is_in_doubt_is_counted(make_result, study_of):
+    results = [
+        make_result(reg=0.1, value=0.4, unconverged=500),
+        make_result(reg=0.2, value=0.4),
+        make_result(reg=0.5, failure="no"),
+    ]
+    text = answer(study_of(results))[-1]
+    assert "1 of 3 cells have no scores." in text
+    assert "marked †" in text
+
+
+def test_baselines_alone_have_no_curve_to_speak_of(make_result, study_of):
+    assert answer(study_of([make_result(objective="bm25", value=0.3), make_result(objective="none", value=0.1)])) == []

@@ -1,0 +1,37 @@
+import csv
+import time
+from math import inf
+
+from optical_cli.report.write_report import write_report
+
+GRID = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, inf)
+
+
+def test_a_report_is_these_files(sweep, study_of, tmp_path):
+    study = study_of(sweep, ["recall@100", "ndcg@10"])
+    paths = write_report(study, tmp_path / "reports" / "tiny")
+    assert [path.name for path in paths] == [
+        "report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "means.csv", "comparisons.csv",
+    ]  # fmt: skip
+    assert "![nDCG@10 against reg](curve.svg)" in paths[0].read_text()
+
+
+def test_the_same_scores_give_the_same_bytes(make_world, study_of, tmp_path):
+    first, second = (
+        write_report(study_of(make_world({"none": -0.1, 0.1: 0.0, inf: 0.0})), tmp_path / name) for name in "ab"
+    )
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_large_sweep_is_reported_in_time(make_world, study_of, tmp_path):
+    results = [
+        result
+        for number in range(18)
+        for result in make_world(dict.fromkeys(GRID, 0.0) | {"none": -0.1}, f"a{number}-b", topics=200, start=number)
+    ]
+    started = time.monotonic()
+    paths = write_report(study_of(results), tmp_path)
+    assert time.monotonic() - started < 30  # 10 on a quiet machine
+    rows = sum(1 for _ in csv.reader((tmp_path / "scores.csv").open()))
+    assert rows == 1 + 18 * 200 * (9 * 3 + 1)
+    assert all(path.stat().st_size for path in paths)

@@ -1,0 +1,10 @@
+from optical_cli.study import cached_study
+
+
+def test_a_study_is_what_the_cache_holds_and_what_follows_from_it(lab, swept, open_pipeline):
+    study = cached_study(open_pipeline(lab.experiment, swept))
+    assert (study.name, len(study.results)) == ("mini", 12)
+    assert study.findings.measure == "ndcg@10"
+    assert [setting.label for setting in study.findings.references] == ["no training", "reg inf"]
+    trained = [result for result in study.results if result.reg is not None]
+    assert all({"p@1", "transport_cost"} <= result.held_out.keys() for result in trained)
