@@ -108,6 +108,8 @@ class Table:
             f"▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
             f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
             "Without a mark no difference was shown.": bool(tested),
+            "One seed: marks speak of these students alone; another training may come out otherwise.": bool(tested)
+            and self.seeds == 1,
         }
         return [note for note, needed in found.items() if needed]
 

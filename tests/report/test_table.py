@@ -63,3 +63,27 @@ def test_a_figure_in_doubt_is_marked_and_the_table_says_what_the_mark_means(make
     table = tabulate([sound, make_result("a", 0.02, 0.5, unconverged=500)], ["ndcg@10"])
     assert [row.cells[0].text for row in table.rows] == ["0.500 †", "0.400"]
     assert table.notes[0].startswith("† More than 1 % of the transport plans")
+
+
+def test_with_findings_cells_have_intervals_and_the_notes_say_what_marks_mean(make_world, study_of):
+    study = study_of(make_world({"none": -0.2, 0.02: 0.0, 0.1: 0.0}))
+    table = tabulate(study.results, ["ndcg@10"], study.findings)
+    assert [row.label for row in table.rows] == ["no training (a)", "reg 0.02", "reg 0.1"]
+    interval = study.findings.intervals["yo-yo", "full", table.rows[1].setting, "ndcg@10"]
+    low, high = (f"{end:.3f}"[1:] for end in (interval.low, interval.high))
+    assert table.rows[1].cells[0].text.endswith(f" [{low}, {high}] ▲a")
+    assert table.notes[0] == "In brackets: 95 % bootstrap intervals over topics and seeds."
+    assert "correction for 2 tests" in table.notes[1]
+    assert len(table.notes) == 2
+
+
+def test_marks_of_one_seed_are_said_to_speak_of_its_students_alone(make_world, study_of):
+    study = study_of(make_world({"none": -0.2, 0.02: 0.0}, seeds=(1,)))
+    assert tabulate(study.results, ["ndcg@10"], study.findings).notes[-1].startswith("One seed: marks speak of")
+
+
+def test_a_measure_that_is_not_tested_has_intervals_and_no_marks(make_world, study_of):
+    study = study_of(make_world({"none": -0.2, 0.02: 0.0}))
+    other = tabulate(study.results, ["map"], study.findings)
+    assert [row.label for row in other.rows] == ["no training", "reg 0.02"]
+    assert other.notes == []
