@@ -120,19 +120,20 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report; reports/NAME by default.")
     ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="File of the page; report.html there by default.")] = None,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Show and write what the cache holds of an experiment: tables with tests, curve, Markdown, LaTeX, CSV."""
+    """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
     from optical_cli.report.write_report import write_report
     from optical_cli.study import cached_study
 
     pipeline = open_pipeline(experiment, overrides, cache_dir)
     study = cached_study(pipeline)
     show.refuse_nothing(study.results, experiment)
-    files = write_report(study, output or Path("reports") / study.name)
+    files = write_report(study, output or Path("reports") / study.name, html)
     if as_json:
         show.as_json({"experiment": study.name, "files": [str(file) for file in files], **show.study_record(study)})
         return

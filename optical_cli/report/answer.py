@@ -1,5 +1,6 @@
 """The answer in sentences that say no more than the tests do."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from optical_cli.measures import parse_measure
@@ -12,10 +13,37 @@ from optical_cli.report.table import FULL, tabulate
 
 
 def answer(study: Study) -> list[str]:
-    """A paragraph for each pair that has a curve, then one on all of them, then one on what it holds for."""
+    """What is to be said of all pairs together, then of each."""
+    return [*overall(study), *pair_by_pair(study)]
+
+
+def overall(study: Study) -> list[str]:
+    """What holds for all pairs together and how far it goes; paragraphs."""
+    paragraphs = [_counted(study), " ".join(_of_pairs(study)), " ".join(_scope(study))]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def pair_by_pair(study: Study) -> list[str]:
+    """A paragraph for each pair that has a curve."""
     pairs = dict.fromkeys((result.pair, result.corpus) for result in study.results if result.scores)
-    paragraphs = [" ".join(_of_pair(study, pair, corpus)) for pair, corpus in pairs]
-    return [paragraph for paragraph in [*paragraphs, *_of_pairs(study), " ".join(_scope(study))] if paragraph]
+    return [paragraph for pair in pairs if (paragraph := " ".join(_of_pair(study, *pair)))]
+
+
+def _counted(study: Study) -> str:
+    """Which reg is best on how many pairs, and how many comparisons came out which way."""
+    best = Counter(choice.best for choice in study.findings.choices)
+    if best.total() < 2:
+        return ""
+    counted = [f"{setting.label} on {count}" for setting, count in best.most_common()]
+    sentences = [f"The highest mean is that of {listed(counted)} of {best.total()} pairs."]
+    for reference in study.findings.references:
+        compared = [one for one in study.findings.comparisons if one.reference == reference]
+        above, below = (sum(one.mark == mark for one in compared) for mark in (ABOVE, BELOW))
+        sentences.append(
+            f"Against {reference.label}, {above} of {len(compared)} values of reg scored higher, {below} lower, and "
+            f"{len(compared) - above - below} were not shown to differ."
+        )
+    return " ".join(sentences)
 
 
 def _of_pair(study: Study, pair: str, corpus: str) -> Iterator[str]:
@@ -36,14 +64,7 @@ def _of_pair(study: Study, pair: str, corpus: str) -> Iterator[str]:
             f"over {len(means)} values of reg, mean {label} goes from {means[low]:.3f} ({low.label}) "
             f"to {means[high]:.3f} ({high.label})."
         )
-    for reference in study.findings.references:
-        compared = [
-            one
-            for one in study.findings.comparisons
-            if (one.pair, one.corpus, one.reference) == (pair, corpus, reference)
-        ]
-        if compared:
-            yield _against(reference, compared)
+    yield from _against_all([one for one in study.findings.comparisons if (one.pair, one.corpus) == (pair, corpus)])
     for choice in study.findings.choices:
         if (choice.pair, choice.corpus) == (pair, corpus):
             yield _chosen(choice)
@@ -55,7 +76,17 @@ def _means(study: Study, results: Sequence[Result]) -> dict[Setting, float]:
     return {row.setting: row.cells[0].mean for row in table.rows if row.cells[0].mean is not None}
 
 
-def _against(reference: Setting, compared: Sequence[Comparison]) -> str:
+def _against_all(compared: Sequence[Comparison]) -> Iterator[str]:
+    """A sentence for each reference; those of which the same is to be said share one."""
+    said: dict[str, list[str]] = {}
+    for reference in dict.fromkeys(one.reference for one in compared):
+        sentence = _against([one for one in compared if one.reference == reference])
+        said.setdefault(sentence, []).append(reference.label)
+    for sentence, references in said.items():
+        yield f"Against {listed(references)}, {sentence}."
+
+
+def _against(compared: Sequence[Comparison]) -> str:
     parts = [
         f"{_named(marked, len(compared))} scored {word}"
         for mark, word in ((ABOVE, "higher"), (BELOW, "lower"))
@@ -68,7 +99,7 @@ def _against(reference: Setting, compared: Sequence[Comparison]) -> str:
             f"for {_named(rest, len(compared))} no difference was shown (a true one of {smallest:.3f} would have been "
             "seen four times in five, before correction)"
         )
-    return f"Against {reference.label}, {listed(parts)}."
+    return listed(parts)
 
 
 def _named(some: Sequence[Comparison], of: int) -> str:
@@ -83,8 +114,10 @@ def _chosen(choice: Choice) -> str:
         f"A reg chosen on some topics scored {choice.score:.3f} on the others ({setting.label} in {percent(share)} of "
         f"the choices); the best on all topics, {choice.best.label}, would flatter by {signed(choice.flattered)}."
     )
-    for one in choice.by_bitext:
-        text += f" By held-out {one.ruler} it would be {one.setting.label}: {one.score:.3f}."
+    for chosen in dict.fromkeys(one.setting for one in choice.by_bitext):
+        by = [one for one in choice.by_bitext if one.setting == chosen]
+        rulers = listed([one.ruler for one in by])
+        text += f" On the held-out bitext, {chosen.label} is best by {rulers}: {by[0].score:.3f}."
     return text
 
 

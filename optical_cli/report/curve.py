@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optical_cli.measures import parse_measure
+from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
 from optical_cli.report.result import Result, corpora, format_reg
 from optical_cli.report.study import Study
@@ -35,7 +36,6 @@ DASHES: tuple[LineStyle, ...] = (
 
 RIGHT_LABELS = 8  # as many as can be told apart beside one panel
 X_LABEL = "reg (regularization of the transport, in units of cosine distance)"
-GAP = 0.45  # decades between 0 or inf and the rest of the axis
 BESIDE = 0.025  # decades between the intervals of two lines
 FONT = 8.0  # points
 DPI = 160
@@ -68,41 +68,6 @@ class Series:
         return math.fsum(values) / len(values) if values else math.nan
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Where each reg stands: decades, with 0 and inf set apart."""
-
-    regs: tuple[float, ...]
-
-    def __call__(self, reg: float) -> float:
-        """The place of a reg on the axis."""
-        if reg == 0:
-            return self.ends[0] - GAP
-        return self.ends[1] + GAP if math.isinf(reg) else math.log10(reg)
-
-    @property
-    def finite(self) -> tuple[float, ...]:
-        """The values on the logarithmic part."""
-        return tuple(reg for reg in self.regs if 0 < reg < math.inf)
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The first and last place of the logarithmic part."""
-        return (math.log10(self.finite[0]), math.log10(self.finite[-1])) if self.finite else (0.0, 0.0)
-
-    def ticks(self, most: float) -> list[float]:
-        """The values to name where the axis has room for `most` names: both ends, then what fits between."""
-        if not self.regs:
-            return []
-        room = (self(self.regs[-1]) - self(self.regs[0])) / most
-        order = dict.fromkeys([self.regs[0], self.regs[-1], *self.regs])
-        named: list[float] = []
-        for reg in order:
-            if not named or min(abs(self(reg) - self(other)) for other in named) >= room:
-                named.append(reg)
-        return named
-
-
 def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
     """Draws the tested measure against reg into both files; the same results give the same bytes.
 
@@ -118,6 +83,8 @@ def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
         mpl.rcParams.update(STYLE)
         figure = _figure(series, scale, measure, f"{study.name}: {_corpus_title(results)}")
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # it is laid out, and need not be for each file
         figure.savefig(path_svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(path_png, format="png", dpi=DPI, metadata={"Software": None})
 
@@ -223,7 +190,7 @@ def _draw_series(
         ax.plot([scale(reg) for reg in regs], [one.mean(reg) for reg in regs], color=one.colour, **look)
 
     line(scale.finite, linewidth=1.6)
-    for ends in _ends(scale):  # across a break: nothing is known between
+    for ends in scale.breaks:  # across a break: nothing is known between
         line(ends, linewidth=1.0, linestyle=":")
     line(scale.regs, linestyle="none", marker=one.marker, markersize=5, zorder=3)
     for reg, interval in one.intervals.items():
@@ -247,14 +214,6 @@ def _draw_series(
         ax.plot(scale(reg), foot, color=one.colour, marker="x", markersize=5, transform=at_foot)
 
 
-def _ends(scale: Scale) -> list[tuple[float, float]]:
-    """0 and inf with their neighbours, where both are there."""
-    if len(scale.regs) < 2:
-        return []
-    pairs = [(scale.regs[0], scale.regs[1]), (scale.regs[-1], scale.regs[-2])]
-    return [(end, neighbour) for end, neighbour in pairs if end == 0 or math.isinf(end)]
-
-
 def _dress(ax: "Axes", scale: Scale, *, room: float, below: bool) -> None:
     """Spines, grid, ticks for an axis `room` inches long, and the marks of the breaks."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -263,7 +222,7 @@ def _dress(ax: "Axes", scale: Scale, *, room: float, below: bool) -> None:
     ticks = scale.ticks(most=room * 72 / (3 * FONT))
     ax.set_xticks([scale(reg) for reg in ticks], [format_reg(reg) for reg in ticks])
     ax.tick_params(axis="x", which="both", labelbottom=below)
-    for end, neighbour in _ends(scale):
+    for end, neighbour in scale.breaks:
         middle = (scale(end) + scale(neighbour)) / 2
         ax.plot(
             [middle - 0.03, middle + 0.03],
@@ -310,15 +269,3 @@ def _label_lines(ax: "Axes", panel: list[Series], scale: Scale, *, height: float
                 "relpos": (0, 0.5),
             },
         )
-
-
-def spread(places: Sequence[float], room: float) -> list[float]:
-    """Moves sorted places at least `room` apart, as little as can be: overlapping ones share out a block."""
-    blocks: list[tuple[float, int]] = []  # middle, count
-    for place in places:
-        middle, count = place, 1
-        while blocks and middle - blocks[-1][0] < room * (count + blocks[-1][1]) / 2:
-            other, more = blocks.pop()
-            middle, count = (middle * count + other * more) / (count + more), count + more
-        blocks.append((middle, count))
-    return [middle + room * (i - (count - 1) / 2) for middle, count in blocks for i in range(count)]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optical_cli.report.findings import Findings
+from optical_cli.report.ledger import Entry
 from optical_cli.report.result import Result
 
 
@@ -18,6 +19,7 @@ class Study:
         results: of the cells of the sweep.
         findings: what their scores say.
         texts: by pair, the texts of its topics by id.
+        ledger: the artifacts behind it.
     """
 
     name: str
@@ -26,3 +28,4 @@ class Study:
     results: Sequence[Result]
     findings: Findings
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ledger: Sequence[Entry] = ()

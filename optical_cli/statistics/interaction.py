@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PERMUTATIONS = 9_999
+PERMUTATIONS = 4_999
 BLOCK_SIZE = 2_000_000  # floats of a block of permutations
 TIE = 1e-9
 

@@ -7,8 +7,8 @@ recommend for the means of retrieval measures.
 import numpy as np
 from numpy.typing import NDArray
 
-FLIPS = 99_999
-"""Random sign patterns; the smallest p is 1e-5, so that it survives the correction for a thousand tests."""
+FLIPS = 49_999
+"""Random sign patterns; the smallest p is 2e-5, so that it survives the correction for a thousand tests."""
 EXACT_TOPICS = 16
 """Up to here every pattern is looked at instead."""
 BLOCK = 10_000

@@ -10,7 +10,7 @@ from optical_cli.statistics.scores import TopicScores
 
 ALPHA = 0.05
 POWER = 0.8
-GRID = 20_001
+GRID = 5_001
 
 
 def smallest_difference(differences: TopicScores) -> float:

@@ -16,10 +16,11 @@ def test_it_shows_intervals_marks_and_the_answer_and_names_its_files(report, tmp
     assert said.code == 0
     assert "reg inf (b)" in said.out
     assert "In brackets: 95 % bootstrap intervals over topics." in said.out
-    assert "sw-sw (3 topics, 1 seed): over 3 values of reg, mean nDCG@10 goes from" in said.out
+    assert "The highest mean is that of reg " in said.out
     assert "no difference was shown" in said.out  # three topics cannot show any
     names = [line.rsplit("/", 1)[-1] for line in said.out.splitlines() if line.startswith(str(tmp_path))]
-    assert names == ["report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "means.csv", "comparisons.csv"]
+    assert names[:3] == ["report.html", "report.md", "report.tex"]
+    assert all((tmp_path / "report" / name).stat().st_size for name in names)
 
 
 def test_json_has_the_answer_and_every_comparison(report):
@@ -27,7 +28,7 @@ def test_json_has_the_answer_and_every_comparison(report):
     assert len(record["comparisons"]) == 3 * (3 + 2)  # pairs, regs against no training, regs against reg inf
     assert {one["mark"] for one in record["comparisons"]} == {""}
     assert len(record["results"]) == 12
-    assert record["answer"][0].startswith("sw-sw (3 topics, 1 seed)")
+    assert any(said.startswith("sw-sw (3 topics, 1 seed)") for said in record["answer"])
 
 
 def test_the_reference_is_that_of_the_experiment_and_does_not_decide_what_is_cached(report):
@@ -49,4 +50,12 @@ def test_without_scores_nothing_is_written(optical, lab, tmp_path):
 
 
 def test_a_held_out_bitext_chooses_as_well(report):
-    assert "By held-out P@1 it would be reg" in report().out
+    assert "On the held-out bitext, reg " in report().out
+
+
+def test_the_page_says_where_everything_came_from_and_names_no_folder(report, swept, tmp_path):
+    report("--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    keys = [path.parent.name.rsplit("-", 1)[-1] for path in swept.rglob("manifest.json")]
+    assert all(f"<td>{key}</td>" in page for key in keys)
+    assert str(swept) not in page

@@ -11,9 +11,10 @@ def test_a_report_is_these_files(sweep, study_of, tmp_path):
     study = study_of(sweep, ["recall@100", "ndcg@10"])
     paths = write_report(study, tmp_path / "reports" / "tiny")
     assert [path.name for path in paths] == [
-        "report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "means.csv", "comparisons.csv",
-    ]  # fmt: skip
-    assert "![nDCG@10 against reg](curve.svg)" in paths[0].read_text()
+        *("report.html", "report.md", "report.tex", "curve.svg", "curve.png"),
+        *("scores.csv", "means.csv", "comparisons.csv"),
+    ]
+    assert "![nDCG@10 against reg](curve.svg)" in paths[1].read_text()
 
 
 def test_the_same_scores_give_the_same_bytes(make_world, study_of, tmp_path):
@@ -35,3 +36,10 @@ def test_a_large_sweep_is_reported_in_time(make_world, study_of, tmp_path):
     rows = sum(1 for _ in csv.reader((tmp_path / "scores.csv").open()))
     assert rows == 1 + 18 * 200 * (9 * 3 + 1)
     assert all(path.stat().st_size for path in paths)
+
+
+def test_the_page_goes_where_it_is_asked_to(sweep, study_of, tmp_path):
+    paths = write_report(study_of(sweep), tmp_path / "report", tmp_path / "shown" / "page.html")
+    assert paths[0] == tmp_path / "shown" / "page.html"
+    assert paths[0].read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert not (tmp_path / "report" / "report.html").exists()

@@ -1,0 +1,60 @@
+"""From a study to the page: what the template is given."""
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from optical_cli.measures import parse_measure
+from optical_cli.report import answer, origins, sections
+from optical_cli.report.figures import signed
+from optical_cli.report.page import chart, heat
+from optical_cli.report.result import corpora
+from optical_cli.report.study import Study
+from optical_cli.report.table import FULL
+
+SIGNS = {"▲": "above", "▼": "below", "†": "in doubt"}
+"""What a screen reader says for the marks."""
+
+
+def page(study: Study) -> str:
+    """The whole page; every text from data is escaped, and nothing is loaded from elsewhere."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"signs": _signs, "signed": signed}
+    tested = study.findings.measure
+    made = [
+        sections.measure_section(study, tested),
+        sections.tests_section(study.findings),
+        sections.choice_section(study.findings),
+        *(sections.measure_section(study, measure) for measure in study.measures if measure != tested),
+        sections.topics_section(study.results),
+        sections.students_section(study.results),
+        origins.cost_section(study.ledger),
+        origins.origin_section(study.ledger),
+    ]
+    return environment.get_template("page.html").render(
+        study=study,
+        label=parse_measure(tested).label,
+        corpora=[corpus for corpus in corpora(list(study.results)) if corpus != FULL],
+        overall=answer.overall(study),
+        pair_by_pair=answer.pair_by_pair(study),
+        panels=chart.panels(study),
+        box=chart,
+        heat=heat.heat(study),
+        sections=[section for section in made if section],
+        failures=sections.failures(study.results),
+        keys=origins.keys_section(study.ledger),
+    )
+
+
+def _signs(text: str) -> Markup:
+    """Escaped text in which the marks have names."""
+    named = {sign: f'<span role="img" aria-label="{name}">{sign}</span>' for sign, name in SIGNS.items()}
+    return Markup(re.sub("|".join(SIGNS), lambda found: named[found[0]], str(escape(text))))  # noqa: S704 - escaped
