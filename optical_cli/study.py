@@ -1,13 +1,14 @@
 """What the cache holds of an experiment, and what it says."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
 from optical_cli.measures import main_measure
 from optical_cli.pipeline import Pipeline
-from optical_cli.report.findings import find
+from optical_cli.report.findings import Duel, duels, find
 from optical_cli.report.ledger import Entry
+from optical_cli.report.result import Setting
 from optical_cli.report.study import Study
 from optical_cli.sources import Sources
 from optical_cli.sweep import cached_results, plan
@@ -28,6 +29,17 @@ def cached_study(pipeline: Pipeline) -> Study:
         texts={moved.pair: sources.topics(moved.pair).topics() for moved in findings.moved},
         ledger=list(_ledger(pipeline)),
     )
+
+
+def cached_duels(
+    pipeline: Pipeline, setting: Setting, reference: Setting, pairs: Collection[str]
+) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
+    """Two settings on some pairs of the experiment by the tested measure, and by pair the texts of the topics."""
+    evaluation = pipeline.experiment.evaluation
+    results = [result for result in cached_results(pipeline) if result.pair in pairs]
+    found = duels(results, setting, reference, main_measure(evaluation.measures), evaluation.seed)
+    sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
+    return found, {one.pair: sources.topics(one.pair).topics() for one in (duel.comparison for duel in found)}
 
 
 def _ledger(pipeline: Pipeline) -> Iterator[Entry]:

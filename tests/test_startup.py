@@ -27,6 +27,7 @@ except SystemExit as left:
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["report", "EXPERIMENT", "--cache-dir", "CACHE", "--output", "FOLDER"],
+        ["compare", "EXPERIMENT", "0", "inf", "--cache-dir", "CACHE"],
         ["cache", "list", "--cache-dir", "CACHE"],
         ["evaluate", "absent.yaml"],
     ],

@@ -1,6 +1,5 @@
 """The commands."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,8 +7,10 @@ import typer
 from optical_cli.cli import options, show
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
+from optical_cli.cli.compare_command import compare
 from optical_cli.cli.export_command import export
 from optical_cli.cli.options import Wanted
+from optical_cli.cli.report_command import report
 from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.stages import STAGES, Stage
 from optical_cli.cli.teach_command import teach
@@ -31,7 +32,9 @@ app = typer.Typer(
 app.add_typer(cache_app, name="cache")
 app.add_typer(why_app, name="why")
 app.command()(align)
+app.command()(compare)
 app.command()(export)
+app.command()(report)
 app.command()(teach)
 
 
@@ -112,34 +115,6 @@ def sweep(
         progress.say(line)
     if failures:
         raise typer.Exit(1)
-
-
-@app.command()
-def report(
-    experiment: options.Experiment,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the report; reports/NAME by default.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="File of the page; report.html there by default.")] = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
-    """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
-    from optical_cli.report.write_report import write_report
-    from optical_cli.study import cached_study
-
-    pipeline = open_pipeline(experiment, overrides, cache_dir)
-    study = cached_study(pipeline)
-    show.refuse_nothing(study.results, experiment)
-    files = write_report(study, output or Path("reports") / study.name, html)
-    if as_json:
-        show.as_json({"experiment": study.name, "files": [str(file) for file in files], **show.study_record(study)})
-        return
-    show.study(study)
-    for file in files:
-        print(file)
 
 
 @app.command()

@@ -2,9 +2,7 @@
 
 import json
 import math
-import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +12,11 @@ from optical_cli.errors import DataError
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.store import Artifact
-    from optical_cli.report import Result, Table
-    from optical_cli.report.study import Study
+    from optical_cli.report import Result
     from optical_cli.sweep import Planned
     from optical_cli.why import Explanation
 
 WIDE = 200
-TEXT_WIDTH = 100
 SHOWN_MEASURES = ("ndcg@10", "recall@100")
 
 
@@ -39,26 +35,10 @@ def table(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     from optical_cli.report import tabulate
 
     found = tabulate(results, main_measures(measures))
-    _print_columns(found, range(len(found.columns)))
+    rows = [[row.label, *(cell.text for cell in row.cells)] for row in found.rows]
+    print_table(["", *(column.head for column in found.columns)], rows, numbers_from=1)
     for note in found.notes:
         print(note)
-
-
-def study(found: "Study") -> None:
-    """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
-    from optical_cli.report import tabulate
-    from optical_cli.report.answer import answer
-
-    for measure in main_measures(found.measures):
-        table = tabulate(found.results, [measure], found.findings)
-        for columns in _blocks(table):
-            _print_columns(table, columns)
-        for note in table.notes:
-            print(textwrap.fill(note, TEXT_WIDTH))
-    curve(found.results, found.measures)
-    print()
-    for paragraph in answer(found):
-        print(textwrap.fill(plain(paragraph), TEXT_WIDTH) + "\n")
 
 
 def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
@@ -75,7 +55,7 @@ def plan(steps: "Sequence[Planned]") -> None:
     rows = [
         [p.step.kind, p.step.label, p.step.key.short, "in the cache" if p.artifact else "to be made"] for p in steps
     ]
-    _print_table(["kind", "artifact", "key", "state"], rows)
+    print_table(["kind", "artifact", "key", "state"], rows)
     there = sum(p.artifact is not None for p in steps)
     print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there} to be made")
 
@@ -91,7 +71,7 @@ def explanation(found: "Explanation") -> None:
         print(f"{name}: not in the cache; the nearest there is {found.nearest.folder.name}, which differs in")
         rows = [[d.artifact, d.what, *("not there" if v is None else v for v in (d.there, d.wanted))]
                 for d in found.differences]  # fmt: skip
-        _print_table(["of", "what", "there", "wanted"], rows)
+        print_table(["of", "what", "there", "wanted"], rows)
 
 
 def explanation_record(found: "Explanation") -> dict[str, Any]:
@@ -111,7 +91,7 @@ def explanation_record(found: "Explanation") -> dict[str, Any]:
 def artifacts(found: "Sequence[Artifact]") -> None:
     """What the cache holds."""
     rows = [[a.kind, a.folder.name, size(a.size), f"{a.manifest['seconds']:.1f}", a.manifest["created"]] for a in found]
-    _print_table(["kind", "name", "size", "seconds", "made at"], rows)
+    print_table(["kind", "name", "size", "seconds", "made at"], rows)
 
 
 def result_line(result: "Result", measures: Sequence[str]) -> str:
@@ -136,20 +116,6 @@ def refuse_nothing(results: "Sequence[Result]", experiment: str) -> None:
     """
     if all(result.scores is None for result in results):
         raise DataError(f"{experiment}: the cache holds no scores of it yet; run `optical sweep {experiment}` first")
-
-
-def study_record(found: "Study") -> dict[str, Any]:
-    """Results and what was found in them as a JSON object."""
-    from optical_cli.report.answer import answer
-
-    return {
-        "results": records(found.results),
-        "answer": answer(found),
-        "comparisons": [
-            {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}
-            for one in found.findings.comparisons
-        ],
-    }
 
 
 def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
@@ -219,34 +185,7 @@ def topics_left_out(scores: "Scores") -> list[str]:
     return said
 
 
-def _blocks(table: "Table") -> list[range]:
-    """Columns in parts that fit beside the labels."""
-    widths = [
-        max(len(column.head), *(len(row.cells[i].text) for row in table.rows)) + 2
-        for i, column in enumerate(table.columns)
-    ]
-    room = _width() - max(len(row.label) for row in table.rows)
-    blocks, start, taken = [], 0, 0
-    for i, width in enumerate(widths):
-        if taken and taken + width > room:
-            blocks.append(range(start, i))
-            start, taken = i, 0
-        taken += width
-    return [*blocks, range(start, len(widths))]
-
-
-def _print_columns(table: "Table", columns: Sequence[int]) -> None:
-    rows = [[row.label, *(row.cells[i].text for i in columns)] for row in table.rows]
-    bare = not any(cell.interval or cell.marks for row in table.rows for cell in row.cells)
-    _print_table(["", *(table.columns[i].head for i in columns)], rows, numbers_from=1 if bare else None)
-
-
-def _width() -> int:
-    """Of the terminal, or what a pipe gets."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int | None = None) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int | None = None) -> None:
     """A table on stdout: fitted to a terminal, never cut in a pipe."""
     from rich import box
     from rich.console import Console

@@ -1,12 +1,10 @@
 """Which reg would be chosen without looking at the topics it is then scored on."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from optical_cli.report.findings.group import Group
+from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.result import Setting
 from optical_cli.statistics import cross_fit
 
@@ -51,7 +49,7 @@ class Choice:
         return self.best_score - self.score
 
 
-def choose(group: Group, measure: str, rng_of: Callable[[str, Group], np.random.Generator]) -> Choice | None:
+def choose(group: Group, measure: str, rng_of: RngOf) -> Choice | None:
     """The choice among the values of reg of a pair; None with fewer than two, or than two topics."""
     regs = group.regs
     if len(regs) < 2 or len(group.topics) < 2:

@@ -1,11 +1,11 @@
-"""Every reg against every reference: test, interval, effect, and what could have been seen."""
+"""Settings against references: test, interval, effect, and what could have been seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optical_cli.report.findings.group import Group
+from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.result import Setting
 from optical_cli.statistics import bootstrap_intervals, effect_size, holm, sign_flip, smallest_difference
 
@@ -15,13 +15,13 @@ ABOVE, BELOW = "▲", "▼"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One reg less one reference, on one pair.
+    """One setting less a reference, on one pair.
 
     Attributes:
         pair: of languages.
         corpus: the corpus mode.
-        setting: the reg.
-        reference: what it is compared with.
+        setting: what is compared.
+        reference: with what.
         difference: of the means, setting less reference.
         low: lower end of its 95 % interval over topics and seeds.
         high: upper end.
@@ -61,31 +61,26 @@ class Comparison:
 
 def compare(
     groups: Sequence[Group],
-    references: Sequence[Setting],
+    wanted: Sequence[tuple[Setting, Setting]],
     measure: str,
-    rng_of: Callable[[str, Group], np.random.Generator],
+    rng_of: RngOf,
 ) -> tuple[Comparison, ...]:
-    """All comparisons that can be made, corrected as one family; pairs of fewer than two topics have none."""
+    """Settings against references, as far as a pair has both; all of them one family.
+
+    Pairs of fewer than two topics have none.
+    """
     found = [
         comparison
         for group in groups
         if len(group.topics) > 1
-        for comparison in _of_group(group, references, measure, rng_of)
+        for comparison in _of_group(group, wanted, measure, rng_of)
     ]
     corrected = holm(np.array([comparison.p for comparison in found]))
     return tuple(replace(one, corrected=float(p)) for one, p in zip(found, corrected, strict=True))
 
 
-def _of_group(
-    group: Group, references: Sequence[Setting], measure: str, rng_of: Callable[[str, Group], np.random.Generator]
-) -> list[Comparison]:
-    named = [
-        (setting, reference)
-        for reference in references
-        if reference in group.results
-        for setting in group.regs
-        if setting != reference
-    ]
+def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf) -> list[Comparison]:
+    named = [pair for pair in wanted if all(setting in group.results for setting in pair)]
     if not named:
         return []
     by_seed = [group.differences(setting, reference, measure) for setting, reference in named]

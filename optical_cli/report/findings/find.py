@@ -1,13 +1,14 @@
 """From results to findings."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from optical_cli.report.findings.choice import choose
 from optical_cli.report.findings.comparison import compare
 from optical_cli.report.findings.findings import Findings, Interval
-from optical_cli.report.findings.group import Group, groups_of
+from optical_cli.report.findings.group import Group, groups_of, rng_of
 from optical_cli.report.findings.interactions import interactions
 from optical_cli.report.findings.movers import movers
 from optical_cli.report.result import TRANSPORT, Result, Setting
@@ -26,8 +27,6 @@ def find(
 ) -> Findings:
     """Everything a report says of the per-topic scores.
 
-    Each pair's draws depend on the seed and the pair alone, so that its figures do not move with what else is there.
-
     Args:
         results: of the cells of a sweep; those without scores are left out.
         measures: those that get intervals.
@@ -35,13 +34,12 @@ def find(
         reference: baselines and values of reg to test against; None for each baseline and reg inf.
         seed: of all resampling.
     """
-
-    def rng_of(purpose: str, group: Group) -> np.random.Generator:
-        return np.random.default_rng([seed, *f"{purpose} {group.pair} {group.corpus}".encode()])
-
+    draw = partial(rng_of, seed)
     groups = groups_of(results)
     references = _references(groups, reference)
-    choices = [(group, choice) for group in groups if (choice := choose(group, tested, rng_of))]
+    regs = dict.fromkeys(setting for group in groups for setting in group.regs)
+    wanted = [(setting, other) for other in references for setting in regs if setting != other]
+    choices = [(group, choice) for group in groups if (choice := choose(group, tested, draw))]
     return Findings(
         measure=tested,
         references=references,
@@ -49,10 +47,10 @@ def find(
             named: interval
             for group in groups
             if len(group.topics) > 1
-            for named, interval in _intervals(group, measures, rng_of("mean", group)).items()
+            for named, interval in _intervals(group, measures, draw("mean", group)).items()
         },
-        comparisons=compare(groups, references, tested, rng_of),
-        interactions=interactions(groups, tested, rng_of),
+        comparisons=compare(groups, wanted, tested, draw),
+        interactions=interactions(groups, tested, draw),
         choices=tuple(choice for _, choice in choices),
         moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),
         seed=seed,

@@ -1,7 +1,7 @@
 """The per-topic scores of one pair on one corpus as arrays."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from optical_cli.report.result import Result, Setting
 from optical_cli.statistics import TopicScores
+
+RngOf = Callable[[str, "Group"], np.random.Generator]
+"""The source of chance for a purpose and a pair."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Group:
         if len(per_topic) != len(self.topics):
             raise ValueError(f"{self.pair} ({self.corpus}): {result.setting.label} was scored on other topics")
         return np.array([per_topic[topic] for topic in self.topics])
+
+
+def rng_of(seed: int, purpose: str, group: Group) -> np.random.Generator:
+    """Chance that depends on these alone, so that the figures of a pair do not move with what else there is."""
+    return np.random.default_rng([seed, *f"{purpose} {group.pair} {group.corpus}".encode()])
 
 
 def groups_of(results: Iterable[Result]) -> list[Group]:

@@ -1,11 +1,9 @@
 """Whether what reg does depends on the pair."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from optical_cli.report.findings.group import Group
+from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.result import Setting
 from optical_cli.statistics import interaction
 
@@ -29,9 +27,7 @@ class Interaction:
     p: float
 
 
-def interactions(
-    groups: Sequence[Group], measure: str, rng_of: Callable[[str, Group], np.random.Generator]
-) -> tuple[Interaction, ...]:
+def interactions(groups: Sequence[Group], measure: str, rng_of: RngOf) -> tuple[Interaction, ...]:
     """One test for each corpus mode that has two pairs with two values of reg in common."""
     found = []
     for corpus in dict.fromkeys(group.corpus for group in groups):

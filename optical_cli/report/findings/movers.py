@@ -42,14 +42,15 @@ def movers(group: Group, choice: Choice, references: Sequence[Setting], measure:
     there = [reference for reference in references if reference in group.results and reference != setting]
     if not there:
         return None
-    own, others = group.means([setting, there[-1]], measure).T
-    moved = sorted(
-        (
-            Mover(topic, float(score), float(other))
-            for topic, score, other in zip(group.topics, own, others, strict=True)
-        ),
-        key=lambda mover: (-mover.difference, mover.topic),
-    )
+    moved = by_difference(group, setting, there[-1], measure)
     gained = tuple(mover for mover in moved[:SHOWN] if mover.difference > 0)
     lost = tuple(mover for mover in moved[: -SHOWN - 1 : -1] if mover.difference < 0)
     return Movers(group.pair, group.corpus, setting, there[-1], gained, lost)
+
+
+def by_difference(group: Group, setting: Setting, reference: Setting, measure: str) -> list[Mover]:
+    """Every topic, the largest gain first and the largest loss last."""
+    own, others = group.means([setting, reference], measure).T
+    topics = zip(group.topics, own, others, strict=True)
+    moved = [Mover(topic, float(score), float(other)) for topic, score, other in topics]
+    return sorted(moved, key=lambda mover: (-mover.difference, mover.topic))

@@ -1,0 +1,78 @@
+"""A study as a terminal shows it, and as JSON."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from optical_cli.cli.show import WIDE, curve, main_measures, print_table, records
+from optical_cli.cli.terminal import plain
+
+if TYPE_CHECKING:
+    from optical_cli.report import Table
+    from optical_cli.report.study import Study
+
+TEXT_WIDTH = 100
+
+
+def print_study(found: "Study") -> None:
+    """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
+    from optical_cli.report import tabulate
+    from optical_cli.report.answer import answer
+
+    for measure in main_measures(found.measures):
+        table = tabulate(found.results, [measure], found.findings)
+        for columns in _blocks(table):
+            _print_columns(table, columns)
+        for note in table.notes:
+            print_text(note)
+    curve(found.results, found.measures)
+    print()
+    for paragraph in answer(found):
+        print_text(f"{paragraph}\n")
+
+
+def study_record(found: "Study") -> dict[str, Any]:
+    """Results and what was found in them as a JSON object."""
+    from optical_cli.report.answer import answer
+
+    return {
+        "results": records(found.results),
+        "answer": answer(found),
+        "comparisons": [
+            {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}
+            for one in found.findings.comparisons
+        ],
+    }
+
+
+def print_text(text: str) -> None:
+    """A paragraph, its lines no longer than the terminal's or than can be read with ease."""
+    print(textwrap.fill(plain(text), min(_width(), TEXT_WIDTH), replace_whitespace=False))
+
+
+def _blocks(table: "Table") -> list[range]:
+    """Columns in parts that fit beside the labels."""
+    widths = [
+        max(len(column.head), *(len(row.cells[i].text) for row in table.rows)) + 2
+        for i, column in enumerate(table.columns)
+    ]
+    room = _width() - max(len(row.label) for row in table.rows)
+    blocks, start, taken = [], 0, 0
+    for i, width in enumerate(widths):
+        if taken and taken + width > room:
+            blocks.append(range(start, i))
+            start, taken = i, 0
+        taken += width
+    return [*blocks, range(start, len(widths))]
+
+
+def _print_columns(table: "Table", columns: Sequence[int]) -> None:
+    rows = [[row.label, *(row.cells[i].text for i in columns)] for row in table.rows]
+    print_table(["", *(table.columns[i].head for i in columns)], rows)
+
+
+def _width() -> int:
+    """Of the terminal, or what a pipe gets."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
