@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
+from optical_cli.imported_runs import imported_runs
 from optical_cli.measures import main_measure
 from optical_cli.pipeline import Pipeline
 from optical_cli.report.findings import Duel, duels, find
@@ -16,7 +17,8 @@ from optical_cli.sweep import cached_results, plan
 
 def cached_study(pipeline: Pipeline) -> Study:
     """Every cell that the cache holds scores of, with findings; nothing is computed but these."""
-    experiment, results = pipeline.experiment, cached_results(pipeline)
+    experiment, others = pipeline.experiment, list(imported_runs(pipeline))
+    results = [*cached_results(pipeline), *(other.result for other in others)]
     measures, evaluation = experiment.evaluation.measures, experiment.evaluation
     findings = find(results, measures, main_measure(measures), reference=evaluation.reference, seed=evaluation.seed)
     sources = Sources(experiment, pipeline.cache.fingerprints)
@@ -27,7 +29,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         results=results,
         findings=findings,
         texts={moved.pair: sources.topics(moved.pair).topics() for moved in findings.moved},
-        ledger=list(_ledger(pipeline)),
+        ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
     )
 
 
@@ -36,7 +38,8 @@ def cached_duels(
 ) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
     """Two settings on some pairs of the experiment by the tested measure, and by pair the texts of the topics."""
     evaluation = pipeline.experiment.evaluation
-    results = [result for result in cached_results(pipeline) if result.pair in pairs]
+    every = [*cached_results(pipeline), *(other.result for other in imported_runs(pipeline))]
+    results = [result for result in every if result.pair in pairs]
     found = duels(results, setting, reference, main_measure(evaluation.measures), evaluation.seed)
     sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
     return found, {one.pair: sources.topics(one.pair).topics() for one in (duel.comparison for duel in found)}

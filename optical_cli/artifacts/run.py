@@ -84,6 +84,21 @@ def read_run(path: Path) -> dict[str, Ranking]:
     return {query_id: in_order(results.items()) for query_id, results in run.items()}
 
 
+def read_tag(path: Path) -> str:
+    """The tag of a run file: the last field of its first line.
+
+    Raises:
+        DataError: the file cannot be read, holds no line, or its first line is malformed.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the run file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    _parse(first, f"{path}:1")
+    return first.split()[-1]
+
+
 def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:
     seen: set[str] = set()
     for position, (doc_id, score) in enumerate(rank(pairs), start=1):

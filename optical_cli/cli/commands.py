@@ -1,6 +1,6 @@
 """The commands."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,18 +8,16 @@ from optical_cli.cli import options, show
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.compare_command import compare
+from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
+from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.report_command import report
 from optical_cli.cli.session import open_pipeline
-from optical_cli.cli.stages import STAGES, Stage
+from optical_cli.cli.stages import DISTILL, INDEX, RETRIEVE, Stage
 from optical_cli.cli.teach_command import teach
-from optical_cli.cli.terminal import TerminalProgress, duration
+from optical_cli.cli.terminal import TerminalProgress
 from optical_cli.cli.why_command import why_app
-
-if TYPE_CHECKING:
-    from optical_cli.pipeline import Pipeline
-    from optical_cli.step import Step
 
 app = typer.Typer(
     name="optical",
@@ -56,7 +54,7 @@ def _root(
 
 
 def _add_stage(stage: Stage) -> None:
-    """Add the command of a stage: all four take the same options and print the folders of their artifacts."""
+    """Add the command of a stage: all three take the same options and print the folders of their artifacts."""
 
     @app.command(stage.name, help=stage.summary)
     def run(
@@ -77,11 +75,13 @@ def _add_stage(stage: Stage) -> None:
             experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit
         )
         for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
-            _obtain(pipeline, step, as_json=as_json)
+            obtain(pipeline, step, as_json=as_json)
 
 
-for _stage in STAGES:
+for _stage in (DISTILL, INDEX, RETRIEVE):
     _add_stage(_stage)
+
+app.command()(evaluate)
 
 
 @app.command()
@@ -146,21 +146,3 @@ def warm_up(debug: options.Debug = False) -> None:  # noqa: ARG001
     progress.say("compiling, up to a minute on a new machine")
     compile_all()
     progress.say("ready")
-
-
-def _obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool) -> None:
-    """Obtain a step and print its path, or what there is to say of it as JSON."""
-    from optical_cli.artifacts.scores import read_scores
-
-    artifact, made = pipeline.obtain(step)
-    scores = read_scores(artifact.folder / "scores.json") if step.kind == "scores" else None
-    measures = pipeline.experiment.evaluation.measures
-    means = None if scores is None else {name: scores.means[name] for name in measures}
-    if as_json:
-        show.as_json(show.artifact_record(artifact, made=made, means=means))
-        return
-    how = f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"
-    scored = "".join(f"  {name} {mean:.4f}" for name, mean in (means or {}).items())
-    left_out = "".join(f"  ({said})" for said in show.topics_left_out(scores)) if scores else ""
-    TerminalProgress().say(f"{artifact.kind}/{step.label}: {how}{scored}{left_out}")
-    print(artifact.folder)

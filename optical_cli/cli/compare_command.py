@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from optical_cli.report.findings import Duel
     from optical_cli.report.result import Setting
 
-One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, or a baseline.")]
-Other = Annotated[str, typer.Argument(metavar="OTHER", help="What it is compared with: a reg, or a baseline.")]
+One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")]
+Other = Annotated[str, typer.Argument(metavar="OTHER", help="What it is compared with, named in the same way.")]
 Count = Annotated[int, typer.Option("--count", min=1, help="How many topics of either end are shown.")]
 BINS = 10
 """Of the differences, to either side of 0."""
@@ -70,7 +70,7 @@ def _setting(text: str, experiment: "ExperimentSettings") -> "Setting":
     """
     from optical_cli.report.result import TRANSPORT, Setting, format_reg
 
-    if text in experiment.baselines:
+    if text in experiment.baselines or text.startswith("run "):
         return Setting(text, None)
     try:
         reg = float(text)

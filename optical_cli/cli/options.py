@@ -62,18 +62,27 @@ class Wanted:
         from optical_cli.cells import Cell
         from optical_cli.config.experiment import languages_of
 
-        pair = self.pair or (next(iter(experiment.pairs)) if len(experiment.pairs) == 1 else None)
-        if pair not in experiment.pairs:
-            known = ", ".join(experiment.pairs)
-            if pair is None:
-                raise ConfigError(f"--pair: the experiment has several pairs, say which: {known}")
-            raise ConfigError(f"--pair {pair}: not in the experiment; it has {known}")
+        pair = self.named_pair(experiment)
         self._check_values()
         seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
         if all(encoded[side] == experiment.teacher.language for side in sides):
             return Cell(pair, "none", None, seed)
         return Cell(pair, *self._objective_and_reg(experiment.transport.reg), seed)
+
+    def named_pair(self, experiment: "ExperimentSettings") -> str:
+        """The pair, which need not be said where there is one only.
+
+        Raises:
+            ConfigError: it has to be said and was not, or is not in the experiment.
+        """
+        pair = self.pair or (next(iter(experiment.pairs)) if len(experiment.pairs) == 1 else None)
+        known = ", ".join(experiment.pairs)
+        if pair is None:
+            raise ConfigError(f"--pair: the experiment has several pairs, say which: {known}")
+        if pair not in experiment.pairs:
+            raise ConfigError(f"--pair {pair}: not in the experiment; it has {known}")
+        return pair
 
     def _check_values(self) -> None:
         """Refuse what no cell could have, also where this one does not depend on it."""

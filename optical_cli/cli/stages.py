@@ -48,9 +48,8 @@ def _evaluate(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
     return [pipeline.scores(wanted.cell(pipeline.experiment))]
 
 
-STAGES = (
-    Stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _distill),
-    Stage("index", "Encode the documents of a pair: by the teacher, or by the student of a reg.", _index),
-    Stage("retrieve", "Search the topics of a pair and write a TREC run file.", _retrieve),
-    Stage("evaluate", "Measure the run of a pair; means go to stderr, the path of the scores to stdout.", _evaluate),
-)
+DISTILL = Stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _distill)
+INDEX = Stage("index", "Encode the documents of a pair: by the teacher, or by the student of a reg.", _index)
+RETRIEVE = Stage("retrieve", "Search the topics of a pair and write a TREC run file.", _retrieve)
+EVALUATE = Stage("evaluate", "Measure the run of a pair.", _evaluate)
+STAGES = (DISTILL, INDEX, RETRIEVE, EVALUATE)
