@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
+from optical_cli.errors import DataError
 from optical_cli.imported_runs import imported_runs
 from optical_cli.measures import main_measure
 from optical_cli.pipeline import Pipeline
@@ -28,7 +29,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         measures=measures,
         results=results,
         findings=findings,
-        texts={moved.pair: sources.topics(moved.pair).topics() for moved in findings.moved},
+        texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
         ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
     )
 
@@ -42,7 +43,15 @@ def cached_duels(
     results = [result for result in every if result.pair in pairs]
     found = duels(results, setting, reference, main_measure(evaluation.measures), evaluation.seed)
     sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
-    return found, {one.pair: sources.topics(one.pair).topics() for one in (duel.comparison for duel in found)}
+    return found, {duel.comparison.pair: _texts(sources, duel.comparison.pair) for duel in found}
+
+
+def _texts(sources: Sources, pair: str) -> Mapping[str, str]:
+    """The topics of a pair; none where they are no longer at hand, which scores in the cache can do without."""
+    try:
+        return sources.topics(pair).topics()
+    except DataError:
+        return {}
 
 
 def _ledger(pipeline: Pipeline) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from optical_cli.measures import parse_measure
 from optical_cli.report.figures import listed, p_value, percent, several, signed
 from optical_cli.report.findings import Choice, Comparison
-from optical_cli.report.findings.comparison import ABOVE, ALPHA, BELOW
+from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.result import Result, Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL, tabulate
@@ -124,10 +124,11 @@ def _chosen(choice: Choice) -> str:
 def _of_pairs(study: Study) -> Iterator[str]:
     """On whether the effect of reg depends on the pair."""
     for found in study.findings.interactions:
-        differ = "was shown" if found.p < ALPHA else "was not shown"
+        differ = "was shown" if found.shown else "was not shown"
+        seeds = "" if found.p_seeds is None else f", F test over seeds, p {_equals(p_value(found.p_seeds))}"
         yield (
             f"That the effect of reg differs between {listed(list(found.pairs))} (in shape or in size) {differ}: "
-            f"permutation test over topics, {len(found.settings)} values of reg, p {_equals(p_value(found.p))}."
+            f"permutation test over topics, {len(found.settings)} values of reg, p {_equals(p_value(found.p))}{seeds}."
         )
 
 

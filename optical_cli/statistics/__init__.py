@@ -6,6 +6,7 @@ from optical_cli.statistics.effect_size import effect_size
 from optical_cli.statistics.holm import holm
 from optical_cli.statistics.interaction import interaction
 from optical_cli.statistics.scores import TopicScores
+from optical_cli.statistics.seed_interaction import seed_interaction
 from optical_cli.statistics.sign_flip import sign_flip
 from optical_cli.statistics.smallest_difference import smallest_difference
 
@@ -17,6 +18,7 @@ __all__ = [
     "effect_size",
     "holm",
     "interaction",
+    "seed_interaction",
     "sign_flip",
     "smallest_difference",
 ]

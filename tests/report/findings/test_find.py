@@ -91,3 +91,25 @@ def test_one_topic_has_no_interval_and_no_test(make_result):
 def test_scores_over_different_topics_are_refused(make_world):
     with pytest.raises(ValueError, match="scored on other topics"):
         found([*make_world({0.1: 0.0}), *make_world({inf: 0.0}, topics=50)])
+
+
+def test_an_interaction_has_to_be_repeated_by_the_seeds(make_world):
+    crossed = [
+        result
+        for pair, effects in {"a-b": {0.1: 0.1, 1.0: 0.0}, "b-a": {0.1: 0.0, 1.0: 0.1}}.items()
+        for result in make_world(effects, pair, spread=0.05)
+    ]
+    (repeated,) = found(crossed).interactions
+    assert repeated.p_seeds < 0.05
+    assert repeated.shown
+    whims = [
+        result
+        for seed, shift in ((1, 0.3), (2, -0.1), (3, 0.0))
+        for pair, effects in {"a-b": {0.1: shift, 1.0: 0.0}, "b-a": {0.1: 0.0, 1.0: 0.0}}.items()
+        for result in make_world(effects, pair, spread=0.05, seeds=(seed,))
+    ]
+    (of_some,) = found(whims).interactions
+    assert of_some.p < 0.05
+    assert not of_some.shown
+    (of_one,) = found([result for result in crossed if result.seed == 1]).interactions
+    assert (of_one.p_seeds, of_one.shown) == (None, True)

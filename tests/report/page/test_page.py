@@ -150,3 +150,9 @@ def test_many_pairs_are_folded_up_behind_what_they_have_in_common(make_world, st
     text = page(study_of(results))
     assert "<summary>Pair by pair (5)</summary>" in text
     assert text.count("<figure>") == 5
+
+
+def test_texts_that_were_not_at_hand_are_said_to_be_missing(world, study_of):
+    said = "could not be read where this page was made"
+    assert said in page(study_of(world))
+    assert said not in page(study_of(world, texts={"yo-yo": {"q001": "Ibéèrè"}}))
