@@ -257,6 +257,7 @@ class Pipeline:
                 folder,
                 depth=x.retrieval.depth,
                 memory=x.retrieval.memory,
+                precision=resolve_precision(x.retrieval.precision, self._machines, self._progress.say),
                 tag=label,
                 setup=self._setup,
                 progress=self._progress,
@@ -496,8 +497,12 @@ class Pipeline:
 
     def _resolve(self, wanted: str) -> Resolved:
         """One precision for all processes, though they may run on several machines."""
-        records = self.cache.root / "machines"
-        return self._processes.decide(lambda: resolve_precision(wanted, records, self._progress.say))
+        return self._processes.decide(lambda: resolve_precision(wanted, self._machines, self._progress.say))
+
+    @property
+    def _machines(self) -> Path:
+        """Where it is written down which precision is faster."""
+        return self.cache.root / "machines"
 
 
 @dataclass(frozen=True)

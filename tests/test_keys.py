@@ -239,6 +239,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "retrieval.engine": (ONLY_ONE_VALUE, []),
     "retrieval.depth": (4, ["run:*"]),
     "retrieval.memory": ("2MB", []),
+    "retrieval.precision": ("bfloat16", []),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*"]),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
@@ -366,7 +367,7 @@ def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
     }
     assert set(marked) == {
         "encoding.batch_size", "training.log_every", "training.watch", "training.save_every", "training.report_to",
-        "retrieval.memory",
+        "retrieval.memory", "retrieval.precision",
     }  # fmt: skip
     for key, mark in marked.items():
         assert EXAMPLES[key][1] == []

@@ -20,6 +20,8 @@ from optical_cli.errors import DataError
 Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 
 FIELDS = 6
+TIE = 2e-6
+"""Scores that differ by more are no tie in a run file, which shows 1e-6 of them."""
 
 
 def in_order(pairs: Iterable[tuple[str, float]]) -> Ranking:
@@ -32,7 +34,7 @@ def rank(pairs: Iterable[tuple[str, float]], depth: int | None = None) -> Rankin
 
     Rounding comes first, so that two documents whose scores differ by less than a file can show are a tie
     here as they are in the file. A caller that cuts the list short beforehand must keep every document
-    within 1e-6 (or one step of single precision) of the last score it keeps.
+    within `TIE` of the last score it keeps.
 
     Raises:
         DataError: a score is not a finite number.

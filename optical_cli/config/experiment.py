@@ -114,12 +114,14 @@ class Retrieval(Settings):
     Attributes:
         engine: `exact`, MaxSim over every document.
         depth: documents kept for a topic.
-        memory: what a block of the search may take.
+        memory: what the search may take, the index's own pages left out.
+        precision: of the matrix products that tell which documents to score; `auto` is the faster one.
     """
 
     engine: Literal["exact"] = "exact"
     depth: Count = 100
-    memory: Annotated[Bytes, SpeedOnly("only a float's last bits move with the block")] = 1 << 30
+    memory: Annotated[Bytes, SpeedOnly("scores are computed apart from the blocks")] = 1 << 30
+    precision: Annotated[Precision, SpeedOnly("what may be among the best is scored in float32")] = "auto"
 
 
 class Evaluation(Settings):

@@ -1,82 +1,104 @@
-"""Exact MaxSim over every document, block by block.
+"""Exact MaxSim over every document: bounds of all, exact scores of those that may be among the best.
 
-A block is one matrix product of its document tokens with all query tokens, the largest value of each document's
-segment, and the sum over each query's tokens (Khattab and Zaharia 2020, arXiv 2004.12832).
+The ranking is that of the exact scores, whatever the blocks, the precision of the products and the device: bounds
+only say which documents need not be scored.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
 
-import numba
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.encoder.precision import Resolved
 from optical_cli.progress import Advance
+from optical_cli.retrieve.blocks import Budget
+from optical_cli.retrieve.bounds import Bounds, Topics
+from optical_cli.retrieve.candidates import Candidates
+from optical_cli.retrieve.exact import best
+from optical_cli.retrieve.maxima_numba import Float32, Int64
 
-Float32 = npt.NDArray[np.float32]
-MOST_BLOCK_TOKENS = 1 << 18
+T = TypeVar("T")
+Item = TypeVar("Item")
 
 
-def scores_by_block(
-    queries: Sequence[torch.Tensor], documents: TokenStore, memory: int, device: str, advance: Advance
-) -> Iterator[tuple[int, Float32]]:
-    """Score all documents for all queries, a block of documents at a time.
+class MaxSim:
+    """The search of an index; a context, which ends its threads.
+
+    A thread takes a panel of documents through product and maxima by itself: no thread ever waits for another at the
+    end of a product, which on a busy machine takes longer than the product.
 
     Args:
-        queries: each (tokens, dimensions) float32.
-        documents: their tokens, float16; they are multiplied in float32.
-        memory: bytes that a block may take.
-        device: a torch device; on a CPU the segments are reduced by a compiled loop.
-        advance: hears of the documents of each block.
-
-    Yields:
-        the number of the block's first document, and (documents of the block, queries) float32 scores.
+        documents: their tokens.
+        memory: bytes that blocks and bounds may take, the index's own pages left out.
+        precision: of the matrix products; the scores are float32 in either.
+        device: a torch device; one that is no CPU gets whole panels from a single thread.
     """
-    stacked = torch.cat(list(queries)).to(device)  # (query tokens, dimensions)
-    starts = np.concatenate([[0], np.cumsum([len(query) for query in queries])])[:-1]
-    for first, last in blocks(documents, len(stacked), memory):
-        begin, end = documents.offsets[first], documents.offsets[last]
-        tokens = torch.from_numpy(documents.tokens[begin:end].astype(np.float32)).to(device)
-        similarity = tokens @ stacked.T  # (block tokens, query tokens)
-        best = _segment_max(similarity, documents.offsets[first : last + 1] - begin)
-        yield first, np.add.reduceat(best, starts, axis=1)
-        advance(last - first)
 
+    def __init__(self, documents: TokenStore, *, memory: int, precision: Resolved, device: str) -> None:
+        on_cpu = torch.device(device).type == "cpu"
+        threads = torch.get_num_threads() if on_cpu else 1
+        self._documents = documents
+        self._precision = precision
+        self._device = device
+        self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, threads, cached=on_cpu)
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "maxsim", torch.set_num_threads, (1,))
 
-def blocks(documents: TokenStore, query_tokens: int, memory: int) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of documents whose block fits the memory; never less than one document."""
-    a_token = documents.tokens.shape[1] * 4 + query_tokens * 4
-    room = max(1, min(memory // a_token, MOST_BLOCK_TOKENS))
-    first = 0
-    while first < len(documents):
-        last = int(np.searchsorted(documents.offsets, documents.offsets[first] + room, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._threads)  # MKL has one setting for all threads, and the pool's have changed it
 
-def _segment_max(similarity: torch.Tensor, offsets: npt.NDArray[np.int64]) -> Float32:
-    """The largest value of each segment of rows: (rows, columns) to (segments, columns)."""
-    if similarity.device.type == "cpu":
-        best = np.empty((len(offsets) - 1, similarity.shape[1]), dtype=np.float32)
-        _segment_max_loop(similarity.numpy(), offsets, best)
-        return best
-    return segment_max_torch(similarity, offsets)
+    def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[tuple[Int64, Float32]]:
+        """For each topic numbers and scores of its best documents, in no order, with all that tie with the last.
 
+        Args:
+            queries: each (tokens, dimensions) float32.
+            depth: documents wanted for a topic.
+            advance: hears of the documents of each panel, once for each topic.
+        """
+        for first, last in self._budget.groups([len(query) for query in queries], self._documents):
+            group = queries[first:last]
+            candidates = self._candidates(group, depth, advance).of_topics()
+            yield from self._in_turn(
+                lambda pair: best(pair[0].numpy(), self._documents, pair[1], depth),
+                zip(group, candidates, strict=True),
+            )
 
-def segment_max_torch(similarity: torch.Tensor, offsets: npt.NDArray[np.int64]) -> Float32:
-    """The same on any torch device."""
-    lengths = torch.from_numpy(np.diff(offsets)).to(similarity.device)
-    best: Any = torch.segment_reduce(similarity, "max", lengths=lengths, axis=0)
-    return np.asarray(best.cpu().numpy(), dtype=np.float32)
+    def _candidates(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Candidates:
+        topics = Topics(queries, self._precision, self._device)
+        found = Candidates(len(queries), depth)
+        panels = self._budget.panels(self._documents, len(queries))
+        bounds = self._in_turn(lambda panel: self._bounds(topics, panel), panels)
+        for (first, last), of_panel in zip(panels, bounds, strict=True):
+            found.add(first, of_panel)
+            advance((last - first) * len(queries))
+        return found
 
+    def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
+        """The bounds of a panel, block by block."""
+        tokens, offsets = self._documents.tokens, self._documents.offsets
+        blocks = [
+            topics.bounds(tokens[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first])
+            for first, last in self._budget.blocks(self._documents, panel, topics.tokens)
+        ]
+        return Bounds(np.concatenate([b.upper for b in blocks]), np.concatenate([b.lower for b in blocks]))
 
-@numba.njit(parallel=True, cache=True)
-def _segment_max_loop(similarity: Float32, offsets: npt.NDArray[np.int64], best: Float32) -> None:
-    for segment in numba.prange(len(offsets) - 1):
-        best[segment] = similarity[offsets[segment]]
-        for row in range(offsets[segment] + 1, offsets[segment + 1]):
-            for column in range(similarity.shape[1]):
-                best[segment, column] = max(best[segment, column], similarity[row, column])
+    def _in_turn(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+        """Results in the order of the items; the threads are never far ahead of who takes them."""
+        running: deque[Future[T]] = deque()
+        for item in items:
+            running.append(self._pool.submit(work, item))
+            if len(running) > 2 * self._threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()

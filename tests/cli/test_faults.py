@@ -151,7 +151,7 @@ INSIDE_A_STAGE = [  # in the order in which `evaluate` comes to them
     ("encodings", "optical_cli.distill.teacher_tokens.encode_stream"),
     ("distill", "optical_cli.distill.train.AlignmentLoss.forward"),
     ("index", "optical_cli.index.build.encode_stream"),
-    ("retrieve", "optical_cli.retrieve.maxsim.blocks"),
+    ("retrieve", "optical_cli.retrieve.maxsim.MaxSim.best"),
     ("evaluate", "optical_cli.artifacts.scores.write_scores"),
 ]
 

@@ -1,70 +1,99 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 from sentence_transformers.util import maxsim
 
-from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-from optical_cli.retrieve import maxsim as ours
-from optical_cli.retrieve.maxsim import blocks, scores_by_block, segment_max_torch
+from optical_cli.artifacts.run import rank
+from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.errors import CacheError
+from optical_cli.retrieve.exact import score
+from optical_cli.retrieve.maxsim import MaxSim
+
+LEAST = 1 << 20  # bytes; less is refused by the settings
 
 
-@pytest.fixture
-def store(tmp_path):
-    generator = torch.Generator().manual_seed(3)
-    lengths = torch.randint(1, 30, (57,), generator=generator).tolist()
-    texts = [torch.nn.functional.normalize(torch.randn(n, 16, generator=generator), dim=-1) for n in lengths]
-    with TokenStoreWriter(tmp_path) as writer:
-        writer.append([tokens.numpy().astype(np.float16) for tokens in texts])
-    return TokenStore.open(tmp_path)
+def best(queries, store, depth, memory=LEAST, precision="float32", heard=lambda _done: None):
+    """The ranking of each query, as a run file has it, and all that was found, to the bit."""
+    with MaxSim(store, memory=memory, precision=precision, device="cpu") as search:
+        found = list(search.best(queries, depth, heard))
+    exact = [dict(zip(numbers.tolist(), scores.tolist(), strict=True)) for numbers, scores in found]
+    return [rank(((f"d{n:02}", value) for n, value in of_one.items()), depth) for of_one in exact], exact
 
 
-@pytest.fixture
-def queries():
-    generator = torch.Generator().manual_seed(4)
-    return [torch.nn.functional.normalize(torch.randn(n, 16, generator=generator), dim=-1) for n in (5, 1, 9, 3)]
+def brute_force(queries, store, depth):
+    """Every document by float64 products, in one line of numpy each."""
+    documents = [store[n].astype(np.float64) for n in range(len(store))]
+    return [
+        rank(((f"d{n:02}", (q.double().numpy() @ d.T).max(1).sum()) for n, d in enumerate(documents)), depth)
+        for q in queries
+    ]
 
 
-def scored(queries, store, memory, heard=lambda _done: None):
-    found = list(scores_by_block(queries, store, memory, "cpu", heard))
-    assert [first for first, _ in found] == np.cumsum([0, *(len(scores) for _, scores in found)])[:-1].tolist()
-    return np.concatenate([scores for _, scores in found])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("depth", [1, 2, 10, 56, 57, 100])
+def test_the_ranking_is_that_of_brute_force_ties_included(queries, store, depth, precision):
+    found, _ = best(queries, store, depth, precision=precision)
+    expected = brute_force(queries, store, depth)
+    assert [[doc_id for doc_id, _ in ranking] for ranking in found] == [
+        [doc_id for doc_id, _ in ranking] for ranking in expected
+    ]
+    for ranking, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose([s for _, s in ranking], [s for _, s in other], rtol=0, atol=3e-6)
 
 
 def test_scores_are_those_of_sentence_transformers(queries, store):
     documents = [torch.from_numpy(store[number].astype(np.float32)) for number in range(len(store))]
-    expected = maxsim(queries, documents).T
-    np.testing.assert_allclose(scored(queries, store, 1 << 20), expected, rtol=0, atol=1e-5)
+    scores = [score(query.numpy(), store, np.arange(len(store))) for query in queries]
+    np.testing.assert_allclose(scores, maxsim(queries, documents), rtol=0, atol=1e-5)
 
 
-def test_blocks_of_any_size_give_the_same(queries, store):
-    whole = scored(queries, store, 1 << 30)
+def test_the_same_bits_whatever_the_blocks_the_panels_the_threads_and_the_precision(queries, store, monkeypatch):
+    """A matrix product's last bits follow its shape; no score that is given back comes from one."""
+    _, whole = best(queries, store, 10, memory=1 << 30)
+    tried = []
+    threads = torch.get_num_threads()
+    for cores, block, panel, columns in [(1, 1, 1, 1), (2, 3_000, 5, 9), (3, 40_000, 1000, 8192)]:
+        monkeypatch.setattr("optical_cli.retrieve.blocks.CACHE", block)
+        monkeypatch.setattr("optical_cli.retrieve.blocks.MOST_DOCUMENTS", panel)
+        monkeypatch.setattr("optical_cli.retrieve.blocks.MOST_COLUMNS", columns)
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        tried += [best(queries, store, 10, precision=precision)[1] for precision in ("float32", "bfloat16")]
+    monkeypatch.undo()
+    torch.set_num_threads(threads)
+    assert all(found == whole for found in tried)
+
+
+def test_a_score_does_not_depend_on_what_else_is_scored(queries, store):
+    query = queries[4].numpy()
+    together = score(query, store, np.arange(len(store)))
+    alone = [score(query, store, np.array([number]))[0] for number in range(len(store))]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_most_documents_are_not_scored_one_by_one(monkeypatch, queries, store):
+    scored = []
+    monkeypatch.setattr(
+        "optical_cli.retrieve.exact.score", lambda *given: scored.append(len(given[2])) or score(*given)
+    )
+    best(queries, store, 2)
+    assert sum(scored) < len(queries) * len(store) / 4
+
+
+def test_every_score_is_heard_of_once(queries, store):
     heard = []
-    for memory in (1, 3_000, 10_000, 40_000):
-        done = []
-        # not the same bits: a matrix product's kernel follows its shape
-        np.testing.assert_allclose(scored(queries, store, memory, done.append), whole, rtol=0, atol=2e-6)
-        assert sum(done) == len(store)
-        heard.append(len(done))
-    assert heard == sorted(heard, reverse=True)
-    np.testing.assert_array_equal(scored(queries, store, 3_000), scored(queries, store, 3_000))
-    assert heard[0] == len(store)  # a document a block at the least
+    best(queries, store, 3, heard=heard.append)
+    assert sum(heard) == len(store) * len(queries)
+    assert len(heard) > 1
 
 
-def test_blocks_keep_to_the_memory_and_miss_nothing(store):
-    found = list(blocks(store, query_tokens=18, memory=10_000))
-    assert found[0][0] == 0
-    assert found[-1][1] == len(store)
-    assert all(last == first for (_, last), (first, _) in pairwise(found))
-    a_token = 16 * 4 + 18 * 4
-    for first, last in found:
-        tokens = store.offsets[last] - store.offsets[first]
-        assert tokens * a_token <= 10_000 or last == first + 1
+def test_threads_are_as_many_afterwards_as_before(queries, store):
+    before = torch.get_num_threads()
+    best(queries, store, 3)
+    assert torch.get_num_threads() == before
 
 
-def test_the_reduction_of_a_gpu_is_that_of_the_compiled_loop(store):
-    similarity = torch.randn(int(store.offsets[-1]), 7, generator=torch.Generator().manual_seed(5)) - 3  # all negative
-    expected = np.stack([similarity[a:b].max(0).values.numpy() for a, b in pairwise(store.offsets)])
-    np.testing.assert_array_equal(segment_max_torch(similarity, store.offsets), expected)
-    np.testing.assert_array_equal(ours._segment_max(similarity, store.offsets), expected)
+def test_an_index_with_a_number_that_is_none_is_refused(queries, store):
+    tokens = np.array(store.tokens)
+    tokens[7, 3] = np.nan
+    with pytest.raises(CacheError, match="not finite"):
+        best(queries, TokenStore(tokens, store.offsets), 3)
