@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from optical_cli.config.bm25 import ANALYZERS, Analyzer
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.encoder.side import SIDES, Side
 
@@ -13,7 +14,7 @@ class Cell:
 
     Attributes:
         pair: a language pair of the experiment.
-        objective: `transport` or a baseline.
+        objective: `transport` or a baseline; BM25 is one by each of its analyzers, such as `bm25-folding`.
         reg: of the transport; None for a baseline.
         seed: of the training.
     """
@@ -25,10 +26,20 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """How labels and messages call it: `reg0.05-seed13`, `greedy-seed13`, `none`."""
-        if self.objective == "none":  # no training, no seed
-            return "none"
+        """How labels and messages call it: `reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
+        if self.objective == "none" or self.analyzer is not None:  # no training, no seed
+            return self.objective
         return f"{self.objective if self.reg is None else f'reg{self.reg:g}'}-seed{self.seed}"
+
+    @property
+    def analyzer(self) -> Analyzer | None:
+        """The analyzer of a BM25 cell, which has no encoder; None for any other cell."""
+        return next((name for name in ANALYZERS if self.objective == bm25_objective(name)), None)
+
+
+def bm25_objective(analyzer: Analyzer) -> str:
+    """What BM25 by an analyzer is called as an objective."""
+    return f"bm25-{analyzer}"
 
 
 @dataclass(frozen=True)
@@ -50,11 +61,21 @@ class Student:
 
 
 def cells_of(experiment: Experiment) -> Iterator[Cell]:
-    """Every seed, baseline, reg and pair; a pair that needs no student stands once, under `none`."""
-    points: list[tuple[str, float | None]] = [(baseline, None) for baseline in experiment.baselines]
+    """Every seed, baseline, reg and pair; a pair that needs no student stands once, under `none`.
+
+    BM25 has a cell only where topics and documents are in one language: it matches words.
+    """
+    points: list[tuple[str, float | None]] = [
+        (baseline, None) for baseline in experiment.baselines if baseline != "bm25"
+    ]
     points += [("transport", reg) for reg in sorted(experiment.transport.reg)]
     learning = [pair for pair in experiment.pairs if student_of(experiment, pair)]
+    analyzers = experiment.bm25.analyzers if "bm25" in experiment.baselines else ()
     for seed in experiment.seeds:
+        for analyzer in analyzers:
+            yield from (
+                Cell(pair, bm25_objective(analyzer), None, seed) for pair in experiment.pairs if in_one_language(pair)
+            )
         for objective, reg in points:
             yield from (Cell(pair, objective, reg, seed) for pair in learning)
     yield from (Cell(pair, "none", None, experiment.seeds[0]) for pair in experiment.pairs if pair not in learning)
@@ -68,6 +89,12 @@ def student_of(experiment: Experiment, pair: str) -> Student | None:
     used = [languages_of(other) for other in experiment.pairs]
     sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
     return Student(tuple(sorted(languages)), sides)
+
+
+def in_one_language(pair: str) -> bool:
+    """Whether topics and documents of a pair are in the same language."""
+    query, document = languages_of(pair)
+    return query == document
 
 
 def _joined_languages(experiment: Experiment, pair: str) -> set[str]:

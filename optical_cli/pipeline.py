@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from optical_cli.cache.store import Artifact, Cache, Health
-from optical_cli.cells import Cell, Student, student_of
+from optical_cli.cells import Cell, Student, in_one_language, student_of
+from optical_cli.config.bm25 import Analyzer
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.encoder.precision import Resolved, resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
@@ -23,7 +24,7 @@ from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError, OpticalError
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
-from optical_cli.sources import Sources
+from optical_cli.sources import Corpus, Sources
 from optical_cli.step import VERSIONS, Step, make_step
 
 
@@ -166,8 +167,10 @@ class Pipeline:
         """The student of a cell.
 
         Raises:
-            ConfigError: both sides of the pair are the teacher's, or the solver does not take the cell's reg.
+            ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or BM25
+                has no student.
         """
+        _refuse_bm25(cell)
         x = self.experiment
         student = student_of(x, cell.pair)
         if student is None:
@@ -197,7 +200,12 @@ class Pipeline:
         return step
 
     def index(self, cell: Cell) -> Step:
-        """The token embeddings of the pair's documents, by the teacher or by the cell's student."""
+        """The token embeddings of the pair's documents, by the teacher or by the cell's student.
+
+        Raises:
+            ConfigError: BM25 has none.
+        """
+        _refuse_bm25(cell)
         x, pair = self.experiment, self.experiment.pairs[cell.pair]
         _, language = languages_of(cell.pair)
         documents = self._sources.documents(cell.pair)
@@ -214,9 +222,7 @@ class Pipeline:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.index import build_index
 
-            corpus = self._sources.corpus(cell.pair)
-            if absent := corpus.health.get("judged_not_in_collection"):
-                self._progress.say(f"{cell.pair}: {absent} judged documents are not in {documents.name}")
+            corpus = self._corpus(cell.pair)
             health = build_index(
                 corpus.documents(),
                 encoder.folder(inputs),
@@ -233,6 +239,42 @@ class Pipeline:
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell."""
+        return self._bm25_run(cell, cell.analyzer) if cell.analyzer else self._maxsim_run(cell)
+
+    def _bm25_run(self, cell: Cell, analyzer: Analyzer) -> Step:
+        x, pair = self.experiment, self.experiment.pairs[cell.pair]
+        if not in_one_language(cell.pair):
+            raise ConfigError(
+                f"{cell.pair}: BM25 matches words, and these topics and documents are in different languages; "
+                "choose a pair of one language"
+            )
+        documents, topics = self._sources.documents(cell.pair), self._sources.topics(cell.pair)
+        material = {
+            "documents": documents.fingerprint(self.cache.fingerprints),
+            "corpus": self._corpus_material(cell.pair),
+            "text": pair.text,
+            "topics": topics.fingerprint(self.cache.fingerprints),
+            "analyzer": analyzer,
+            "k1": x.bm25.k1,
+            "b": x.bm25.b,
+            "depth": x.retrieval.depth,
+        }
+        label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.bm25 import search
+
+            corpus = self._corpus(cell.pair)
+            health = search(
+                topics.topics(), corpus.documents(), folder,
+                analyzer=analyzer, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
+                depth=x.retrieval.depth, tag=label, progress=self._progress,
+            )  # fmt: skip
+            return {**health, **corpus.health}
+
+        return make_step("runs", "bm25", label, material, build)
+
+    def _maxsim_run(self, cell: Cell) -> Step:
         x, pair = self.experiment, self.experiment.pairs[cell.pair]
         query_language, _ = languages_of(cell.pair)
         topics = self._sources.topics(cell.pair)
@@ -446,6 +488,13 @@ class Pipeline:
             raise ConfigError(f"transport.reg: {fault}")
         return transport.deciding_of(cell.reg)
 
+    def _corpus(self, pair: str) -> Corpus:
+        """The documents of a pair; it is said if judged ones are not among them."""
+        corpus = self._sources.corpus(pair)
+        if absent := corpus.health.get("judged_not_in_collection"):
+            self._progress.say(f"{pair}: {absent} judged documents are not in {self._sources.documents(pair).name}")
+        return corpus
+
     def _corpus_material(self, pair_name: str) -> dict[str, Any]:
         pair = self.experiment.pairs[pair_name]
         if pair.corpus == "full":
@@ -503,6 +552,13 @@ class Pipeline:
     def _machines(self) -> Path:
         """Where it is written down which precision is faster."""
         return self.cache.root / "machines"
+
+
+def _refuse_bm25(cell: Cell) -> None:
+    if cell.analyzer is not None:
+        raise ConfigError(
+            f"{cell.objective}: BM25 has no encoder, so nothing to distill and no index; retrieve or evaluate it"
+        )
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
 
 def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:
     """The student of a cell, if it had a training and the cache still holds it."""
-    if student_of(pipeline.experiment, cell.pair) is None:
+    if cell.analyzer is not None or student_of(pipeline.experiment, cell.pair) is None:
         return None
     step = pipeline.checkpoint(cell)
     return pipeline.cache.find(step.kind, step.key)

@@ -92,6 +92,8 @@ def keys_of(open_pipeline, tmp_path):
                 keys[f"index:{pair}:{name}"] = pipeline.index(cell)
                 keys[f"run:{pair}:{name}"] = pipeline.run(cell)
                 keys[f"scores:{pair}:{name}"] = pipeline.scores(cell)
+        words = Cell("sw-sw", "bm25-folding", None, seed)
+        keys |= {"bm25": pipeline.run(words), "bm25-scores": pipeline.scores(words)}
         return {name: step.key.digest for name, step in keys.items()}
 
     return found
@@ -105,8 +107,10 @@ def flip_last_byte(path: Path) -> None:
 
 def depends_on(node: str) -> set[str]:
     """What a node stands on, as the design has it."""
-    if node in ("encodings", "start"):
+    if node in ("encodings", "start", "bm25"):
         return set()
+    if node == "bm25-scores":
+        return {"bm25"}
     stage, *rest = node.split(":")
     if stage == "distill":
         return {"start", "encodings"}
@@ -129,10 +133,10 @@ def reached(nodes, changed: list[str]) -> set[str]:
 
 def test_the_graph_of_this_file_has_no_loose_end(world, base, keys_of):
     nodes = keys_of(world, base)
-    assert len(nodes) == 1 + 5 + 3 * 15
+    assert len(nodes) == 1 + 5 + 3 * 15 + 2
     assert all(depends_on(node) <= nodes.keys() for node in nodes)
     assert reached(nodes, ["encodings"]) == {node for node in nodes if not node.endswith(":none")} - {
-        "start", *(f"index:sw-en:{name}" for name in NAMES)
+        "start", "bm25", "bm25-scores", *(f"index:sw-en:{name}" for name in NAMES)
     }  # fmt: skip
 
 
@@ -145,6 +149,7 @@ def test_different_work_has_different_keys(world, base, keys_of):
 
 
 ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
+BM25 = ["bm25", "bm25-scores"]
 ONLY_ONE_VALUE = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
 
@@ -222,13 +227,13 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.early_stopping.patience": (1, ["distill:*"]),
     "training.save_every": (5, []),
     "training.report_to": (["tensorboard"], []),
-    "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*"]),
-    "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*"]),
-    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*"]),  # a pool is drawn around the judged
-    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*"]),
-    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*"]),
-    "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*"]),
-    "pairs.sw-sw.text": ("{text}", ["index:sw-sw:*"]),
+    "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
+    "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
+    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.text": ("{text}", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
@@ -237,10 +242,13 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
     "retrieval.engine": (ONLY_ONE_VALUE, []),
-    "retrieval.depth": (4, ["run:*"]),
+    "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),
     "retrieval.precision": ("bfloat16", []),
-    "evaluation.measures": (["ndcg@10", "map"], ["scores:*"]),
+    "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
+    "bm25.k1": (1.2, ["bm25"]),
+    "bm25.b": (0.75, ["bm25"]),
+    "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
 }
@@ -268,10 +276,10 @@ WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "student.vocabulary_floor": (5, ["start"]),
     "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
     "bitext.en.source": ("other.tsv", []),
-    "pairs.sw-sw.collection": ("./data2", ["start", "index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*"]),
-    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*"]),
-    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*"]),
-    "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*"]),
+    "pairs.sw-sw.collection": ("./data2", ["start", "index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", "bm25*"]),
+    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*", "bm25"]),
     "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # of the teacher's documents
     "training.learning_rate": (2e-3, ["distill:*"]),
@@ -416,11 +424,11 @@ def test_the_order_of_the_measures_changes_no_key(world, base, keys_of):
     ("path", "changes"),
     [
         ("bitext.tsv", ["encodings"]),
-        ("data/docs.sw.jsonl", ["index:sw-sw:*", "index:en-sw:*"]),
+        ("data/docs.sw.jsonl", ["index:sw-sw:*", "index:en-sw:*", "bm25"]),
         ("data/docs.en.jsonl", ["index:sw-en:*"]),
-        ("data/queries.sw.tsv", ["run:sw-sw:*", "run:sw-en:*"]),
+        ("data/queries.sw.tsv", ["run:sw-sw:*", "run:sw-en:*", "bm25"]),
         ("data/queries.en.tsv", ["run:en-sw:*"]),
-        ("data/qrels.trec", ["index:sw-sw:*", "scores:*"]),
+        ("data/qrels.trec", ["index:sw-sw:*", "scores:*", *BM25]),
         ("teacher/model.safetensors", ALL_OF_THE_TEACHER),
         ("teacher/1_Dense/model.safetensors", ALL_OF_THE_TEACHER),
         ("teacher/tokenizer.json", ALL_OF_THE_TEACHER),

@@ -39,3 +39,11 @@ def test_nothing_heavy_is_imported_where_nothing_is_computed(spawn, lab, swept, 
     _, err = process.communicate(timeout=60)
     assert process.returncode == (2 if "absent.yaml" in command else 0), err
     assert err.splitlines()[-1] == "loaded:"
+
+
+def test_bm25_runs_without_torch(spawn, lab, tmp_path):
+    command = ["retrieve", lab.experiment, "--objective", "bm25", "--pair", "sw-sw", "--cache-dir", tmp_path / "cache"]
+    process = spawn(*command, code=WATCHED)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert not {"torch", "sentence_transformers", "transformers"} & set(err.splitlines()[-1].split())

@@ -122,3 +122,20 @@ def test_a_fault_of_the_machine_is_a_failed_cell_too(own_lab, own_swept, open_pi
     results, _ = run_sweep(open_pipeline(own_lab.experiment, own_swept, "transport.reg=[0.2, 0.1]"), no_one)
     failures = {(result.reg, result.failure) for result in results}
     assert failures == {(None, None), (0.1, None), (0.2, "OSError: [Errno 28] No space left on device")}
+
+
+def test_bm25_stands_beside_the_students_where_topics_and_documents_share_a_language(own_lab, own_swept, optical):
+    experiment = own_lab.write(own_lab.settings(baselines=["bm25", "none"], bm25={"analyzers": ["folding", "lower"]}))
+    said = optical("sweep", experiment, "--cache-dir", own_swept, "--device", "cpu", "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found["made"] == 2 * 2  # a run and its scores, by either analyzer; no student, no index
+    words = [(r["pair"], r["objective"], r["reg"]) for r in found["results"] if r["objective"].startswith("bm25")]
+    assert words == [("sw-sw", "bm25-folding", None), ("sw-sw", "bm25-lower", None)]
+    table = optical("sweep", experiment, "--cache-dir", own_swept, "--device", "cpu").out
+    row = next(line for line in table.splitlines() if line.split()[:2] == ["BM25", "folding"])
+    assert row.count("–") == 4  # of sw-en and en-sw
+    (run,) = own_swept.glob("runs/sw-sw-full-bm25-folding-*")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["health"]["analyzer"] == manifest["material"]["analyzer"] == "folding"
+    assert (run / "run.trec").read_text().split()[5] == "sw-sw-full-bm25-folding"

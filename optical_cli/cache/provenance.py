@@ -16,6 +16,7 @@ PACKAGES = (
     "numba",
     "pot",
     "ranx",
+    "bm25s",
     "ir_datasets",
 )
 

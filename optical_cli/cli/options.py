@@ -11,6 +11,7 @@ from optical_cli.errors import ConfigError
 if TYPE_CHECKING:
     from optical_cli.cells import Cell
     from optical_cli.config import Experiment as ExperimentSettings
+    from optical_cli.config.bm25 import Analyzer
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
 Set = Annotated[
@@ -26,7 +27,11 @@ Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
 Reg = Annotated[float | None, typer.Option("--reg", help="Strength of the regularization, 0 to inf.")]
 Objective = Annotated[
-    str | None, typer.Option("--objective", help="A baseline instead of the transport: none, pooled_mse or greedy.")
+    str | None,
+    typer.Option(
+        "--objective",
+        help="A baseline instead of the transport: none, pooled_mse, greedy or bm25 (bm25-lower: by that analyzer).",
+    ),
 ]
 Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the training; the experiment's first by default.")]
@@ -64,6 +69,9 @@ class Wanted:
 
         pair = self.named_pair(experiment)
         self._check_values()
+        if (self.objective or "").startswith("bm25"):
+            self._refuse_reg()
+            return Cell(pair, self._bm25_objective(experiment.bm25.analyzers), None, experiment.seeds[0])
         seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
         if all(encoded[side] == experiment.teacher.language for side in sides):
@@ -86,10 +94,13 @@ class Wanted:
 
     def _check_values(self) -> None:
         """Refuse what no cell could have, also where this one does not depend on it."""
+        from optical_cli.cells import bm25_objective
+        from optical_cli.config.bm25 import ANALYZERS
         from optical_cli.config.settings import SEEDS, checked_reg
 
-        if self.objective not in (None, "transport", "none", "pooled_mse", "greedy"):
-            raise ConfigError(f"--objective {self.objective}: transport, none, pooled_mse or greedy expected")
+        others = ("transport", "none", "pooled_mse", "greedy", "bm25")
+        if self.objective not in (None, *others, *map(bm25_objective, ANALYZERS)):
+            raise ConfigError(f"--objective {self.objective}: {', '.join(others)} expected, or bm25-ANALYZER")
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
@@ -99,11 +110,25 @@ class Wanted:
 
     def _objective_and_reg(self, regs: tuple[float, ...]) -> tuple[str, float | None]:
         if self.objective not in (None, "transport"):
-            if self.reg is not None:
-                raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+            self._refuse_reg()
             return str(self.objective), None
         reg = regs[0] if self.reg is None and len(regs) == 1 else self.reg
         if reg is None:
             listed = ", ".join(f"{value:g}" for value in regs)
             raise ConfigError(f"--reg: the experiment has several values, say which: {listed}; or name an --objective")
         return "transport", abs(reg)  # -0.0 is 0
+
+    def _refuse_reg(self) -> None:
+        if self.reg is not None:
+            raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+
+    def _bm25_objective(self, analyzers: "tuple[Analyzer, ...]") -> str:
+        """The objective with its analyzer, which need not be said if the experiment has one only."""
+        from optical_cli.cells import bm25_objective
+
+        if self.objective != "bm25":
+            return str(self.objective)
+        if len(analyzers) > 1:
+            listed = ", ".join(map(bm25_objective, analyzers))
+            raise ConfigError(f"--objective bm25: the experiment has several analyzers, say which: {listed}")
+        return bm25_objective(analyzers[0])

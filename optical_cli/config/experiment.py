@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
+from optical_cli.config.bm25 import Bm25
 from optical_cli.config.settings import (
     Bytes,
     Count,
@@ -26,7 +27,7 @@ from optical_cli.errors import ConfigError
 from optical_cli.measures import parse_measure
 
 Objective = Literal["transport", "pooled_mse", "greedy", "none"]
-Baseline = Literal["none", "pooled_mse", "greedy"]
+Baseline = Literal["bm25", "none", "pooled_mse", "greedy"]
 
 BATCHING = SpeedOnly("texts of a batch do not see each other: only a float's last bits move with it")
 
@@ -152,7 +153,8 @@ class Experiment(Settings):
         bitext: by foreign language.
         pairs: by `query language-document language`.
         seeds: of the training; each makes students of its own.
-        baselines: objectives that stand beside the transport.
+        baselines: what stands beside the transport: other objectives, and BM25 where topics and documents are in one
+            language.
         base: the folder that relative paths of the file are taken from.
     """
 
@@ -165,6 +167,7 @@ class Experiment(Settings):
     training: Training = Training()
     pairs: Annotated[dict[str, Pair], Field(min_length=1)]
     retrieval: Retrieval = Retrieval()
+    bm25: Bm25 = Bm25()
     evaluation: Evaluation = Evaluation()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (13,)
     baselines: tuple[Baseline, ...] = ("none",)
@@ -177,6 +180,7 @@ class Experiment(Settings):
             "transport.reg": self.transport.reg,
             "seeds": self.seeds,
             "baselines": self.baselines,
+            "bm25.analyzers": self.bm25.analyzers,
         }.items():
             if len(set(values)) != len(values):
                 faults.append(f"{key}: each value once, please: one stands there twice")

@@ -59,9 +59,10 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """`no training`, `reg 0.02`, `reg inf`."""
+        """`no training`, `reg 0.02`, `reg inf`, `BM25 folding`."""
         if self.reg is None:
-            return BASELINES.get(self.objective, self.objective)
+            name, _, analyzer = self.objective.partition("-")  # of BM25 only
+            return f"{BASELINES.get(name, name)} {analyzer}".rstrip()
         return f"reg {format_reg(self.reg)}"
 
     @property
@@ -70,7 +71,8 @@ class Setting:
         if self.reg is not None:
             return len(BASELINES) + 1, "", self.reg
         known = list(BASELINES)
-        return known.index(self.objective) if self.objective in known else len(known), self.objective, 0.0
+        name = self.objective.partition("-")[0]
+        return known.index(name) if name in known else len(known), self.objective, 0.0
 
 
 def format_reg(reg: float) -> str:

@@ -112,8 +112,12 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
     ("options", "said"),
     [
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
-        (["--objective", "gready"], "--objective gready: transport, none, pooled_mse or greedy expected"),
+        (
+            ["--objective", "gready"],
+            "--objective gready: transport, none, pooled_mse, greedy, bm25 expected, or bm25-ANALYZER",
+        ),
         (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
+        (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),
         (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
         (["--device", "warp"], "--device warp: no such device here; cpu, cuda, cuda:1 or auto expected"),
         (["--set", "nonsense"], "--set nonsense: key=value expected, such as training.epochs=2"),
@@ -121,6 +125,28 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
 )
 def test_an_option_that_cannot_be(lab, refused, options, said):
     assert one(refused(lab.experiment, *options)) == said
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("evaluate", ["--pair", "sw-en"], "sw-en: BM25 matches words, and these topics and documents are in different"),
+        ("index", ["--pair", "sw-sw"], "bm25-folding: BM25 has no encoder, so nothing to distill and no index"),
+        ("distill", ["--pair", "sw-sw"], "bm25-folding: BM25 has no encoder, so nothing to distill and no index"),
+        ("export", ["--pair", "sw-sw", "-o", "out"], "bm25-folding: BM25 has no encoder, so nothing to distill"),
+        (
+            "evaluate",
+            ["--pair", "sw-sw", "--set", "bm25.analyzers=[lower, folding]"],
+            "--objective bm25: the experiment has several analyzers, say which: bm25-lower, bm25-folding",
+        ),
+    ],
+)
+def test_what_bm25_cannot_do(optical, lab, tmp_path, leftovers, monkeypatch, command, options, said):
+    monkeypatch.chdir(tmp_path)
+    found = optical(command, lab.experiment, "--objective", "bm25", *options, "--cache-dir", tmp_path / "cache")
+    assert (found.code, found.out) == (2, "")
+    assert one(found.errors).startswith(f"error: {said}")
+    assert leftovers(tmp_path) == []
 
 
 def test_what_has_to_be_said_is_asked_for(optical, lab, swept):

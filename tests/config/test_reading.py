@@ -71,7 +71,7 @@ def test_a_read_experiment_cannot_be_changed(read):
             LEAST.replace("bitext.tsv", "bitext.tsv, max_pair: 3"),
             "bitext.sw.max_pair: unknown key; did you mean max_pairs?",
         ),
-        (with_section("retrieval", "{qqq: 1}"), "retrieval.qqq: unknown key; known here: engine, depth, memory"),
+        (with_section("bm25", "{qqq: 1}"), "bm25.qqq: unknown key; known here: analyzers, k1, b"),
         (with_section("base", "/x"), "base: unknown key"),
     ],
 )
