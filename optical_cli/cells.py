@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from optical_cli.config.bm25 import ANALYZERS, Analyzer
-from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.bm25 import ANALYZERS, Analyzer, bm25_objective
+from optical_cli.config.experiment import Experiment, in_one_language, languages_of
 from optical_cli.encoder.side import SIDES, Side
 
 
@@ -35,11 +35,6 @@ class Cell:
     def analyzer(self) -> Analyzer | None:
         """The analyzer of a BM25 cell, which has no encoder; None for any other cell."""
         return next((name for name in ANALYZERS if self.objective == bm25_objective(name)), None)
-
-
-def bm25_objective(analyzer: Analyzer) -> str:
-    """What BM25 by an analyzer is called as an objective."""
-    return f"bm25-{analyzer}"
 
 
 @dataclass(frozen=True)
@@ -89,12 +84,6 @@ def student_of(experiment: Experiment, pair: str) -> Student | None:
     used = [languages_of(other) for other in experiment.pairs]
     sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
     return Student(tuple(sorted(languages)), sides)
-
-
-def in_one_language(pair: str) -> bool:
-    """Whether topics and documents of a pair are in the same language."""
-    query, document = languages_of(pair)
-    return query == document
 
 
 def _joined_languages(experiment: Experiment, pair: str) -> set[str]:

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from optical_cli.cache.store import Artifact, Cache, Health
-from optical_cli.cells import Cell, Student, in_one_language, student_of
-from optical_cli.config.bm25 import Analyzer
-from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.cells import Cell, Student, student_of
+from optical_cli.config.bm25 import Analyzer, bm25_objective
+from optical_cli.config.experiment import Experiment, in_one_language, languages_of
 from optical_cli.encoder.precision import Resolved, resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.side import Side
@@ -209,7 +209,7 @@ class Pipeline:
         x, pair = self.experiment, self.experiment.pairs[cell.pair]
         _, language = languages_of(cell.pair)
         documents = self._sources.documents(cell.pair)
-        encoder = self._encoder(language, cell)
+        encoder, candidates = self._encoder(language, cell), self._candidates(cell.pair)
         material = {
             "encoder": encoder.material,
             "documents": documents.fingerprint(self.cache.fingerprints),
@@ -222,7 +222,7 @@ class Pipeline:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.index import build_index
 
-            corpus = self._corpus(cell.pair)
+            corpus = self._corpus(cell.pair, candidates.run(inputs))
             health = build_index(
                 corpus.documents(),
                 encoder.folder(inputs),
@@ -235,23 +235,29 @@ class Pipeline:
             return {**health, **corpus.health}
 
         label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
-        return make_step("indexes", "index", label, material, build, encoder.inputs)
+        return make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell."""
-        return self._bm25_run(cell, cell.analyzer) if cell.analyzer else self._maxsim_run(cell)
-
-    def _bm25_run(self, cell: Cell, analyzer: Analyzer) -> Step:
-        x, pair = self.experiment, self.experiment.pairs[cell.pair]
+        if cell.analyzer is None:
+            return self._maxsim_run(cell)
         if not in_one_language(cell.pair):
             raise ConfigError(
                 f"{cell.pair}: BM25 matches words, and these topics and documents are in different languages; "
                 "choose a pair of one language"
             )
-        documents, topics = self._sources.documents(cell.pair), self._sources.topics(cell.pair)
+        candidates = self._candidates(cell.pair)
+        return self._bm25_run(cell.pair, cell.analyzer, self._corpus_material(cell.pair), candidates)
+
+    def _bm25_run(
+        self, name: str, analyzer: Analyzer, corpus_material: Mapping[str, Any], candidates: "_Candidates"
+    ) -> Step:
+        """A run by words; how rare a word is follows from the whole collection where there are candidates."""
+        x, pair = self.experiment, self.experiment.pairs[name]
+        documents, topics = self._sources.documents(name), self._sources.topics(name)
         material = {
             "documents": documents.fingerprint(self.cache.fingerprints),
-            "corpus": self._corpus_material(cell.pair),
+            "corpus": corpus_material,
             "text": pair.text,
             "topics": topics.fingerprint(self.cache.fingerprints),
             "analyzer": analyzer,
@@ -259,26 +265,30 @@ class Pipeline:
             "b": x.bm25.b,
             "depth": x.retrieval.depth,
         }
-        label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
+        mode = pair.corpus_name if corpus_material["mode"] == pair.corpus else corpus_material["mode"]
+        label = f"{name}-{mode}-{bm25_objective(analyzer)}".replace(" ", "")
 
-        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.bm25 import search
 
-            corpus = self._corpus(cell.pair)
+            whole = pair.corpus == "candidates"
+            corpus = Corpus(documents, None, {}) if whole else self._corpus(name)
             health = search(
                 topics.topics(), corpus.documents(), folder,
                 analyzer=analyzer, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
                 depth=x.retrieval.depth, tag=label, progress=self._progress,
+                candidates=self._own_candidates(name, candidates.run(inputs)),
             )  # fmt: skip
             return {**health, **corpus.health}
 
-        return make_step("runs", "bm25", label, material, build)
+        return make_step("runs", "bm25", label, material, build, candidates.inputs)
 
     def _maxsim_run(self, cell: Cell) -> Step:
         x, pair = self.experiment, self.experiment.pairs[cell.pair]
         query_language, _ = languages_of(cell.pair)
         topics = self._sources.topics(cell.pair)
         index, encoder = self.index(cell), self._encoder(query_language, cell)
+        candidates = self._candidates(cell.pair)
         material = {
             "index": index.key.digest,
             "encoder": encoder.material,
@@ -303,9 +313,11 @@ class Pipeline:
                 tag=label,
                 setup=self._setup,
                 progress=self._progress,
+                candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
             )
 
-        return make_step("runs", "retrieve", label, material, build, {"index": index, **encoder.inputs})
+        inputs = {"index": index, **encoder.inputs, **candidates.inputs}
+        return make_step("runs", "retrieve", label, material, build, inputs)
 
     def scores(self, cell: Cell) -> Step:
         """The measures of a cell's run."""
@@ -488,9 +500,9 @@ class Pipeline:
             raise ConfigError(f"transport.reg: {fault}")
         return transport.deciding_of(cell.reg)
 
-    def _corpus(self, pair: str) -> Corpus:
-        """The documents of a pair; it is said if judged ones are not among them."""
-        corpus = self._sources.corpus(pair)
+    def _corpus(self, pair: str, run: Path | None = None) -> Corpus:
+        """The documents of a pair, with the run of its candidates; it is said if judged ones are not among them."""
+        corpus = self._sources.corpus(pair, run)
         if absent := corpus.health.get("judged_not_in_collection"):
             self._progress.say(f"{pair}: {absent} judged documents are not in {self._sources.documents(pair).name}")
         return corpus
@@ -499,8 +511,36 @@ class Pipeline:
         pair = self.experiment.pairs[pair_name]
         if pair.corpus == "full":
             return {"mode": "full"}
+        if pair.corpus == "candidates":
+            return {"mode": "candidates", **self._candidates(pair_name).material}
         qrels = self._sources.judgements(pair_name).fingerprint(self.cache.fingerprints)
         return {"mode": "pooled", "size": pair.pool_size, "seed": pair.pool_seed, "qrels": qrels}
+
+    def _candidates(self, pair: str) -> "_Candidates":
+        """The run whose documents a pair is searched in: a file, a search by BM25, or none."""
+        source = self.experiment.pairs[pair].candidates
+        if source is None:
+            return NO_CANDIDATES
+        if file := self._sources.candidate_run(pair):
+            memo = self.cache.fingerprints
+            material = {"run": file.fingerprint(memo), "topics": self._sources.topics(pair).fingerprint(memo)}
+            return _Candidates(material, lambda _inputs: file.path, {})
+        analyzer = self.experiment.bm25.analyzer_of(source) or self.experiment.bm25.analyzers[0]
+        first_stage = self._bm25_run(pair, analyzer, {"mode": "full"}, NO_CANDIDATES)
+        return _Candidates(
+            {"run": first_stage.key.digest},
+            lambda inputs: inputs["candidates"] / "run.trec",
+            {"candidates": first_stage},
+        )
+
+    def _own_candidates(self, pair: str, run: Path | None) -> Mapping[str, Sequence[str]] | None:
+        """The candidates of each topic, if the pair has some; it is said how many topics have none."""
+        if run is None:
+            return None
+        found = self._sources.candidates(pair, run)
+        if without := len(self._sources.topics(pair).topics()) - len(found):
+            self._progress.say(f"{pair}: {without} topics have no candidates, and so no results")
+        return found
 
     def _encoder(self, language: str, cell: Cell) -> "_Encoder":
         """A side in the teacher's language is the teacher's, any other the student's. Nothing else decides it."""
@@ -552,6 +592,18 @@ class Pipeline:
     def _machines(self) -> Path:
         """Where it is written down which precision is faster."""
         return self.cache.root / "machines"
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The run whose documents a pair is searched in: what keys have of it, where it is, the steps behind it."""
+
+    material: Mapping[str, str]
+    run: Callable[[Mapping[str, Path]], Path | None]
+    inputs: Mapping[str, Step]
+
+
+NO_CANDIDATES = _Candidates({}, lambda _inputs: None, {})
 
 
 def _refuse_bm25(cell: Cell) -> None:

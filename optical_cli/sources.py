@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from optical_cli.artifacts.run import read_run
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.data.bitext import Bitext, open_bitext
@@ -19,7 +20,8 @@ from optical_cli.data.collections import (
     open_topics,
 )
 from optical_cli.data.documents import fill
-from optical_cli.data.local_folder import LocalDocuments
+from optical_cli.data.local_folder import LocalDocuments, LocalFile
+from optical_cli.data.locations import as_path
 from optical_cli.data.models import resolve_model
 from optical_cli.data.pooling import pooled_ids
 from optical_cli.data.split import Split, split_bitext
@@ -114,11 +116,60 @@ class Sources:
         settings = self._experiment.pairs[pair]
         return open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], self._experiment.base)
 
-    def corpus(self, pair: str) -> Corpus:
-        """The documents that a pair is searched in: all, or the pool of its corpus mode."""
+    def candidate_run(self, pair: str) -> LocalFile | None:
+        """The run file whose documents are a pair's candidates; None if it has none, or those of BM25.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        source = self._experiment.pairs[pair].candidates
+        if source is None or self._experiment.bm25.analyzer_of(source):
+            return None
+        path = as_path(source, self._experiment.base)
+        if not path.is_file():
+            raise DataError(f"pairs.{pair}.candidates: {path}: no such file; a TREC run, or bm25, expected")
+        return LocalFile(source, path)
+
+    def candidates(self, pair: str, run: Path) -> dict[str, list[str]]:
+        """The candidates of each topic that has some, best first.
+
+        Args:
+            pair: whose topics they are.
+            run: the file that has them.
+
+        Raises:
+            DataError: the file is no run, or has none of the topics.
+        """
+        held, topics = read_run(run), self.topics(pair)
+        found = {query_id: [doc_id for doc_id, _ in held[query_id]] for query_id in topics.topics() if query_id in held}
+        if not found:
+            raise DataError(
+                f"{run}: has candidates for none of the topics of {topics.name}, but for such as "
+                f"{next(iter(held), 'none')!r}; a run of these topics expected"
+            )
+        return found
+
+    def corpus(self, pair: str, run: Path | None = None) -> Corpus:
+        """The documents that a pair is searched in: all, or those of its corpus mode.
+
+        Args:
+            pair: of the experiment.
+            run: the file that has its candidates, if that is the mode.
+
+        Raises:
+            DataError: a candidate is not in the collection.
+        """
         settings, source = self._experiment.pairs[pair], self.documents(pair)
         if settings.corpus == "full":
             return Corpus(source, None, {})
+        if run is not None:
+            wanted = {doc_id for doc_ids in self.candidates(pair, run).values() for doc_id in doc_ids}
+            if missing := wanted.difference(doc.doc_id for doc in source.documents()):
+                raise DataError(
+                    f"{run}: {len(missing)} of {len(wanted)} candidates are not in {source.name}, such as "
+                    f"{min(missing)!r}; a run over this collection expected"
+                )
+            return Corpus(source, wanted, {})
         judged = {doc_id for grades in self.judgements(pair).judgements().values() for doc_id in grades}
         ids = (doc.doc_id for doc in source.documents())
         pool = pooled_ids(ids, judged, settings.pool_size, settings.pool_seed)
@@ -173,7 +224,7 @@ class Sources:
         faults = [fault for source in models for fault in _faults_of(self.model, source)]
         faults += [fault for language in x.bitext for fault in _faults_of(self.bitext, language)]
         for pair in x.pairs:
-            for opened in (self.documents, self.topics, self.judgements):
+            for opened in (self.documents, self.topics, self.judgements, self.candidate_run):
                 faults += _faults_of(opened, pair)
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
@@ -189,6 +240,7 @@ class Sources:
         faults = [fault for language in self._experiment.bitext for fault in _faults_of(self.split, language)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._match, pair)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_documents, pair)]
+        faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_candidates, pair)]
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
         self._checked = True
@@ -199,6 +251,17 @@ class Sources:
         if isinstance(source, LocalDocuments):  # one of ir_datasets is read and checked for its fingerprint
             name = f"documents read: {source.fingerprint(self._memo)}"
             self._memo.of_stream(name, lambda: (doc.doc_id.encode() for doc in source.documents()))
+
+    def _read_candidates(self, pair: str) -> None:
+        """Meet a candidate that is no document now; a run that was sound once is not compared again."""
+        run = self.candidate_run(pair)
+        if run is None:
+            return
+        read = " ".join(source.fingerprint(self._memo) for source in (run, self.topics(pair), self.documents(pair)))
+        self._memo.of_stream(
+            f"candidates read: {read}",
+            lambda: (doc_id.encode() for doc_id in sorted(self.corpus(pair, run.path).ids or ())),
+        )
 
     def _match(self, pair: str) -> None:
         topics, qrels = self.topics(pair), self.judgements(pair)

@@ -152,6 +152,7 @@ ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
 ONLY_ONE_VALUE = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
+OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
 # setting -> (another value, what it changes at the root; what stands on that changes too)
 EXAMPLES: dict[str, tuple[Any, list[str]]] = {
@@ -234,6 +235,8 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.text": ("{text}", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.candidates": (OF_CANDIDATES, []),
+    "pairs.sw-en.candidates": (OF_CANDIDATES, []),
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
@@ -295,6 +298,26 @@ WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.source": ("other.tsv", []),
 }
 
+# where each topic is ranked among the documents of a run
+WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
+    "pairs.sw-sw.candidates": ("other.trec", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.qrels": ("./data2", ["scores:sw-sw:*", "bm25-scores"]),
+    "pairs.sw-sw.pool_size": (2, []),
+    "bm25.analyzers": (["lower"], []),
+    "bm25.k1": (1.2, ["bm25"]),
+}
+
+# and where that run is one of the experiment's own
+WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
+    "pairs.sw-sw.candidates": ("bm25-lower", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
+    "bm25.analyzers": (["lower"], ["index:sw-sw:*", "bm25"]),
+    "bm25.k1": (1.2, ["index:sw-sw:*", "bm25"]),
+    "retrieval.depth": (4, ["run:*", "index:sw-sw:*", "bm25"]),
+    "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every setting by its key, with its field; one pair of dicts of sections stands for each name."""
@@ -333,7 +356,9 @@ def test_every_setting_has_an_example():
     assert sorted(EXAMPLES) == sorted(key for key, _ in settings_of(Experiment))
 
 
-@pytest.mark.parametrize("key", [key for key, (value, _) in EXAMPLES.items() if value is not OF_A_DATASET])
+@pytest.mark.parametrize(
+    "key", [key for key, (value, _) in EXAMPLES.items() if value not in (OF_A_DATASET, OF_CANDIDATES)]
+)
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
     value, changes = EXAMPLES[key]
     if value is ONLY_ONE_VALUE:
@@ -365,6 +390,23 @@ def test_the_same_where_the_vocabulary_is_trimmed(world, base, keys_of, key):
 def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
     value, changes = WITH_A_DATASET[key]
     content = changed_by(base, "bitext.sw", {"dataset": "./pairs", "max_pairs": 20, "held_out": 6})
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize(
+    ("run", "examples", "key"),
+    [
+        (run, examples, key)
+        for run, examples in (("run.trec", WITH_CANDIDATES), ("bm25", WITH_CANDIDATES_OF_BM25))
+        for key in examples
+    ],
+)
+def test_the_same_where_there_are_candidates(world, base, keys_of, run, examples, key):
+    value, changes = examples[key]
+    for name, topic in (("run.trec", "q1"), ("other.trec", "q2")):
+        (world.root / name).write_text(f"{topic} Q0 d1 1 0.9 t\n")
+    content = changed_by(base, "pairs.sw-sw", {"collection": "./data", "corpus": "candidates", "candidates": run})
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 

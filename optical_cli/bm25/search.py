@@ -3,7 +3,7 @@
 bm25s (Lù 2024, arXiv 2407.03618) keeps what each word adds to each document's score; a topic's scores are sums of it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def search(
     depth: int,
     tag: str,
     progress: Progress,
+    candidates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Search every topic and write a TREC run file; only documents that share a word with the topic are in it.
 
@@ -49,6 +50,8 @@ def search(
         depth: documents kept for a topic.
         tag: the run's name.
         progress: hears of documents and topics.
+        candidates: documents by query id, if each topic is to be ranked among its own. How rare a word is still follows
+            from all documents.
 
     Returns:
         counts for the manifest: topics, those that share no word with any document, documents, words, and the analyzer.
@@ -69,6 +72,7 @@ def search(
         raise DataError(f"no document has a word that the analyzer {analyzer} knows; look at pairs.*.collection")
     index = bm25s.BM25(k1=k1, b=b, method=METHOD)
     index.index((words, vocabulary), create_empty_token=False, show_progress=False)
+    number = {doc_id: n for n, doc_id in enumerate(doc_ids)}
     empty = 0
 
     def rankings() -> Iterator[tuple[str, Ranking]]:
@@ -76,7 +80,10 @@ def search(
         with progress.task("bm25: search", len(topics), "topics") as advance:
             for query_id, text in topics.items():
                 asked = [vocabulary[word] for word in analyze(text) if word in vocabulary]
-                ranking = _best(index.get_scores_from_ids(asked), doc_ids, depth)
+                scores = index.get_scores_from_ids(asked)
+                if candidates is not None:
+                    scores = _of_candidates(scores, [number[doc_id] for doc_id in candidates.get(query_id, ())])
+                ranking = _best(scores, doc_ids, depth)
                 empty += not ranking
                 yield query_id, ranking
                 advance(1)
@@ -89,6 +96,13 @@ def search(
         "vocabulary": len(vocabulary),
         "analyzer": analyzer,
     }
+
+
+def _of_candidates(scores: Any, numbers: list[int]) -> Any:
+    """The scores with those of all other documents at 0."""
+    kept = np.zeros_like(scores)
+    kept[numbers] = scores[numbers]
+    return kept
 
 
 def _best(scores: Any, doc_ids: list[str], depth: int) -> Ranking:

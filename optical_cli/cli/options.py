@@ -94,8 +94,7 @@ class Wanted:
 
     def _check_values(self) -> None:
         """Refuse what no cell could have, also where this one does not depend on it."""
-        from optical_cli.cells import bm25_objective
-        from optical_cli.config.bm25 import ANALYZERS
+        from optical_cli.config.bm25 import ANALYZERS, bm25_objective
         from optical_cli.config.settings import SEEDS, checked_reg
 
         others = ("transport", "none", "pooled_mse", "greedy", "bm25")
@@ -124,7 +123,7 @@ class Wanted:
 
     def _bm25_objective(self, analyzers: "tuple[Analyzer, ...]") -> str:
         """The objective with its analyzer, which need not be said if the experiment has one only."""
-        from optical_cli.cells import bm25_objective
+        from optical_cli.config.bm25 import bm25_objective
 
         if self.objective != "bm25":
             return str(self.objective)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -89,7 +89,10 @@ class Pair(Settings):
         collection: an ir_datasets id, a folder, or `builtin:tiny`.
         topics: the same, or a TSV; null for those of the collection.
         qrels: the same, or a TREC qrels file; null for those of the collection.
-        corpus: `full`, or `pooled`: every judged document and `pool_size` random others.
+        corpus: `full`; `pooled`: every judged document and `pool_size` random others; `candidates`: the documents of a
+            run, each topic among its own.
+        candidates: that run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) for a search of the whole
+            collection by BM25.
         pool_size: random documents of a pooled corpus.
         pool_seed: draws them.
         text: what of a document is encoded.
@@ -98,15 +101,27 @@ class Pair(Settings):
     collection: str
     topics: str | None = None
     qrels: str | None = None
-    corpus: Literal["full", "pooled"] = "full"
+    corpus: Literal["full", "pooled", "candidates"] = "full"
+    candidates: str | None = None
     pool_size: CountFromZero = 5000
     pool_seed: Seed = 13
     text: Annotated[str, AfterValidator(_checked_template)] = "{title} {text}"
 
     @property
     def corpus_name(self) -> str:
-        """The corpus mode as tables show it: `full` or `pooled 5000`."""
+        """The corpus mode as tables show it: `full`, `pooled 5000` or `candidates of bm25`."""
+        if self.candidates is not None:
+            return f"candidates of {'_'.join(PurePath(self.candidates).stem.split())}"
         return "full" if self.corpus == "full" else f"pooled {self.pool_size}"
+
+    @model_validator(mode="after")
+    def _candidates_of_a_run(self) -> Self:
+        if (self.corpus == "candidates") != (self.candidates is not None):
+            raise ValueError(
+                "candidates: a TREC run file or bm25 expected beside `corpus: candidates`, and nowhere else, "
+                f"found {self.candidates or 'none'} beside `corpus: {self.corpus}`"
+            )
+        return self
 
 
 class Retrieval(Settings):
@@ -189,6 +204,12 @@ class Experiment(Settings):
                 faults.append(
                     f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
                 )
+        faults += [
+            f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
+            "give the file of another run"
+            for name, pair in self.pairs.items()
+            if pair.candidates and self.bm25.analyzer_of(pair.candidates) and not in_one_language(name)
+        ]
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -222,3 +243,9 @@ def languages_of(pair: str) -> tuple[str, str]:
     """The query language and the document language of a checked pair name."""
     query, document = pair.split("-")
     return query, document
+
+
+def in_one_language(pair: str) -> bool:
+    """Whether topics and documents of a pair are in the same language."""
+    query, document = languages_of(pair)
+    return query == document

@@ -261,11 +261,13 @@ def _scores(facts: Facts) -> str:
     text = _table(("pair", "collection", "corpus", "judged topics", "measure", "mean"), rows)
     depths = " and ".join(str(depth) for depth in sorted({one.depth for one in facts.scores}))
     notes = [f"Exact MaxSim search, {depths} documents a topic; a judged topic without results scores 0."]
-    if any(one.corpus != "full" for one in facts.scores):
+    if any(one.corpus.startswith("pooled") for one in facts.scores):
         notes.append(
             "A pooled corpus is every judged document and a random sample of the others: "
             "its figures are higher than, and do not compare with, those of a full corpus."
         )
+    if any(one.corpus.startswith("candidates") for one in facts.scores):
+        notes.append("Where there are candidates, each topic ranks the documents of another run, and finds no others.")
     if facts.doubtful:
         notes.append("† See the health of the training before you use a figure.")
     return f"{text}\n\n" + " ".join(notes)

@@ -19,7 +19,7 @@ from optical_cli.progress import Advance
 from optical_cli.retrieve.blocks import Budget
 from optical_cli.retrieve.bounds import Bounds, Topics
 from optical_cli.retrieve.candidates import Candidates
-from optical_cli.retrieve.exact import best
+from optical_cli.retrieve.exact import best, score
 from optical_cli.retrieve.maxima_numba import Float32, Int64
 
 T = TypeVar("T")
@@ -73,6 +73,22 @@ class MaxSim:
                 lambda pair: best(pair[0].numpy(), self._documents, pair[1], depth),
                 zip(group, candidates, strict=True),
             )
+
+    def scores(
+        self, queries: Sequence[torch.Tensor], numbers: Sequence[Int64], advance: Advance
+    ) -> Iterator[tuple[Int64, Float32]]:
+        """For each topic the numbers of its own candidates and their scores, which are those of `best`.
+
+        Args:
+            queries: each (tokens, dimensions) float32.
+            numbers: of each topic (candidates,).
+            advance: hears of the candidates of each topic.
+        """
+        pairs = list(zip(queries, numbers, strict=True))
+        scored = self._in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
+        for (_, own), scores in zip(pairs, scored, strict=True):
+            advance(len(own))
+            yield own, scores
 
     def _candidates(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Candidates:
         topics = Topics(queries, self._precision, self._device)
