@@ -9,6 +9,7 @@ def warm_up() -> None:
     from optical_cli.artifacts.token_store import TokenStore
     from optical_cli.encoder.precision import Resolved
     from optical_cli.evaluate import warm_up as warm_up_evaluation
+    from optical_cli.fuse import METHODS, fuse_runs
     from optical_cli.retrieve.maxsim import MaxSim
     from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
@@ -21,3 +22,5 @@ def warm_up() -> None:
         with MaxSim(documents, memory=1 << 20, precision=precision, device="cpu") as maxsim:
             list(maxsim.best([tokens[0]], 1, lambda _done: None))
     warm_up_evaluation()
+    for method in METHODS:
+        fuse_runs([{"q": [("d", 1.0)]}, {"q": [("d", 1.0)]}], method)

@@ -23,6 +23,7 @@ except SystemExit as left:
         ["align", "--help"],
         ["export", "--help"],
         ["teach", "--help"],
+        ["fuse", "--help"],
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],

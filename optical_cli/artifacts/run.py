@@ -13,6 +13,7 @@ rounded to single precision before they are rounded to 6 decimals; every reader 
 import math
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from optical_cli.errors import DataError
@@ -58,6 +59,23 @@ def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float
                 raise DataError(f"topic {query_id!r}: expected once in a run, found twice; merge its results")
             seen.add(query_id)
             file.writelines(_lines(query_id, pairs, tag))
+
+
+def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
+    """Writes a run file that a user names: there whole or not at all.
+
+    Raises:
+        DataError: as `write_run`, or the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        write_run(temporary, ranking, tag)
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: the run file cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def read_run(path: Path) -> dict[str, Ranking]:

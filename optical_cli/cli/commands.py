@@ -10,6 +10,7 @@ from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.compare_command import compare
 from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
+from optical_cli.cli.fuse_command import fuse
 from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.report_command import report
@@ -32,6 +33,7 @@ app.add_typer(why_app, name="why")
 app.command()(align)
 app.command()(compare)
 app.command()(export)
+app.command()(fuse)
 app.command()(report)
 app.command()(teach)
 

@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from optical_cli.artifacts.run import read_run
+
+WORDS = "q1 Q0 a 1 9 t\nq1 Q0 b 2 5 t\nq2 Q0 a 1 3 t\n"
+DENSE = "q1 Q0 b 1 0.9 t\n"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for name, text in (("words.trec", WORDS), ("dense.trec", DENSE)):
+        (tmp_path / name).write_text(text)
+    return tmp_path / "words.trec", tmp_path / "dense.trec"
+
+
+def test_the_path_is_printed_and_topics_that_a_run_lacks_are_said(optical, runs, tmp_path):
+    said = optical("fuse", *runs, "-o", tmp_path / "out.trec", "--depth", 1)
+    assert (said.code, said.out) == (0, f"{tmp_path / 'out.trec'}\n")
+    assert "1 of 2 topics are not in every run" in said.err
+    assert {q: [doc for doc, _ in found] for q, found in read_run(tmp_path / "out.trec").items()} == {
+        "q1": ["b"], "q2": ["a"]
+    }  # fmt: skip
+    assert (tmp_path / "out.trec").read_text().split()[5] == "rrf"
+    again = optical("fuse", *runs, "-o", tmp_path / "out.trec", "--method", "sum", "--force", "--tag", "mine", "--json")
+    assert json.loads(again.out) == {"path": str(tmp_path / "out.trec"), "topics": 2, "topics_not_in_every_run": 1}
+    assert (tmp_path / "out.trec").read_text().split()[5] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--method", "rff"], "--method rff: rrf, sum, mnz expected"),
+        (["-o", "{0}"], "--output {0}: is there already; name another file, or add --force to replace it"),
+        (["{0}"], "fuse: a run stands there twice; name each once"),
+        (["{root}/absent.trec"], "{root}/absent.trec: the run file cannot be read: No such file or directory"),
+        (["-o", "{root}/absent/out.trec"], "{root}/absent/out.trec: the run file cannot be written: No such file or"),
+        (["--tag", "my run"], "the run file: expected a run tag without white space, found 'my run'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(optical, runs, tmp_path, options, said):
+    places = {"root": tmp_path}
+    given = [option.format(*runs, **places) for option in options]
+    found = optical("fuse", *runs, "-o", tmp_path / "out.trec", *given)
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert found.errors[0].startswith(f"error: {said.format(*runs, **places)}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dense.trec", "words.trec"]
+
+
+def test_a_malformed_line_is_named(optical, runs, tmp_path):
+    runs[1].write_text(DENSE + "q1 Q0 c 2 much t\n")
+    found = optical("fuse", *runs, "-o", tmp_path / "out.trec")
+    assert found.code == 2
+    assert f"{runs[1]}:2: expected a finite score in field 5, found 'much'" in found.errors[0]
