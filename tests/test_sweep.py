@@ -135,6 +135,8 @@ def test_bm25_stands_beside_the_students_where_topics_and_documents_share_a_lang
     table = optical("sweep", experiment, "--cache-dir", own_swept, "--device", "cpu").out
     row = next(line for line in table.splitlines() if line.split()[:2] == ["BM25", "folding"])
     assert row.count("–") == 4  # of sw-en and en-sw
+    compared = json.loads(optical("compare", experiment, "bm25-lower", "bm25", "--cache-dir", own_swept, "--json").out)
+    assert [(c["pair"], c["setting"], c["reference"]) for c in compared] == [("sw-sw", "BM25 lower", "BM25 folding")]
     (run,) = own_swept.glob("runs/sw-sw-full-bm25-folding-*")
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["health"]["analyzer"] == manifest["material"]["analyzer"] == "folding"

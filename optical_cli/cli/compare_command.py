@@ -68,8 +68,11 @@ def _setting(text: str, experiment: "ExperimentSettings") -> "Setting":
     Raises:
         ConfigError: the experiment has no such setting.
     """
+    from optical_cli.config.bm25 import bm25_objective
     from optical_cli.report.result import TRANSPORT, Setting, format_reg
 
+    if (analyzer := experiment.bm25.analyzer_of(text)) and "bm25" in experiment.baselines:
+        return Setting(bm25_objective(analyzer), None)
     if text in experiment.baselines or text.startswith("run "):
         return Setting(text, None)
     try:

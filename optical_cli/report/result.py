@@ -8,7 +8,8 @@ from optical_cli.config.transport import TOLERATED_SHARE
 
 TRANSPORT = "transport"
 
-BASELINES = {"bm25": "BM25", "none": "no training", "pooled_mse": "pooled MSE", "greedy": "greedy alignment"}
+BM25 = "bm25"
+BASELINES = {BM25: "BM25", "none": "no training", "pooled_mse": "pooled MSE", "greedy": "greedy alignment"}
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,14 @@ class Setting:
     def label(self) -> str:
         """`no training`, `reg 0.02`, `reg inf`, `BM25 folding`."""
         if self.reg is None:
-            name, _, analyzer = self.objective.partition("-")  # of BM25 only
-            return f"{BASELINES.get(name, name)} {analyzer}".rstrip()
+            analyzer = self.objective.removeprefix(self.baseline).removeprefix("-")
+            return f"{BASELINES.get(self.baseline, self.baseline)} {analyzer}".rstrip()
         return f"reg {format_reg(self.reg)}"
+
+    @property
+    def baseline(self) -> str:
+        """What an experiment file calls it: `bm25`, by whatever analyzer; a run of another system as it is."""
+        return BM25 if self.objective.startswith(f"{BM25}-") else self.objective
 
     @property
     def rank(self) -> tuple[int, str, float]:
@@ -71,8 +77,7 @@ class Setting:
         if self.reg is not None:
             return len(BASELINES) + 1, "", self.reg
         known = list(BASELINES)
-        name = self.objective.partition("-")[0]
-        return known.index(name) if name in known else len(known), self.objective, 0.0
+        return known.index(self.baseline) if self.baseline in known else len(known), self.objective, 0.0
 
 
 def format_reg(reg: float) -> str:

@@ -11,7 +11,7 @@ from optical_cli.report.findings.findings import Findings, Interval
 from optical_cli.report.findings.group import Group, groups_of, rng_of
 from optical_cli.report.findings.interactions import interactions
 from optical_cli.report.findings.movers import movers
-from optical_cli.report.result import TRANSPORT, Result, Setting
+from optical_cli.report.result import Result, Setting
 from optical_cli.statistics import bootstrap_intervals
 
 MOST_REFERENCES = 26  # a letter each
@@ -63,8 +63,7 @@ def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -
     if wanted is None:
         found = [setting for setting in there if setting.reg is None or setting.reg == np.inf]
     else:
-        asked = [Setting(one, None) if isinstance(one, str) else Setting(TRANSPORT, one) for one in wanted]
-        found = [setting for setting in asked if setting in there]
+        found = [setting for one in wanted for setting in there if one in (setting.reg, setting.baseline)]
     return tuple(found[:MOST_REFERENCES])
 
 

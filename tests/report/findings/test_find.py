@@ -22,6 +22,17 @@ def test_every_baseline_and_reg_inf_are_references_unless_others_are_named(make_
     assert len(named.comparisons) == 1 + 2
 
 
+def test_bm25_as_a_reference_is_that_of_every_analyzer(make_world):
+    world = make_world({"bm25-folding": 0.1, "bm25-whitespace": -0.1, 0.02: 0.0})
+    named = found(world, reference=["bm25"])
+    assert [setting.label for setting in named.references] == ["BM25 folding", "BM25 whitespace"]
+    assert len(named.comparisons) == 2
+
+
+def test_the_tag_of_another_system_is_shown_as_it_is():
+    assert Setting("run bm25-lucene", None).label == "run bm25-lucene"
+
+
 def test_a_mark_needs_the_corrected_test_and_the_interval_over_seeds(make_world):
     world = make_world({0.02: 0.1, 0.1: -0.1, inf: 0.0})
     findings = found(world)
