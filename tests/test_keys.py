@@ -252,6 +252,8 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bm25.k1": (1.2, ["bm25"]),
     "bm25.b": (0.75, ["bm25"]),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
+    "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
+    "evaluation.seed": (7, []),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
 }

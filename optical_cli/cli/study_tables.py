@@ -44,6 +44,23 @@ def study_record(found: "Study") -> dict[str, Any]:
             {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}
             for one in found.findings.comparisons
         ],
+        "interactions": [
+            {**vars(one), "settings": [setting.label for setting in one.settings], "shown": one.shown}
+            for one in found.findings.interactions
+        ],
+        "choices": [
+            {
+                "pair": one.pair,
+                "corpus": one.corpus,
+                "chosen": {setting.label: share for setting, share in one.shares},
+                "score": one.score,
+                "best": one.best.label,
+                "best_score": one.best_score,
+                "flattered": one.flattered,
+                "by_bitext": {by.ruler: by.setting.label for by in one.by_bitext},
+            }
+            for one in found.findings.choices
+        ],
     }
 
 

@@ -23,11 +23,14 @@ def test_it_shows_intervals_marks_and_the_answer_and_names_its_files(report, tmp
     assert all((tmp_path / "report" / name).stat().st_size for name in names)
 
 
-def test_json_has_the_answer_and_every_comparison(report):
+def test_json_has_the_answer_and_what_it_rests_on(report):
     record = json.loads(report("--json").out)
     assert len(record["comparisons"]) == 3 * (3 + 2)  # pairs, regs against no training, regs against reg inf
     assert {one["mark"] for one in record["comparisons"]} == {""}
     assert len(record["results"]) == 12
+    (interaction,) = record["interactions"]
+    assert (interaction["pairs"], interaction["same_topics"]) == (["sw-sw", "sw-en", "en-sw"], True)
+    assert [set(choice["by_bitext"]) for choice in record["choices"]] == [{"P@1", "transport cost"}] * 3
     assert any(said.startswith("sw-sw (3 topics, 1 seed)") for said in record["answer"])
 
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from optical_cli.measures import parse_measure
 from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
 from optical_cli.report.result import Setting, format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL, Column, Table, tabulate
+from optical_cli.report.table import FAILED, FULL, Column, Table, tabulate
 
 WIDTH, HEIGHT = 470, 260
 LEFT, RIGHT, TOP, FOOT = 44, 332, 14, 222
@@ -47,11 +48,12 @@ class Panel:
     pair: str
     mark: str  # the corpus mode, unless it is the full corpus
     points: tuple[Point, ...]
-    lines: tuple[tuple[str, bool], ...]  # points of a polyline, and whether it crosses a break
+    lines: tuple[tuple[str, bool], ...]  # both ends of a line, and whether it crosses a break
     levels: tuple[Level, ...]
     ticks_x: tuple[tuple[float, str], ...]
     ticks_y: tuple[tuple[float, str], ...]
     breaks: tuple[float, ...]
+    failed: tuple[float, ...]
     said: str
 
 
@@ -82,7 +84,8 @@ def _panel(study: Study, table: Table, i: int, span: float) -> Panel:
 
     means = {row.setting: row.cells[i].mean for row in table.rows}
     trained = {setting: mean for setting, mean in means.items() if setting.reg is not None and mean is not None}
-    scale = Scale(tuple(setting.reg for setting in trained if setting.reg is not None))
+    failed = [row.setting.reg for row in table.rows if row.cells[i].text == FAILED and row.setting.reg is not None]
+    scale = Scale(tuple(sorted([*failed, *(setting.reg for setting in trained if setting.reg is not None)])))
     x = dict(zip(scale.regs, _across(scale), strict=True))
     intervals = {row.setting: row.cells[i].interval for row in table.rows}
     return Panel(
@@ -105,6 +108,7 @@ def _panel(study: Study, table: Table, i: int, span: float) -> Panel:
         ticks_x=tuple((x[reg], format_reg(reg)) for reg in scale.ticks(most=10)),
         ticks_y=tuple((y(tick), f"{tick:.2f}") for tick in _ticks(bottom, span)),
         breaks=tuple((x[end] + x[neighbour]) / 2 for end, neighbour in scale.breaks),
+        failed=tuple(x[reg] for reg in failed),
         said=f"{parse_measure(study.findings.measure).label} of {column.pair_head} against reg. "
         + " ".join(_said(setting, mean, intervals[setting]) for setting, mean in means.items() if mean is not None),
     )
@@ -118,11 +122,11 @@ def _across(scale: Scale) -> list[float]:
 
 
 def _lines(scale: Scale, x: Mapping[float, float], y: Mapping[float, float]) -> Iterator[tuple[str, bool]]:
-    finite = " ".join(f"{x[reg]},{y[reg]}" for reg in scale.finite)
-    if finite:
-        yield finite, False
-    for end, neighbour in scale.breaks:
-        yield f"{x[end]},{y[end]} {x[neighbour]},{y[neighbour]}", True
+    """From each reg to the next, with a gap where one failed."""
+    breaks = [tuple(sorted(ends)) for ends in scale.breaks]
+    for one, other in pairwise(scale.regs):
+        if one in y and other in y:
+            yield f"{x[one]},{y[one]} {x[other]},{y[other]}", (one, other) in breaks
 
 
 def _levels(baselines: Mapping[str, float], y: Callable[[float], float]) -> tuple[Level, ...]:

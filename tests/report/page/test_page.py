@@ -7,7 +7,7 @@ import pytest
 from optical_cli.report.ledger import Entry
 from optical_cli.report.page import page
 
-VOID = {"meta", "line", "circle", "polyline", "path"}
+VOID = {"meta"}
 
 
 class Outline(HTMLParser):
@@ -156,3 +156,12 @@ def test_texts_that_were_not_at_hand_are_said_to_be_missing(world, study_of):
     said = "could not be read where this page was made"
     assert said in page(study_of(world))
     assert said not in page(study_of(world, texts={"yo-yo": {"q001": "Ibéèrè"}}))
+
+
+def test_a_reg_that_failed_is_a_cross_and_a_gap_in_the_line(make_world, make_result, study_of):
+    scored = make_world({0.02: 0.0, 0.1: 0.0, 0.5: 0.0})
+    whole = page(study_of(scored))
+    assert (whole.count('<polyline class="curve"'), whole.count('class="failed"')) == (2, 0)
+    broken = page(study_of([result for result in scored if result.reg != 0.1] + [make_result(reg=0.1, failure="no")]))
+    assert (broken.count('<polyline class="curve"'), broken.count('class="failed"')) == (0, 1)
+    assert ", crosses what failed." in broken
