@@ -10,7 +10,7 @@ from optical_cli.report.table import DOUBTFUL, MISSING, Cell, bare, tabulate
 SPECIAL = re.compile(r"[\\{}$&#^_~%<>|\"]")
 WORDS = {
     "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
 }  # fmt: skip
 SIGNS = {
     ABOVE: r"$\blacktriangle$", BELOW: r"$\blacktriangledown$", DOUBTFUL: r"\dag{}", MISSING: "--", "−": "$-$",
@@ -19,7 +19,7 @@ PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n"
 
 
 def latex(study: Study) -> str:
-    """A `table` for each measure: settings down, pairs across; intervals in small print below, marks raised."""
+    """A `table` for each measure: settings down, pairs across; intervals beside them in small print, marks raised."""
     return PACKAGES + "\n".join(_table(study, measure) for measure in study.measures)
 
 
@@ -39,7 +39,7 @@ def _table(study: Study, measure: str) -> str:
             "\\begin{table}",
             f"\\caption{{{_signs(escape(caption))}}}",
             "\\centering",
-            f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+            f"\\begin{{tabular}}{{{'l' * (1 + len(table.columns))}}}",
             "\\toprule",
             f"{heads} \\\\",
             "\\midrule",

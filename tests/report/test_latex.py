@@ -4,9 +4,9 @@ from optical_cli.report.latex import escape, latex
 
 
 def test_escapes_what_tex_would_take_for_its_own():
-    assert escape("50% of a_b & $c #1\n{d} ~e^ \\f <g>") == (
+    assert escape('50% of a_b & $c #1\n{d} ~e^ \\f <g> "h') == (
         r"50\% of a\_b \& \$c \#1 \{d\} \textasciitilde{}e\textasciicircum{} \textbackslash{}f "
-        r"\textless{}g\textgreater{}"
+        r"\textless{}g\textgreater{} ''h"
     )
 
 
