@@ -19,8 +19,8 @@ def warm_up() -> None:
     documents = TokenStore(tokens.reshape(6, 4).numpy().astype(np.float16), np.array([0, 3, 6]))
     precisions: tuple[Resolved, Resolved] = ("float32", "bfloat16")
     for precision in precisions:
-        with MaxSim(documents, memory=1 << 20, precision=precision, device="cpu") as maxsim:
-            list(maxsim.best([tokens[0]], 1, lambda _done: None))
+        maxsim = MaxSim(documents, memory=1 << 20, precision=precision, device="cpu")
+        list(maxsim.best([tokens[0]], 1, lambda _done: None))
     warm_up_evaluation()
     for method in METHODS:
         fuse_runs([{"q": [("d", 1.0)]}, {"q": [("d", 1.0)]}], method)

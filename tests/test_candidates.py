@@ -35,10 +35,10 @@ NONE = Cell("sw-sw", "none", None, 13)
 
 
 def test_a_topic_is_ranked_among_its_own_candidates_by_the_scores_of_a_full_search(
-    experiment, lab, swept, open_pipeline, tmp_path
+    experiment, lab, own_swept, open_pipeline, tmp_path
 ):
     found, run = rankings(open_pipeline(experiment(), tmp_path / "cache"), NONE)
-    full, _ = rankings(open_pipeline(lab.experiment, swept, "retrieval.depth=6"), NONE)
+    full, _ = rankings(open_pipeline(lab.experiment, own_swept, "retrieval.depth=6"), NONE)
     assert found == {q: [pair for pair in full[q] if pair[0] in RUN[q]] for q in ("q1", "q2")}
     assert run.manifest["health"] == {"topics": 4, "documents": 4, "topics_without_candidates": 2}
     assert (run.folder / "run.trec").read_text().split()[5] == "sw-sw-candidatesoftheirs-none"

@@ -14,6 +14,7 @@ from sentence_transformers.util import maxsim
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from bench.problems import COMMON, COMMON_SHARE, DIMENSIONS, MEANINGS, MIXED, SEED, UNTRANSLATED
 from bench.results import Recorder
 from bench.timing import Paired, seconds
 from optical_cli.artifacts.token_store import TokenStore
@@ -22,12 +23,10 @@ from optical_cli.retrieve.maxsim import MaxSim
 
 DOCUMENTS = 20_000
 SHORTEST, LONGEST = 60, 100  # tokens of a document
-DIMENSIONS = 128
 TOPICS, TOPIC_TOKENS = 200, 32
 DEPTH = 100
 MEMORY = 1 << 30
 ROUNDS = 3
-SEED = 13
 PRODUCT_ROWS = 8192
 """Document tokens of the product that ours is held against: enough for it to be as fast as it gets."""
 PEER = f"sentence-transformers {version('sentence-transformers')} util.maxsim, float32"
@@ -69,18 +68,35 @@ def _add_share(
 
 
 def _world() -> tuple[TokenStore, list[Tensor]]:
-    """Documents and topics of random directions: scores lie close together, which is hard on bounds."""
+    """Documents whose tokens share meanings, and topics that each ask for one of them, UNTRANSLATED in part."""
     generator = torch.Generator().manual_seed(SEED)
+
+    def directions(count: int) -> Tensor:
+        return normalize(torch.randn(count, DIMENSIONS, generator=generator), dim=-1)
+
+    def draw(count: int) -> Tensor:
+        rare = torch.randint(MEANINGS, (count,), generator=generator)
+        return torch.where(torch.rand(count, generator=generator) < COMMON_SHARE, rare % COMMON, rare)
+
+    def tokens(meanings: Tensor, text: Tensor) -> Tensor:
+        own = MIXED.noise * directions(len(meanings))
+        return normalize(MIXED.shared * context[text] + vocabulary[meanings] + own, dim=-1)
+
+    vocabulary, context = directions(MEANINGS), directions(DOCUMENTS)
     lengths = torch.randint(SHORTEST, LONGEST + 1, (DOCUMENTS,), generator=generator)
-    tokens = normalize(torch.randn(int(lengths.sum()), DIMENSIONS, generator=generator), dim=-1)
-    queries = normalize(torch.randn(TOPICS, TOPIC_TOKENS, DIMENSIONS, generator=generator), dim=-1)
     offsets = np.concatenate([[0], np.cumsum(lengths.numpy())])
-    return TokenStore(tokens.numpy().astype(np.float16), offsets), list(queries)
+    said = draw(int(offsets[-1]))
+    documents = tokens(said, torch.arange(DOCUMENTS).repeat_interleave(lengths))
+    asked = torch.randint(DOCUMENTS, (TOPICS,), generator=generator).repeat_interleave(TOPIC_TOKENS)
+    places = torch.from_numpy(offsets)[asked] + (torch.rand(len(asked), generator=generator) * lengths[asked]).long()
+    own = torch.rand(len(asked), generator=generator) < UNTRANSLATED
+    queries = tokens(torch.where(own, draw(len(asked)), said[places]), asked)
+    return TokenStore(documents.numpy().astype(np.float16), offsets), list(queries.view(TOPICS, TOPIC_TOKENS, -1))
 
 
 def _search(documents: TokenStore, queries: Sequence[Tensor], precision: Resolved) -> None:
-    with MaxSim(documents, memory=MEMORY, precision=precision, device="cpu") as search:
-        list(search.best(queries, DEPTH, lambda _done: None))
+    search = MaxSim(documents, memory=MEMORY, precision=precision, device="cpu")
+    list(search.best(queries, DEPTH, lambda _done: None))
 
 
 def _peer(documents: Sequence[Tensor], queries: Sequence[Tensor]) -> None:

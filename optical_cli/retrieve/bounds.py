@@ -74,12 +74,17 @@ class Topics:
         """(topics,) the lengths of a topic's vectors, added up."""
         return np.add.reduceat(torch.linalg.vector_norm(vectors.double(), dim=1).numpy(), self._starts[:-1])
 
-    def bounds(self, tokens: Float16, offsets: Int64) -> Bounds:
+    def room(self, tokens: int) -> torch.Tensor:
+        """Memory for the products of as many document tokens, to be used again and again: new pages are slow."""
+        return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
+
+    def bounds(self, tokens: Float16, offsets: Int64, room: torch.Tensor) -> Bounds:
         """Multiply with the tokens of some documents.
 
         Args:
             tokens: (tokens, dimensions) of the documents.
             offsets: (documents + 1,) where each begins and ends.
+            room: for as many tokens, or more; it is written over.
 
         Raises:
             CacheError: an embedding is not finite.
@@ -92,7 +97,8 @@ class Topics:
             raise CacheError("the index holds an embedding that is not finite; `optical cache verify` names its folder")
         norm += residual  # of the rounded ones, too
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
-        similarity = rounded @ self._multiplied  # (tokens, tokens of all topics)
+        similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)
+        torch.mm(rounded, self._multiplied, out=similarity)
         reduce = _reduce_compiled if self._device.type == "cpu" else reduce_by_torch
         sums, magnitudes = reduce(similarity, offsets, self._starts)
         off = HALF_STEP[self._dtype] * magnitudes + off

@@ -8,6 +8,9 @@ from optical_cli.artifacts.run import TIE
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.retrieve.maxima_numba import Float32, Int64, exact_scores
 
+FEW = 8
+"""How many times fewer are scored at a time than are wanted: one call too many costs less than so many documents."""
+
 
 def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
     """The MaxSim of some documents, (documents,): the same bits whatever else is scored, and on every machine.
@@ -27,8 +30,8 @@ def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
 def best(query: Float32, documents: TokenStore, candidates: tuple[Int64, Float32], depth: int) -> tuple[Int64, Float32]:
     """Numbers and exact scores of the `depth` best candidates, and of those that the last of them may tie with.
 
-    As many as are wanted are scored at a time, the most promising first, until none of the others can reach what the
-    last of the best has.
+    The most promising are scored first, and then a few at a time, until none of the others can reach what the last of
+    the best has.
 
     Args:
         query: (tokens, dimensions).
@@ -37,14 +40,18 @@ def best(query: Float32, documents: TokenStore, candidates: tuple[Int64, Float32
         depth: how many are wanted.
     """
     numbers, upper = candidates
-    scores, last = np.empty(0, dtype=np.float32), -np.inf
-    while len(scores) < len(numbers) and upper[len(scores)] >= last - TIE:
-        more = numbers[len(scores) : len(scores) + depth]
+    scores = score(query, documents, numbers[:depth])
+    while len(scores) < len(numbers) and upper[len(scores)] >= _last(scores, depth) - TIE:
+        more = numbers[len(scores) : len(scores) + max(depth // FEW, 1)]
         scores = np.concatenate([scores, score(query, documents, more)])
-        if len(scores) >= depth:
-            last = float(np.partition(scores, -depth)[-depth])
+    last = _last(scores, depth)
     stay = scores >= last - TIE
     return numbers[: len(scores)][stay], scores[stay]
+
+
+def _last(scores: Float32, depth: int) -> float:
+    """What the last of the best has; -inf if there are not as many."""
+    return float(np.partition(scores, -depth)[-depth]) if len(scores) >= depth else -np.inf
 
 
 @cache

@@ -7,8 +7,8 @@ only say which documents need not be scored.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
+from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 
 class MaxSim:
-    """The search of an index; a context, which ends its threads.
+    """The search of an index.
 
     A thread takes a panel of documents through product and maxima by itself: no thread ever waits for another at the
     end of a product, which on a busy machine takes longer than the product.
@@ -41,22 +41,11 @@ class MaxSim:
 
     def __init__(self, documents: TokenStore, *, memory: int, precision: Resolved, device: str) -> None:
         on_cpu = torch.device(device).type == "cpu"
-        threads = torch.get_num_threads() if on_cpu else 1
         self._documents = documents
         self._precision = precision
         self._device = device
-        self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, threads, cached=on_cpu)
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "maxsim", torch.set_num_threads, (1,))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(self._threads)  # MKL has one setting for all threads, and the pool's have changed it
+        self._threads = torch.get_num_threads() if on_cpu else 1
+        self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, self._threads, cached=on_cpu)
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[tuple[Int64, Float32]]:
         """For each topic numbers and scores of its best documents, in no order, with all that tie with the last.
@@ -66,13 +55,14 @@ class MaxSim:
             depth: documents wanted for a topic.
             advance: hears of the documents of each panel, once for each topic.
         """
-        for first, last in self._budget.groups([len(query) for query in queries], self._documents):
-            group = queries[first:last]
-            candidates = self._candidates(group, depth, advance).of_topics()
-            yield from self._in_turn(
-                lambda pair: best(pair[0].numpy(), self._documents, pair[1], depth),
-                zip(group, candidates, strict=True),
-            )
+        with _threads(self._threads) as in_turn:
+            for first, last in self._budget.groups([len(query) for query in queries], self._documents):
+                group = queries[first:last]
+                candidates = self._candidates(group, depth, in_turn, advance).of_topics()
+                yield from in_turn(
+                    lambda pair: best(pair[0].numpy(), self._documents, pair[1], depth),
+                    zip(group, candidates, strict=True),
+                )
 
     def scores(
         self, queries: Sequence[torch.Tensor], numbers: Sequence[Int64], advance: Advance
@@ -85,16 +75,19 @@ class MaxSim:
             advance: hears of the candidates of each topic.
         """
         pairs = list(zip(queries, numbers, strict=True))
-        scored = self._in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
-        for (_, own), scores in zip(pairs, scored, strict=True):
-            advance(len(own))
-            yield own, scores
+        with _threads(self._threads) as in_turn:
+            scored = in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
+            for (_, own), scores in zip(pairs, scored, strict=True):
+                advance(len(own))
+                yield own, scores
 
-    def _candidates(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Candidates:
+    def _candidates(
+        self, queries: Sequence[torch.Tensor], depth: int, in_turn: "_InTurn", advance: Advance
+    ) -> Candidates:
         topics = Topics(queries, self._precision, self._device)
         found = Candidates(len(queries), depth)
         panels = self._budget.panels(self._documents, len(queries))
-        bounds = self._in_turn(lambda panel: self._bounds(topics, panel), panels)
+        bounds = in_turn(lambda panel: self._bounds(topics, panel), panels)
         for (first, last), of_panel in zip(panels, bounds, strict=True):
             found.add(first, of_panel)
             advance((last - first) * len(queries))
@@ -103,18 +96,40 @@ class MaxSim:
     def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
         """The bounds of a panel, block by block."""
         tokens, offsets = self._documents.tokens, self._documents.offsets
-        blocks = [
-            topics.bounds(tokens[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first])
-            for first, last in self._budget.blocks(self._documents, panel, topics.tokens)
+        blocks = list(self._budget.blocks(self._documents, panel, topics.tokens))
+        room = topics.room(max(int(offsets[last] - offsets[first]) for first, last in blocks))
+        found = [
+            topics.bounds(tokens[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first], room)
+            for first, last in blocks
         ]
-        return Bounds(np.concatenate([b.upper for b in blocks]), np.concatenate([b.lower for b in blocks]))
+        return Bounds(np.concatenate([b.upper for b in found]), np.concatenate([b.lower for b in found]))
 
-    def _in_turn(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
-        """Results in the order of the items; the threads are never far ahead of who takes them."""
+
+class _InTurn:
+    """Calls work on other threads, and gives its results in the order of the items."""
+
+    def __init__(self, pool: ThreadPoolExecutor, ahead: int) -> None:
+        self._pool = pool
+        self._ahead = ahead
+
+    def __call__(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+        """The result of each item; no more than a few are made before they are taken."""
         running: deque[Future[T]] = deque()
         for item in items:
             running.append(self._pool.submit(work, item))
-            if len(running) > 2 * self._threads:
+            if len(running) > self._ahead:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[_InTurn]:
+    """Threads whose products do not call for others."""
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, "maxsim", torch.set_num_threads, (1,))
+    try:
+        yield _InTurn(pool, 2 * count)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # MKL has one setting for all threads, and the pool's have changed it

@@ -67,10 +67,8 @@ def search(
         asked = {query_id: text for query_id, text in topics.items() if query_id in candidates}
         own = _numbers(documents.doc_ids, candidates)
         scores = sum(len(own[query_id]) for query_id in asked)
-    with (
-        MaxSim(documents.store, memory=memory, precision=precision, device=setup.device) as maxsim,
-        progress.task("retrieve", scores, "scores") as advance,
-    ):
+    maxsim = MaxSim(documents.store, memory=memory, precision=precision, device=setup.device)
+    with progress.task("retrieve", scores, "scores") as advance:
 
         def rankings() -> Iterator[tuple[str, Ranking]]:
             for query_ids, queries in _encoded(asked, model, setup.batch_size):

@@ -14,8 +14,7 @@ LEAST = 1 << 20  # bytes; less is refused by the settings
 
 def best(queries, store, depth, memory=LEAST, precision="float32", heard=lambda _done: None):
     """The ranking of each query, as a run file has it, and all that was found, to the bit."""
-    with MaxSim(store, memory=memory, precision=precision, device="cpu") as search:
-        found = list(search.best(queries, depth, heard))
+    found = list(MaxSim(store, memory=memory, precision=precision, device="cpu").best(queries, depth, heard))
     exact = [dict(zip(numbers.tolist(), scores.tolist(), strict=True)) for numbers, scores in found]
     return [rank(((f"d{n:02}", value) for n, value in of_one.items()), depth) for of_one in exact], exact
 
