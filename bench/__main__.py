@@ -21,6 +21,7 @@ GROUPS = {
     ),
     "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim", "bench.distill.kill"),
     "search": ("bench.search.exact",),
+    "report": ("bench.report",),
 }
 
 
