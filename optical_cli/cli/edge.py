@@ -23,6 +23,8 @@ def main() -> None:
     """Run the command line; exit code 2 for bad input, 1 for a failed run, 75 out of time, 130 interrupted."""
     # torch's threads spin while they wait, and two that want one core make a small kernel 50 times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # numba's OpenMP is torch's too, and starting it would set the number of threads that torch computes on
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     signal.signal(signal.SIGTERM, _terminated)
     if not Processes().first:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until this process ends

@@ -15,6 +15,7 @@ from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from transformers.utils import logging as transformers_logging
 
 from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapters, save_adapters, start_of
+from optical_cli.encoder.threads import keep_threads
 from optical_cli.errors import DataError
 
 # the terminal belongs to the command line; the library's own bars would run through its progress
@@ -46,6 +47,7 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
         DataError: the folder holds no model that can be loaded.
         CacheError: it holds adapters, and what they were added to is not there.
     """
+    keep_threads()
     if is_adapted(folder):
         encoder = load_encoder(
             start_of(folder), query_length=query_length, document_length=document_length, device=device

@@ -4,6 +4,8 @@ from time import perf_counter
 
 import torch
 
+from optical_cli.encoder.threads import keep_threads
+
 WIDTH, INNER = 384, 1536  # of a MiniLM
 TOKENS = 64 * 32  # of a batch
 LAYERS = 2
@@ -12,6 +14,7 @@ ROUNDS = 3
 
 def seconds_by_precision() -> dict[str, float]:
     """Seconds of the same forward and backward pass in `float32` and `bfloat16`: the fastest of a few, in turns."""
+    keep_threads()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     layers = [torch.nn.Linear(WIDTH, INNER), torch.nn.GELU(), torch.nn.Linear(INNER, WIDTH)] * LAYERS
     model = torch.nn.Sequential(*layers).to(device)

@@ -5,17 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from time import perf_counter
 
-from numba import get_num_threads
+from torch import get_num_threads
 
 PROBE = 2  # plans whose time tells whether the others are worth sharing
 WORTH_SHARING = 6e-4  # seconds of work; less is done before a helper has woken up
 
 
 def share(work: Callable[[int, int], None], plans: int) -> None:
-    """Do all plans on the calling thread, with the help of others (as many as numba may use) if that takes long.
+    """Do all plans on the calling thread, with the help of others (as many as torch may use) if that takes long.
 
     Not numba's own `prange`: OpenMP's threads spin at its barrier, and a batch of 0.6 ms took 8 ms as soon as another
-    process wanted the cores. Here nobody waits for a helper that has not begun, so a late one costs nothing.
+    process wanted the cores. Here nobody waits for a helper that has not begun, so a late one costs nothing. Nor is
+    numba asked for its number of threads: it would start its own OpenMP, and with it set the number that torch uses.
 
     Args:
         work: does the plans from the first number to before the second; compiled, and free of the interpreter's lock

@@ -1,4 +1,3 @@
-import numba
 import pytest
 
 from optical_cli.transport import threads
@@ -8,20 +7,17 @@ from optical_cli.transport import threads
 @pytest.mark.parametrize("worth", [-1.0, 1e9])
 def test_every_plan_is_done_once(monkeypatch, plans, worth):
     monkeypatch.setattr(threads, "WORTH_SHARING", worth)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 3)
     done = []
     threads.share(lambda first, last: done.extend(range(first, last)), plans)
     assert sorted(done) == list(range(plans))
 
 
-def test_one_thread_if_numba_is_held_to_one(monkeypatch):
+def test_one_thread_if_torch_is_held_to_one(monkeypatch):
     monkeypatch.setattr(threads, "WORTH_SHARING", -1.0)
     monkeypatch.setattr(threads, "_pool", lambda _: pytest.fail("a helper was called"))
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        threads.share(lambda _first, _last: None, 60)
-    finally:
-        numba.set_num_threads(before)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 1)
+    threads.share(lambda _first, _last: None, 60)
 
 
 def test_a_portion_that_fails_is_not_passed_over(monkeypatch):
@@ -30,5 +26,6 @@ def test_a_portion_that_fails_is_not_passed_over(monkeypatch):
             raise ValueError("plan 30")
 
     monkeypatch.setattr(threads, "WORTH_SHARING", -1.0)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 3)
     with pytest.raises(ValueError, match="plan 30"):
         threads.share(work, 60)
