@@ -15,6 +15,7 @@ from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.report_command import report
 from optical_cli.cli.session import open_pipeline
+from optical_cli.cli.shell_commands import shell_commands
 from optical_cli.cli.stages import DISTILL, INDEX, RETRIEVE, Stage
 from optical_cli.cli.teach_command import teach
 from optical_cli.cli.terminal import TerminalProgress
@@ -93,6 +94,9 @@ def sweep(
     cache_dir: options.CacheDir = None,
     device: options.Device = "auto",
     time_limit: options.TimeLimit = None,
+    print_commands: Annotated[
+        bool, typer.Option("--print-commands", help="Print a command a cell, to be run wherever, and run none.")
+    ] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -100,9 +104,14 @@ def sweep(
 
     A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
     """
+    from optical_cli.cells import cells_of
     from optical_cli.sweep import run_sweep
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, device, time_limit=time_limit)
+    if print_commands:
+        for command in shell_commands(experiment, cells_of(pipeline.experiment), overrides or (), cache_dir, device):
+            print(command)
+        return
     progress = TerminalProgress()
     measures = pipeline.experiment.evaluation.measures
     results, made = run_sweep(pipeline, lambda result: progress.say(show.result_line(result, measures)))

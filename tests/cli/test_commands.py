@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -145,3 +146,23 @@ def test_prune_removes_nothing_for_an_experiment_that_cannot_be_read(optical, ow
     said = optical("cache", "prune", own_lab.experiment, own_lab.root / "no.yaml", "--cache-dir", own_swept)
     assert said.code == 2
     assert sorted(own_swept.rglob("manifest.json")) == before
+
+
+def test_the_printed_commands_are_the_cells_of_the_sweep(optical, lab, swept):
+    same = "evaluation.measures=[ndcg@10, recall@100]"
+    printed = optical("sweep", lab.experiment, "--cache-dir", swept, "--set", same, "--print-commands")
+    commands = [shlex.split(line) for line in printed.out.splitlines()]
+    swept_cells = json.loads(optical("sweep", lab.experiment, "--cache-dir", swept, "--json").out)["results"]
+    assert len(commands) == len(swept_cells) == 12
+    assert len({tuple(command) for command in commands}) == 12
+    for command, cell in zip(commands, swept_cells, strict=True):
+        assert command[:2] == ["optical", "evaluate"]
+        record = json.loads(optical(*command[1:], "--json").out)
+        assert (record["made"], record["means"]) == (False, cell["means"])
+
+
+def test_a_small_reg_is_printed_with_all_its_digits(optical, lab, tmp_path):
+    said = optical(
+        "sweep", lab.experiment, "--cache-dir", tmp_path, "--set", "transport.reg=[0.0012345678]", "--print-commands"
+    )
+    assert "--reg 0.0012345678 " in said.out
