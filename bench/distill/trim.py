@@ -1,6 +1,5 @@
 """What a student costs whose vocabulary is trimmed, or that learns by adapters, against the whole one."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,12 @@ WAYS = {  # beside the whole student; embeddings are trained too, as they are by
     "trim-adapters": ("student.vocabulary=trim", "student.adapters={}"),
 }
 DEFAULTS = ("student.freeze_embeddings=false",)
+# a process begins with the peak of the one that starts it, so that is to be a small one
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def run(recorder: Recorder) -> None:
@@ -57,9 +62,5 @@ def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> tuple[f
         pipeline.obtain(upstream)
     chosen = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "optical_cli", "distill", str(experiment), "--cache-dir", str(cache.root), *chosen]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return 1024.0 * used.ru_maxrss, float(pipeline.obtain(step)[0].size)
+    done = subprocess.run([sys.executable, "-c", PEAK, *command], capture_output=True, text=True, check=True)  # noqa: S603
+    return 1024.0 * int(done.stdout), float(pipeline.obtain(step)[0].size)
