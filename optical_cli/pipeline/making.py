@@ -1,0 +1,89 @@
+"""Artifacts found in the cache, or made there with all that they stand on."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from optical_cli.cache.store import Artifact, Cache, Health
+from optical_cli.errors import CacheError, OpticalError
+from optical_cli.processes import Processes
+from optical_cli.step import Step
+
+
+class Maker:
+    """Finds the artifacts of steps in a cache, and makes those that are missing.
+
+    Args:
+        cache: where they are.
+        processes: that ask for the same artifacts together; they train together, and the first makes all else.
+        upstream: make what is missing upstream of a step that is asked for; else refuse.
+        check: reads all input, before anything is made.
+
+    Attributes:
+        made: artifacts made so far, not found in the cache.
+    """
+
+    def __init__(self, cache: Cache, processes: Processes, upstream: bool, check: Callable[[], None]) -> None:
+        self._cache = cache
+        self._processes = processes
+        self._upstream = upstream
+        self._check = check
+        self._failed: dict[str, Exception] = {}
+        self.made = 0
+
+    def obtain(self, step: Step) -> tuple[Artifact, bool]:
+        """The artifact of a step and whether it had to be made, with everything upstream that was missing.
+
+        Raises:
+            OpticalError: what the stage raises; a step that failed once fails again at once.
+        """
+        found = self._cache.find(step.kind, step.key)
+        if self._processes.agree(found is not None):
+            return found or self._found(step), False
+        if step.key.digest in self._failed:
+            raise self._failed[step.key.digest]
+        try:
+            self._check()
+            folders = {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()}
+            made = self._make(step, folders)
+        except (OpticalError, RuntimeError, MemoryError, OSError) as error:
+            self._failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
+            raise
+        self.made += made
+        return self._found(step), made
+
+    def _make(self, step: Step, inputs: Mapping[str, Path]) -> bool:
+        """Make an artifact, and say whether it was not there in the end; processes beside the first only help."""
+        processes = self._processes
+
+        def build(folder: Path) -> Health:
+            processes.agree(True)
+            return step.build(folder, inputs)
+
+        if processes.first:
+            _, made = self._cache.make(step.kind, step.label, step.key, build)
+            if not made:
+                processes.agree(False)
+        else:
+            made = processes.agree(False)
+            if made and step.together:
+                with TemporaryDirectory() as nowhere:
+                    step.build(Path(nowhere), inputs)
+        processes.wait()
+        return made
+
+    def _found(self, step: Step) -> Artifact:
+        found = self._cache.find(step.kind, step.key)
+        if found is None:
+            raise CacheError(
+                f"{step.label}: made, and not found in {self._cache.root}; all processes need to see one cache folder"
+            )
+        return found
+
+    def _upstream_folder(self, step: Step, wanted: Step) -> Path:
+        if not self._upstream and self._cache.find(wanted.kind, wanted.key) is None:
+            raise CacheError(
+                f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
+                "make it first, or leave out --no-upstream"
+            )
+        return self.obtain(wanted)[0].folder

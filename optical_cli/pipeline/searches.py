@@ -1,0 +1,225 @@
+"""Searching: the index of a pair's documents, and the runs over it, by tokens or by words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.store import Health
+from optical_cli.cells import Cell
+from optical_cli.config.bm25 import Analyzer, bm25_objective
+from optical_cli.config.experiment import in_one_language, languages_of
+from optical_cli.errors import ConfigError
+from optical_cli.pipeline.students import Students, refuse_bm25
+from optical_cli.pipeline.workplace import Workplace
+from optical_cli.sources import Corpus
+from optical_cli.step import Step, make_step
+
+
+class Searches:
+    """The steps that end in a run.
+
+    Args:
+        workplace: where they are made.
+        students: that encode what is not in the teacher's language.
+    """
+
+    def __init__(self, workplace: Workplace, students: Students) -> None:
+        self._at = workplace
+        self._sources = workplace.sources
+        self._students = students
+
+    def index(self, cell: Cell) -> Step:
+        """The token embeddings of the pair's documents, by the teacher or by the cell's student.
+
+        Raises:
+            ConfigError: BM25 has none.
+        """
+        refuse_bm25(cell)
+        x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
+        _, language = languages_of(cell.pair)
+        documents = self._sources.documents(cell.pair)
+        encoder, candidates = self._encoder(language, cell), self._candidates(cell.pair)
+        material = {
+            "encoder": encoder.material,
+            "documents": documents.fingerprint(self._at.cache.fingerprints),
+            "corpus": self._corpus_material(cell.pair),
+            "text": pair.text,
+            "length": x.encoding.document_length,
+            "precision": self._at.encoding_precision,
+        }
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.index import build_index
+
+            corpus = self._corpus(cell.pair, candidates.run(inputs))
+            health = build_index(
+                corpus.documents(),
+                encoder.folder(inputs),
+                folder,
+                template=pair.text,
+                count=corpus.count,
+                setup=self._at.setup,
+                progress=self._at.progress,
+            )
+            return {**health, **corpus.health}
+
+        label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
+        return make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
+
+    def run(self, cell: Cell) -> Step:
+        """The run of a cell."""
+        if cell.analyzer is None:
+            return self._maxsim_run(cell)
+        if not in_one_language(cell.pair):
+            raise ConfigError(
+                f"{cell.pair}: BM25 matches words, and these topics and documents are in different languages; "
+                "choose a pair of one language"
+            )
+        candidates = self._candidates(cell.pair)
+        return self._bm25_run(cell.pair, cell.analyzer, self._corpus_material(cell.pair), candidates)
+
+    def _maxsim_run(self, cell: Cell) -> Step:
+        x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
+        query_language, _ = languages_of(cell.pair)
+        topics = self._sources.topics(cell.pair)
+        index, encoder = self.index(cell), self._encoder(query_language, cell)
+        candidates = self._candidates(cell.pair)
+        material = {
+            "index": index.key.digest,
+            "encoder": encoder.material,
+            "topics": topics.fingerprint(self._at.cache.fingerprints),
+            "retrieval": x.retrieval.deciding(),
+            "length": x.encoding.query_length,
+            "precision": self._at.encoding_precision,
+        }
+        label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.retrieve import search
+
+            return search(
+                topics.topics(),
+                encoder.folder(inputs),
+                inputs["index"],
+                folder,
+                depth=x.retrieval.depth,
+                memory=x.retrieval.memory,
+                precision=self._at.search_precision(),
+                tag=label,
+                setup=self._at.setup,
+                progress=self._at.progress,
+                candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
+            )
+
+        inputs = {"index": index, **encoder.inputs, **candidates.inputs}
+        return make_step("runs", "retrieve", label, material, build, inputs)
+
+    def _bm25_run(
+        self, name: str, analyzer: Analyzer, corpus_material: Mapping[str, Any], candidates: "_Candidates"
+    ) -> Step:
+        """A run by words; how rare a word is follows from the whole collection where there are candidates."""
+        x, pair = self._at.experiment, self._at.experiment.pairs[name]
+        documents, topics = self._sources.documents(name), self._sources.topics(name)
+        material = {
+            "documents": documents.fingerprint(self._at.cache.fingerprints),
+            "corpus": corpus_material,
+            "text": pair.text,
+            "topics": topics.fingerprint(self._at.cache.fingerprints),
+            "analyzer": analyzer,
+            "k1": x.bm25.k1,
+            "b": x.bm25.b,
+            "depth": x.retrieval.depth,
+        }
+        mode = pair.corpus_name if corpus_material["mode"] == pair.corpus else corpus_material["mode"]
+        label = f"{name}-{mode}-{bm25_objective(analyzer)}".replace(" ", "")
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.bm25 import search
+
+            whole = pair.corpus == "candidates"
+            corpus = Corpus(documents, None, {}) if whole else self._corpus(name)
+            health = search(
+                topics.topics(), corpus.documents(), folder,
+                analyzer=analyzer, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
+                depth=x.retrieval.depth, tag=label, progress=self._at.progress,
+                candidates=self._own_candidates(name, candidates.run(inputs)),
+            )  # fmt: skip
+            return {**health, **corpus.health}
+
+        return make_step("runs", "bm25", label, material, build, candidates.inputs)
+
+    def _corpus(self, pair: str, run: Path | None = None) -> Corpus:
+        """The documents of a pair, with the run of its candidates; it is said if judged ones are not among them."""
+        corpus = self._sources.corpus(pair, run)
+        if absent := corpus.health.get("judged_not_in_collection"):
+            self._at.progress.say(f"{pair}: {absent} judged documents are not in {self._sources.documents(pair).name}")
+        return corpus
+
+    def _corpus_material(self, pair_name: str) -> dict[str, Any]:
+        pair = self._at.experiment.pairs[pair_name]
+        if pair.corpus == "full":
+            return {"mode": "full"}
+        if pair.corpus == "candidates":
+            return {"mode": "candidates", **self._candidates(pair_name).material}
+        qrels = self._sources.judgements(pair_name).fingerprint(self._at.cache.fingerprints)
+        return {"mode": "pooled", "size": pair.pool_size, "seed": pair.pool_seed, "qrels": qrels}
+
+    def _candidates(self, pair: str) -> "_Candidates":
+        """The run whose documents a pair is searched in: a file, a search by BM25, or none."""
+        source = self._at.experiment.pairs[pair].candidates
+        if source is None:
+            return NO_CANDIDATES
+        if file := self._sources.candidate_run(pair):
+            memo = self._at.cache.fingerprints
+            material = {"run": file.fingerprint(memo), "topics": self._sources.topics(pair).fingerprint(memo)}
+            return _Candidates(material, lambda _inputs: file.path, {})
+        analyzer = self._at.experiment.bm25.analyzer_of(source) or self._at.experiment.bm25.analyzers[0]
+        first_stage = self._bm25_run(pair, analyzer, {"mode": "full"}, NO_CANDIDATES)
+        return _Candidates(
+            {"run": first_stage.key.digest},
+            lambda inputs: inputs["candidates"] / "run.trec",
+            {"candidates": first_stage},
+        )
+
+    def _own_candidates(self, pair: str, run: Path | None) -> Mapping[str, Sequence[str]] | None:
+        """The candidates of each topic, if the pair has some; it is said how many topics have none."""
+        if run is None:
+            return None
+        found = self._sources.candidates(pair, run)
+        if without := len(self._sources.topics(pair).topics()) - len(found):
+            self._at.progress.say(f"{pair}: {without} topics have no candidates, and so no results")
+        return found
+
+    def _encoder(self, language: str, cell: Cell) -> "_Encoder":
+        """A side in the teacher's language is the teacher's, any other the student's. Nothing else decides it."""
+        if language == self._at.experiment.teacher.language:
+            teacher = self._sources.model(self._at.experiment.teacher.model)
+            return _Encoder(teacher.fingerprint, teacher.label, lambda _inputs: teacher.folder, {})
+        checkpoint = self._students.checkpoint(cell)
+        needed = {"checkpoint": checkpoint}
+        if self._at.experiment.student.adapters is not None and cell.objective != "none":
+            needed["start"] = checkpoint.inputs["start"]  # adapters alone are no encoder
+        return _Encoder(checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], needed)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The run whose documents a pair is searched in: what keys have of it, where it is, the steps behind it."""
+
+    material: Mapping[str, str]
+    run: Callable[[Mapping[str, Path]], Path | None]
+    inputs: Mapping[str, Step]
+
+
+NO_CANDIDATES = _Candidates({}, lambda _inputs: None, {})
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """What encodes one side: how keys call it, where its folder is, and the steps behind it."""
+
+    material: str
+    label: str
+    folder: Callable[[Mapping[str, Path]], Path]
+    inputs: Mapping[str, Step]

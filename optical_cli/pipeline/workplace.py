@@ -1,0 +1,82 @@
+"""What every step of a pipeline is made from: the experiment, its input, the cache, and how this machine computes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from optical_cli.cache.store import Cache
+from optical_cli.config.experiment import Experiment
+from optical_cli.encoder.precision import Resolved, resolve_precision
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.encoder.side import Side
+from optical_cli.processes import Processes
+from optical_cli.progress import Progress
+from optical_cli.sources import Sources
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What every step of a pipeline is made from.
+
+    Attributes:
+        experiment: what to do.
+        sources: its input, opened.
+        cache: where artifacts are.
+        wanted_device: a torch device, or `auto`.
+        progress: hears how far the work is.
+        processes: that run the same pipeline together.
+        deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
+    """
+
+    experiment: Experiment
+    sources: Sources
+    cache: Cache
+    wanted_device: str
+    progress: Progress
+    processes: Processes
+    deadline: float | None
+
+    @property
+    def lengths(self) -> dict[Side, int]:
+        """Tokens of a text, by the side it is on."""
+        encoding = self.experiment.encoding
+        return {"query": encoding.query_length, "document": encoding.document_length}
+
+    @cached_property
+    def setup(self) -> EncoderSetup:
+        """How texts are encoded."""
+        encoding = self.experiment.encoding
+        return EncoderSetup(
+            query_length=encoding.query_length,
+            document_length=encoding.document_length,
+            precision=self.encoding_precision,
+            batch_size=encoding.batch_size,
+            device=self._device,
+        )
+
+    @cached_property
+    def _device(self) -> str:
+        from optical_cli.encoder.device import resolve_device
+
+        return resolve_device(self.wanted_device)
+
+    @cached_property
+    def encoding_precision(self) -> Resolved:
+        """In which texts are encoded on this machine."""
+        return self._agreed(self.experiment.encoding.precision)
+
+    @cached_property
+    def training_precision(self) -> Resolved:
+        """In which students are trained on this machine."""
+        return self._agreed(self.experiment.training.precision)
+
+    def search_precision(self) -> Resolved:
+        """In which this machine bounds scores; it decides no result, so each process may find its own."""
+        return self._resolved(self.experiment.retrieval.precision)
+
+    def _agreed(self, wanted: str) -> Resolved:
+        """One precision for all processes, though they may run on several machines."""
+        return self.processes.decide(lambda: self._resolved(wanted))
+
+    def _resolved(self, wanted: str) -> Resolved:
+        measured = self.cache.root / "machines"  # where it is written down which precision is faster
+        return resolve_precision(wanted, measured, self.progress.say)
