@@ -26,6 +26,7 @@ from optical_cli.data.models import resolve_model
 from optical_cli.data.pooling import pooled_ids
 from optical_cli.data.split import Split, split_bitext
 from optical_cli.data.topics import match_topics
+from optical_cli.data.weights import is_called, matrix_names
 from optical_cli.encoder.side import Side
 from optical_cli.errors import DataError
 
@@ -226,8 +227,25 @@ class Sources:
         for pair in x.pairs:
             for opened in (self.documents, self.topics, self.judgements, self.candidate_run):
                 faults += _faults_of(opened, pair)
+        if not faults:
+            faults += _faults_of(self._adapted_layers, models[-1])
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
+
+    def _adapted_layers(self, init: str) -> None:
+        """Meet adapters of layers that the student has not now, and not when the first training starts."""
+        adapters = self._experiment.student.adapters
+        if adapters is None or adapters.targets == "auto":
+            return
+        names = matrix_names(self.model(init).folder)
+        for target in adapters.targets:
+            if not any(is_called(name, target) for name in names):
+                layers = [name for name in names if "embed" not in name and "pooler" not in name]
+                known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers))
+                raise DataError(
+                    f"student.adapters.targets: no layer of {init} is called {target!r}; "
+                    f"names or their ends expected, of {known}, or auto for all"
+                )
 
     def check(self) -> None:
         """Read bitexts, topics, judgements and documents once, before anything expensive starts.

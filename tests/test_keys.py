@@ -222,6 +222,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.watch": (2, []),
     "training.batch_tokens": (60, ["distill:*"]),
     "training.accumulate": (2, ["distill:*"]),
+    "training.recompute": (True, []),
     "training.dropout": (0.5, ["distill:*"]),
     "training.early_stopping": ({"patience": 1}, ["distill:*"]),
     "training.early_stopping.measure": ("transport_cost", ["distill:*"]),
@@ -419,7 +420,7 @@ def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
     }
     assert set(marked) == {
         "encoding.batch_size", "training.log_every", "training.watch", "training.save_every", "training.report_to",
-        "retrieval.memory", "retrieval.precision",
+        "training.recompute", "retrieval.memory", "retrieval.precision",
     }  # fmt: skip
     for key, mark in marked.items():
         assert EXAMPLES[key][1] == []

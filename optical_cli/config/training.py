@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from optical_cli.config.settings import Count, CountFromZero, Number, Positive, Precision, Settings, Share, SpeedOnly
+from optical_cli.config.settings import (
+    Count,
+    CountFromZero,
+    Flag,
+    Number,
+    Positive,
+    Precision,
+    Settings,
+    Share,
+    SpeedOnly,
+)
 
 
 class EarlyStopping(Settings):
@@ -33,6 +43,8 @@ class Training(Settings):
         batch_tokens: fill a step up to so many of the student's tokens, padding included, instead; null for
             `batch_size`.
         accumulate: the parts in which a process takes its share of a step, so that less memory is needed.
+        recompute: keep no layer's activations for the backward pass, but compute them anew there: far less memory for
+            the time of a second forward pass.
         learning_rate: the peak; it rises over `warmup` and falls linearly to zero.
         warmup: share of the steps over which the learning rate rises.
         weight_decay: AdamW's.
@@ -50,6 +62,7 @@ class Training(Settings):
     batch_size: Count = 64
     batch_tokens: Count | None = None
     accumulate: Count = 1
+    recompute: Annotated[Flag, SpeedOnly("what is computed a second time has the same bits")] = False
     learning_rate: Positive = 2e-4
     warmup: Share = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01

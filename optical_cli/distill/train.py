@@ -26,7 +26,7 @@ from optical_cli.distill.loss import DIVERGED, AlignmentLoss
 from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
-from optical_cli.distill.trainer import StudentTrainer, set_dropout, trainer_arguments
+from optical_cli.distill.trainer import StudentTrainer, recompute_activations, set_dropout, trainer_arguments
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
@@ -167,6 +167,8 @@ def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddin
         pooler.requires_grad_(False)  # nothing reads it; several processes would wait for its gradients
     if training.dropout is not None:
         set_dropout(encoder, training.dropout)
+    if training.recompute:
+        recompute_activations(encoder)
 
 
 def _batches(

@@ -1,5 +1,6 @@
 """sentence-transformers' trainer, as a distillation needs it."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def set_dropout(student: MultiVectorEncoder, share: float) -> None:
         for name in ("attention_dropout", "dropout_prob"):  # layers that call the function and not the module
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, share)
+
+
+def recompute_activations(student: MultiVectorEncoder) -> None:
+    """Have the backward pass compute the activations of every layer anew, in place of keeping them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # transformers has a new name for it, sentence-transformers not
+        student.gradient_checkpointing_enable({"use_reentrant": False})  # the other way needs an input that learns
 
 
 def trainer_arguments(

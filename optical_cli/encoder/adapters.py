@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.config.student import Adapters
+from optical_cli.data.weights import is_called
 from optical_cli.errors import CacheError, ConfigError, DataError, MissingDependency
 
 START_FILE = "start.json"
@@ -35,7 +36,11 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
     peft = _peft()
     transformer: Any = encoder[0]
     names = _linear_layers(transformer.model)
-    targets = names if settings.targets == "auto" else [name for name in names if _bears(name, settings.targets)]
+    targets = (
+        names
+        if settings.targets == "auto"
+        else [name for name in names if any(is_called(name, end) for end in settings.targets)]
+    )
     if not targets:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in names))
         raise ConfigError(
@@ -142,10 +147,6 @@ def _linear_layers(model: torch.nn.Module) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear) and "pooler" not in name.split(".")
     ]
-
-
-def _bears(name: str, ends: tuple[str, ...]) -> bool:
-    return any(name == end or name.endswith(f".{end}") for end in ends)
 
 
 def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -40,6 +40,16 @@ def test_a_wrong_type_and_several_faults_at_once(own_lab, refused):
     assert [line.split(": ")[1] for line in refused(path)] == ["training.epochs", "retrieval.depht", "seeds.0"]
 
 
+@pytest.mark.parametrize("command", ["evaluate", "sweep", "distill"])
+def test_adapters_of_a_layer_that_the_student_has_not(own_lab, refused, command):
+    path = own_lab.write(own_lab.settings(student={"adapters": {"targets": ["query", "q_proj"]}}))
+    line = one(refused(path, command=command))
+    assert line.startswith("student.adapters.targets: no layer of ")
+    assert line.endswith(", or auto for all")
+    assert " is called 'q_proj'; names or their ends expected, of " in line
+    assert "dense, key, query, value" in line
+
+
 def test_a_missing_experiment_file(tmp_path, refused):
     assert "absent.yaml: no experiment file can be read there" in one(refused(tmp_path / "absent.yaml"))
 

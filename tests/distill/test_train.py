@@ -206,6 +206,10 @@ def manifest(folder):
     return json.loads((folder / "manifest.json").read_text())
 
 
+def weights_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.safetensors")}
+
+
 def word_embeddings(folder):
     return MultiVectorEncoder(str(folder), device="cpu")[0].auto_model.get_input_embeddings().weight
 
@@ -213,12 +217,21 @@ def word_embeddings(folder):
 def test_watching_and_logging_do_not_change_the_student(trained):
     folder, made = trained()
     assert not made
-    weights = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.safetensors")}
+    weights = weights_of(folder)
     again, made = trained("training.watch=3", "training.log_every=2", anew=True)
     assert made
-    assert {path.relative_to(again): path.read_bytes() for path in again.rglob("*.safetensors")} == weights
+    assert weights_of(again) == weights
     lines = [json.loads(line) for line in (again / "training.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "held_out" in line] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("dropout", ["0", "0.3"])
+def test_activations_that_are_computed_twice_make_the_same_student(trained, dropout):
+    kept, _ = trained(f"training.dropout={dropout}")
+    weights = weights_of(kept)
+    again, made = trained(f"training.dropout={dropout}", "training.recompute=true", anew=True)
+    assert made
+    assert weights_of(again) == weights
 
 
 def test_frozen_word_embeddings_stay_bit_by_bit_and_the_rest_learns(trained, lab):
