@@ -13,11 +13,31 @@ from numba import njit
 from numpy.typing import NDArray
 
 from optical_cli.transport.exponential import CAREFUL, LOWEST, REPEATABLE, exp
+from optical_cli.transport.lanes import BYTES, SQUARE, store_transposed
 
 Floats: TypeAlias = NDArray[Any]
 
 WIDEST = 1e7  # a scaling outside 1 / WIDEST..WIDEST is moved into the potentials
 BROKEN = 1e30  # no error of a plan that is still one, and no entry of a kernel
+
+
+@njit(cache=True)
+def allot(n: int, m: int, like: Floats) -> Floats:
+    """Memory for (N, M) numbers of the dtype of an array: n x m, and both sides padded to whole lanes."""
+    lanes = BYTES // like.itemsize
+    N, M = (n + lanes - 1) // lanes * lanes, (m + lanes - 1) // lanes * lanes
+    room = np.empty(N * M + lanes, like.dtype)
+    start = -room.ctypes.data % BYTES // like.itemsize  # a vector across two lines of the cache takes twice as long
+    return room[start : start + N * M].reshape(N, M)
+
+
+@njit(cache=True)
+def transpose(K: Floats, T: Floats) -> None:
+    """Make T the transpose of K."""
+    square = SQUARE // K.itemsize
+    for i in range(0, K.shape[0], square):
+        for j in range(0, K.shape[1], square):
+            store_transposed(T, (j, i), K, (i, j))
 
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
@@ -35,7 +55,7 @@ def begin(
     """Make the kernel of the row potentials phi, and the scalings that make its columns right."""
     received = np.empty_like(b)
     _make_kernel(C, reg, phi, psi, K, received)
-    if _least_of_a_row(K) < math.exp(LOWEST / 2):
+    if _least_of_a_row(K[: len(phi)]) < math.exp(LOWEST / 2):
         _reach_rows(C, reg, phi)
         _make_kernel(C, reg, phi, psi, K, received)
     u[:] = 1
@@ -95,13 +115,15 @@ def _reach_rows(C: Floats, reg: float, phi: Floats) -> None:
 @njit(cache=True)
 def absorb(scaling: Floats, potential: Floats) -> None:
     """Move a scaling into the potential."""
-    for i in range(len(scaling)):
+    for i in range(len(potential)):
         potential[i] += math.log(scaling[i])
 
 
 @njit(cache=True)
 def gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
-    """The costs (rows, columns) between tokens that have mass."""
+    """The costs (rows, columns) between tokens that have mass; C itself if all have."""
+    if len(rows) * len(columns) == C.size:
+        return C
     tokens = np.empty((len(rows), len(columns)), C.dtype)
     if _lead(rows, columns):
         for i in range(len(rows)):
@@ -116,7 +138,9 @@ def gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
 
 @njit(cache=True)
 def scatter(K: Floats, u: Floats, v: Floats, rows: Floats, columns: Floats, plan: Floats) -> None:
-    """Write diag(u) K diag(v) where the tokens stand that have mass."""
+    """Write diag(u) K diag(v) where the tokens stand that have mass, and zero elsewhere."""
+    if len(rows) * len(columns) < plan.size:
+        plan[:] = 0
     lead = _lead(rows, columns)
     for i in range(len(rows)):
         own = u[i]

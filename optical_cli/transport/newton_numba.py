@@ -28,18 +28,18 @@ def newton_step(K: Floats, u: Floats, v: Floats, a: Floats, b: Floats, kappa: fl
     """The change of the logarithms of the row scalings u, (n,).
 
     Args:
-        K: (n, m); diag(u) K diag(v) is the plan, every row and column with some mass.
-        u: (n,) scaling of the rows.
-        v: (m,) of the columns.
+        K: (n, m) at least, padding beyond; diag(u) K diag(v) is the plan, every row and column with some mass.
+        u: (n,) at least, scaling of the rows.
+        v: (m,) at least, of the columns.
         a: (n,) marginal that the rows have to meet, at the potentials of P if it depends on them.
         b: (m,) that of the columns.
         kappa: reg over the strength of the marginals' penalty.
     """
-    n, m = K.shape
+    n, m = len(a), len(b)
     real = K.dtype.type
-    P = np.empty_like(K)
+    P = np.empty((n, m), K.dtype)
     for i in range(n):
-        P[i] = u[i] * K[i] * v
+        P[i] = u[i] * K[i, :m] * v[:m]
     rows, columns = P.sum(axis=1), P.sum(axis=0)
     weight = (rows + real(kappa) * a).astype(P.dtype)
     addition, y = (real(kappa) * b).astype(P.dtype), (b - columns).astype(P.dtype)

@@ -40,7 +40,7 @@ def iterate_relaxed(
 
     Leaves and returns what `iterate` does.
     """
-    received = np.empty_like(b)
+    received = np.empty_like(v)
     begin(C, b, reg, kappa, phi, psi, K, u, v)
     since, done = 0, 0  # iterations with this kernel, and all
     while done < limit:
@@ -63,7 +63,7 @@ def iterate_relaxed(
 @njit(cache=True)
 def _relaxed(mass: Floats, potential: Floats, scaling: Floats, kappa: float) -> Floats:
     """The marginal to meet at these potentials."""
-    return (mass * np.exp(-kappa * (potential + np.log(scaling / mass)))).astype(mass.dtype)
+    return (mass * np.exp(-kappa * (potential + np.log(scaling[: len(mass)] / mass)))).astype(mass.dtype)
 
 
 @njit(cache=True, error_model="numpy")
@@ -81,13 +81,13 @@ def _sweep_relaxed(
     """One iteration in place: its marginals move with the potentials. Returns as the sweep of those that hold."""
     row_error, column_error = 0.0, 0.0
     received[:] = 0
-    for i in range(len(u)):
+    for i in range(len(a)):
         sent = u[i] * np.sum(K[i] * v)
         wanted = a[i] * math.exp(-kappa * (phi[i] + math.log(u[i] / a[i])))
         row_error += abs(sent - wanted)
         u[i] *= (wanted / sent) ** (1 / (1 + kappa))
         received += u[i] * K[i]
-    for j in range(len(v)):
+    for j in range(len(b)):
         got = v[j] * received[j]
         wanted = b[j] * math.exp(-kappa * (psi[j] + math.log(v[j] / b[j])))
         column_error += abs(got - wanted)

@@ -16,12 +16,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from optical_cli.transport.compiled_cache import drop_stale
-from optical_cli.transport.exponential import REPEATABLE
-from optical_cli.transport.kernel_numba import BROKEN, WIDEST, absorb, begin, gather, scatter
+from optical_cli.transport.kernel_numba import BROKEN, absorb, allot, begin, gather, scatter, transpose
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.relaxed_numba import iterate_relaxed
 from optical_cli.transport.stages import Stage
+from optical_cli.transport.sweep_numba import CLOSE, sweep
 from optical_cli.transport.threads import share
 
 Floats: TypeAlias = NDArray[Any]
@@ -53,7 +53,7 @@ def sinkhorn(
         start: (B, n) potentials of the rows to begin with, in units of the cost.
     """
     C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
-    plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
+    plans, f, g = np.empty_like(C), np.zeros_like(a), np.zeros_like(b)
     iterations = np.zeros(len(C), np.int64)
     f_before = f if start is None else start.detach().to(problem.cost).contiguous().numpy()
     regs, thresholds, limits, carries = (np.array(column, np.float64) for column in zip(*stages, strict=True))
@@ -123,7 +123,10 @@ def _solve_one(
     `f` holds the potentials to begin with and is left, as `g`, with those of the plan.
     """
     phi, psi = (f / regs[0] + np.log(a)).astype(a.dtype), np.zeros_like(b)
-    u, v, K = np.ones_like(a), np.ones_like(b), np.empty_like(C)
+    K = allot(len(a), len(b), C)
+    if K.size > C.size:
+        K[:] = 0
+    u, v = np.ones(K.shape[0], C.dtype), np.ones(K.shape[1], C.dtype)
     left, last = int(limits[-1]), len(regs) - 1
     for k in range(last + 1):
         allowed = left if k == last else min(int(limits[k]), left // 2)
@@ -158,10 +161,11 @@ def iterate(
     """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
 
     Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi, and
-    returns the iterations done.
+    returns the iterations done. K, u and v are padded to whole lanes, with 0 in K and 1 in u and v.
     """
-    received = np.empty_like(b)
-    begin(C, b, reg, 0.0, phi, psi, K, u, v)
+    sent, received = np.empty_like(u), np.empty_like(v)
+    T = allot(len(b), len(a), C) if K.nbytes <= CLOSE else allot(0, 0, C)
+    _begin(C, b, reg, phi, psi, K, T, u, v)
     factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; the error at the last look, and when that was
     near, finishing = False, False  # the end may be one plain iteration away; Newton's method has taken over
     trusted, worth = NEWTON_BELOW, NEWTON_COST * len(b)
@@ -171,11 +175,11 @@ def iterate(
         since += 1
         look = since % LOOK_EVERY == FIRST_LOOK
         over = 1.0 if look or near or since == 1 else factor
-        row_error, column_error, low, high = _sweep(K, a, b, u, v, over, received)
+        row_error, column_error, far = sweep(K, T, a, b, u, v, over, sent, received)
         if (over == 1.0 and column_error <= threshold) or not column_error < BROKEN:
             break  # rows were exact, now columns are; that did not make the rows worse than the columns were
         near = over > 1.0 and row_error + column_error <= threshold
-        again = low * WIDEST < 1 or high > WIDEST
+        again = far > 0
         if finishing and since == POLISH:
             step = finishing = column_error < 0.5 * seen
         else:
@@ -193,10 +197,19 @@ def iterate(
             seen, looked = column_error, done
         if again:
             absorb(u, phi)
-            begin(C, b, reg, 0.0, phi, psi, K, u, v)
+            _begin(C, b, reg, phi, psi, K, T, u, v)
             since = 0
     absorb(u, phi)
     return done
+
+
+@njit(cache=True)
+def _begin(
+    C: Floats, b: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, T: Floats, u: Floats, v: Floats
+) -> None:
+    begin(C, b, reg, 0.0, phi, psi, K, u, v)
+    if len(T):
+        transpose(K, T)
 
 
 @njit(cache=True)
@@ -219,35 +232,3 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
         return factor
     plain = min((rate + factor - 1) ** 2 / (rate * factor**2), 1.0)  # Young's relation: the rate with factor 1
     return max(factor, FIRST_FACTOR, min(LARGEST_FACTOR, 2 / (1 + math.sqrt(1 - plain))))
-
-
-@njit(cache=True, fastmath=REPEATABLE, error_model="numpy")  # a plan that breaks becomes NaN, and stops no other
-def _sweep(
-    K: Floats, a: Floats, b: Floats, u: Floats, v: Floats, factor: float, received: Floats
-) -> tuple[float, float, float, float]:
-    """One iteration in place, K read once.
-
-    Returns:
-        the errors of the rows before it and of the columns in its middle; the smallest and the largest scaling.
-    """
-    one = u.dtype.type(1)
-    over = u.dtype.type(factor)
-    row_error, column_error, low, high = one - one, one - one, u[0], u[0]
-    received[:] = 0
-    for i in range(len(u)):
-        sent = one - one
-        for j in range(len(v)):
-            sent += K[i, j] * v[j]
-        row_error += abs(u[i] * sent - a[i])
-        wanted = a[i] / (u[i] * sent)
-        own = u[i] * max(one + over * (wanted - one), wanted * min(wanted, one))
-        low, high = min(low, own), max(high, own)
-        u[i] = own
-        for j in range(len(v)):
-            received[j] += own * K[i, j]
-    for j in range(len(v)):
-        column_error += abs(v[j] * received[j] - b[j])
-        wanted = b[j] / (v[j] * received[j])
-        v[j] *= max(one + over * (wanted - one), wanted * min(wanted, one))
-        low, high = min(low, v[j]), max(high, v[j])
-    return row_error, column_error, low, high
