@@ -1,8 +1,8 @@
 """Several neighbouring numbers of an array at once, for compiled kernels: what a vector unit computes in one step.
 
 LLVM finds vectors in plain loops too, but tests first which arrays overlap, where they lie and what is left at the end:
-longer than 32 tokens take. A kernel that says where its vectors are is three times as fast there, and computes the
-same wherever its arrays lie. Machines with shorter vectors take several of theirs.
+that takes longer than 32 tokens do. Kernels that name their vectors compute the same wherever their arrays lie, and on
+machines with shorter vectors, which take several of theirs.
 """
 
 from collections.abc import Sequence

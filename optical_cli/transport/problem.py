@@ -56,7 +56,7 @@ class TransportProblem:
         mass = mass.detach().to(self.cost.dtype)
         total = mass.sum(dim=-1, keepdim=True)
         sums, masses = _numbers(total), _numbers(mass)
-        sound = 1 - SUM_TOLERANCE <= sums.min() and sums.max() <= 1 + SUM_TOLERANCE and masses.min() >= 0
+        sound = sums.min() >= 1 - SUM_TOLERANCE and sums.max() <= 1 + SUM_TOLERANCE and masses.min() >= 0
         if not sound:  # a nan is not either
             raise DataError(f"marginal {name} has to be finite and not negative and to sum to 1 in every row")
         return mass / total  # float32 sums differ by 1e-8: too much for float64 thresholds

@@ -87,11 +87,12 @@ def _solve_plans(
 ) -> None:
     for k in range(first, last):
         rows, columns = np.nonzero(a[k])[0], np.nonzero(b[k])[0]
-        f_k, g_k = f_before[k][rows], np.zeros_like(b[k][columns])
+        a_k, b_k = a[k][rows], b[k][columns]
+        f_k, g_k = f_before[k][rows], np.empty_like(b_k)
         K, u, v, iterations[k] = _solve_one(
             gather(C[k], rows, columns),
-            a[k][rows],
-            b[k][columns],
+            a_k,
+            b_k,
             f_k,
             g_k,
             regs,
@@ -122,11 +123,14 @@ def _solve_one(
 
     `f` holds the potentials to begin with and is left, as `g`, with those of the plan.
     """
-    phi, psi = (f / regs[0] + np.log(a)).astype(a.dtype), np.zeros_like(b)
+    phi, psi = np.empty_like(a), np.empty_like(b)
+    for i in range(len(a)):
+        phi[i] = f[i] / regs[0] + math.log(a[i])
     K = allot(len(a), len(b), C)
     if K.size > C.size:
         K[:] = 0
-    u, v = np.ones(K.shape[0], C.dtype), np.ones(K.shape[1], C.dtype)
+    scalings = np.ones(len(K) + K.shape[1], C.dtype)
+    u, v = scalings[: len(K)], scalings[len(K) :]
     left, last = int(limits[-1]), len(regs) - 1
     for k in range(last + 1):
         allowed = left if k == last else min(int(limits[k]), left // 2)
@@ -163,7 +167,8 @@ def iterate(
     Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi, and
     returns the iterations done. K, u and v are padded to whole lanes, with 0 in K and 1 in u and v.
     """
-    sent, received = np.empty_like(u), np.empty_like(v)
+    sums = np.empty(len(u) + len(v), u.dtype)
+    sent, received = sums[: len(u)], sums[len(u) :]
     T = allot(len(b), len(a), C) if K.nbytes <= CLOSE else allot(0, 0, C)
     _begin(C, b, reg, phi, psi, K, T, u, v)
     factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; the error at the last look, and when that was
@@ -207,6 +212,7 @@ def iterate(
 def _begin(
     C: Floats, b: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, T: Floats, u: Floats, v: Floats
 ) -> None:
+    """As `begin`, with the transpose of the kernel if it has one."""
     begin(C, b, reg, 0.0, phi, psi, K, u, v)
     if len(T):
         transpose(K, T)

@@ -13,13 +13,13 @@ from optical_cli.transport.lanes import BYTES, fill, load, plus, plus_product, s
 Floats: TypeAlias = NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-CLOSE = 16384  # bytes of rows that the nearest cache holds, with what else an iteration needs
+CLOSE = 16384  # bytes of a kernel, or of some of its rows, that the nearest cache holds twice
 
 
 def lent(function: Function) -> Function:
-    """Compile a function that borrows its arrays and does not count who holds them: as long as 32 tokens' sums take.
+    """Compile a function that borrows its arrays, and does not count who holds them: that took as long as all the sums.
 
-    The option is one of numba's own libraries, which its types do not name. A plan that breaks becomes NaN, and stops
+    Numba has the option for its own libraries, and its types do not name it. A plan that breaks becomes NaN, and stops
     no other.
     """
     options: Any = {"_nrt": False}
@@ -35,7 +35,7 @@ def sweep(
 
     Args:
         K: (N, M), zero on padding.
-        T: (M, N) its transpose, or empty.
+        T: (M, N) its transpose, or empty where both would not stay close.
         a: (n,) marginal of the rows.
         b: (m,) of the columns.
         u: (N,) scaling of the rows, finite on padding.
@@ -49,7 +49,7 @@ def sweep(
     """
     n, m = len(a), len(b)
     received[:] = 0
-    if len(T):
+    if len(T):  # sums down columns alone: no vector unit waits for the one before
         sent[:] = 0
         _add_columns(T[:m], v, sent)
         row_error, far = _rescale(a, sent, factor, u)
@@ -57,7 +57,7 @@ def sweep(
     else:
         row_error = far = K.dtype.type(0)
         at_once = max(CLOSE // (K.itemsize * K.shape[1] * 4), 1) * 4
-        for first in range(0, n, at_once):  # each is read from afar once, and still close the second time
+        for first in range(0, n, at_once):  # rows that are fetched from afar once, and still close the second time
             last = min(first + at_once, n)
             _sum_rows(K[first:last], v, sent[first:])
             error, beyond = _rescale(a[first:last], sent[first:last], factor, u[first:last])
@@ -68,9 +68,12 @@ def sweep(
     return row_error, column_error, far + beyond
 
 
+# Both take rows by fours, the last of which may be padding: four sums at once, for one would wait for itself.
+
+
 @njit(cache=True, inline="always")
 def _sum_rows(K: Floats, v: Floats, sent: Floats) -> None:
-    """K v, of the rows from the first to before the last, by fours."""
+    """K v."""
     nothing = fill(K.dtype.type(0))
     for i in range(0, len(K), 4):
         one = two = three = four = nothing
@@ -85,7 +88,7 @@ def _sum_rows(K: Floats, v: Floats, sent: Floats) -> None:
 
 @njit(cache=True, inline="always")
 def _add_columns(K: Floats, u: Floats, received: Floats) -> None:
-    """Add K' u to what was received, of these rows: four sums at once, for one would wait for itself."""
+    """Add K' u to what was received."""
     nothing = fill(K.dtype.type(0))
     for j in range(0, K.shape[1], BYTES // K.itemsize):
         one, two, three, four = load(received, (j,)), nothing, nothing, nothing
