@@ -7,25 +7,41 @@ from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
 from optical_cli.cells import Cell, cells_of, student_of
 from optical_cli.errors import OpticalError, OutOfTime
+from optical_cli.outlook import Left, Outlook, Planned
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
-from optical_cli.step import Step
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A step of an experiment and its artifact, if the cache holds it."""
+class Standing:
+    """How a running sweep stands.
 
-    step: Step
-    artifact: Artifact | None
+    Attributes:
+        cells: of the experiment.
+        done: cells that have scores.
+        failed: cells that will have none.
+        running: the cell that is looked up or computed now; None at the end.
+        left: what is to be done yet, this cell included.
+    """
+
+    cells: int
+    done: int
+    failed: int
+    running: Cell | None
+    left: Left
 
 
-def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[list[Result], int]:
+def run_sweep(
+    pipeline: Pipeline,
+    on_cell: Callable[[Result], None],
+    on_standing: Callable[[Standing], None] = lambda _standing: None,
+) -> tuple[list[Result], int]:
     """Obtain the scores of every cell.
 
     Args:
         pipeline: of the experiment.
         on_cell: hears of each cell as it is done.
+        on_standing: hears how the sweep stands before each cell, and at the end.
 
     Returns:
         a result a cell, in the order of the cells, and how many artifacts had to be made.
@@ -36,9 +52,17 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
     """
     results: list[Result] = []
     made_before = pipeline.made
-    if any(planned.artifact is None for planned in plan(pipeline)):
+    outlook = Outlook(plan(pipeline))
+    if outlook.left.artifacts:
         pipeline.check()
-    for cell in cells_of(pipeline.experiment):
+    cells = list(cells_of(pipeline.experiment))
+
+    def standing(running: Cell | None) -> Standing:
+        failed = sum(result.failure is not None for result in results)
+        return Standing(len(cells), len(results) - failed, failed, running, outlook.left)
+
+    for cell in cells:
+        on_standing(standing(cell))
         try:
             artifact, _ = pipeline.obtain(pipeline.scores(cell))
             result = _result(pipeline, cell, artifact)
@@ -49,7 +73,10 @@ def run_sweep(pipeline: Pipeline, on_cell: Callable[[Result], None]) -> tuple[li
         except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory, a full disk
             result = _result(pipeline, cell, None, failure=f"{type(error).__name__}: {error}")
         results.append(result)
+        for planned in outlook.steps_of(cell):
+            outlook.settle(planned, _made(pipeline, planned))
         on_cell(result)
+    on_standing(standing(None))
     return results, pipeline.made - made_before
 
 
@@ -66,7 +93,14 @@ def plan(pipeline: Pipeline) -> Iterator[Planned]:
         for step in pipeline.scores(cell).with_inputs():
             if step.key.digest not in seen:
                 seen.add(step.key.digest)
-                yield Planned(step, pipeline.cache.find(step.kind, step.key))
+                yield Planned(step, cell, pipeline.cache.find(step.kind, step.key))
+
+
+def _made(pipeline: Pipeline, planned: Planned) -> Artifact | None:
+    try:
+        return pipeline.cache.find(planned.step.kind, planned.step.key)
+    except OpticalError:  # the cell that needed it has failed, and says so
+        return None
 
 
 def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:

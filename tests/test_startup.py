@@ -27,6 +27,7 @@ except SystemExit as left:
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
+        ["status", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["report", "EXPERIMENT", "--cache-dir", "CACHE", "--output", "FOLDER"],
         ["compare", "EXPERIMENT", "0", "inf", "--cache-dir", "CACHE"],
         ["cache", "list", "--cache-dir", "CACHE"],

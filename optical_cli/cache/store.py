@@ -15,6 +15,7 @@ from typing import Any
 from optical_cli.cache.atomic import sync_folder, write_text
 from optical_cli.cache.fingerprints import Fingerprints, sha256_of_file
 from optical_cli.cache.keys import SHORT_DIGITS, Key
+from optical_cli.cache.making import Making, Notes
 from optical_cli.cache.provenance import provenance
 from optical_cli.errors import CacheError, OpticalError, OutOfTime
 
@@ -53,6 +54,7 @@ class Cache:
         self.root = root
         self._on_wait = on_wait
         self.fingerprints = Fingerprints(root / "fingerprints")
+        self.notes = Notes(root)
 
     def find(self, kind: str, key: Key) -> Artifact | None:
         """The artifact of a key, or None if it has yet to be made.
@@ -84,11 +86,17 @@ class Cache:
             found = self.find(kind, key)
             if found is not None:
                 return found, False
-            return self._build(kind, label, key, build), True
+            with self.notes.making(kind, label, key.digest, _work(kind, key)):
+                return self._build(kind, label, key, build), True
+
+    def in_the_making(self) -> Iterator[tuple[Making, bool]]:
+        """What other processes are making, and whether each still is: a killed one leaves its note behind."""
+        for name, making in self.notes.all_making():
+            yield making, self._is_locked(name)
 
     def unfinished(self, kind: str, key: Key) -> Path:
         """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
-        return self.root / UNFINISHED / f"{kind}-{key.short}"
+        return self.root / UNFINISHED / _work(kind, key)
 
     def entries(self, *kinds: str) -> Iterator[Artifact]:
         """Every complete artifact, or those of some kinds, by kind and name."""
@@ -132,7 +140,7 @@ class Cache:
         folder = self.root / "locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / f"{kind}-{key.short}.lock")
+            lock = FileLock(folder / f"{_work(kind, key)}.lock")
             try:
                 return lock.acquire(timeout=0)
             except Timeout:
@@ -140,6 +148,17 @@ class Cache:
                 return lock.acquire()
         except OSError as error:
             raise _unusable(folder, error) from error
+
+    def _is_locked(self, name: str) -> bool:
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.root / "locks" / f"{name}.lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False
 
     def _build(self, kind: str, label: str, key: Key, build: Build) -> Artifact:
         target = self.root / kind / f"{safe_label(label)}-{key.short}"
@@ -163,16 +182,25 @@ class Cache:
                 raise _unusable(target, error) from error
         except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, Exception) and not isinstance(error, OutOfTime):
+                reason = str(error) if isinstance(error, OpticalError) else f"{type(error).__name__}: {error}"
+                self.notes.failed(kind, label, key.digest, _work(kind, key), reason)
             if isinstance(error, OpticalError) and not isinstance(error, OutOfTime | CacheError):
                 shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)  # it would be refused again
             raise
         shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)
+        self.notes.forget_failure(_work(kind, key))
         return Artifact(kind, target, manifest)
 
 
 def safe_label(label: str) -> str:
     """A label as part of a folder name: letters, digits, dot, dash and underscore, at most 80."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", label).strip("._-")[:80] or "artifact"
+
+
+def _work(kind: str, key: Key) -> str:
+    """What locks, savepoints and notes of an artifact in the making are named."""
+    return f"{kind}-{key.short}"
 
 
 def _manifest(kind: str, label: str, key: Key, folder: Path, seconds: float, health: Health) -> dict[str, Any]:

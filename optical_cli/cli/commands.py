@@ -15,8 +15,9 @@ from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.report_command import report
 from optical_cli.cli.session import open_pipeline
-from optical_cli.cli.shell_commands import shell_commands
 from optical_cli.cli.stages import DISTILL, INDEX, RETRIEVE, Stage
+from optical_cli.cli.status_command import status
+from optical_cli.cli.sweep_command import sweep
 from optical_cli.cli.teach_command import teach
 from optical_cli.cli.terminal import TerminalProgress
 from optical_cli.cli.why_command import why_app
@@ -85,47 +86,8 @@ for _stage in (DISTILL, INDEX, RETRIEVE):
     _add_stage(_stage)
 
 app.command()(evaluate)
-
-
-@app.command()
-def sweep(
-    experiment: options.Experiment,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    device: options.Device = "auto",
-    time_limit: options.TimeLimit = None,
-    print_commands: Annotated[
-        bool, typer.Option("--print-commands", help="Print a command a cell, to be run wherever, and run none.")
-    ] = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
-    """Run every reg, pair, seed and baseline; what the cache holds is not made again.
-
-    A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
-    """
-    from optical_cli.cells import cells_of
-    from optical_cli.sweep import run_sweep
-
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, time_limit=time_limit)
-    if print_commands:
-        for command in shell_commands(experiment, cells_of(pipeline.experiment), overrides or (), cache_dir, device):
-            print(command)
-        return
-    progress = TerminalProgress()
-    measures = pipeline.experiment.evaluation.measures
-    results, made = run_sweep(pipeline, lambda result: progress.say(show.result_line(result, measures)))
-    if as_json:
-        show.as_json({"experiment": pipeline.experiment.name, "made": made, "results": show.records(results)})
-    else:
-        show.table(results, measures)
-        show.curve(results, measures)
-    progress.say("every artifact was in the cache; nothing was computed" if made == 0 else f"{made} artifacts made")
-    failures = show.failure_lines(results)
-    for line in failures:
-        progress.say(line)
-    if failures:
-        raise typer.Exit(1)
+app.command()(sweep)
+app.command()(status)
 
 
 @app.command()
@@ -137,11 +99,11 @@ def plan(
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Show each artifact of an experiment: in the cache, or to be made."""
-    from optical_cli import sweep
+    from optical_cli.sweep import plan as planned_steps
 
     pipeline = open_pipeline(experiment, overrides, cache_dir)
     pipeline.check()
-    steps = list(sweep.plan(pipeline))
+    steps = list(planned_steps(pipeline))
     if as_json:
         show.as_json([show.planned_record(planned) for planned in steps])
     else:

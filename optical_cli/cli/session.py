@@ -12,6 +12,7 @@ from optical_cli.errors import ConfigError
 if TYPE_CHECKING:
     from optical_cli.cache.store import Cache
     from optical_cli.pipeline import Pipeline
+    from optical_cli.progress import Progress
 
 
 def open_pipeline(
@@ -22,13 +23,15 @@ def open_pipeline(
     *,
     upstream: bool = True,
     time_limit: str | None = None,
+    progress: "Progress | None" = None,
 ) -> "Pipeline":
-    """Read the experiment and open everything it names.
+    """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
 
     Raises:
         ConfigError: the experiment file is wrong.
         DataError: something it names cannot be opened.
     """
+    from optical_cli.cache.making import NotedProgress
     from optical_cli.config import read_experiment
     from optical_cli.data.builtin import builtin_experiment
     from optical_cli.pipeline import Pipeline
@@ -37,7 +40,10 @@ def open_pipeline(
     path = builtin_experiment(experiment) or Path(experiment)
     settings = read_experiment(path, overrides or ())
     deadline = None if time_limit is None else started + seconds_of(time_limit)
-    return Pipeline(settings, open_cache(cache_dir), device, TerminalProgress(), upstream=upstream, deadline=deadline)
+    progress = progress or TerminalProgress()
+    cache = open_cache(cache_dir, progress)
+    noted = NotedProgress(progress, cache.notes)
+    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline)
 
 
 def seconds_of(time_limit: str) -> float:
@@ -52,16 +58,19 @@ def seconds_of(time_limit: str) -> float:
     return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", time_limit))
 
 
-def open_cache(cache_dir: Path | None) -> "Cache":
-    """The cache under a folder, or under the user's cache folder."""
+def open_cache(cache_dir: Path | None, progress: "Progress | None" = None) -> "Cache":
+    """The cache under a folder, or under the user's cache folder; `progress` hears when another process is waited for.
+
+    By default the terminal does.
+    """
     from optical_cli.cache.store import Cache
 
     if cache_dir is None:
         from platformdirs import user_cache_path
 
         cache_dir = user_cache_path("optical", appauthor=False)
-    progress = TerminalProgress()
+    listener = progress or TerminalProgress()
     return Cache(
         cache_dir.expanduser().absolute(),
-        on_wait=lambda label: progress.say(f"{label}: another process is making it; waiting"),
+        on_wait=lambda label: listener.say(f"{label}: another process is making it; waiting"),
     )

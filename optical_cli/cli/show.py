@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,18 @@ from optical_cli.errors import DataError
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.store import Artifact
+    from optical_cli.outlook import Planned
     from optical_cli.report import Result
-    from optical_cli.sweep import Planned
     from optical_cli.why import Explanation
 
 WIDE = 200
+COLUMN_GAP = 3
 SHOWN_MEASURES = ("ndcg@10", "recall@100")
 
 
 def as_json(value: Any) -> None:
     """Print JSON; inf, which JSON has no word for, as the string it is in an experiment file."""
-    print(json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False))
+    print(json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False))
 
 
 def main_measures(measures: Sequence[str]) -> list[str]:
@@ -138,6 +140,11 @@ def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
     ]
 
 
+def sweep_record(experiment: str, made: int, results: "Sequence[Result]") -> dict[str, Any]:
+    """A whole sweep as a JSON object."""
+    return {"experiment": experiment, "made": made, "results": records(results)}
+
+
 def artifact_record(
     artifact: "Artifact", *, made: bool | None = None, means: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
@@ -201,11 +208,29 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers_fro
     console.print(made)
 
 
-def _jsonable(value: Any) -> Any:
+def print_in_blocks(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first column names the rows, as many other columns beside each other as there is room for."""
+    widths = [max(map(len, column)) + COLUMN_GAP for column in zip(heads, *rows, strict=True)]
+    blocks = [[0]]
+    for number in range(1, len(heads)):
+        if len(blocks[-1]) > 1 and sum(widths[i] for i in blocks[-1]) + widths[number] > text_width():
+            blocks.append([0])
+        blocks[-1].append(number)
+    for block in blocks:
+        print_table([heads[i] for i in block], [[row[i] for i in block] for row in rows])
+
+
+def text_width() -> int:
+    """Of the terminal, or what a pipe gets."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+
+
+def jsonable(value: Any) -> Any:
+    """A value as JSON has it: inf as a string."""
     if isinstance(value, Mapping):
-        return {name: _jsonable(item) for name, item in value.items()}
+        return {name: jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return value

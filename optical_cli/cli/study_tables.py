@@ -1,16 +1,12 @@
 """A study as a terminal shows it, and as JSON."""
 
-import shutil
-import sys
 import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from optical_cli.cli.show import WIDE, curve, main_measures, print_table, records
+from optical_cli.cli.show import curve, main_measures, print_in_blocks, records, text_width
 from optical_cli.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from optical_cli.report import Table
     from optical_cli.report.study import Study
 
 TEXT_WIDTH = 100
@@ -23,8 +19,8 @@ def print_study(found: "Study") -> None:
 
     for measure in main_measures(found.measures):
         table = tabulate(found.results, [measure], found.findings)
-        for columns in _blocks(table):
-            _print_columns(table, columns)
+        rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
+        print_in_blocks(["", *(column.head for column in table.columns)], rows)
         for note in table.notes:
             print_text(note)
     curve(found.results, found.measures)
@@ -66,30 +62,4 @@ def study_record(found: "Study") -> dict[str, Any]:
 
 def print_text(text: str) -> None:
     """A paragraph, its lines no longer than the terminal's or than can be read with ease."""
-    print(textwrap.fill(plain(text), min(_width(), TEXT_WIDTH), replace_whitespace=False))
-
-
-def _blocks(table: "Table") -> list[range]:
-    """Columns in parts that fit beside the labels."""
-    widths = [
-        max(len(column.head), *(len(row.cells[i].text) for row in table.rows)) + 2
-        for i, column in enumerate(table.columns)
-    ]
-    room = _width() - max(len(row.label) for row in table.rows)
-    blocks, start, taken = [], 0, 0
-    for i, width in enumerate(widths):
-        if taken and taken + width > room:
-            blocks.append(range(start, i))
-            start, taken = i, 0
-        taken += width
-    return [*blocks, range(start, len(widths))]
-
-
-def _print_columns(table: "Table", columns: Sequence[int]) -> None:
-    rows = [[row.label, *(row.cells[i].text for i in columns)] for row in table.rows]
-    print_table(["", *(table.columns[i].head for i in columns)], rows)
-
-
-def _width() -> int:
-    """Of the terminal, or what a pipe gets."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    print(textwrap.fill(plain(text), min(text_width(), TEXT_WIDTH), replace_whitespace=False))

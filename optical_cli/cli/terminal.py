@@ -4,9 +4,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from optical_cli.processes import Processes
 from optical_cli.progress import Advance
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+    from optical_cli.outlook import Left
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -46,27 +52,26 @@ class TerminalProgress:
 @contextmanager
 def _bar(description: str, total: int | None, unit: str) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress
 
-    columns = (
+    with Progress(*bar_columns(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total, unit=unit)
+        yield lambda done: bar.advance(task, done)
+
+
+def bar_columns() -> "tuple[ProgressColumn, ...]":
+    """What stands in the line of a task that has a `unit`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn("{task.fields[unit]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
 
 
 def _lines(description: str, total: int | None, unit: str) -> Advance:
@@ -98,6 +103,13 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def time_left(left: "Left") -> str:
+    """`about 14 min left`; `more than 3 min left` if nothing like a part of it has been made yet."""
+    if not left.unknown:
+        return f"about {duration(left.seconds)} left"
+    return f"more than {duration(left.seconds)} left" if left.seconds else "time left not known yet"
 
 
 def size(count: int) -> str:

@@ -1,0 +1,183 @@
+"""Notes beside the artifacts: what a process is making now and how far it is, and what failed the last time."""
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from optical_cli.progress import Advance, Progress
+
+SECONDS_BETWEEN_NOTES = 1.0
+
+
+@dataclass(frozen=True)
+class Making:
+    """An artifact in the making.
+
+    Attributes:
+        kind: its folder in the cache.
+        label: what it is, readable.
+        key: its digest.
+        host: the machine that makes it.
+        process: the number of the process there.
+        started: when, UTC, ISO 8601.
+        task: what of it is being done; "" where nobody counts.
+        done: units of the task.
+        total: units of the task; None: not known.
+        unit: what they are.
+        seconds: that the task has taken.
+    """
+
+    kind: str
+    label: str
+    key: str
+    host: str
+    process: int
+    started: str
+    task: str = ""
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the task, at the pace so far; None if that cannot be said."""
+        return self.seconds * (self.total - self.done) / self.done if self.total and self.done else None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an artifact could not be made the last time."""
+
+    kind: str
+    label: str
+    key: str
+    when: str
+    reason: str
+
+
+class Notes:
+    """The notes of this process in a cache, and those of others.
+
+    They are for people who look on: nothing is decided by them, and a note that cannot be written is left out.
+
+    Args:
+        root: of the cache.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._making, self._failures = root / "making", root / "failures"
+        self._own: Making | None = None
+
+    @contextmanager
+    def making(self, kind: str, label: str, key: str, name: str) -> Iterator[None]:
+        """Note that an artifact is being made, as long as it is, under a file name of its own."""
+        started = _now()
+        self._own = Making(kind, label, key, platform.node(), os.getpid(), started)
+        self._name = name
+        self._note()
+        try:
+            yield
+        finally:
+            self._own = None
+            _remove(self._making / f"{name}.json")
+
+    def far(self, task: str, done: int, total: int | None, unit: str, seconds: float) -> None:
+        """Note how far the work on that artifact is."""
+        if self._own is not None:
+            self._own = replace(self._own, task=task, done=done, total=total, unit=unit, seconds=seconds)
+            self._note()
+
+    def failed(self, kind: str, label: str, key: str, name: str, reason: str) -> None:
+        """Note why an artifact could not be made."""
+        _write(self._failures / f"{name}.json", asdict(Failure(kind, label, key, _now(), reason)))
+
+    def forget_failure(self, name: str) -> None:
+        """It could be made this time."""
+        _remove(self._failures / f"{name}.json")
+
+    def all_making(self) -> list[tuple[str, Making]]:
+        """The notes of every process by file name, those of killed ones among them."""
+        return [(name, Making(**fields)) for name, fields in _read(self._making, Making)]
+
+    def all_failures(self) -> list[Failure]:
+        """What could not be made."""
+        return [Failure(**fields) for _, fields in _read(self._failures, Failure)]
+
+    def _note(self) -> None:
+        if self._own is not None:
+            _write(self._making / f"{self._name}.json", asdict(self._own))
+
+
+class NotedProgress:
+    """A `Progress` that passes everything on, and notes how far the work is.
+
+    Args:
+        listener: who is told.
+        notes: of the cache whose artifacts the work makes.
+    """
+
+    def __init__(self, listener: Progress, notes: Notes) -> None:
+        self._listener = listener
+        self._notes = notes
+
+    @contextmanager
+    def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open a task; it is noted at once, and every second or so from then on."""
+        started = time.monotonic()
+        noted, done = started, 0
+        self._notes.far(description, 0, total, unit, 0.0)
+
+        def advance(more: int) -> None:
+            nonlocal noted, done
+            done += more
+            tell(more)
+            now = time.monotonic()
+            if now - noted >= SECONDS_BETWEEN_NOTES:
+                noted = now
+                self._notes.far(description, done, total, unit, now - started)
+
+        with self._listener.task(description, total, unit) as tell:
+            yield advance
+        self._notes.far("", 0, None, "", 0.0)
+
+    def say(self, message: str) -> None:
+        """Pass it on."""
+        self._listener.say(message)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(path: Path, fields: dict[str, Any]) -> None:
+    """Whole or not at all, but without waiting for the disk: a note is worth nothing after a crash."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(fields), encoding="utf-8")
+        temporary.replace(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _read(folder: Path, record: type) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The notes of a folder; one that is going away just now, or that another version wrote, is passed over."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            record(**fields)
+        except (OSError, ValueError, TypeError):
+            continue
+        yield path.stem, fields

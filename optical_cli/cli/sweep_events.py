@@ -1,0 +1,110 @@
+"""A running sweep as JSON lines, for programs that look on."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from optical_cli.cli import show
+from optical_cli.errors import ConfigError
+from optical_cli.progress import Advance, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optical_cli.cells import Cell
+    from optical_cli.report import Result
+    from optical_cli.sweep import Standing
+
+SECONDS_BETWEEN_EVENTS = 2.0
+
+
+class SweepEvents:
+    """A `Progress` that passes everything on, and writes what happens as a JSON object a line.
+
+    Args:
+        listener: who is told besides.
+        file: a file or a pipe to whose end the lines go, `-` for stdout; it is opened when there is the first to write,
+            so that bad input leaves nothing behind.
+    """
+
+    def __init__(self, listener: Progress, file: str) -> None:
+        self._listener = listener
+        self._name = file
+        self._file: TextIO | None = sys.stdout if file == "-" else None
+
+    def begin(self, experiment: str) -> None:
+        """The sweep has been read and opened."""
+        self._write("begin", experiment=experiment, process=os.getpid())
+
+    def stand(self, standing: "Standing") -> None:
+        """The sweep has moved on; at the end no cell is running."""
+        self._write(
+            "standing",
+            cells=standing.cells,
+            done=standing.done,
+            failed=standing.failed,
+            running=None if standing.running is None else _cell(standing.running),
+            artifacts_left=standing.left.artifacts,
+            seconds_left=round(standing.left.seconds, 1),
+            seconds_unknown_for=standing.left.unknown,
+        )
+
+    def cell(self, result: "Result") -> None:
+        """A cell has been looked up, computed, or has failed."""
+        self._write("cell", **show.records([result])[0])
+
+    def end(self, experiment: str, made: int, results: "Sequence[Result]") -> None:
+        """The sweep is through: what `--json` prints."""
+        self._write("end", **show.sweep_record(experiment, made, results))
+
+    @contextmanager
+    def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """An event at the start and then every other second or so."""
+        written, done = time.monotonic(), 0
+        self._write("task", task=description, done=0, total=total, unit=unit)
+
+        def advance(more: int) -> None:
+            nonlocal written, done
+            done += more
+            tell(more)
+            now = time.monotonic()
+            if now - written >= SECONDS_BETWEEN_EVENTS:
+                written = now
+                self._write("task", task=description, done=done, total=total, unit=unit)
+
+        with self._listener.task(description, total, unit) as tell:
+            yield advance
+
+    def say(self, message: str) -> None:
+        """Something that a user may want to know."""
+        self._write("said", message=message)
+        self._listener.say(message)
+
+    def close(self) -> None:
+        """No more events."""
+        if self._file not in (None, sys.stdout):
+            self._file.close()
+
+    def _write(self, event: str, **fields: Any) -> None:
+        """Write a line.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = show.jsonable({"event": event, "time": when, **fields})
+        try:
+            self._file = self._file or Path(self._name).open("a", encoding="utf-8")  # noqa: SIM115 - see `close`
+            print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self._file, flush=True)
+        except OSError as error:
+            raise ConfigError(f"--events {self._name}: cannot be written: {error.strerror or error}") from error
+
+
+def _cell(cell: "Cell") -> dict[str, Any]:
+    return {"pair": cell.pair, "objective": cell.objective, "reg": cell.reg, "seed": cell.seed}

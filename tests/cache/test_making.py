@@ -1,0 +1,118 @@
+import json
+import time
+
+import pytest
+
+from optical_cli.cache.keys import key_of
+from optical_cli.cache.making import NotedProgress, Notes
+from optical_cli.cache.store import Cache
+from optical_cli.errors import NotConverged, OutOfTime
+from optical_cli.progress import Silence
+
+KEY = key_of({"stage": "test", "reg": 0.5})
+
+MAKE_SLOWLY = """
+import sys, time
+from pathlib import Path
+from optical_cli.cache.keys import key_of
+from optical_cli.cache.making import NotedProgress
+from optical_cli.cache.store import Cache
+from optical_cli.progress import Silence
+
+def build(folder):
+    with NotedProgress(Silence(), cache.notes).task("index", 10, "documents") as advance:
+        time.sleep(1.1)
+        advance(4)
+        print("going", flush=True)
+        time.sleep(60)
+
+cache = Cache(Path(sys.argv[1]))
+cache.make("runs", "the run", key_of({"stage": "test", "reg": 0.5}), build)
+"""
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache")
+
+
+def test_another_process_sees_what_is_made_how_far_it_is_and_whether_it_was_killed(cache, spawn):
+    process = spawn(cache.root, code=MAKE_SLOWLY)
+    assert process.stdout.readline() == "going\n"
+    ((making, alive),) = cache.in_the_making()
+    assert alive
+    assert (making.kind, making.label, making.key, making.process) == ("runs", "the run", KEY.digest, process.pid)
+    assert (making.task, making.done, making.total, making.unit) == ("index", 4, 10, "documents")
+    assert making.seconds_left == pytest.approx(making.seconds * 6 / 4)
+    process.kill()
+    process.wait()
+    ((stopped, alive),) = cache.in_the_making()
+    assert (stopped, alive) == (making, False)
+    cache.make("runs", "the run", KEY, lambda _folder: {})
+    assert list(cache.in_the_making()) == []
+
+
+def test_a_note_is_gone_with_the_work_whether_it_ends_well_or_not(cache):
+    def fail(_folder):
+        assert [making.label for making, _ in cache.in_the_making()] == ["x"]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.make("runs", "x", KEY, fail)
+    assert list(cache.in_the_making()) == []
+    assert cache.notes.all_failures() == []  # it was stopped, it has not failed
+
+
+@pytest.mark.parametrize("error", [NotConverged("3 plans missed it"), OSError(28, "No space left on device")])
+def test_a_failure_is_known_until_it_is_mended(cache, error):
+    def fail(_folder):
+        raise error
+
+    with pytest.raises(type(error)):
+        cache.make("checkpoints", "sw-reg0.5", KEY, fail)
+    (failure,) = Cache(cache.root).notes.all_failures()
+    assert (failure.kind, failure.label, failure.key) == ("checkpoints", "sw-reg0.5", KEY.digest)
+    assert failure.reason in ("3 plans missed it", "OSError: [Errno 28] No space left on device")
+    cache.make("checkpoints", "sw-reg0.5", KEY, lambda _folder: {})
+    assert cache.notes.all_failures() == []
+
+
+def test_out_of_time_is_no_failure(cache):
+    def stop(_folder):
+        raise OutOfTime("go on later")
+
+    with pytest.raises(OutOfTime):
+        cache.make("checkpoints", "x", KEY, stop)
+    assert cache.notes.all_failures() == []
+
+
+def test_notes_that_cannot_be_read_or_written_harm_nothing(cache):
+    (cache.root / "making").mkdir(parents=True)
+    for name, text in [("a", "{"), ("b", "[]"), ("c", '{"kind": "runs"}'), ("d", json.dumps({"surplus": 1}))]:
+        (cache.root / "making" / f"{name}.json").write_text(text)
+    assert list(cache.in_the_making()) == []
+    (cache.root / "failures").write_text("a file where a folder should be")
+    with pytest.raises(NotConverged):
+        cache.make("runs", "x", KEY, lambda _folder: (_ for _ in ()).throw(NotConverged("no")))
+
+
+def test_progress_is_passed_on_and_noted_only_while_something_is_made(tmp_path, monkeypatch):
+    heard = []
+
+    class Listener(Silence):
+        def say(self, message):
+            heard.append(message)
+
+    notes = Notes(tmp_path)
+    progress = NotedProgress(Listener(), notes)
+    with progress.task("reading", None, "texts") as advance:
+        advance(1)
+    assert notes.all_making() == []
+    progress.say("so it is")
+    assert heard == ["so it is"]
+    with notes.making("runs", "x", KEY.digest, "runs-x"), progress.task("reading", None, "texts") as advance:
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 5)
+        advance(3)
+        ((_, making),) = notes.all_making()
+        assert (making.done, making.total, making.seconds_left) == (3, None, None)

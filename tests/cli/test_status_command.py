@@ -1,0 +1,121 @@
+import json
+
+import pytest
+
+from optical_cli.cache.store import Cache
+from optical_cli.cells import Cell
+from optical_cli.errors import NotConverged
+
+
+@pytest.fixture
+def status(optical, own_lab, own_swept):
+    def run(*options, experiment=own_lab.experiment):
+        return optical("status", experiment, "--cache-dir", own_swept, *options)
+
+    return run
+
+
+def rows_of(said):
+    return [line.split() for line in said.out.splitlines()]
+
+
+def remove(cache, step):
+    cache.remove(cache.find(step.kind, step.key))
+
+
+def test_a_swept_experiment_is_done(status):
+    said = status()
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[0] == "mini: 12 cells: 12 done"
+    assert ["reg", "0.1", "✓", "✓", "✓"] in rows_of(said)
+    assert "being made" not in said.out
+
+
+def test_what_is_made_now_is_said_with_process_and_progress(status, optical, own_swept, own_lab, open_pipeline):
+    pipeline = open_pipeline(own_lab.experiment, own_swept)
+    run = pipeline.run(Cell("sw-en", "transport", 0.1, 13))
+    for step in (run, pipeline.scores(Cell("sw-en", "transport", 0.1, 13))):
+        remove(pipeline.cache, step)
+    seen = {}
+
+    def build(_folder):
+        pipeline.cache.notes.far("retrieve \x1b[31m", 30, 120, "scores", 20.0)
+        seen["text"], seen["json"], seen["whole"] = (
+            status(),
+            status("--json"),
+            optical("status", "--cache-dir", own_swept),
+        )
+        return {}
+
+    pipeline.cache.make(run.kind, run.label, run.key, build)
+    assert ["reg", "0.1", "✓", "▶", "✓"] in rows_of(seen["text"])
+    assert seen["text"].out.splitlines()[0].startswith("mini: 12 cells: 11 done, 1 running; 2 artifacts to make, about")
+    for said in (seen["text"], seen["whole"]):
+        assert "runs/sw-en-full-reg0.1-seed13   retrieve \\x1b[31m: 30 of 120 scores, about 60 s left" in said.out
+    record = json.loads(seen["json"].out)
+    assert record["counts"]["running"] == 1
+    assert [one["state"] for one in record["cells"]].count("running") == 1
+    (making,) = record["making"]
+    assert (making["key"], making["alive"], making["seconds_left"]) == (run.key.digest, True, 60.0)
+
+
+def test_a_failure_is_told_of_every_cell_that_needs_what_failed(status, own_swept, own_lab, open_pipeline):
+    pipeline = open_pipeline(own_lab.experiment, own_swept)
+    cells = [Cell(pair, "transport", 0.1, 13) for pair in ("sw-sw", "sw-en", "en-sw")]
+    for cell in cells:
+        remove(pipeline.cache, pipeline.scores(cell))
+    checkpoint = pipeline.checkpoint(cells[0])
+    remove(pipeline.cache, checkpoint)
+
+    def fail(_folder):
+        raise NotConverged("too many plans")
+
+    with pytest.raises(NotConverged):
+        pipeline.cache.make(checkpoint.kind, checkpoint.label, checkpoint.key, fail)
+    said = status()
+    assert said.code == 0
+    assert "9 done, 3 failed; 4 artifacts to make" in said.out.splitlines()[0]
+    assert ["reg", "0.1", "✗", "✗", "✗"] in rows_of(said)
+    assert "sw-en reg0.1-seed13 failed: too many plans" in said.out
+    assert {one["reason"] for one in json.loads(status("--json").out)["cells"]} == {None, "too many plans"}
+
+
+def test_seeds_stand_beside_each_other(status):
+    said = status("--set", "seeds=[13, 14]")
+    assert ["reg", "0.1", "✓·", "✓·", "✓·"] in rows_of(said)
+    assert "time left" not in said.out.splitlines()[0]  # all stages have been seen
+
+
+def test_a_killed_process_leaves_a_cell_stopped(status, own_lab, own_swept, open_pipeline):
+    pipeline = open_pipeline(own_lab.experiment, own_swept)
+    step = pipeline.scores(Cell("sw-en", "transport", 0.1, 13))
+    remove(pipeline.cache, step)
+    (own_swept / "making").mkdir(exist_ok=True)
+    note = {"kind": step.kind, "label": step.label, "key": step.key.digest, "host": "there", "process": 4711,
+            "started": "2026-01-01T00:00:00+00:00"}  # fmt: skip
+    (own_swept / "making" / f"scores-{step.key.short}.json").write_text(json.dumps(note))
+    said = status()
+    assert ["reg", "0.1", "✓", "‖", "✓"] in rows_of(said)
+    assert "stopped, the process is gone" in said.out
+    assert "4711 on there" in said.out
+
+
+def test_an_empty_cache_is_no_fault_and_stays_empty(optical, lab, tmp_path):
+    said = optical("status", "--cache-dir", tmp_path / "none")
+    assert (said.code, said.out) == (0, f"nothing is being made in {tmp_path / 'none'}\n")
+    assert not (tmp_path / "none").exists()
+    said = optical("status", lab.experiment, "--cache-dir", tmp_path / "none")
+    assert "12 to do" in said.out
+    assert "time left not known yet" in said.out
+    assert list(Cache(tmp_path / "none").entries()) == []
+
+
+def test_many_pairs_are_folded_to_the_width_of_a_terminal(monkeypatch, capsys):
+    from optical_cli.cli import show
+
+    monkeypatch.setattr(show, "text_width", lambda: 40)
+    heads = ["", *(f"pair-{i:02}" for i in range(10))]
+    show.print_in_blocks(heads, [["reg 0", *map(str, range(10))], ["reg inf", *map(str, range(10))]])
+    lines = capsys.readouterr().out.splitlines()
+    assert [sum("reg inf" in line for line in lines), max(map(len, lines)) <= 40] == [4, True]
+    assert all(any(head in line for line in lines) for head in heads)
