@@ -4,12 +4,15 @@ from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
+from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of
+from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.errors import DataError
 from optical_cli.imported_runs import imported_runs
 from optical_cli.measures import main_measure
 from optical_cli.pipeline import Pipeline
 from optical_cli.report.findings import Duel, duels, find
 from optical_cli.report.ledger import Entry
+from optical_cli.report.published import Published, published_on
 from optical_cli.report.result import Setting
 from optical_cli.report.study import Study
 from optical_cli.sources import Sources
@@ -31,6 +34,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         findings=findings,
         texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
         ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
+        published=tuple(_published(experiment, sources)),
     )
 
 
@@ -44,6 +48,17 @@ def cached_duels(
     found = duels(results, setting, reference, main_measure(evaluation.measures), evaluation.seed)
     sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
     return found, {duel.comparison.pair: _texts(sources, duel.comparison.pair) for duel in found}
+
+
+def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
+    """What others have published of the pairs in one language that search the whole of a collection."""
+    same_formula = (experiment.bm25.k1, experiment.bm25.b) == (0.9, 0.4) and experiment.retrieval.depth >= 100
+    for name, pair in experiment.pairs.items():
+        parts = (sources.documents(name), sources.topics(name), sources.judgements(name))
+        ids = [part.dataset_id for part in parts if isinstance(part, IrDataset)]
+        if len(ids) == len(parts) and pair.corpus == "full" and in_one_language(name):
+            ours = same_formula and pair.text == WHOLE_TEXT
+            yield from published_on(name, languages_of(name)[0], *ids, our_bm25_is_theirs=ours)
 
 
 def _texts(sources: Sources, pair: str) -> Mapping[str, str]:

@@ -16,12 +16,14 @@ def print_study(found: "Study") -> None:
     """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
     from optical_cli.report import tabulate
     from optical_cli.report.answer import answer
+    from optical_cli.report.published import published_rows, sources_note
 
     for measure in main_measures(found.measures):
         table = tabulate(found.results, [measure], found.findings)
+        published = published_rows(found.published, table.columns)
         rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
-        print_in_blocks(["", *(column.head for column in table.columns)], rows)
-        for note in table.notes:
+        print_in_blocks(["", *(column.head for column in table.columns)], [*rows, *published])
+        for note in [*table.notes, *sources_note(found.published, published)]:
             print_text(note)
     curve(found.results, found.measures)
     print()
@@ -32,6 +34,7 @@ def print_study(found: "Study") -> None:
 def study_record(found: "Study") -> dict[str, Any]:
     """Results and what was found in them as a JSON object."""
     from optical_cli.report.answer import answer
+    from optical_cli.report.published import drifts
 
     return {
         "results": records(found.results),
@@ -56,6 +59,14 @@ def study_record(found: "Study") -> dict[str, Any]:
                 "by_bitext": {by.ruler: by.setting.label for by in one.by_bitext},
             }
             for one in found.findings.choices
+        ],
+        "published": [
+            {"pair": one.pair, "system": one.system, "means": one.means, "source": one.source}
+            for one in found.published
+        ],
+        "drift": [
+            {**vars(one), "difference": one.difference, "flagged": one.flagged}
+            for one in drifts(found.published, found.results)
         ],
     }
 

@@ -29,6 +29,8 @@ from optical_cli.measures import parse_measure
 Objective = Literal["transport", "pooled_mse", "greedy", "none"]
 Baseline = Literal["bm25", "none", "pooled_mse", "greedy"]
 
+WHOLE_TEXT = "{title} {text}"
+
 BATCHING = SpeedOnly("texts of a batch do not see each other: only a float's last bits move with it")
 
 
@@ -105,7 +107,7 @@ class Pair(Settings):
     candidates: str | None = None
     pool_size: CountFromZero = 5000
     pool_seed: Seed = 13
-    text: Annotated[str, AfterValidator(_checked_template)] = "{title} {text}"
+    text: Annotated[str, AfterValidator(_checked_template)] = WHOLE_TEXT
 
     @property
     def corpus_name(self) -> str:

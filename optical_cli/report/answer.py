@@ -7,6 +7,7 @@ from optical_cli.measures import parse_measure
 from optical_cli.report.figures import listed, p_value, percent, several, signed
 from optical_cli.report.findings import Choice, Comparison
 from optical_cli.report.findings.comparison import ABOVE, BELOW
+from optical_cli.report.published import drift_sentences, drifts
 from optical_cli.report.result import Result, Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL, tabulate
@@ -19,7 +20,8 @@ def answer(study: Study) -> list[str]:
 
 def overall(study: Study) -> list[str]:
     """What holds for all pairs together and how far it goes; paragraphs."""
-    paragraphs = [_counted(study), " ".join(_of_pairs(study)), " ".join(_scope(study))]
+    checked = drift_sentences(drifts(study.published, study.results))
+    paragraphs = [_counted(study), " ".join(_of_pairs(study)), " ".join(checked), " ".join(_scope(study))]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 

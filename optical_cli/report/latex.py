@@ -4,6 +4,7 @@ import re
 
 from optical_cli.measures import parse_measure
 from optical_cli.report.findings.comparison import ABOVE, BELOW
+from optical_cli.report.published import published_rows, sources_note
 from optical_cli.report.study import Study
 from optical_cli.report.table import DOUBTFUL, MISSING, Cell, bare, tabulate
 
@@ -33,7 +34,11 @@ def _table(study: Study, measure: str) -> str:
     table = tabulate(study.results, [measure], study.findings)
     heads = " & ".join(["", *(escape(column.pair_head) for column in table.columns)])
     rows = [f"{escape(row.label)} & {' & '.join(_cell(cell) for cell in row.cells)} \\\\" for row in table.rows]
-    caption = f"{parse_measure(measure).label}, {study.name}. {' '.join(table.notes)}"
+    published = published_rows(study.published, table.columns)
+    if published:
+        rows += ["\\midrule", *(f"{' & '.join(_signs(escape(cell)) for cell in row)} \\\\" for row in published)]
+    notes = " ".join([*table.notes, *sources_note(study.published, published)])
+    caption = f"{parse_measure(measure).label}, {study.name}. {notes}"
     return "\n".join(
         [
             "\\begin{table}",

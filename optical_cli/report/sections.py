@@ -8,6 +8,7 @@ from optical_cli.artifacts.scores import Scores
 from optical_cli.measures import parse_measure
 from optical_cli.report.figures import effect, p_value, percent, signed
 from optical_cli.report.findings import Findings
+from optical_cli.report.published import published_rows, sources_note
 from optical_cli.report.result import Result, Setting
 from optical_cli.report.study import Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, tabulate
@@ -37,13 +38,14 @@ class Section:
 
 
 def measure_section(study: Study, measure: str) -> Section:
-    """Means of a measure: settings down, pairs across."""
+    """Means of a measure: settings down, pairs across; below them what others have published."""
     table = tabulate(study.results, [measure], study.findings)
+    published = published_rows(study.published, table.columns)
     return Section(
         parse_measure(measure).label,
         ("", *(column.pair_head for column in table.columns)),
-        tuple((row.label, *(cell.text for cell in row.cells)) for row in table.rows),
-        after=tuple(table.notes),
+        (*((row.label, *(cell.text for cell in row.cells)) for row in table.rows), *published),
+        after=(*table.notes, *sources_note(study.published, published)),
     )
 
 

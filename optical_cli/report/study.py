@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from optical_cli.report.findings import Findings
 from optical_cli.report.ledger import Entry
+from optical_cli.report.published import Published
 from optical_cli.report.result import Result
 
 
@@ -20,6 +21,7 @@ class Study:
         findings: what their scores say.
         texts: by pair, the texts of its topics by id.
         ledger: the artifacts behind it.
+        published: figures of others on its collections.
     """
 
     name: str
@@ -29,3 +31,4 @@ class Study:
     findings: Findings
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Sequence[Entry] = ()
+    published: Sequence[Published] = ()
