@@ -4,8 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from optical_cli.artifacts.scores import Scores
-from optical_cli.report.result import Setting, format_reg
+from optical_cli.report.result import Result, Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 
@@ -19,9 +18,7 @@ def write_scores_csv(path: Path, study: Study) -> None:
         (*CELL, "seed", "topic", *study.measures),
         (
             (*_cell(result.pair, result.corpus, result.setting), result.seed, topic, *values)
-            for result in study.results
-            if result.scores
-            for topic, values in _by_topic(result.scores, study.measures)
+            for result, topic, values in topic_rows(study)
         ),
     )
 
@@ -70,9 +67,12 @@ def write_comparisons_csv(path: Path, study: Study) -> None:
     )  # fmt: skip
 
 
-def _by_topic(scores: Scores, measures: Sequence[str]) -> Iterator[tuple[str, list[float]]]:
-    columns = [scores.per_topic[measure] for measure in measures]
-    return ((topic, [column[topic] for column in columns]) for topic in columns[0])
+def topic_rows(study: Study) -> Iterator[tuple[Result, str, list[float]]]:
+    """Each topic of each scored cell, with its score by each measure of the study."""
+    for result in study.results:
+        if result.scores:
+            columns = [result.scores.per_topic[measure] for measure in study.measures]
+            yield from ((result, topic, [column[topic] for column in columns]) for topic in columns[0])
 
 
 def _cell(pair: str, corpus: str, setting: Setting) -> tuple[str, str, str, str]:

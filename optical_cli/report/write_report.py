@@ -6,12 +6,13 @@ from optical_cli.report.curve import draw_curve
 from optical_cli.report.latex import latex
 from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
+from optical_cli.report.parquet import write_scores_parquet
 from optical_cli.report.spreadsheets import write_comparisons_csv, write_means_csv, write_scores_csv
 from optical_cli.report.study import Study
 
 
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
-    """Writes the report as an HTML page, Markdown and LaTeX, the curve as SVG and PNG, and the figures as CSV.
+    """Writes the report as an HTML page, Markdown and LaTeX, the curve as SVG and PNG, figures as CSV and Parquet.
 
     Args:
         study: what to report.
@@ -28,6 +29,7 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
     tex.write_text(latex(study), encoding="utf-8")
     spreadsheets = {
         folder / "scores.csv": write_scores_csv,
+        folder / "scores.parquet": write_scores_parquet,
         folder / "means.csv": write_means_csv,
         folder / "comparisons.csv": write_comparisons_csv,
     }

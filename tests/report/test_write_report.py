@@ -9,7 +9,7 @@ def test_a_report_is_these_files(sweep, study_of, tmp_path):
     paths = write_report(study, tmp_path / "reports" / "tiny")
     assert [path.name for path in paths] == [
         *("report.html", "report.md", "report.tex", "curve.svg", "curve.png"),
-        *("scores.csv", "means.csv", "comparisons.csv"),
+        *("scores.csv", "scores.parquet", "means.csv", "comparisons.csv"),
     ]
     assert "![nDCG@10 against reg](curve.svg)" in paths[1].read_text()
 
