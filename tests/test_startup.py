@@ -49,3 +49,24 @@ def test_bm25_runs_without_torch(spawn, lab, tmp_path):
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert not {"torch", "sentence_transformers", "transformers"} & set(err.splitlines()[-1].split())
+
+
+def test_a_report_loads_torch_for_alignments_once_and_never_where_no_student_is_cached(spawn, lab, own_swept, tmp_path):
+    def loaded(cache):
+        process = spawn(
+            *("report", lab.experiment, "--cache-dir", cache, "-o", tmp_path / "report", "--alignments", "1"),
+            code=WATCHED,
+        )
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        return set(err.splitlines()[-1].split()[1:]), err
+
+    assert "torch" in loaded(own_swept)[0]
+    page = (tmp_path / "report" / "report.html").read_bytes()
+    assert loaded(own_swept)[0] == set()
+    assert (tmp_path / "report" / "report.html").read_bytes() == page
+    for checkpoint in own_swept.glob("checkpoints/*/manifest.json"):
+        checkpoint.unlink()
+    heavy, said = loaded(own_swept)
+    assert heavy == set()
+    assert "--alignments: nothing to show" in said

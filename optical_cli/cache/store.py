@@ -22,7 +22,7 @@ from optical_cli.errors import CacheError, OpticalError, OutOfTime
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 UNFINISHED = "unfinished"
-KINDS = ("encodings", "checkpoints", "indexes", "runs", "scores")
+KINDS = ("encodings", "checkpoints", "indexes", "runs", "scores", "alignments")
 
 Health = Mapping[str, Any]
 Build = Callable[[Path], Health]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optical_cli.align.aligned_file import as_record
 from optical_cli.cli import options, show
-from optical_cli.cli.alignment_tables import as_record, print_alignments
+from optical_cli.cli.alignment_tables import print_alignments
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.terminal import TerminalProgress, duration

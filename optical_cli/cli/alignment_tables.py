@@ -1,10 +1,10 @@
-"""Alignments as tables of a terminal, and as JSON."""
+"""Alignments as tables of a terminal."""
 
-import math
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from optical_cli.align.receivers import receivers
 from optical_cli.cli.show import WIDE
 from optical_cli.cli.terminal import plain
 
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
     from optical_cli.align.aligned_pair import AlignedPair, Alignment
 
-NAMED = 3
-SMALLEST = 5
-"""By name are told at most so many receivers of a token's mass, and none below so many percent."""
-ALIKE = 1.25
-"""Where no share is more than so many times the mean, all are about alike."""
 ALIKE_MASS = 1.001
 COLUMN = 24
 """Characters that a reg needs at least; those a terminal has no room for stand in a table of their own."""
@@ -38,32 +33,6 @@ def print_alignments(pair: "AlignedPair", teacher_language: str, language: str) 
     most = max(1, (console.width - min(label, 20) - 2) // (COLUMN + 2))
     for start in range(0, len(pair.alignments), most):
         console.print(_table(pair, tokens, pair.alignments[start : start + most], teacher_language))
-
-
-def as_record(pair: "AlignedPair") -> dict[str, Any]:
-    """A pair as a JSON object: plans as nested lists, a row a teacher token."""
-    return {
-        "name": pair.name,
-        "text": pair.text,
-        "translation": pair.translation,
-        "teacher_tokens": pair.teacher_tokens,
-        "student_tokens": pair.student_tokens,
-        "teacher_mass": pair.teacher_mass,
-        "student_mass": pair.student_mass,
-        "alignments": [
-            {
-                "reg": alignment.reg,
-                "cost": _number(alignment.cost),
-                "effective_targets": _number(alignment.effective_targets),
-                "converged": alignment.converged,
-                "iterations": alignment.iterations,
-                "marginal_error": _number(alignment.marginal_error),
-                "mass": _number(alignment.mass),
-                "plan": [[_number(mass) for mass in row] for row in alignment.plan.tolist()],
-            }
-            for alignment in pair.alignments
-        ],
-    }
 
 
 def one_line(text: str) -> str:
@@ -114,32 +83,9 @@ def _weighed(pair: "AlignedPair") -> bool:
     return max(pair.teacher_mass) > ALIKE_MASS * min(pair.teacher_mass)
 
 
-def receivers(tokens: Sequence[str], shares: Sequence[float]) -> str:
-    """Which tokens receive how many percent of a token's mass: `mashua 81 · ina 12 · rest 7`, `12 about alike`.
-
-    Args:
-        tokens: the student's.
-        shares: one a token, 0 to 1.
-    """
-    if not sum(shares) > 0:
-        return "no mass"
-    if len(shares) > NAMED and max(shares) <= ALIKE * sum(shares) / len(shares):
-        return f"{len(shares)} about alike"
-    order = sorted(range(len(tokens)), key=lambda token: -shares[token])
-    named = [token for token in order[:NAMED] if shares[token] * 100 >= SMALLEST] or order[:1]
-    said = [f"{tokens[token]} {100 * shares[token]:.0f}" for token in named]
-    rest = 100 * (sum(shares) - sum(shares[token] for token in named))
-    return " · ".join([*said, f"rest {rest:.0f}"] if rest >= SMALLEST else said)
-
-
 def _health(alignment: "Alignment") -> str:
     if not alignment.converged:
         return f"NOT converged, marginal error {alignment.marginal_error:.1e}"
     if not alignment.iterations:
         return "converged"
     return f"converged, {alignment.iterations} iteration{'s' * (alignment.iterations > 1)}"
-
-
-def _number(value: float) -> float | None:
-    """JSON has no word for a number that is none."""
-    return value if math.isfinite(value) else None

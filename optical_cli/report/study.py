@@ -3,10 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from optical_cli.align.aligned_pair import AlignedPair
 from optical_cli.report.findings import Findings
 from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published
 from optical_cli.report.result import Result
+
+
+@dataclass(frozen=True)
+class AlignedSentences:
+    """Sentence pairs of a held-out bitext, aligned by the students of each reg.
+
+    Attributes:
+        student: its languages, as labels call it.
+        language: of the translations.
+        pairs: with an alignment a reg.
+    """
+
+    student: str
+    language: str
+    pairs: tuple[AlignedPair, ...]
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,7 @@ class Study:
         texts: by pair, the texts of its topics by id.
         ledger: the artifacts behind it.
         published: figures of others on its collections.
+        alignments: of sentences, for the page to draw.
     """
 
     name: str
@@ -32,3 +49,4 @@ class Study:
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Sequence[Entry] = ()
     published: Sequence[Published] = ()
+    alignments: Sequence[AlignedSentences] = ()

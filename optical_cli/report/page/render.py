@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from optical_cli.measures import parse_measure
 from optical_cli.report import answer, origins, sections
 from optical_cli.report.figures import signed
-from optical_cli.report.page import chart, heat
+from optical_cli.report.page import alignment, chart, heat
 from optical_cli.report.result import corpora
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
@@ -48,6 +48,7 @@ def page(study: Study) -> str:
         panels=chart.panels(study),
         box=chart,
         heat=heat.heat(study),
+        aligned=alignment.drawn(study.alignments),
         sections=[section for section in made if section],
         failures=sections.failures(study.results),
         keys=origins.keys_section(study.ledger),
