@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
-from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of
+from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of, low_resource_pairs
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.errors import DataError
 from optical_cli.imported_runs import imported_runs
@@ -24,7 +24,14 @@ def cached_study(pipeline: Pipeline) -> Study:
     experiment, others = pipeline.experiment, list(imported_runs(pipeline))
     results = [*cached_results(pipeline), *(other.result for other in others)]
     measures, evaluation = experiment.evaluation.measures, experiment.evaluation
-    findings = find(results, measures, main_measure(measures), reference=evaluation.reference, seed=evaluation.seed)
+    findings = find(
+        results,
+        measures,
+        main_measure(measures),
+        reference=evaluation.reference,
+        seed=evaluation.seed,
+        low_resource=low_resource_pairs(evaluation.low_resource, experiment.pairs),
+    )
     sources = Sources(experiment, pipeline.cache.fingerprints)
     return Study(
         name=experiment.name,

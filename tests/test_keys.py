@@ -255,6 +255,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
     "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
     "evaluation.seed": (7, []),
+    "evaluation.low_resource": (["en"], []),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
 }

@@ -60,6 +60,28 @@ def study_record(found: "Study") -> dict[str, Any]:
             }
             for one in found.findings.choices
         ],
+        "gaps": [
+            {
+                "corpus": gaps.corpus,
+                "low_resource": gaps.low,
+                "others": gaps.high,
+                "by_setting": [
+                    {
+                        "setting": gap.setting.label,
+                        "low_resource": gap.low,
+                        "others": gap.high,
+                        "gap": gap.value,
+                        "interval": vars(gap.interval),
+                        "changes": [
+                            {"reference": reference.label, "change": change, "interval": vars(interval)}
+                            for reference, change, interval in gap.changes
+                        ],
+                    }
+                    for gap in gaps.by_setting
+                ],
+            }
+            for gaps in found.findings.gaps
+        ],
         "published": [
             {"pair": one.pair, "system": one.system, "means": one.means, "source": one.source}
             for one in found.published

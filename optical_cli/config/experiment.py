@@ -149,6 +149,7 @@ class Evaluation(Settings):
         measures: names such as ndcg@10, recall@100, map, mrr@10, judged@10.
         reference: what every reg is tested against: baselines and values of reg; null for each baseline and reg inf.
         seed: of the resampling behind intervals and tests.
+        low_resource: languages whose pairs are set against the others; none for no such figure.
     """
 
     measures: Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...], Field(min_length=1)] = (
@@ -160,6 +161,7 @@ class Evaluation(Settings):
     )
     reference: Annotated[tuple[Baseline | Reg, ...] | None, BeforeValidator(as_several)] = None
     seed: Seed = 13
+    low_resource: Annotated[tuple[str, ...], BeforeValidator(as_several)] = ()
 
 
 class Experiment(Settings):
@@ -198,6 +200,7 @@ class Experiment(Settings):
             "seeds": self.seeds,
             "baselines": self.baselines,
             "bm25.analyzers": self.bm25.analyzers,
+            "evaluation.low_resource": self.evaluation.low_resource,
         }.items():
             if len(set(values)) != len(values):
                 faults.append(f"{key}: each value once, please: one stands there twice")
@@ -206,6 +209,7 @@ class Experiment(Settings):
                 faults.append(
                     f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
                 )
+        faults += _faults_of_low_resource(self.evaluation.low_resource, self.pairs)
         faults += [
             f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
             "give the file of another run"
@@ -239,6 +243,23 @@ def _faults_of_pair(pair: str, teacher_language: str, bitext: Collection[str]) -
         for language in sorted(set(languages))
         if language != teacher_language and language not in bitext
     ]
+
+
+def _faults_of_low_resource(languages: Collection[str], pairs: Collection[str]) -> list[str]:
+    used = sorted({language for pair in pairs for language in pair.split("-")})
+    faults = [
+        f"evaluation.low_resource: {language} is in no pair of the experiment; it has {', '.join(used)}"
+        for language in languages
+        if language not in used
+    ]
+    if languages and not faults and len(low_resource_pairs(languages, pairs)) == len(pairs):
+        faults.append("evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs")
+    return faults
+
+
+def low_resource_pairs(languages: Collection[str], pairs: Iterable[str]) -> list[str]:
+    """The pairs with a low-resource language on either side."""
+    return [pair for pair in pairs if set(pair.split("-")) & set(languages)]
 
 
 def languages_of(pair: str) -> tuple[str, str]:

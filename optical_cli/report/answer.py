@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from optical_cli.measures import parse_measure
 from optical_cli.report.figures import listed, p_value, percent, several, signed
-from optical_cli.report.findings import Choice, Comparison
+from optical_cli.report.findings import Choice, Comparison, Gap, Gaps
 from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.published import drift_sentences, drifts
 from optical_cli.report.result import Result, Setting, format_reg
@@ -21,7 +21,13 @@ def answer(study: Study) -> list[str]:
 def overall(study: Study) -> list[str]:
     """What holds for all pairs together and how far it goes; paragraphs."""
     checked = drift_sentences(drifts(study.published, study.results))
-    paragraphs = [_counted(study), " ".join(_of_pairs(study)), " ".join(checked), " ".join(_scope(study))]
+    paragraphs = [
+        _counted(study),
+        " ".join(_of_pairs(study)),
+        " ".join(_of_gaps(gaps, study.findings.measure) for gaps in study.findings.gaps),
+        " ".join(checked),
+        " ".join(_scope(study)),
+    ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
@@ -132,6 +138,26 @@ def _of_pairs(study: Study) -> Iterator[str]:
             f"That the effect of reg differs between {listed(list(found.pairs))} (in shape or in size) {differ}: "
             f"permutation test over topics, {len(found.settings)} values of reg, p {_equals(p_value(found.p))}{seeds}."
         )
+
+
+def _of_gaps(gaps: Gaps, measure: str) -> str:
+    """The gap, from the reg where it is least to the one where it is most."""
+    trained = [gap for gap in gaps.by_setting if gap.setting.reg is not None]
+    if not trained:
+        return ""
+    least, most = min(trained, key=lambda gap: gap.value), max(trained, key=lambda gap: gap.value)
+    between = f"{listed(list(gaps.high))} less that of the low-resource {listed(list(gaps.low))}"
+    reach = (
+        f"is {_with_interval(least)}"
+        if least == most
+        else f"goes from {_with_interval(least)} to {_with_interval(most)}"
+    )
+    return f"The mean {parse_measure(measure).label} of {between} {reach}."
+
+
+def _with_interval(gap: Gap) -> str:
+    ends = f"{signed(gap.interval.low)} to {signed(gap.interval.high)}"
+    return f"{signed(gap.value)} ({gap.setting.label}; 95 % interval {ends})"
 
 
 def _scope(study: Study) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from optical_cli.measures import parse_measure
 from optical_cli.report.answer import answer
+from optical_cli.report.gap_section import gap_section
 from optical_cli.report.result import corpora
 from optical_cli.report.sections import (
     Section,
@@ -27,6 +28,7 @@ def markdown(study: Study, curve: str) -> str:
     sections = [
         *(measure_section(study, measure) for measure in study.measures),
         tests_section(findings),
+        gap_section(findings),
         choice_section(findings),
         topics_section(results),
         health_section(results),

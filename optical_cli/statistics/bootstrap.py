@@ -31,16 +31,25 @@ def bootstrap_intervals(
     Returns:
         (arrays, 2): lower and upper ends of the 95 % intervals.
     """
+    return np.array([percentile_interval(means) for means in bootstrap_means(scores, rng, draws)])
+
+
+def bootstrap_means(
+    scores: Sequence[TopicScores], rng: np.random.Generator, draws: int = DRAWS
+) -> list[NDArray[np.float64]]:
+    """The means behind these intervals: (draws,) of each array, draw by draw over the same topics."""
     topics = scores[0].shape[0]
     over_topics = _weights(topics, draws, rng) @ np.concatenate(scores, axis=1)  # (draws, all seeds)
     over_seeds = {count: _weights(count, draws, rng) for count in sorted({array.shape[1] for array in scores})}
     ends = np.cumsum([array.shape[1] for array in scores])[:-1]
-    means = [
-        np.einsum("ds,ds->d", part, over_seeds[part.shape[1]]) for part in np.split(over_topics, ends, axis=1)
-    ]  # (draws,) each
+    return [np.einsum("ds,ds->d", part, over_seeds[part.shape[1]]) for part in np.split(over_topics, ends, axis=1)]
+
+
+def percentile_interval(means: NDArray[np.float64]) -> tuple[float, float]:
+    """Lower and upper end of the middle 95 % of drawn means."""
     tail = (1 - CONFIDENCE) / 2
-    ends_of_each: NDArray[np.float64] = np.quantile(np.array(means), [tail, 1 - tail], axis=1).T
-    return ends_of_each
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _weights(count: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -178,6 +178,22 @@ def test_a_reference_that_the_experiment_does_not_have_is_refused(faults):
     ]
 
 
+def test_low_resource_languages_are_in_some_pairs_and_not_in_all(read, faults):
+    text = LEAST.replace("pairs: {", "pairs: {en-en: {collection: ./data}, ")
+    assert read(text).evaluation.low_resource == ()
+    assert read(text, "evaluation.low_resource=sw").evaluation.low_resource == ("sw",)
+    assert faults(text, "evaluation.low_resource=[sw, yo]") == [
+        "evaluation.low_resource: yo is in no pair of the experiment; it has en, sw"
+    ]
+    assert faults(LEAST, "evaluation.low_resource=[sw]") == [
+        "evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs"
+    ]
+    assert faults(text, "evaluation.low_resource=[sw, sw]") == [
+        "evaluation.low_resource: each value once, please: one stands there twice"
+    ]
+    assert "evaluation.low_resource" in faults(text, "evaluation.low_resource=[[sw]]")[0]
+
+
 def test_configuration_and_solver_agree_on_the_smallest_reg():
     import sys
 

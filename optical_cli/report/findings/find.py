@@ -1,15 +1,17 @@
 """From results to findings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
 
 from optical_cli.report.findings.choice import choose
 from optical_cli.report.findings.comparison import compare
-from optical_cli.report.findings.findings import Findings, Interval
+from optical_cli.report.findings.findings import Findings
+from optical_cli.report.findings.gaps import gaps
 from optical_cli.report.findings.group import Group, groups_of, rng_of
 from optical_cli.report.findings.interactions import interactions
+from optical_cli.report.findings.interval import Interval
 from optical_cli.report.findings.movers import movers
 from optical_cli.report.result import Result, Setting
 from optical_cli.statistics import bootstrap_intervals
@@ -24,6 +26,7 @@ def find(
     *,
     reference: Sequence[str | float] | None = None,
     seed: int = 13,
+    low_resource: Collection[str] = (),
 ) -> Findings:
     """Everything a report says of the per-topic scores.
 
@@ -33,6 +36,7 @@ def find(
         tested: the one of them that is tested.
         reference: baselines and values of reg to test against; None for each baseline and reg inf.
         seed: of all resampling.
+        low_resource: names of the pairs that are.
     """
     draw = partial(rng_of, seed)
     groups = groups_of(results)
@@ -54,6 +58,7 @@ def find(
         choices=tuple(choice for _, choice in choices),
         moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),
         seed=seed,
+        gaps=gaps(groups, low_resource, references, tested, seed),
     )
 
 

@@ -6,17 +6,11 @@ from string import ascii_lowercase
 
 from optical_cli.report.findings.choice import Choice
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison
+from optical_cli.report.findings.gaps import Gaps
 from optical_cli.report.findings.interactions import Interaction
+from optical_cli.report.findings.interval import Interval
 from optical_cli.report.findings.movers import Movers
 from optical_cli.report.result import Setting
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The 95 % interval of a mean over topics and seeds."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +26,7 @@ class Findings:
         choices: of a reg, for each pair that has several.
         moved: topics, for each pair with a choice and a reference.
         seed: of all resampling.
+        gaps: between low-resource pairs and others, for each corpus mode that has both.
     """
 
     measure: str
@@ -42,6 +37,7 @@ class Findings:
     choices: tuple[Choice, ...]
     moved: tuple[Movers, ...]
     seed: int
+    gaps: tuple[Gaps, ...] = ()
 
     def letter(self, setting: Setting) -> str:
         """What stands for a reference in marks: a, b, c; nothing for other settings."""

@@ -1,4 +1,4 @@
-"""The curve of one pair as places in a drawing, for the page's template to draw."""
+"""Curves over reg as places in a drawing, for the page's template to draw."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
 from optical_cli.report.result import Setting, format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import FAILED, FULL, Column, Table, tabulate
+from optical_cli.report.table import FAILED, FULL, Column, tabulate
 
 WIDTH, HEIGHT = 470, 260
 LEFT, RIGHT, TOP, FOOT = 44, 332, 14, 222
@@ -42,8 +42,51 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A setting of a curve: what is known of it."""
+
+    setting: Setting
+    mean: float | None
+    interval: Interval | None
+    seeds: tuple[float, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is to be drawn.
+
+    Attributes:
+        name: stands above.
+        mark: the corpus mode, unless it is the full corpus.
+        said: the name for those who do not see it.
+        settings: baselines among them.
+        floor: the lowest that there can be.
+    """
+
+    name: str
+    mark: str
+    said: str
+    settings: tuple[Drawn, ...]
+    floor: float = 0.0
+
+    @property
+    def trained(self) -> list[tuple[float, Drawn]]:
+        """By reg, those that have one."""
+        return [(one.setting.reg, one) for one in self.settings if one.setting.reg is not None]
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The lowest and the highest that has to be seen; None without a reg that was scored."""
+        known = [one for _, one in self.trained if one.mean is not None]
+        ends = [one.mean for one in known if one.mean is not None]
+        ends += [end for one in known if one.interval for end in (one.interval.low, one.interval.high)]
+        return (min(ends), max(ends)) if ends else None
+
+
+@dataclass(frozen=True)
 class Panel:
-    """Everything that is drawn of one pair."""
+    """Everything that is drawn of one curve."""
 
     pair: str
     mark: str  # the corpus mode, unless it is the full corpus
@@ -59,58 +102,88 @@ class Panel:
 
 def panels(study: Study) -> list[Panel]:
     """One for each pair with a curve; all span the same difference of the measure, so that slopes compare."""
-    table = tabulate(study.results, [study.findings.measure], study.findings)
-    drawn = [i for i in range(len(table.columns)) if _ends(table, i)]
-    span = max((high - low for low, high in (_ends(table, i) for i in drawn)), default=0.0)
-    span = max(span, 0.02) * 1.15
-    return [_panel(study, table, i, span) for i in drawn]
+    measure = study.findings.measure
+    table = tabulate(study.results, [measure], study.findings)
+    label = parse_measure(measure).label
+    return _panels(
+        [
+            Curve(
+                name=column.pair,
+                mark="" if column.corpus == FULL else column.corpus,
+                said=f"{label} of {column.pair_head} against reg.",
+                settings=tuple(
+                    Drawn(
+                        row.setting,
+                        row.cells[i].mean,
+                        row.cells[i].interval,
+                        tuple(_seeds(study, column, row.setting)),
+                        row.cells[i].text == FAILED,
+                    )
+                    for row in table.rows
+                ),
+            )
+            for i, column in enumerate(table.columns)
+        ]
+    )
 
 
-def _ends(table: Table, i: int) -> tuple[float, ...]:
-    """The lowest and the highest that has to be seen of a pair's curve; nothing without a curve."""
-    cells = [row.cells[i] for row in table.rows if row.setting.reg is not None]
-    ends = [cell.mean for cell in cells if cell.mean is not None]
-    ends += [end for cell in cells if cell.interval for end in (cell.interval.low, cell.interval.high)]
-    return (min(ends), max(ends)) if ends else ()
+def gap_panels(study: Study) -> list[Panel]:
+    """The gap between low-resource and other pairs, one for each corpus mode that has both."""
+    label = parse_measure(study.findings.measure).label
+    return _panels(
+        [
+            Curve(
+                name="Gap",
+                mark="" if gaps.corpus == FULL else gaps.corpus,
+                said=f"{label} of {', '.join(gaps.high)} less that of {', '.join(gaps.low)}, against reg.",
+                settings=tuple(Drawn(gap.setting, gap.value, gap.interval) for gap in gaps.by_setting),
+                floor=-math.inf,
+            )
+            for gaps in study.findings.gaps
+        ]
+    )
 
 
-def _panel(study: Study, table: Table, i: int, span: float) -> Panel:
-    column = table.columns[i]
-    low, high = _ends(table, i)
-    bottom = max(0.0, (low + high - span) / 2)
+def _panels(curves: Sequence[Curve]) -> list[Panel]:
+    """Curves with something to draw, on one span."""
+    ends = [(curve, found) for curve in curves if (found := curve.ends)]
+    span = max([high - low for _, (low, high) in ends], default=0.0)
+    return [_panel(curve, low, high, max(span, 0.02) * 1.15) for curve, (low, high) in ends]
+
+
+def _panel(curve: Curve, low: float, high: float, span: float) -> Panel:
+    bottom = max(curve.floor, (low + high - span) / 2)
 
     def y(value: float) -> float:
         return round(FOOT - (value - bottom) / span * (FOOT - TOP), 1)
 
-    means = {row.setting: row.cells[i].mean for row in table.rows}
-    trained = {setting: mean for setting, mean in means.items() if setting.reg is not None and mean is not None}
-    failed = [row.setting.reg for row in table.rows if row.cells[i].text == FAILED and row.setting.reg is not None]
-    scale = Scale(tuple(sorted([*failed, *(setting.reg for setting in trained if setting.reg is not None)])))
+    scored = {reg: one for reg, one in curve.trained if one.mean is not None}
+    failed = [reg for reg, one in curve.trained if one.failed]
+    scale = Scale(tuple(sorted([*failed, *scored])))
     x = dict(zip(scale.regs, _across(scale), strict=True))
-    intervals = {row.setting: row.cells[i].interval for row in table.rows}
+    heights = {reg: y(one.mean) for reg, one in scored.items() if one.mean is not None}
+    baselines = [one for one in curve.settings if one.setting.reg is None]
     return Panel(
-        pair=column.pair,
-        mark="" if column.corpus == FULL else column.corpus,
+        pair=curve.name,
+        mark=curve.mark,
         points=tuple(
             Point(
-                x=x[setting.reg],
-                y=y(mean),
-                low=y(interval.low) if (interval := intervals[setting]) else None,
-                high=y(interval.high) if interval else None,
-                seeds=tuple(y(value) for value in _seeds(study, column, setting)),
-                said=_said(setting, mean, interval),
+                x=x[reg],
+                y=heights[reg],
+                low=y(one.interval.low) if one.interval else None,
+                high=y(one.interval.high) if one.interval else None,
+                seeds=tuple(y(value) for value in one.seeds),
+                said=_said(one),
             )
-            for setting, mean in trained.items()
-            if setting.reg is not None
+            for reg, one in scored.items()
         ),
-        lines=tuple(_lines(scale, x, {s.reg: y(mean) for s, mean in trained.items() if s.reg is not None})),
-        levels=_levels({s.label: mean for s, mean in means.items() if s.reg is None and mean is not None}, y),
+        lines=tuple(_lines(scale, x, heights)),
+        levels=_levels({one.setting.label: one.mean for one in baselines if one.mean is not None}, y),
         ticks_x=tuple((x[reg], format_reg(reg)) for reg in scale.ticks(most=10)),
-        ticks_y=tuple((y(tick), f"{tick:.2f}") for tick in _ticks(bottom, span)),
+        ticks_y=tuple((y(tick), f"{tick:.2f}".replace("-", "−")) for tick in _ticks(bottom, span)),
         breaks=tuple((x[end] + x[neighbour]) / 2 for end, neighbour in scale.breaks),
         failed=tuple(x[reg] for reg in failed),
-        said=f"{parse_measure(study.findings.measure).label} of {column.pair_head} against reg. "
-        + " ".join(_said(setting, mean, intervals[setting]) for setting, mean in means.items() if mean is not None),
+        said=" ".join([curve.said, *(_said(one) for one in curve.settings if one.mean is not None)]),
     )
 
 
@@ -157,9 +230,9 @@ def _seeds(study: Study, column: Column, setting: Setting) -> list[float]:
     return values if len(values) > 1 else []
 
 
-def _said(setting: Setting, mean: float, interval: Interval | None) -> str:
-    within = f", 95 % interval {interval.low:.3f} to {interval.high:.3f}" if interval else ""
-    return f"{setting.label}: {mean:.3f}{within}."
+def _said(one: Drawn) -> str:
+    within = f", 95 % interval {one.interval.low:.3f} to {one.interval.high:.3f}" if one.interval else ""
+    return f"{one.setting.label}: {one.mean:.3f}{within}."
 
 
 def _ticks(bottom: float, span: float) -> list[float]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from optical_cli.measures import parse_measure
 from optical_cli.report import answer, origins, sections
 from optical_cli.report.figures import signed
+from optical_cli.report.gap_section import gap_section
 from optical_cli.report.page import alignment, chart, heat
 from optical_cli.report.result import corpora
 from optical_cli.report.study import Study
@@ -33,6 +34,7 @@ def page(study: Study) -> str:
         sections.measure_section(study, tested),
         sections.tests_section(study.findings),
         sections.choice_section(study.findings),
+        gap_section(study.findings),
         *(sections.measure_section(study, measure) for measure in study.measures if measure != tested),
         sections.topics_section(study.results),
         sections.students_section(study.results),
@@ -46,6 +48,7 @@ def page(study: Study) -> str:
         overall=answer.overall(study),
         pair_by_pair=answer.pair_by_pair(study),
         panels=chart.panels(study),
+        gap_panels=chart.gap_panels(study),
         box=chart,
         heat=heat.heat(study),
         aligned=alignment.drawn(study.alignments),
