@@ -80,7 +80,7 @@ def test_every_form_of_the_report_shows_them_with_their_source(results, study_of
     rows = {
         "md": "| published: BM25 (Lucene) | 0.406 | – |",
         "tex": "published: BM25 (Lucene) & 0.406 & -- \\\\",
-        "html": '<tr><th scope="row">published: BM25 (Lucene)</th><td>0.406</td><td>–</td></tr>',
+        "html": '<tr class="published"><th scope="row">published: BM25 (Lucene)</th><td>0.406</td><td>–</td></tr>',
     }
     for form, text in written.items():
         assert rows[form] in text, form

@@ -13,8 +13,10 @@ from optical_cli.report.study import Study
 from optical_cli.report.table import FAILED, FULL, Column, tabulate
 
 WIDTH, HEIGHT = 470, 260
-LEFT, RIGHT, TOP, FOOT = 44, 332, 14, 222
+LEFT, RIGHT, TOP, FOOT = 44, 318, 14, 222
 LINE = 15.0  # height of a line of text
+NAME = 21  # characters that have room beside the drawing, the figure with them
+NAMED = 9  # values of reg that have room below it
 TICKS = 5
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 
@@ -38,6 +40,7 @@ class Level:
     y: float
     text_y: float
     text: str
+    said: str
     beyond: bool
 
 
@@ -179,8 +182,8 @@ def _panel(curve: Curve, low: float, high: float, span: float) -> Panel:
         ),
         lines=tuple(_lines(scale, x, heights)),
         levels=_levels({one.setting.label: one.mean for one in baselines if one.mean is not None}, y),
-        ticks_x=tuple((x[reg], format_reg(reg)) for reg in scale.ticks(most=10)),
-        ticks_y=tuple((y(tick), f"{tick:.2f}".replace("-", "−")) for tick in _ticks(bottom, span)),
+        ticks_x=tuple((x[reg], format_reg(reg)) for reg in scale.ticks(most=NAMED)),
+        ticks_y=tuple((y(tick), _figure(tick, 2)) for tick in _ticks(bottom, span)),
         breaks=tuple((x[end] + x[neighbour]) / 2 for end, neighbour in scale.breaks),
         failed=tuple(x[reg] for reg in failed),
         said=" ".join([curve.said, *(_said(one) for one in curve.settings if one.mean is not None)]),
@@ -208,7 +211,7 @@ def _levels(baselines: Mapping[str, float], y: Callable[[float], float]) -> tupl
     places = [min(max(y(mean), TOP), FOOT) for _, mean in ordered]
     texts = _inside(spread(places, LINE))
     return tuple(
-        Level(place, round(text, 1), f"{label} {mean:.3f}", place != y(mean))
+        Level(place, round(text, 1), _named(label, mean, NAME), _named(label, mean), place != y(mean))
         for (label, mean), place, text in zip(ordered, places, texts, strict=True)
     )
 
@@ -231,8 +234,22 @@ def _seeds(study: Study, column: Column, setting: Setting) -> list[float]:
 
 
 def _said(one: Drawn) -> str:
-    within = f", 95 % interval {one.interval.low:.3f} to {one.interval.high:.3f}" if one.interval else ""
-    return f"{one.setting.label}: {one.mean:.3f}{within}."
+    ends = [_figure(end) for end in (one.interval.low, one.interval.high)] if one.interval else []
+    within = f", 95 % interval {' to '.join(ends)}" if ends else ""
+    return f"{one.setting.label}: {'' if one.mean is None else _figure(one.mean)}{within}."
+
+
+def _named(label: str, mean: float, room: int | None = None) -> str:
+    """A baseline and its mean; a name for which there is no room is cut."""
+    figure = _figure(mean)
+    if room is not None and len(label) + 1 + len(figure) > room:
+        label = f"{label[: room - len(figure) - 2]}…"
+    return f"{label} {figure}"
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    """With a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _ticks(bottom: float, span: float) -> list[float]:

@@ -1,5 +1,6 @@
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from math import inf
 
 import pytest
@@ -165,3 +166,35 @@ def test_a_reg_that_failed_is_a_cross_and_a_gap_in_the_line(make_world, make_res
     broken = page(study_of([result for result in scored if result.reg != 0.1] + [make_result(reg=0.1, failure="no")]))
     assert (broken.count('<polyline class="curve"'), broken.count('class="failed"')) == (0, 1)
     assert ", crosses what failed." in broken
+
+
+def test_a_name_too_long_for_the_drawing_is_cut_there_and_told_in_full(make_world, study_of):
+    tag = "run a-system-with-a-long-tag<b>"
+    text = page(study_of(make_world({tag: 0.05, "bm25-whitespace": 0.0, 0.0: 0.1, inf: 0.0})))
+    assert re.search(
+        r">run a-system-w… 0\.\d{3}<title>run a-system-with-a-long-tag&lt;b&gt; 0\.\d{3}</title></text>", text
+    )
+    assert re.search(r">BM25 whitespace 0\.\d{3}</text>", text)
+
+
+def test_names_of_reg_have_room_below_the_drawing(make_world, study_of):
+    grid = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, inf)
+    text = page(study_of(make_world(dict.fromkeys(grid, 0.0), topics=8)))
+    found = re.findall(r'<text class="tick" x="([\d.]+)" y="239">([^<]+)</text>', text)
+    ticks = sorted((float(x), name) for x, name in found)
+    assert [ticks[0][1], ticks[-1][1]] == ["0", "inf"]
+    letter = 7
+    for (x, name), (next_x, next_name) in pairwise(ticks):
+        assert next_x - x > letter * (len(name) + len(next_name)) / 2, (name, next_name)
+
+
+def test_a_table_of_many_rows_is_folded(make_world, study_of):
+    few = page(study_of(make_world({"none": 0.0, 0.1: 0.0, inf: 0.0}, topics=8)))
+    many = page(
+        study_of(
+            [*make_world({"none": 0.0, **dict.fromkeys([0.1 * i for i in range(1, 22)], 0.0), inf: 0.0}, topics=8)]
+        )
+    )
+    assert "rows</summary>" not in few
+    assert "<summary>43 rows</summary>" in many  # 22 against no training, 21 against reg inf
+    Outline(many)
