@@ -18,7 +18,7 @@ def write_scores_csv(path: Path, study: Study) -> None:
         (*CELL, "seed", "topic", *study.measures),
         (
             (*_cell(result.pair, result.corpus, result.setting), result.seed, topic, *values)
-            for result, topic, values in topic_rows(study)
+            for result, topic, values in _topic_rows(study)
         ),
     )
 
@@ -67,7 +67,7 @@ def write_comparisons_csv(path: Path, study: Study) -> None:
     )  # fmt: skip
 
 
-def topic_rows(study: Study) -> Iterator[tuple[Result, str, list[float]]]:
+def _topic_rows(study: Study) -> Iterator[tuple[Result, str, list[float]]]:
     """Each topic of each scored cell, with its score by each measure of the study."""
     for result in study.results:
         if result.scores:
