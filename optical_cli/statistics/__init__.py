@@ -1,6 +1,6 @@
 """Inference from per-topic scores: intervals, tests, power, an honest choice. Arrays in, arrays out, numpy alone."""
 
-from optical_cli.statistics.bootstrap import bootstrap_intervals, bootstrap_means, percentile_interval
+from optical_cli.statistics.bootstrap import bootstrap_intervals, bootstrap_means, percentile_intervals
 from optical_cli.statistics.cross_fit import CrossFit, cross_fit
 from optical_cli.statistics.effect_size import effect_size
 from optical_cli.statistics.holm import holm
@@ -19,7 +19,7 @@ __all__ = [
     "effect_size",
     "holm",
     "interaction",
-    "percentile_interval",
+    "percentile_intervals",
     "seed_interaction",
     "sign_flip",
     "smallest_difference",

@@ -31,7 +31,7 @@ def bootstrap_intervals(
     Returns:
         (arrays, 2): lower and upper ends of the 95 % intervals.
     """
-    return np.array([percentile_interval(means) for means in bootstrap_means(scores, rng, draws)])
+    return percentile_intervals(np.array(bootstrap_means(scores, rng, draws)))
 
 
 def bootstrap_means(
@@ -45,11 +45,11 @@ def bootstrap_means(
     return [np.einsum("ds,ds->d", part, over_seeds[part.shape[1]]) for part in np.split(over_topics, ends, axis=1)]
 
 
-def percentile_interval(means: NDArray[np.float64]) -> tuple[float, float]:
-    """Lower and upper end of the middle 95 % of drawn means."""
+def percentile_intervals(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(arrays, 2): lower and upper ends of the middle 95 % of drawn means, (arrays, draws)."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    ends: NDArray[np.float64] = np.quantile(means, [tail, 1 - tail], axis=1).T
+    return ends
 
 
 def _weights(count: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:

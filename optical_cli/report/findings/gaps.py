@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from optical_cli.report.findings.group import Group
 from optical_cli.report.findings.interval import Interval
 from optical_cli.report.result import Setting
-from optical_cli.statistics import bootstrap_means, percentile_interval
+from optical_cli.statistics import bootstrap_means, percentile_intervals
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,12 @@ def _gaps(
             setting=setting,
             low=mean(low, setting),
             high=mean(high, setting),
-            interval=Interval(*percentile_interval(drawn(setting))),
+            interval=_interval(drawn(setting)),
             changes=tuple(
                 (
                     reference,
                     value[setting] - value[reference],
-                    Interval(*percentile_interval(drawn(setting) - drawn(reference))),
+                    _interval(drawn(setting) - drawn(reference)),
                 )
                 for reference in references
                 if reference in settings and reference != setting
@@ -142,3 +142,8 @@ def _gaps(
         )
         for setting in settings
     )
+
+
+def _interval(draws: NDArray[np.float64]) -> Interval:
+    ((low, high),) = percentile_intervals(draws[None])
+    return Interval(float(low), float(high))
