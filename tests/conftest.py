@@ -299,7 +299,9 @@ def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        if process.stdout and not process.stdout.closed:
+            process.communicate()
+        process.wait()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -37,6 +37,7 @@ class SweepEvents:
         self._listener = listener
         self._name = file
         self._file: TextIO | None = sys.stdout if file == "-" else None
+        self._given_up = False
 
     def begin(self, experiment: str) -> None:
         """The sweep has been read and opened."""
@@ -89,21 +90,38 @@ class SweepEvents:
     def close(self) -> None:
         """No more events."""
         if self._file not in (None, sys.stdout):
-            self._file.close()
+            with suppress(OSError):  # of a disk that is full, which has been told
+                self._file.close()
 
     def _write(self, event: str, **fields: Any) -> None:
-        """Write a line.
+        """Write a line; whoever stops reading does not stop the sweep.
 
         Raises:
-            ConfigError: the file cannot be written.
+            ConfigError: the file cannot be opened.
         """
+        if self._given_up:
+            return
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = show.jsonable({"event": event, "time": when, **fields})
+        if self._file is None:
+            self._file = self._open()
         try:
-            self._file = self._file or Path(self._name).open("a", encoding="utf-8")  # noqa: SIM115 - see `close`
             print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self._file, flush=True)
         except OSError as error:
+            self._give_up(error)
+
+    def _open(self) -> TextIO:
+        try:
+            return Path(self._name).open("a", encoding="utf-8")
+        except OSError as error:
             raise ConfigError(f"--events {self._name}: cannot be written: {error.strerror or error}") from error
+
+    def _give_up(self, error: OSError) -> None:
+        self._given_up = True
+        if self._name == "-":  # nobody reads it; what is left in its buffer goes nowhere, and without complaint
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = error.strerror or error
+        self._listener.say(f"--events {self._name}: cannot be written any more: {reason}; going on without")
 
 
 def _cell(cell: "Cell") -> dict[str, Any]:

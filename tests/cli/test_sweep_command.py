@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,16 @@ def test_on_a_terminal_the_sweep_is_live_and_stdout_carries_the_table_alone(lab,
     assert text.count("topics without judgements left out") == 12
     assert "\x1b" not in out
     assert re.search(r"^ reg 0 ", out, re.MULTILINE)
+
+
+def test_a_reader_of_events_that_goes_does_not_stop_the_sweep(spawn, own_lab, own_swept):
+    (scores,) = own_swept.glob("scores/sw-en-full-reg0.1-*")
+    shutil.rmtree(scores)
+    process = spawn("sweep", own_lab.experiment, "--cache-dir", own_swept, "--device", "cpu", "--events", "-")
+    assert json.loads(process.stdout.readline())["event"] == "begin"
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(timeout=60) == 0, said
+    assert said.count("--events -: cannot be written any more: Broken pipe; going on without") == 1
+    assert "Exception ignored" not in said
+    assert (scores / "manifest.json").exists()
