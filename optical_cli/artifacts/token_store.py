@@ -1,6 +1,8 @@
 """Token embeddings of many texts in one memory-mapped file."""
 
 import json
+import os
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,17 +57,23 @@ class TokenStoreWriter:
     Args:
         folder: where the three files go.
         name: their stem.
+        begun: lengths of the texts that the file holds already; what it has behind them is cut off.
+        dimensions: of their tokens.
     """
 
-    def __init__(self, folder: Path, name: str = "tokens") -> None:
+    def __init__(
+        self, folder: Path, name: str = "tokens", *, begun: Sequence[int] | Int64 = (), dimensions: int = 0
+    ) -> None:
         self._folder = folder
         self._name = name
-        self._lengths: list[int] = []
-        self._dimensions = 0
+        self._lengths = array("q", begun)
+        self._dimensions = dimensions
         self._file: Any = None
 
     def __enter__(self) -> Self:
-        self._file = (self._folder / f"{self._name}.f16").open("wb")
+        self._file = (self._folder / f"{self._name}.f16").open("r+b" if self._lengths else "wb")
+        self._file.truncate(2 * self.tokens * self._dimensions)
+        self._file.seek(0, os.SEEK_END)
         return self
 
     def __exit__(
@@ -84,7 +92,17 @@ class TokenStoreWriter:
             self._dimensions = tokens.shape[1]
             self._file.write(np.ascontiguousarray(tokens).tobytes())
 
+    def sync(self) -> None:
+        """Push what was written to the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
     @property
     def tokens(self) -> int:
         """Tokens written so far."""
         return sum(self._lengths)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the tokens written so far; 0 before the first."""
+        return self._dimensions

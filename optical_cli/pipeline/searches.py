@@ -57,6 +57,7 @@ class Searches:
                 corpus.documents(),
                 encoder.folder(inputs),
                 folder,
+                unfinished=self._at.cache.unfinished(step.kind, step.key),
                 template=pair.text,
                 count=corpus.count,
                 setup=self._at.setup,
@@ -65,7 +66,8 @@ class Searches:
             return {**health, **corpus.health}
 
         label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
-        return make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
+        step = make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
+        return step
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell."""

@@ -1,0 +1,106 @@
+"""An index that is written shard by shard, and goes on at the last finished one when it was killed."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from optical_cli.artifacts.document_index import DOC_IDS
+from optical_cli.artifacts.token_store import Float16, TokenStoreWriter
+from optical_cli.cache.atomic import write_text
+
+MARKER = "finished.json"
+"""Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""
+LENGTHS = "lengths.i64"
+NOTHING = {"documents": 0, "dimensions": 0, "bytes_of_ids": 0}
+
+
+class Shards:
+    """The growing files of an index, in a folder that outlives a kill.
+
+    Args:
+        folder: theirs alone.
+
+    Attributes:
+        begun: documents that an earlier try has left there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        mark, lengths = _left_in(folder)
+        self.begun = mark["documents"]
+        self._ids = _cut(folder / DOC_IDS, mark["bytes_of_ids"])
+        self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
+        self._store = TokenStoreWriter(folder, begun=lengths, dimensions=mark["dimensions"])
+        self._documents = self.begun
+
+    def __enter__(self) -> Self:
+        self._store.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ids.close()
+        self._lengths.close()
+        self._store.__exit__(kind, error, trace)
+
+    def append(self, doc_ids: Sequence[str], texts: Sequence[Float16]) -> None:
+        """Append a shard: documents, each (tokens, dimensions) float16, and their ids."""
+        self._store.append(texts)
+        self._ids.write("".join(f"{doc_id}\n" for doc_id in doc_ids).encode())
+        self._lengths.write(np.array([len(tokens) for tokens in texts], dtype=np.int64).tobytes())
+        self._documents += len(texts)
+        for file in (self._ids, self._lengths):
+            file.flush()
+            os.fsync(file.fileno())
+        self._store.sync()  # before the marker, which speaks of it
+        mark = {
+            "documents": self._documents,
+            "dimensions": self._store.dimensions,
+            "bytes_of_ids": self._ids.tell(),
+        }
+        write_text(self._folder / MARKER, json.dumps(mark))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens so far, with those of the earlier try."""
+        return self._store.tokens
+
+    def deliver(self, folder: Path) -> None:
+        """Give the files to a folder of the same disk; they stay here too, for the kill that may still come."""
+        for path in self._folder.iterdir():
+            if path.name in (MARKER, LENGTHS):
+                continue
+            try:
+                os.link(path, folder / path.name)
+            except OSError:  # a disk without hard links
+                shutil.move(path, folder / path.name)
+
+
+def _left_in(folder: Path) -> tuple[dict[str, int], np.ndarray[Any, np.dtype[np.int64]]]:
+    """What an earlier try has finished, and the length of each of its documents; nothing if it cannot be used."""
+    with suppress(OSError, ValueError, KeyError):
+        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        mark = {name: int(found[name]) for name in NOTHING}
+        lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
+        size = 2 * int(lengths.sum()) * mark["dimensions"]
+        sizes = [(folder / name).stat().st_size for name in ("tokens.f16", DOC_IDS)]
+        if len(lengths) == mark["documents"] and sizes[0] >= size and sizes[1] >= mark["bytes_of_ids"]:
+            return mark, lengths
+    return dict(NOTHING), np.zeros(0, dtype=np.int64)
+
+
+def _cut(path: Path, size: int) -> Any:
+    """A file that is written on from some size."""
+    file = path.open("r+b" if size else "wb")
+    file.truncate(size)
+    file.seek(0, os.SEEK_END)
+    return file

@@ -1,0 +1,134 @@
+"""An index that was killed goes on at the last finished shard, and ends with the bytes of one that was not."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.cells import Cell
+from optical_cli.data.documents import Document
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.errors import DataError
+from optical_cli.index import build_index
+from optical_cli.progress import Silence
+
+BATCH = 2  # shards of 64 documents
+SHARD = 32 * BATCH
+WORDS = ["the boat", "the net", "maize", "a book", "Amina", "Juma", "the farmer mends the net"]
+TEXTS = [" ".join(WORDS[n % k] for k in (2, 3, 5, 7)) for n in range(4 * SHARD + 10)]
+DOCUMENTS = [Document(f"doc {n}", "", text) for n, text in enumerate(TEXTS)]
+
+
+class Said(Silence):
+    """What was said, and how much of it was done."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, message):
+        self.lines.append(message)
+
+
+class KilledError(RuntimeError):
+    """Stands for what stops a process while it encodes."""
+
+
+@pytest.fixture
+def build(lab, tmp_path):
+    def built(name, documents, unfinished="unfinished"):
+        folder, said = tmp_path / name, Said()
+        folder.mkdir()
+        how = {"template": "{text}", "count": None, "setup": EncoderSetup(16, 24, "float32", BATCH, "cpu")}
+        counts = build_index(documents, lab.teacher, folder, unfinished=tmp_path / unfinished, progress=said, **how)
+        return {path.name: path.read_bytes() for path in folder.iterdir()}, counts, said.lines
+
+    return built
+
+
+def broken_off(number):
+    """The documents up to one, and then no more."""
+    yield from DOCUMENTS[:number]
+    raise KilledError
+
+
+@pytest.fixture
+def unbroken(build):
+    return build("unbroken", DOCUMENTS, "nothing")
+
+
+@pytest.mark.parametrize("stops", [(30,), (SHARD + 1,), (SHARD + 1, SHARD + 30, 3 * SHARD + 9), (4 * SHARD + 9,)])
+def test_it_goes_on_behind_the_shards_that_were_finished(build, unbroken, stops):
+    for number, stop in enumerate(stops):
+        with pytest.raises(KilledError):
+            build(f"try {number}", broken_off(stop))
+    files, counts, said = build("last", DOCUMENTS)
+    assert (files, counts) == unbroken[:2]
+    finished = max(stops) // SHARD * SHARD
+    wanted = f"index: goes on behind {finished} documents that were encoded before it was stopped"
+    assert said == ([wanted] if finished else [])
+
+
+def test_what_was_being_written_is_cut_off(build, unbroken, tmp_path):
+    with pytest.raises(KilledError):
+        build("try", broken_off(2 * SHARD + 5))
+    for name in ("tokens.f16", "doc_ids.txt", "lengths.i64"):
+        with (tmp_path / "unfinished" / name).open("ab") as file:
+            file.write(b"half a shard")
+    files, counts, said = build("last", DOCUMENTS)
+    assert (files, counts) == unbroken[:2]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", ["tokens.f16", "doc_ids.txt", "lengths.i64", "finished.json"])
+def test_shards_that_the_disk_has_lost_are_made_again(build, unbroken, tmp_path, name):
+    with pytest.raises(KilledError):
+        build("try", broken_off(2 * SHARD + 5))
+    path = tmp_path / "unfinished" / name
+    path.write_bytes(path.read_bytes()[:-3])
+    files, counts, said = build("last", DOCUMENTS)
+    assert (files, counts, said) == unbroken
+
+
+def test_one_that_is_killed_when_all_is_encoded_goes_on_too(build, unbroken, tmp_path):
+    build("delivered", DOCUMENTS)  # and killed before its manifest was there
+    files, counts, said = build("last", DOCUMENTS)
+    assert (files, counts) == unbroken[:2]
+    assert len(said) == 1
+    assert DocumentIndex.open(tmp_path / "last").doc_ids == [document.doc_id for document in DOCUMENTS]
+
+
+def test_an_empty_corpus_is_refused(build):
+    with pytest.raises(DataError, match="the corpus holds no document"):
+        build("empty", [])
+
+
+def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipeline, spawn, tmp_path):
+    lines = [json.dumps({"doc_id": f"more{n}", "text": TEXTS[n % len(TEXTS)]}) for n in range(2000)]
+    with (own_lab.data / "docs.en.jsonl").open("a") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+    cell = Cell("sw-en", "none", None, 13)
+
+    def command(cache):
+        where = ["--pair", "sw-en", "--objective", "none", "--cache-dir", tmp_path / cache]
+        return ["index", own_lab.experiment, *where, "--set", "encoding.batch_size=1"]
+
+    def files(cache):
+        pipeline = open_pipeline(own_lab.experiment, tmp_path / cache, "encoding.batch_size=1")
+        step = pipeline.index(cell)
+        artifact = pipeline.cache.find(step.kind, step.key)
+        paths = [path for path in artifact.folder.iterdir() if path.name != "manifest.json"]
+        return {path.name: path.read_bytes() for path in paths}, artifact.manifest["health"]
+
+    assert optical(*command("unbroken")).code == 0
+    process = spawn(*command("killed"))
+    while process.poll() is None and not any((tmp_path / "killed").glob("unfinished/*/finished.json")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not any((tmp_path / "killed").glob("indexes/*/manifest.json"))
+    again = optical(*command("killed"))
+    assert "index: goes on behind" in again.err
+    assert files("killed") == files("unbroken")
+    assert not any((tmp_path / "killed").glob("unfinished/*"))
