@@ -224,6 +224,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.accumulate": (2, ["distill:*"]),
     "training.recompute": (True, []),
     "training.dropout": (0.5, ["distill:*"]),
+    "training.start_share": (0.5, ["distill:*"]),
     "training.early_stopping": ({"patience": 1}, ["distill:*"]),
     "training.early_stopping.measure": ("transport_cost", ["distill:*"]),
     "training.early_stopping.patience": (1, ["distill:*"]),

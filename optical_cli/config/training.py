@@ -49,6 +49,8 @@ class Training(Settings):
         warmup: share of the steps over which the learning rate rises.
         weight_decay: AdamW's.
         dropout: share of units dropped while training; null for what the model was made with.
+        start_share: what the start has in the weights that the training ends with, the rest being those that were
+            trained: 0.5 is the mean of both (Wortsman et al. 2022, arXiv 2109.01903), which keeps more of what it knew.
         max_length: tokens of a sentence while training; the rest is cut off on both sides.
         precision: `auto` is bfloat16 where the processor has units for it, float32 elsewhere.
         log_every: steps between two lines of training.jsonl.
@@ -67,6 +69,7 @@ class Training(Settings):
     warmup: Share = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     dropout: Share | None = 0.0
+    start_share: Share = 0.0
     max_length: Count = 64
     precision: Precision = "float32"
     log_every: Annotated[Count, SpeedOnly("it only says how often the log is written")] = 10
@@ -86,6 +89,7 @@ class Training(Settings):
 
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a result, as JSON values: key material."""
-        if self.early_stopping is None:
-            return super().deciding()
-        return {**super().deciding(), "watch": self.watch}  # it stops at a look
+        found = super().deciding()
+        if not self.start_share:
+            del found["start_share"]  # a student of none is that of a version without the setting
+        return found if self.early_stopping is None else {**found, "watch": self.watch}  # it stops at a look

@@ -27,6 +27,7 @@ from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import StudentTrainer, recompute_activations, set_dropout, trainer_arguments
+from optical_cli.distill.weights import average_with_start, copy_learned
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
@@ -95,6 +96,7 @@ def train_student(
     _prepare(encoder, training, freeze_embeddings=freeze_embeddings)
     if adapters is not None:
         add_adapters(encoder, adapters, seed)
+    started_from = copy_learned(encoder) if training.start_share else {}
     lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
@@ -146,6 +148,9 @@ def train_student(
     if not all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters()):
         raise NotConverged(DIVERGED)  # at the very last step
     diary.take_the_best(encoder)
+    if training.start_share:
+        average_with_start(encoder, started_from, training.start_share)
+        diary.look_at_the_average(trainer.state.global_step, encoder)
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
         shutil.copy(unfinished / TRAINING_LOG, folder / TRAINING_LOG)

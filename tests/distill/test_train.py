@@ -3,6 +3,7 @@ import re
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
@@ -232,6 +233,32 @@ def test_activations_that_are_computed_twice_make_the_same_student(trained, drop
     again, made = trained(f"training.dropout={dropout}", "training.recompute=true", anew=True)
     assert made
     assert weights_of(again) == weights
+
+
+def test_the_student_is_averaged_with_its_start_and_looked_at_once_more(trained, lab):
+    whole, made = trained()
+    assert not made  # a share of nothing is no other student
+    half, _ = trained("training.start_share=0.25")
+    for name in ("model.safetensors", "1_Dense/model.safetensors"):
+        start, student, averaged = (load_file(folder / name) for folder in (lab.teacher, whole, half))
+        assert any(not torch.equal(student[key], start[key]) for key in student)
+        for key, weight in averaged.items():
+            torch.testing.assert_close(weight, 0.25 * start[key] + 0.75 * student[key])
+    looks = [json.loads(line) for line in (half / "training.jsonl").read_text().splitlines() if "held_out" in line]
+    assert looks[-1]["averaged"] is True
+    assert looks[-1]["step"] == looks[-2]["step"]
+    assert looks[-1]["held_out"] != looks[-2]["held_out"]
+    assert manifest(half)["health"]["held_out_end"] == looks[-1]["held_out"]
+
+
+def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained):
+    pytest.importorskip("peft")
+    whole, _ = trained("student.adapters={rank: 2}")
+    half, _ = trained("student.adapters={rank: 2}", "training.start_share=0.5")
+    student, averaged = (load_file(folder / "adapter_model.safetensors") for folder in (whole, half))
+    assert any(student[name].any() for name in student if ".lora_B." in name)
+    for name, weight in averaged.items():
+        torch.testing.assert_close(weight, student[name] * (0.5 if ".lora_B." in name else 1))
 
 
 def test_frozen_word_embeddings_stay_bit_by_bit_and_the_rest_learns(trained, lab):
