@@ -233,7 +233,7 @@ class Sources:
             raise DataError("\n".join(dict.fromkeys(faults)))
 
     def _adapted_layers(self, init: str) -> None:
-        """Meet adapters of layers that the student has not now, and not when the first training starts."""
+        """Meet adapters of a layer that the student does not have now, and not when the first training starts."""
         adapters = self._experiment.student.adapters
         if adapters is None or adapters.targets == "auto":
             return

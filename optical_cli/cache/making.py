@@ -4,15 +4,15 @@ import contextlib
 import json
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optical_cli.progress import Advance, Progress
+from optical_cli.progress import Advance, Progress, counted
 
 SECONDS_BETWEEN_NOTES = 1.0
 
@@ -132,21 +132,10 @@ class NotedProgress:
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Open a task; it is noted at once, and every second or so from then on."""
-        started = time.monotonic()
-        noted, done = started, 0
-        self._notes.far(description, 0, total, unit, 0.0)
-
-        def advance(more: int) -> None:
-            nonlocal noted, done
-            done += more
-            tell(more)
-            now = time.monotonic()
-            if now - noted >= SECONDS_BETWEEN_NOTES:
-                noted = now
-                self._notes.far(description, done, total, unit, now - started)
-
+        note = partial(self._notes.far, description, total=total, unit=unit)
+        note(done=0, seconds=0.0)
         with self._listener.task(description, total, unit) as tell:
-            yield advance
+            yield counted(tell, SECONDS_BETWEEN_NOTES, lambda done, seconds: note(done=done, seconds=seconds))
         self._notes.far("", 0, None, "", 0.0)
 
     def say(self, message: str) -> None:

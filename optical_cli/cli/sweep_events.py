@@ -3,16 +3,16 @@
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from optical_cli.cli import show
 from optical_cli.errors import ConfigError
-from optical_cli.progress import Advance, Progress
+from optical_cli.progress import Advance, Progress, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,20 +67,10 @@ class SweepEvents:
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
         """An event at the start and then every other second or so."""
-        written, done = time.monotonic(), 0
-        self._write("task", task=description, done=0, total=total, unit=unit)
-
-        def advance(more: int) -> None:
-            nonlocal written, done
-            done += more
-            tell(more)
-            now = time.monotonic()
-            if now - written >= SECONDS_BETWEEN_EVENTS:
-                written = now
-                self._write("task", task=description, done=done, total=total, unit=unit)
-
+        write = partial(self._write, "task", task=description, total=total, unit=unit)
+        write(done=0)
         with self._listener.task(description, total, unit) as tell:
-            yield advance
+            yield counted(tell, SECONDS_BETWEEN_EVENTS, lambda done, _seconds: write(done=done))
 
     def say(self, message: str) -> None:
         """Something that a user may want to know."""

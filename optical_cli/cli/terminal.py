@@ -1,13 +1,12 @@
 """What a terminal is told while work goes on, and how text from data is made safe for it."""
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from optical_cli.processes import Processes
-from optical_cli.progress import Advance
+from optical_cli.progress import Advance, counted
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -76,19 +75,11 @@ def bar_columns() -> "tuple[ProgressColumn, ...]":
 
 def _lines(description: str, total: int | None, unit: str) -> Advance:
     """Says how far the task is every few seconds; a task that is done sooner says nothing."""
-    started = said = time.monotonic()
-    done = 0
 
-    def advance(more: int) -> None:
-        nonlocal done, said
-        done += more
-        now = time.monotonic()
-        if now - said < SECONDS_BETWEEN_LINES:
-            return
-        said = now
-        print(f"{description}: {_state(done, total, unit, now - started)}", file=sys.stderr, flush=True)
+    def say(done: int, seconds: float) -> None:
+        print(f"{description}: {_state(done, total, unit, seconds)}", file=sys.stderr, flush=True)
 
-    return advance
+    return counted(lambda _done: None, SECONDS_BETWEEN_LINES, say)
 
 
 def _state(done: int, total: int | None, unit: str, seconds: float) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from optical_cli.cache.store import Artifact, Cache, Health
-from optical_cli.cells import Cell, Student
+from optical_cli.cache.store import Cache, Health
+from optical_cli.cells import Cell
 from optical_cli.config.experiment import Experiment
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.side import Side
 from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
 from optical_cli.pipeline.students import Students
@@ -29,6 +28,11 @@ class Pipeline:
         upstream: make what is missing upstream of a step that is asked for; else refuse.
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
+
+    Attributes:
+        encodings, start, checkpoint: the steps that end in a student, of `Students`.
+        index, run: those that end in a run, of `Searches`; `scores` follows.
+        obtain: finds or makes the artifact of a step, as `Maker` does.
 
     Raises:
         DataError: of all models and data that the experiment names and that cannot be opened, a line each.
@@ -53,44 +57,12 @@ class Pipeline:
         self._workplace = Workplace(
             experiment, self._sources, cache, device, progress or Silence(), processes, deadline
         )
-        self._students = Students(self._workplace)
-        self._searches = Searches(self._workplace, self._students)
+        students = Students(self._workplace)
+        searches = Searches(self._workplace, students)
         self._maker = Maker(cache, processes, upstream, self.check)
-
-    # -- the steps --------------------------------------------------------------------------------------------
-
-    def encodings(self, language: str, sides: tuple[Side, ...]) -> Step:
-        """The teacher's token embeddings of a bitext."""
-        return self._students.encodings(language, sides)
-
-    def start(self, student: Student) -> Step:
-        """The student as initialised."""
-        return self._students.start(student)
-
-    def checkpoint(self, cell: Cell) -> Step:
-        """The student of a cell.
-
-        Raises:
-            ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or BM25
-                has no student.
-        """
-        return self._students.checkpoint(cell)
-
-    def index(self, cell: Cell) -> Step:
-        """The token embeddings of the pair's documents, by the teacher or by the cell's student.
-
-        Raises:
-            ConfigError: BM25 has none.
-        """
-        return self._searches.index(cell)
-
-    def run(self, cell: Cell) -> Step:
-        """The run of a cell.
-
-        Raises:
-            ConfigError: BM25 is to match words across languages.
-        """
-        return self._searches.run(cell)
+        self.encodings, self.start, self.checkpoint = students.encodings, students.start, students.checkpoint
+        self.index, self.run = searches.index, searches.run
+        self.obtain = self._maker.obtain
 
     def scores(self, cell: Cell) -> Step:
         """The measures of a cell's run."""
@@ -120,8 +92,6 @@ class Pipeline:
 
         return make_step("scores", "evaluate", run.label, material, build, {"run": run})
 
-    # -- making them ------------------------------------------------------------------------------------------
-
     def check(self) -> None:
         """Read all input, before anything expensive starts.
 
@@ -129,14 +99,6 @@ class Pipeline:
             DataError: of all that is wrong with it, a line each.
         """
         self._sources.check()
-
-    def obtain(self, step: Step) -> tuple[Artifact, bool]:
-        """The artifact of a step and whether it had to be made, with everything upstream that was missing.
-
-        Raises:
-            OpticalError: what the stage raises; a step that failed once fails again at once.
-        """
-        return self._maker.obtain(step)
 
     @property
     def made(self) -> int:

@@ -70,7 +70,11 @@ class Searches:
         return step
 
     def run(self, cell: Cell) -> Step:
-        """The run of a cell."""
+        """The run of a cell.
+
+        Raises:
+            ConfigError: BM25 is to match words across languages.
+        """
         if cell.analyzer is None:
             return self._maxsim_run(cell)
         if not in_one_language(cell.pair):
