@@ -39,9 +39,8 @@ def run(recorder: Recorder) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         experiment = write_experiment(make_world(folder, PAIRS), folder, [REG])
-        whole = {}
         for activations, chosen in ACTIVATIONS.items():
-            peer = whole[activations] = _costs(experiment, folder, DEFAULTS + chosen)
+            peer = _costs(experiment, folder, DEFAULTS + chosen)
             for way, settings in WAYS.items():
                 ours = _costs(experiment, folder, DEFAULTS + chosen + settings)
                 add = partial(recorder.add, unit="%", peer_name="the whole student", unit_of_both="MB", init=init.name)
@@ -53,25 +52,14 @@ def run(recorder: Recorder) -> None:
                 )
                 if activations == "kept":  # a checkpoint is the same either way
                     add(f"distill/{way}/size", 100 * ours.size / peer.size, ours=ours.size / 1e6, peer=peer.size / 1e6)
-        kept, recomputed = whole["kept"].seconds, whole["recomputed"].seconds
-        recorder.add(
-            "distill/recompute/time",
-            recomputed / kept,
-            "x",
-            ours=recomputed,
-            peer=kept,
-            peer_name="activations kept",
-            unit_of_both="s",
-        )
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Of a training: peak memory and the size of the checkpoint in bytes, and how long it took."""
+    """Of a training: peak memory and the size of the checkpoint, in bytes."""
 
     memory: float
     size: float
-    seconds: float
 
 
 def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
@@ -86,5 +74,4 @@ def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
     chosen = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "optical_cli", "distill", str(experiment), "--cache-dir", str(cache.root), *chosen]
     done = subprocess.run([sys.executable, "-c", PEAK, *command], capture_output=True, text=True, check=True)  # noqa: S603
-    artifact, _ = pipeline.obtain(step)
-    return Costs(1024.0 * int(done.stdout), float(artifact.size), float(artifact.manifest["seconds"]))
+    return Costs(1024.0 * int(done.stdout), float(pipeline.obtain(step)[0].size))
