@@ -10,6 +10,7 @@ from optical_cli.errors import OpticalError, OutOfTime
 from optical_cli.outlook import Left, Outlook, Planned
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
+from optical_cli.step import Step
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,18 @@ def cached_results(pipeline: Pipeline) -> list[Result]:
 
 def plan(pipeline: Pipeline) -> Iterator[Planned]:
     """Every step of the experiment once, in the order in which it would be made."""
+    for step, cell in steps(pipeline):
+        yield Planned(step, cell, pipeline.cache.find(step.kind, step.key))
+
+
+def steps(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
+    """The same without a look into the cache: each step with the first cell that needs it."""
     seen: set[str] = set()
     for cell in cells_of(pipeline.experiment):
         for step in pipeline.scores(cell).with_inputs():
             if step.key.digest not in seen:
                 seen.add(step.key.digest)
-                yield Planned(step, cell, pipeline.cache.find(step.kind, step.key))
+                yield step, cell
 
 
 def _made(pipeline: Pipeline, planned: Planned) -> Artifact | None:

@@ -144,6 +144,35 @@ def test_no_upstream_takes_what_is_there_and_refuses_to_make_more(own_lab, own_s
         pipeline.obtain(pipeline.scores(cell("sw-sw", 0.5)))
 
 
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_nothing_is_made_from_a_damaged_artifact(own_lab, own_swept, open_pipeline):
+    pipeline = open_pipeline(own_lab.experiment, own_swept)
+    wanted = cell("sw-sw")
+    for below in (pipeline.run(wanted), pipeline.scores(wanted)):
+        pipeline.cache.remove(pipeline.cache.find(below.kind, below.key))
+    index = pipeline.cache.find("indexes", pipeline.index(wanted).key)
+    tokens = index.folder / "tokens.f16"
+    flip_a_bit(tokens)
+    with pytest.raises(CacheError, match=f"damaged artifact: {tokens}: its content is not what was written"):
+        pipeline.obtain(pipeline.scores(wanted))
+    assert pipeline.cache.find("runs", pipeline.run(wanted).key) is None
+    flip_a_bit(tokens)
+    assert open_pipeline(own_lab.experiment, own_swept).obtain(pipeline.scores(wanted))[1]
+
+
+def test_damaged_encodings_of_another_bitext_are_not_copied_from(own_lab, own_swept, open_pipeline):
+    flip_a_bit(next(own_swept.glob("encodings/*/query.f16")))
+    own_lab.bitext.write_text(own_lab.bitext.read_text() + "Amina buys a boat\tAmina ananunua mashua moja\n")
+    pipeline = open_pipeline(own_lab.experiment, own_swept)
+    made, _ = pipeline.obtain(pipeline.encodings("sw", ("query", "document")))
+    assert made.manifest["health"]["reused"] == 0
+
+
 def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, open_pipeline, tmp_path):
     pairs = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 1}}
     with (own_lab.data / "qrels.trec").open("a") as qrels:

@@ -1,6 +1,7 @@
 """Digests of input data, remembered so that a warm start reads no large file twice.
 
-A digest is remembered beside the cache by what is cheap to look at (a file's path, size and time of change).
+A digest is remembered beside the cache by what is cheap to look at: a file's path, size, and both its times. That of
+its content can be set by anybody, and is by `cp -p`, `rsync -t` and `tar -x`; that of its change of state cannot.
 Such names speed up the look-up only; they are never part of a key.
 """
 
@@ -8,10 +9,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.atomic import write_text
+from optical_cli.errors import CacheError
 
 
 class Fingerprints:
@@ -26,20 +29,20 @@ class Fingerprints:
         self._files: dict[Path, str] = {}  # of this process: a file has one digest from the first key to the last
 
     def of_file(self, path: Path) -> str:
-        """The SHA-256 of a file's bytes, 64 hex digits; remembered while size and time of change stay."""
+        """The SHA-256 of a file's bytes, 64 hex digits; remembered while size and times of change stay."""
         path = path.resolve()
         if path not in self._files:
             self._files[path] = self._digest(path)
         return self._files[path]
 
     def _digest(self, path: Path) -> str:
-        state = path.stat()
-        seen = [state.st_size, state.st_mtime_ns]
+        seen = _seen(path)
         known = self._recall(f"file:{path}")
         if known is not None and known["seen"] == seen:
             return str(known["sha256"])
         digest = sha256_of_file(path)
-        self._remember(f"file:{path}", {"seen": seen, "sha256": digest})
+        if _seen(path) == seen:  # else it was written while it was read
+            self._remember(f"file:{path}", {"seen": seen, "sha256": digest})
         return digest
 
     def of_stream(self, name: str, chunks: Callable[[], Iterable[bytes]]) -> str:
@@ -65,10 +68,24 @@ class Fingerprints:
             note = json.loads(self._place(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None  # a memo that is missing or damaged only costs time
-        return note if isinstance(note, dict) and note.get("name") == name else None
+        if not isinstance(note, dict) or note.get("name") != name or note.pop("check", None) != _check(note):
+            return None
+        return note
 
     def _remember(self, name: str, note: dict[str, Any]) -> None:
-        write_text(self._place(name), json.dumps({"name": name, **note}))
+        note = {"name": name, **note}
+        with suppress(CacheError):  # a cache that cannot be written can still be read
+            write_text(self._place(name), json.dumps({**note, "check": _check(note)}))
+
+
+def _check(note: dict[str, Any]) -> str:
+    """By which a damaged memo is known: a wrong digest would be a wrong key."""
+    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
+
+
+def _seen(path: Path) -> list[int]:
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
 def sha256_of_file(path: Path) -> str:

@@ -152,8 +152,11 @@ def _write(path: Path, fields: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(fields), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(fields), encoding="utf-8")
+            temporary.replace(path)
+        except OSError:  # a full disk takes the name and not the text
+            temporary.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

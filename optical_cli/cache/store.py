@@ -1,10 +1,11 @@
 """The store: folders named for what they hold, complete once their manifest is there."""
 
-import json
 import os
 import re
 import shutil
+import stat
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,20 +13,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.atomic import sync_folder, write_text
-from optical_cli.cache.fingerprints import Fingerprints, sha256_of_file
-from optical_cli.cache.keys import SHORT_DIGITS, Key
+from optical_cli.cache.atomic import sync, sync_folder
+from optical_cli.cache.disk import chain_of, not_made, size_of, system_error, unusable
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.cache.keys import SHORT_DIGITS, Key, canonical_json
 from optical_cli.cache.making import Making, Notes
+from optical_cli.cache.manifest import (
+    MANIFEST,
+    MANIFEST_FORMAT,
+    describe_files,
+    file_faults,
+    read_manifest,
+    surplus_faults,
+    write_manifest,
+)
 from optical_cli.cache.provenance import provenance
 from optical_cli.errors import CacheError, OpticalError, OutOfTime
 
-MANIFEST = "manifest.json"
-MANIFEST_FORMAT = 1
 UNFINISHED = "unfinished"
 KINDS = ("encodings", "checkpoints", "indexes", "runs", "scores", "alignments")
+READ_WHOLE = frozenset(("scores",))
+"""Kinds that are compared with their digests at every use: small, and what ends in tables."""
 
 Health = Mapping[str, Any]
 Build = Callable[[Path], Health]
+
+_DIGEST = re.compile(r'"([0-9a-f]{64})"')
+_NAMED = re.compile(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$")
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,21 @@ class Artifact:
     def size(self) -> int:
         """Bytes of the artifact's files, the manifest left out."""
         return sum(int(file["size"]) for file in self.manifest["files"].values())
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A place of the cache whose manifest cannot be used, so that nobody can say what its files are.
+
+    Attributes:
+        kind: its folder in the cache.
+        folder: the place; a link or a file may stand there.
+        reason: what is wrong with it.
+    """
+
+    kind: str
+    folder: Path
+    reason: str
 
 
 class Cache:
@@ -60,14 +89,26 @@ class Cache:
         """The artifact of a key, or None if it has yet to be made.
 
         Raises:
-            CacheError: the cache cannot be read, or a file of the artifact is missing or has another size.
+            CacheError: the cache cannot be read, or the artifact is damaged as far as that shows without reading its
+                files; those of `READ_WHOLE` are read.
         """
-        for folder in self._folders(kind, f"*-{key.short}"):
-            artifact = _read(kind, folder)
-            if artifact is not None and artifact.manifest["key"] == key.digest:
-                _check_sizes(artifact)
-                return artifact
+        for place in self._places(kind, f"*-{key.short}"):
+            entry = _entry(kind, place)
+            if isinstance(entry, Damaged) or (entry is not None and entry.manifest["key"] == key.digest):
+                return self.check(entry)
         return None
+
+    def check(self, entry: Artifact | Damaged, *, digests: bool = False) -> Artifact:
+        """An artifact that is about to be used.
+
+        Raises:
+            CacheError: it is damaged, as far as `find` looks; with `digests`, in any byte.
+        """
+        if isinstance(entry, Damaged):
+            raise _damaged(entry, entry.reason)
+        for fault in file_faults(entry.folder, entry.manifest, digests=digests or entry.kind in READ_WHOLE):
+            raise _damaged(entry, fault)
+        return entry
 
     def make(self, kind: str, label: str, key: Key, build: Build) -> tuple[Artifact, bool]:
         """The artifact of a key and whether this call made it.
@@ -99,40 +140,65 @@ class Cache:
         return self.root / UNFINISHED / _work(kind, key)
 
     def entries(self, *kinds: str) -> Iterator[Artifact]:
-        """Every complete artifact, or those of some kinds, by kind and name."""
+        """Every complete artifact that says what it is, or those of some kinds, by kind and name."""
+        return (entry for entry in self.all_entries(*kinds) if isinstance(entry, Artifact))
+
+    def all_entries(self, *kinds: str) -> Iterator[Artifact | Damaged]:
+        """The same with those among them that cannot say it."""
         for kind in kinds or KINDS:
-            for folder in self._folders(kind, "*"):
-                artifact = _read(kind, folder)
-                if artifact is not None:
-                    yield artifact
+            for place in self._places(kind, "*"):
+                entry = _entry(kind, place)
+                if entry is not None:
+                    yield entry
 
-    def verify(self, artifact: Artifact) -> list[str]:
-        """What is wrong with an artifact, a line each: files missing, of another size or another digest."""
-        faults = _size_faults(artifact)
-        for name, recorded in artifact.manifest["files"].items():
-            path = artifact.folder / name
-            if not faults and sha256_of_file(path) != recorded["sha256"]:
-                faults.append(f"{path}: its content is not what was written (SHA-256 differs)")
-        return faults
+    def verify(self, entry: Artifact | Damaged) -> list[str]:
+        """What is wrong with an artifact, a line each; every byte of it is read."""
+        if isinstance(entry, Damaged):
+            return [entry.reason]
+        folder, manifest = entry.folder, entry.manifest
+        faults = []
+        if not folder.name.endswith(f"-{manifest['key'][:SHORT_DIGITS]}"):
+            faults.append(f"{folder}: named for another key than that of its manifest, {manifest['key']}")
+        if manifest.get("kind", entry.kind) != entry.kind:
+            faults.append(f"{folder}: lies in {entry.kind}/, and its manifest has it in {manifest['kind']}/")
+        return [
+            *faults,
+            *file_faults(folder, manifest, digests=True),
+            *surplus_faults(folder, manifest),
+        ]
 
-    def remove(self, artifact: Artifact) -> None:
+    def made_from(self, *entries: Artifact | Damaged) -> list[Artifact]:
+        """Every artifact that was made from one of these, or from one that was."""
+        left, found = list(self.entries()), []
+        sources = {entry.folder.name[-SHORT_DIGITS:] for entry in entries}
+        while stand_on := [artifact for artifact in left if sources & _inputs(artifact)]:
+            found += stand_on
+            left = [artifact for artifact in left if artifact not in stand_on]
+            sources = {artifact.manifest["key"][:SHORT_DIGITS] for artifact in stand_on}
+        chosen = {entry.folder for entry in entries}
+        return [artifact for artifact in found if artifact.folder not in chosen]
+
+    def remove(self, entry: Artifact | Damaged) -> None:
         """Delete an artifact: its manifest first, so that a half-deleted folder is not taken for one."""
         try:
-            (artifact.folder / MANIFEST).unlink()
-            shutil.rmtree(artifact.folder)
+            entry.folder.lstat()
+            manifest = entry.folder / MANIFEST
+            if not entry.folder.is_symlink() and (manifest.is_symlink() or manifest.is_file()):
+                manifest.unlink()
+            _clear(entry.folder)
         except OSError as error:
-            raise _unusable(artifact.folder, error) from error
+            raise unusable(entry.folder, error) from error
 
-    def _folders(self, kind: str, pattern: str) -> list[Path]:
+    def _places(self, kind: str, pattern: str) -> list[Path]:
+        """What lies where artifacts of a kind do, and is named as one."""
         try:
             with os.scandir(self.root / kind):
                 pass
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unusable(self.root / kind, error) from error
-        # a link could lead out of the cache
-        return sorted(p for p in (self.root / kind).glob(pattern) if p.is_dir() and not p.is_symlink())
+            raise unusable(self.root / kind, error) from error
+        return sorted(path for path in (self.root / kind).glob(pattern) if _NAMED.search(path.name))
 
     def _lock(self, kind: str, label: str, key: Key) -> AbstractContextManager[Any]:
         from filelock import FileLock, Timeout  # not needed, and 50 ms, when everything is cached
@@ -147,7 +213,7 @@ class Cache:
                 self._on_wait(label)
                 return lock.acquire()
         except OSError as error:
-            raise _unusable(folder, error) from error
+            raise unusable(folder, error) from error
 
     def _is_locked(self, name: str) -> bool:
         from filelock import FileLock, Timeout
@@ -165,32 +231,45 @@ class Cache:
         temporary = target.with_name(f".{target.name}.partial")
         try:
             # the lock is ours: whatever lies here was left by a process that was killed
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(target, ignore_errors=True)
+            _clear(temporary)
+            _clear(target)
             temporary.mkdir(parents=True)
         except OSError as error:
-            raise _unusable(temporary, error) from error
+            raise unusable(temporary, error) from error
         try:
             started = time.monotonic()
             health = build(temporary)
             manifest = _manifest(kind, label, key, temporary, time.monotonic() - started, health)
-            try:
-                sync_folder(temporary)
-                write_text(temporary / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-                temporary.rename(target)
-            except OSError as error:
-                raise _unusable(target, error) from error
+            sync_folder(temporary)
+            write_manifest(temporary, manifest)
+            temporary.rename(target)
+            sync(target.parent)
         except BaseException as error:
+            told = self._told(error, kind, label, key, temporary)
             shutil.rmtree(temporary, ignore_errors=True)
-            if isinstance(error, Exception) and not isinstance(error, OutOfTime):
-                reason = str(error) if isinstance(error, OpticalError) else f"{type(error).__name__}: {error}"
+            if isinstance(told, Exception) and not isinstance(told, OutOfTime):
+                reason = str(told) if isinstance(told, OpticalError) else f"{type(told).__name__}: {told}"
                 self.notes.failed(kind, label, key.digest, _work(kind, key), reason)
-            if isinstance(error, OpticalError) and not isinstance(error, OutOfTime | CacheError):
+            if isinstance(told, OpticalError) and not isinstance(told, OutOfTime | CacheError):
                 shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)  # it would be refused again
-            raise
+            if told is error:
+                raise
+            raise told from error
         shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)
         self.notes.forget_failure(_work(kind, key))
         return Artifact(kind, target, manifest)
+
+    def _told(self, error: BaseException, kind: str, label: str, key: Key, temporary: Path) -> BaseException:
+        """What a build failed of, as its user is told it: a disk that refuses is no fault of the stage."""
+        if isinstance(error, OpticalError) or not isinstance(error, Exception):
+            return error
+        said = system_error(error, temporary)
+        if said is None:
+            return error
+        told = not_made(f"{kind}/{label}", said, self.root, size_of(temporary, self.unfinished(kind, key)))
+        for one in chain_of(error):
+            traceback.clear_frames(one.__traceback__)  # a file that a frame holds open takes room when it is deleted
+        return told
 
 
 def safe_label(label: str) -> str:
@@ -204,18 +283,13 @@ def _work(kind: str, key: Key) -> str:
 
 
 def _manifest(kind: str, label: str, key: Key, folder: Path, seconds: float, health: Health) -> dict[str, Any]:
-    files = {
-        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
     return {
         "format": MANIFEST_FORMAT,
         "kind": kind,
         "label": label,
         "key": key.digest,
         "material": key.material,
-        "files": files,
+        "files": describe_files(folder),
         "health": dict(health),
         "seconds": round(seconds, 3),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -223,58 +297,36 @@ def _manifest(kind: str, label: str, key: Key, folder: Path, seconds: float, hea
     }
 
 
-def _read(kind: str, folder: Path) -> Artifact | None:
-    if not re.search(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$", folder.name):
-        return None
-    path = folder / MANIFEST
+def _entry(kind: str, place: Path) -> Artifact | Damaged | None:
+    """What a place holds; None if it is a folder without a manifest, which does not count."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["format"] != MANIFEST_FORMAT:
-            raise CacheError(
-                f"{path}: format {MANIFEST_FORMAT} expected, {manifest['format']} found; another version of "
-                "optical wrote it: use that one, or another --cache-dir"
-            )
-        files = manifest["files"]
-        for field in ("key", "label", "health", "seconds", "created"):
-            manifest[field]
-        for recorded in files.values():
-            int(recorded["size"]), str(recorded["sha256"])
-        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
-            raise CacheError(f"{path}: names a file outside its folder; remove {folder}")
-    except FileNotFoundError:
+        mode = place.lstat().st_mode
+    except FileNotFoundError:  # another process has just removed it
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CacheError(f"{path}: not a manifest ({error}); remove the folder to have it made again") from error
-    except OSError as error:
-        raise _unusable(path, error) from error
-    return Artifact(kind, folder, manifest)
+    if not stat.S_ISDIR(mode):
+        # a link could lead out of the cache, and to what others may change
+        return Damaged(kind, place, f"{place}: a folder expected, a {'link' if stat.S_ISLNK(mode) else 'file'} found")
+    try:
+        manifest = read_manifest(place)
+    except CacheError as error:
+        return Damaged(kind, place, str(error))
+    return None if manifest is None else Artifact(kind, place, manifest)
 
 
-def _size_faults(artifact: Artifact) -> list[str]:
-    faults = []
-    for name, recorded in artifact.manifest["files"].items():
-        path = artifact.folder / name
-        try:
-            size = path.stat().st_size
-        except OSError:
-            faults.append(f"{path}: missing")
-            continue
-        if size != recorded["size"]:
-            faults.append(f"{path}: {recorded['size']} bytes expected, {size} found")
-    return faults
+def _inputs(artifact: Artifact) -> set[str]:
+    """The first digits of every digest that an artifact's material names."""
+    return {digest[:SHORT_DIGITS] for digest in _DIGEST.findall(canonical_json(artifact.manifest["material"]))}
 
 
-def _check_sizes(artifact: Artifact) -> None:
-    faults = _size_faults(artifact)
-    if faults:
-        raise CacheError(
-            f"damaged artifact: {faults[0]}; `optical cache remove {artifact.folder.name}` "
-            "and run again to have it made anew"
-        )
+def _clear(place: Path) -> None:
+    """Remove what lies in a place, without following a link."""
+    if place.is_symlink() or place.is_file():
+        place.unlink()
+    elif place.exists():
+        shutil.rmtree(place)
 
 
-def _unusable(path: Path, error: OSError) -> CacheError:
+def _damaged(entry: Artifact | Damaged, fault: str) -> CacheError:
     return CacheError(
-        f"the cache cannot be used: {path}: {error.strerror or error}; "
-        "mend its permissions or give another folder with --cache-dir or OPTICAL_CACHE"
+        f"damaged artifact: {fault}; `optical cache remove {entry.folder.name}` and run again to have it made anew"
     )

@@ -10,7 +10,9 @@ from optical_cli.cli.terminal import TerminalProgress, plain, size
 from optical_cli.errors import CacheError
 
 if TYPE_CHECKING:
-    from optical_cli.cache.store import Artifact, Cache
+    from collections.abc import Sequence
+
+    from optical_cli.cache.store import Artifact, Cache, Damaged
 
 cache_app = typer.Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,35 +29,58 @@ def list_artifacts(
 ) -> None:
     """List the artifacts with size, seconds and age."""
     cache = open_cache(cache_dir)
-    artifacts = list(cache.entries())
+    artifacts, damaged = _parted(list(cache.all_entries()))
     if as_json:
-        show.as_json([show.artifact_record(artifact) for artifact in artifacts])
-    else:
-        show.artifacts(artifacts)
-        total = sum(artifact.size for artifact in artifacts)
-        TerminalProgress().say(f"{len(artifacts)} artifacts, {size(total)}, in {cache.root}")
+        show.as_json([show.artifact_record(entry) for entry in artifacts] + [show.damaged_record(d) for d in damaged])
+        return
+    show.artifacts(artifacts, damaged)
+    total = sum(artifact.size for artifact in artifacts)
+    say = TerminalProgress().say
+    say(f"{len(artifacts)} artifacts, {size(total)}, in {cache.root}")
+    _tell_damaged(damaged)
 
 
 @cache_app.command()
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="All if none is named.")] = None,
+    remove_damaged: Annotated[
+        bool, typer.Option("--remove-damaged", help="Remove them, so that the next run makes them anew.")
+    ] = False,
     cache_dir: options.CacheDir = None,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Compare every file with the size and the SHA-256 it was written with; exit code 1 if one differs."""
+    """Compare every byte with what was written; exit code 1 if one differs and is left there."""
     cache = open_cache(cache_dir)
-    chosen = _named(cache, names) if names else list(cache.entries())
-    faults = {artifact.folder.name: cache.verify(artifact) for artifact in chosen}
-    damaged = {name: lines for name, lines in faults.items() if lines}
+    chosen = _named(cache, names) if names else list(cache.all_entries())
+    faults = [(entry, cache.verify(entry)) for entry in chosen]
+    damaged = [entry for entry, lines in faults if lines]
+    doubtful = [artifact.folder.name for artifact in cache.made_from(*damaged)] if damaged else []
     if as_json:
-        show.as_json({"verified": len(chosen), "damaged": damaged})
+        by_name = {entry.folder.name: lines for entry, lines in faults if lines}
+        more = ({"made_from_them": doubtful} if by_name else {}) | (
+            {"removed": list(by_name)} if remove_damaged else {}
+        )
+        show.as_json({"verified": len(chosen), "damaged": by_name, **more})
     else:
-        for lines in damaged.values():
-            print("\n".join(plain(line) for line in lines))
-        TerminalProgress().say(f"{len(chosen)} artifacts verified, {len(damaged)} damaged")
-    if damaged:
+        for _, lines in faults:
+            for line in lines:
+                print(plain(line))
+    say = TerminalProgress().say
+    say(f"{len(chosen)} artifacts verified, {len(damaged)} damaged")
+    if doubtful:
+        say(
+            f"made from the damaged, perhaps when they were damaged already: {', '.join(doubtful)}; "
+            "`optical cache remove NAME...` takes those you do not trust"
+        )
+    if not damaged:
+        return
+    if not remove_damaged:
+        say("`optical cache verify --remove-damaged` removes the damaged, and the next run makes them anew")
         raise typer.Exit(1)
+    for entry in damaged:
+        cache.remove(entry)
+    say(f"{len(damaged)} removed; the next run that needs them makes them anew")
 
 
 @cache_app.command()
@@ -66,9 +91,9 @@ def remove(
 ) -> None:
     """Remove artifacts; what needs them again makes them again."""
     cache = open_cache(cache_dir)
-    for artifact in _named(cache, names):
-        cache.remove(artifact)
-        print(artifact.folder)
+    for entry in _named(cache, names):
+        cache.remove(entry)
+        print(plain(str(entry.folder)))
 
 
 @cache_app.command()
@@ -81,35 +106,57 @@ def prune(
     cache_dir: options.CacheDir = None,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Remove what none of these experiments needs."""
-    from optical_cli.sweep import plan
+    """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
+    from optical_cli.sweep import steps
 
     cache = open_cache(cache_dir)
     pipelines = [open_pipeline(experiment, overrides, cache_dir) for experiment in experiments]
-    needed = {planned.step.key.digest for pipeline in pipelines for planned in plan(pipeline)}
-    unneeded = [artifact for artifact in cache.entries() if artifact.manifest["key"] not in needed]
+    needed = {step.key.digest for pipeline in pipelines for step, _ in steps(pipeline)}
+    artifacts, damaged = _parted(list(cache.all_entries()))
+    unneeded = [artifact for artifact in artifacts if artifact.manifest["key"] not in needed]
     for artifact in unneeded:
         if not dry_run:
             cache.remove(artifact)
-        print(artifact.folder)
+        print(plain(str(artifact.folder)))
     freed = size(sum(artifact.size for artifact in unneeded))
     said = f"{len(unneeded)} artifacts, {freed}, would go" if dry_run else f"{len(unneeded)} artifacts removed, {freed}"
     TerminalProgress().say(said)
+    _tell_damaged(damaged)
 
 
-def _named(cache: "Cache", names: list[str]) -> "list[Artifact]":
+def _parted(entries: "Sequence[Artifact | Damaged]") -> "tuple[list[Artifact], list[Damaged]]":
+    """The artifacts, and those that cannot say what they are."""
+    from optical_cli.cache.store import Artifact, Damaged
+
+    return [e for e in entries if isinstance(e, Artifact)], [e for e in entries if isinstance(e, Damaged)]
+
+
+def _tell_damaged(damaged: "Sequence[Damaged]") -> None:
+    if damaged:
+        TerminalProgress().say(
+            f"{len(damaged)} more damaged: `optical cache verify` says how, and with --remove-damaged removes them"
+        )
+
+
+def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
     """The artifacts of these names, each meaning exactly one.
 
     Raises:
         CacheError: a name means none or several.
     """
-    artifacts = list(cache.entries())
-    chosen = {}
+    from optical_cli.cache.store import Artifact
+
+    def begins(entry: "Artifact | Damaged", digits: str) -> bool:
+        key = entry.manifest["key"] if isinstance(entry, Artifact) else entry.folder.name.rsplit("-", 1)[-1]
+        return str(key).startswith(digits)
+
+    entries = list(cache.all_entries())
+    chosen: dict[object, Artifact | Damaged] = {}
     for name in names:
         wanted = name.rstrip("/").rsplit("/", 1)[-1]
-        meant = [a for a in artifacts if a.folder.name == wanted or a.manifest["key"].startswith(wanted)]
+        meant = [entry for entry in entries if entry.folder.name == wanted or begins(entry, wanted)]
         if len(meant) != 1:
-            found = ", ".join(f"{a.kind}/{a.folder.name}" for a in meant) or "none"
+            found = ", ".join(f"{entry.kind}/{entry.folder.name}" for entry in meant) or "none"
             raise CacheError(f"{name}: one artifact expected, found {found}; `optical cache list` shows them")
         chosen[meant[0].folder] = meant[0]
     return list(chosen.values())

@@ -1,5 +1,6 @@
 """The edge: where an error becomes one clear line and an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ FAILED = 1
 OUT_OF_TIME = 75
 """What sysexits.h calls EX_TEMPFAIL: the same command is to be run again."""
 INTERRUPTED = 130
+REFUSED_BY_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 INTERRUPTION = "interrupted; what was finished stays in the cache, and a training goes on from its last savepoint"
 
 
@@ -54,6 +56,10 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         print(INTERRUPTION, file=sys.stderr)
         return INTERRUPTED
+    if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_DISK:
+        where = f"{plain(str(error.filename))}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; mend that, or write elsewhere, and run it again", file=sys.stderr)
+        return BAD_INPUT
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # whoever read us has gone, and so has the need to say anything
         return FAILED

@@ -12,7 +12,7 @@ from optical_cli.errors import DataError
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
-    from optical_cli.cache.store import Artifact
+    from optical_cli.cache.store import Artifact, Damaged
     from optical_cli.outlook import Planned
     from optical_cli.report import Result
     from optical_cli.why import Explanation
@@ -90,9 +90,10 @@ def explanation_record(found: "Explanation") -> dict[str, Any]:
     }
 
 
-def artifacts(found: "Sequence[Artifact]") -> None:
+def artifacts(found: "Sequence[Artifact]", damaged: "Sequence[Damaged]" = ()) -> None:
     """What the cache holds."""
     rows = [[a.kind, a.folder.name, size(a.size), f"{a.manifest['seconds']:.1f}", a.manifest["created"]] for a in found]
+    rows += [[one.kind, one.folder.name, "", "", "damaged"] for one in damaged]
     print_table(["kind", "name", "size", "seconds", "made at"], rows)
 
 
@@ -160,6 +161,11 @@ def artifact_record(
     }
     extra = {"made": made, "means": means}
     return record | {name: value for name, value in extra.items() if value is not None}
+
+
+def damaged_record(damaged: "Damaged") -> dict[str, Any]:
+    """A place of the cache that cannot say what it is, as a JSON object."""
+    return {"kind": damaged.kind, "path": str(damaged.folder), "damaged": damaged.reason}
 
 
 def planned_record(planned: "Planned") -> dict[str, Any]:

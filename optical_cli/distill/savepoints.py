@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.atomic import write_text
+from optical_cli.cache.atomic import sync_folder, write_text
 
 MARKER = "complete.json"
 """Written last: what the diary knew. A savepoint without it was being written when the training was killed."""
@@ -38,6 +38,7 @@ class Savepoints:
     def complete(self, step: int, diary: Mapping[str, Any]) -> None:
         """Mark the savepoint of a step as complete, and drop those before it."""
         folder = self.folder / f"checkpoint-{step}"  # as the trainer names it
+        sync_folder(folder)  # before the marker, which speaks of it
         write_text(folder / MARKER, json.dumps(diary))
         for older in self.folder.glob("checkpoint-*"):
             if older != folder:

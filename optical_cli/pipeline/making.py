@@ -29,6 +29,7 @@ class Maker:
         self._upstream = upstream
         self._check = check
         self._failed: dict[str, Exception] = {}
+        self._whole: set[str] = set()
         self.made = 0
 
     def obtain(self, step: Step) -> tuple[Artifact, bool]:
@@ -86,4 +87,9 @@ class Maker:
                 f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
                 "make it first, or leave out --no-upstream"
             )
-        return self.obtain(wanted)[0].folder
+        artifact, made = self.obtain(wanted)
+        if wanted.key.digest not in self._whole and self._processes.first:
+            if not made:
+                self._cache.check(artifact, digests=True)  # damage would go on into all that is made from it
+            self._whole.add(wanted.key.digest)
+        return artifact.folder

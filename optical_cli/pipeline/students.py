@@ -151,6 +151,7 @@ class Students:
             for artifact in self._at.cache.entries("encodings")
             if {**artifact.manifest["material"], "bitext": None, "lengths": None} == {**wanted, "lengths": None}
             and lengths <= artifact.manifest["material"]["lengths"].items()
+            and not self._at.cache.verify(artifact)
         ]
 
     def _copy_teacher(self, student: Student, folder: Path) -> Health:

@@ -41,11 +41,38 @@ def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_p
     assert Fingerprints(tmp_path / "memo").of_file(file) != before
 
 
+def test_a_change_of_one_byte_is_seen_though_size_and_date_stay(digests, file, tmp_path):
+    before = digests.of_file(file)
+    seen = file.stat().st_mtime_ns
+    file.write_text("one\tmojo\n")
+    os.utime(file, ns=(seen, seen))  # as cp -p, rsync -t and tar -x set it
+    assert Fingerprints(tmp_path / "memo").of_file(file) != before
+
+
 def test_a_damaged_memo_only_costs_time(digests, file, tmp_path):
     before = digests.of_file(file)
-    for note in (tmp_path / "memo").iterdir():
-        note.write_text("{")
-    assert digests.of_file(file) == before
+    (note,) = (tmp_path / "memo").iterdir()
+    text = note.read_text()
+    digit = "1" if before[0] == "0" else "0"
+    for damaged in ("{", "[]", "{}", text.replace(before, digit + before[1:]), text.replace('"sha256"', '"sha257"')):
+        note.write_text(damaged)
+        assert Fingerprints(tmp_path / "memo").of_file(file) == before
+
+
+def test_a_memo_that_cannot_be_written_only_costs_time(file, tmp_path):
+    (tmp_path / "memo").write_text("a file where a folder should be")
+    assert Fingerprints(tmp_path / "memo").of_file(file) == hashlib.sha256(b"one\tmoja\n").hexdigest()
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_remembered(digests, file, tmp_path, monkeypatch):
+    def read_and_change(path):
+        path.write_text("changed\n")
+        return "of neither"
+
+    with monkeypatch.context() as patched:
+        patched.setattr("optical_cli.cache.fingerprints.sha256_of_file", read_and_change)
+        digests.of_file(file)
+    assert Fingerprints(tmp_path / "memo").of_file(file) == hashlib.sha256(b"changed\n").hexdigest()
 
 
 def test_a_stream_is_read_once_and_its_chunks_have_boundaries(digests):

@@ -1,12 +1,13 @@
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from optical_cli.cache.keys import key_of
 from optical_cli.cache.making import NotedProgress, Notes
 from optical_cli.cache.store import Cache
-from optical_cli.errors import NotConverged, OutOfTime
+from optical_cli.errors import CacheError, NotConverged, OutOfTime
 from optical_cli.progress import Silence
 
 KEY = key_of({"stage": "test", "reg": 0.5})
@@ -63,16 +64,23 @@ def test_a_note_is_gone_with_the_work_whether_it_ends_well_or_not(cache):
     assert cache.notes.all_failures() == []  # it was stopped, it has not failed
 
 
-@pytest.mark.parametrize("error", [NotConverged("3 plans missed it"), OSError(28, "No space left on device")])
-def test_a_failure_is_known_until_it_is_mended(cache, error):
+@pytest.mark.parametrize(
+    ("error", "raised", "reason"),
+    [
+        (NotConverged("3 plans missed it"), NotConverged, "3 plans missed it"),
+        (ValueError("a fault of ours"), ValueError, "ValueError: a fault of ours"),
+        (OSError(28, "No space left on device"), CacheError, "checkpoints/sw-reg0.5 could not be made"),
+    ],
+)
+def test_a_failure_is_known_until_it_is_mended(cache, error, raised, reason):
     def fail(_folder):
         raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(raised):
         cache.make("checkpoints", "sw-reg0.5", KEY, fail)
     (failure,) = Cache(cache.root).notes.all_failures()
     assert (failure.kind, failure.label, failure.key) == ("checkpoints", "sw-reg0.5", KEY.digest)
-    assert failure.reason in ("3 plans missed it", "OSError: [Errno 28] No space left on device")
+    assert failure.reason.startswith(reason)
     cache.make("checkpoints", "sw-reg0.5", KEY, lambda _folder: {})
     assert cache.notes.all_failures() == []
 
@@ -94,6 +102,16 @@ def test_notes_that_cannot_be_read_or_written_harm_nothing(cache):
     (cache.root / "failures").write_text("a file where a folder should be")
     with pytest.raises(NotConverged):
         cache.make("runs", "x", KEY, lambda _folder: (_ for _ in ()).throw(NotConverged("no")))
+
+
+def test_a_note_that_finds_no_room_leaves_nothing(tmp_path, monkeypatch):
+    def full(path, *_arguments, **_options):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with Notes(tmp_path).making("runs", "x", KEY.digest, "runs-x"):
+        assert list((tmp_path / "making").iterdir()) == []
 
 
 def test_progress_is_passed_on_and_noted_only_while_something_is_made(tmp_path, monkeypatch):

@@ -1,10 +1,11 @@
+import errno
 import json
 import threading
 import time
 
 import pytest
 
-from optical_cli.cache.keys import canonical_json, key_of
+from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.cache.store import Cache, safe_label
 from optical_cli.errors import CacheError
 
@@ -162,12 +163,73 @@ def test_a_missing_file_is_found_on_use(cache, artifact):
         cache.find("runs", KEY)
 
 
-def test_a_flipped_bit_is_found_by_verify(cache, artifact):
+def test_flipped_bits_are_found_by_verify_each_in_its_file(cache, artifact):
     (artifact.folder / "a.txt").write_text("alphb")
+    (artifact.folder / "inner" / "b.bin").write_bytes(b"\0" * 9 + b"\1")
     assert cache.find("runs", KEY) is not None
+    faults = cache.verify(artifact)
+    assert [fault.split(": ")[0] for fault in faults] == [
+        str(artifact.folder / name) for name in ("a.txt", "inner/b.bin")
+    ]
+    assert all("SHA-256" in fault for fault in faults)
+
+
+def test_a_flipped_bit_in_scores_is_found_on_use(cache):
+    artifact, _ = cache.make("scores", "x", KEY, write_two)
+    (artifact.folder / "a.txt").write_text("alphb")
+    with pytest.raises(CacheError, match=r"a\.txt: its content is not what was written"):
+        cache.find("scores", KEY)
+
+
+def test_a_file_that_cannot_be_read_is_a_fault_and_not_the_end_of_verify(cache, artifact, monkeypatch):
+    def broken(_path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("optical_cli.cache.manifest.sha256_of_file", broken)
+    assert [fault.split(": ")[1] for fault in cache.verify(artifact)] == ["cannot be read (Input/output error)"] * 2
+
+
+def test_a_link_in_the_place_of_a_file_or_folder_is_damage(cache, artifact, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (artifact.folder / "a.txt").rename(outside / "a.txt")
+    (artifact.folder / "a.txt").symlink_to(outside / "a.txt")
+    assert cache.verify(artifact) == [f"{artifact.folder / 'a.txt'}: a file expected, a link found"]
+    (artifact.folder / "inner").rename(outside / "inner")
+    (artifact.folder / "inner").symlink_to(outside / "inner")
+    assert f"{artifact.folder / 'inner'}: a folder expected, a link found" in cache.verify(artifact)
+    with pytest.raises(CacheError, match="a link found"):
+        cache.find("runs", KEY)
+    cache.remove(artifact)
+    assert (outside / "a.txt").exists()
+    assert (outside / "inner" / "b.bin").exists()
+
+
+def test_a_file_that_was_not_written_with_the_artifact_is_named(cache, artifact):
+    (artifact.folder / "inner" / "adapter_config.json").write_text("{}")
     (fault,) = cache.verify(artifact)
-    assert "a.txt" in fault
-    assert "SHA-256" in fault
+    assert fault == f"{artifact.folder}/inner/adapter_config.json: was not written with the artifact"
+
+
+def test_an_artifact_in_another_place_than_its_own_is_named(cache, artifact):
+    (cache.root / "scores").mkdir()
+    moved = artifact.folder.rename(cache.root / "scores" / f"x-{'0' * 12}")
+    (entry,) = cache.entries()
+    faults = cache.verify(entry)
+    assert len(faults) == 2
+    assert f"{moved}: named for another key" in faults[0]
+    assert f"{moved}: lies in scores/, and its manifest has it in runs/" in faults[1]
+
+
+def test_what_was_made_from_an_artifact_is_known(cache, artifact):
+    keys = [key_of({"stage": "test", "run": KEY.digest}), key_of({"stage": "test", "of": {"run": [KEY.digest]}})]
+    below = [cache.make("scores", f"b{number}", key, write_two)[0] for number, key in enumerate(keys)]
+    last, _ = cache.make("alignments", "c", key_of({"stage": "test", "b": keys[0].digest}), write_two)
+    cache.make("scores", "other", key_of({"stage": "test", "run": "0" * 64}), write_two)
+    made = cache.made_from(artifact)
+    assert {one.folder for one in made} == {below[0].folder, below[1].folder, last.folder}
+    assert len(made) == 3
+    assert cache.made_from(below[1]) == []
 
 
 def test_a_removed_artifact_is_gone(cache, artifact):
@@ -204,12 +266,18 @@ def change_manifest(artifact, change):
         lambda path: path.write_bytes(b"\xff"),
     ],
 )
-def test_a_damaged_manifest_says_what_to_remove(cache, artifact, damage):
+def test_a_damaged_manifest_says_what_to_remove_and_hides_no_other_artifact(cache, artifact, damage):
+    other, _ = cache.make("runs", "other", key_of({"stage": "test"}), write_two)
     damage(artifact.folder / "manifest.json")
-    for look in (lambda: cache.find("runs", KEY), lambda: list(cache.entries())):
-        with pytest.raises(CacheError, match=r"manifest\.json: .*remove") as caught:
-            look()
-        assert "\n" not in str(caught.value)
+    with pytest.raises(CacheError, match=rf"manifest\.json: .*`optical cache remove {artifact.folder.name}`") as caught:
+        cache.find("runs", KEY)
+    assert "\n" not in str(caught.value)
+    assert list(cache.entries()) == [other]
+    (damaged,) = (entry for entry in cache.all_entries() if entry != other)
+    assert (damaged.kind, damaged.folder) == ("runs", artifact.folder)
+    assert cache.verify(damaged) == [damaged.reason]
+    cache.remove(damaged)
+    assert cache.make("runs", "sw sw/reg 0.5", KEY, write_two)[1]
 
 
 def test_a_manifest_of_another_format_is_not_taken_for_ours(cache, artifact):
@@ -219,15 +287,34 @@ def test_a_manifest_of_another_format_is_not_taken_for_ours(cache, artifact):
 
 
 def test_the_whole_key_decides_not_the_digits_in_the_name(cache, artifact):
-    change_manifest(artifact, lambda manifest: manifest.update(key=KEY.short + "0" * 52))
-    assert cache.find("runs", KEY) is None
+    assert cache.find("runs", KEY) == artifact
+    assert cache.find("runs", Key(KEY.material, KEY.short + "0" * 52)) is None
 
 
-def test_links_are_not_followed(cache, artifact, tmp_path):
+def test_what_is_no_folder_is_refused_before_anything_is_made(cache, artifact, tmp_path):
+    def refuse(_folder):
+        raise AssertionError("made, and then it cannot be put there")
+
     outside = artifact.folder.rename(tmp_path / artifact.folder.name)
-    artifact.folder.symlink_to(outside)
-    assert cache.find("runs", KEY) is None
-    assert list(cache.entries()) == []
+    for put in (
+        lambda path: path.symlink_to(outside),
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.touch(),
+    ):
+        put(artifact.folder)
+        with pytest.raises(
+            CacheError, match=rf"a folder expected, a (link|file) found; `optical cache remove {outside.name}`"
+        ):
+            cache.make("runs", "sw sw/reg 0.5", KEY, refuse)
+        assert list(cache.entries()) == []
+        (damaged,) = cache.all_entries()
+        cache.remove(damaged)
+    assert (outside / "a.txt").exists()
+    partial = artifact.folder.with_name(f".{artifact.folder.name}.partial")
+    partial.symlink_to(outside)
+    assert cache.make("runs", "sw sw/reg 0.5", KEY, write_two)[1]
+    assert list((cache.root / "runs").iterdir()) == [artifact.folder]
+    assert (outside / "a.txt").exists()
 
 
 @pytest.mark.parametrize("place", ["", "runs", "locks"])
@@ -245,10 +332,49 @@ def test_a_full_disk_while_the_manifest_is_written_leaves_nothing(cache, monkeyp
     def full(*_arguments):
         raise CacheError("cannot write manifest.json: No space left on device")
 
-    monkeypatch.setattr("optical_cli.cache.store.write_text", full)
+    monkeypatch.setattr("optical_cli.cache.store.write_manifest", full)
     with pytest.raises(CacheError, match="No space left"):
         cache.make("runs", "x", KEY, write_two)
     assert list((cache.root / "runs").iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_what_to_do_and_keeps_what_the_next_try_can_use(cache):
+    def full(folder):
+        (folder / "half").write_bytes(bytes(2_500_000))
+        unfinished = cache.unfinished("runs", KEY)
+        unfinished.mkdir(parents=True)
+        (unfinished / "savepoint").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CacheError) as caught:
+        cache.make("runs", "x", KEY, full)
+    said = str(caught.value)
+    assert said.startswith(
+        f"runs/x could not be made: {cache.root}: No space left on device: 2.5 MB of it were written"
+    )
+    assert " are free there" in said
+    assert "optical cache prune" in said
+    assert said.endswith("the same command goes on then")
+    assert "\n" not in said
+    assert list((cache.root / "runs").iterdir()) == []
+    assert (cache.unfinished("runs", KEY) / "savepoint").exists()
+    assert cache.make("runs", "x", KEY, write_two)[1]
+    assert not cache.unfinished("runs", KEY).exists()
+
+
+def test_a_file_of_somebody_elses_that_cannot_be_read_is_named(cache, tmp_path):
+    with pytest.raises(
+        CacheError, match=rf"runs/x could not be made: {tmp_path}/gone.tsv: No such file or directory; mend"
+    ):
+        cache.make("runs", "x", KEY, lambda _folder: (tmp_path / "gone.tsv").read_text())
+
+
+def test_a_fault_of_ours_is_not_told_as_one_of_the_disk(cache):
+    def wrong(_folder):
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        cache.make("runs", "x", KEY, wrong)
 
 
 @pytest.mark.parametrize(
@@ -265,3 +391,7 @@ def test_seconds_are_those_of_the_build(cache):
 
     made, _ = cache.make("runs", "slow", KEY, slow)
     assert 0.05 <= made.manifest["seconds"] < 5
+
+
+def test_a_manifest_may_be_read_by_whom_the_folder_may(artifact):
+    assert (artifact.folder / "manifest.json").stat().st_mode == (artifact.folder / "a.txt").stat().st_mode

@@ -489,6 +489,9 @@ def test_a_longer_bitext_is_encoded_from_where_a_shorter_one_ended(own_lab, own_
     own_lab.bitext.write_text(lines + "Amina buys a boat\tAmina ananunua mashua moja\n")
     sides = ("query", "document")
     made = []
+    unreadable = own_swept / "encodings" / f"neighbour-{'0' * 12}"
+    unreadable.mkdir()
+    (unreadable / "manifest.json").write_text("{")
     for cache in (own_swept, own_lab.root / "cache"):
         pipeline = open_pipeline(own_lab.experiment, cache)
         made.append(pipeline.obtain(pipeline.encodings("sw", sides))[0])

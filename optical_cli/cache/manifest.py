@@ -1,0 +1,131 @@
+"""The manifest of an artifact: what it was made from and the digest of each of its files, in a file that has one too.
+
+The last line of a manifest is the SHA-256 of all before it, so that a flipped bit shows in any byte. Manifests from
+before have no such line; what they say of their key is checked against the material, as it is in every manifest.
+"""
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.atomic import write_text
+from optical_cli.cache.fingerprints import sha256_of_file
+from optical_cli.cache.keys import key_of
+from optical_cli.errors import CacheError
+
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = 1
+
+_LAST_LINE = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n\}\n\Z')
+_WITHOUT_DIGEST = frozenset(
+    ("format", "kind", "label", "key", "material", "files", "health", "seconds", "created", "versions", "git", "host")
+)
+"""The fields of a manifest from before it had a digest. One with another field has lost its last line."""
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder, and what it hangs on to the disk.
+
+    Raises:
+        CacheError: the folder cannot be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False).removesuffix("\n}")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    write_text(folder / MANIFEST, f'{text},\n  "sha256": "{digest}"\n}}\n')
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The content of the manifest of a folder; None if it has none.
+
+    Raises:
+        CacheError: it cannot be read, is damaged, or another version of optical wrote it.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes()
+        last = _LAST_LINE.search(text)
+        if last is not None and hashlib.sha256(text[: last.start()]).hexdigest() != last[1].decode():
+            raise CacheError(f"{path}: its content is not what was written (SHA-256 differs)")
+        manifest = json.loads(text)
+        _check_content(path, manifest)
+        if last is None and not manifest.keys() <= _WITHOUT_DIGEST:
+            raise CacheError(f"{path}: its content is not what was written (it has lost its SHA-256)")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CacheError(f"{path}: not a manifest ({error})") from error
+    except OSError as error:
+        raise CacheError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return {name: value for name, value in manifest.items() if name != "sha256"}
+
+
+def _check_content(path: Path, manifest: Mapping[str, Any]) -> None:
+    if manifest["format"] != MANIFEST_FORMAT:
+        raise CacheError(
+            f"{path}: format {MANIFEST_FORMAT} expected, {manifest['format']} found; another version of "
+            "optical wrote it, so use that one, or another --cache-dir"
+        )
+    str(manifest["label"]), str(manifest["created"]), float(manifest["seconds"]), manifest["health"].items()
+    manifest["material"]["stage"]
+    for name, recorded in manifest["files"].items():
+        int(recorded["size"]), str(recorded["sha256"])
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise CacheError(f"{path}: names a file outside its folder")
+    if key_of(manifest["material"]).digest != manifest["key"]:
+        raise CacheError(f"{path}: its key is not that of the material it names")
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file under a folder, as a manifest has them."""
+    return {
+        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def file_faults(folder: Path, manifest: Mapping[str, Any], *, digests: bool) -> Iterator[str]:
+    """What of an artifact's files is not as its manifest has it, a line each.
+
+    Args:
+        folder: of the artifact.
+        manifest: of it.
+        digests: read every file and compare it with its SHA-256; else what the file system knows of it must do.
+    """
+    linked = {parent for name in manifest["files"] for parent in Path(name).parents if (folder / parent).is_symlink()}
+    yield from (f"{folder / parent}: a folder expected, a link found" for parent in sorted(linked))
+    for name, recorded in manifest["files"].items():
+        if linked.isdisjoint(Path(name).parents) and (fault := _file_fault(folder / name, recorded, digests)):
+            yield f"{folder / name}: {fault}"
+
+
+def surplus_faults(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Files of a folder that its manifest does not know, a line each: a model folder is read by what lies in it."""
+    known = {folder / path for name in (MANIFEST, *manifest["files"]) for path in (name, *Path(name).parents)}
+    for path in sorted(folder.rglob("*")):
+        if path not in known and (path.is_symlink() or not path.is_dir()):
+            yield f"{path}: was not written with the artifact"
+
+
+def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | None:
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return f"a file expected, a {_what(found.st_mode)} found"  # a link could lead out of the cache
+        if found.st_size != recorded["size"]:
+            return f"{recorded['size']} bytes expected, {found.st_size} found"
+        if digest and sha256_of_file(path) != recorded["sha256"]:
+            return "its content is not what was written (SHA-256 differs)"
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    return None
+
+
+def _what(mode: int) -> str:
+    return "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "device"

@@ -1,0 +1,46 @@
+import errno
+import os
+
+import pytest
+
+from optical_cli.cache.disk import not_made, remedy, system_error
+
+
+def test_an_error_with_a_number_is_taken_at_its_word(tmp_path):
+    error = PermissionError(errno.EACCES, "Permission denied", "x")
+    assert system_error(error, tmp_path) is error
+
+
+def test_a_full_disk_is_found_behind_what_a_library_made_of_it(tmp_path):
+    torch = RuntimeError("unexpected pos 64 vs 0")
+    torch.__context__ = OSError(errno.ENOSPC, "No space left on device")
+    assert system_error(torch, tmp_path) is torch.__context__
+    rust = RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert system_error(rust, tmp_path).errno == errno.ENOSPC
+
+
+def test_a_folder_that_takes_no_file_is_found_by_a_small_one(tmp_path):
+    said = system_error(RuntimeError("PytorchStreamWriter failed writing file"), tmp_path / "gone")
+    assert said.errno == errno.ENOENT
+
+
+def test_other_errors_are_none_of_the_system(tmp_path):
+    assert system_error(RuntimeError("shapes do not match"), tmp_path) is None
+    assert system_error(BrokenPipeError(errno.EPIPE, "Broken pipe"), tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_where_there_is_no_room_the_way_out_is_room(number, tmp_path):
+    error = OSError(number, os.strerror(number))
+    assert "make room" in remedy(error)
+    assert "permissions" not in str(not_made("runs/x", error, tmp_path, 0))
+
+
+def test_a_folder_that_must_not_be_written_has_another_way_out(tmp_path):
+    error = OSError(errno.EROFS, "Read-only file system", str(tmp_path / "runs"))
+    said = str(not_made("runs/x", error, tmp_path, 0))
+    assert said == (
+        f"runs/x could not be made: {tmp_path}/runs: Read-only file system; "
+        "mend its permissions or give another folder with --cache-dir or OPTICAL_CACHE"
+    )
