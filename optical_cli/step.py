@@ -9,7 +9,17 @@ from optical_cli.cache.keys import Key, key_of
 from optical_cli.cache.store import Health
 
 # Bumped when a stage's code changes what it computes from the same settings.
-VERSIONS = {"encodings": 3, "start": 2, "distill": 3, "index": 1, "retrieve": 2, "bm25": 1, "evaluate": 1, "align": 1}
+VERSIONS = {
+    "encodings": 3,
+    "start": 2,
+    "distill": 3,
+    "average": 1,
+    "index": 1,
+    "retrieve": 2,
+    "bm25": 1,
+    "evaluate": 1,
+    "align": 1,
+}
 
 
 @dataclass(frozen=True)

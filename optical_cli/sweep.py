@@ -122,14 +122,22 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
         scores=read_scores(scores.folder / "scores.json") if scores is not None else None,
         failure=failure,
         health={k: v for k, v in health.items() if isinstance(v, int | float)} if training else None,
-        seconds=float(training.manifest["seconds"]) if training else None,
+        seconds=_seconds_of_training(pipeline, cell) if training else None,
         held_out=health.get("held_out_end"),
     )
 
 
 def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:
-    """The student of a cell, if it had a training and the cache still holds it."""
+    """The student of a cell, if it has one and the cache still holds it."""
     if cell.analyzer is not None or student_of(pipeline.experiment, cell.pair) is None:
         return None
     step = pipeline.checkpoint(cell)
     return pipeline.cache.find(step.kind, step.key)
+
+
+def _seconds_of_training(pipeline: Pipeline, cell: Cell) -> float | None:
+    """What the training took: of a student that was averaged with its start, what came before."""
+    student = pipeline.checkpoint(cell)
+    step = student.inputs.get("trained", student)
+    artifact = pipeline.cache.find(step.kind, step.key)
+    return float(artifact.manifest["seconds"]) if artifact else None

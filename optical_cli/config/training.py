@@ -88,8 +88,7 @@ class Training(Settings):
         return self
 
     def deciding(self) -> dict[str, Any]:
-        """The settings that can change a result, as JSON values: key material."""
+        """The settings that can change what is trained, as JSON values: key material."""
         found = super().deciding()
-        if not self.start_share:
-            del found["start_share"]  # a student of none is that of a version without the setting
+        del found["start_share"]  # the average is a step of its own, behind the training
         return found if self.early_stopping is None else {**found, "watch": self.watch}  # it stops at a look

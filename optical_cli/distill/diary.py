@@ -152,13 +152,6 @@ class Diary(TrainerCallback):
         if self._stopping is not None and self._best_look != len(self._looks) - 1:
             load_learned(student, self._savepoints.folder / BEST)
 
-    def look_at_the_average(self, step: int, student: MultiVectorEncoder) -> None:
-        """Look at the held-out bitext once more: averaged with its start, the student is that of no step."""
-        self._looks.append(self._processes.decide(lambda: self._watch.measure(student)))
-        self._best_look = len(self._looks) - 1
-        if self._looks[-1]:
-            self._write({"step": step, "averaged": True, "held_out": self._looks[-1]})
-
     def summary(self) -> dict[str, Any]:
         """Gradient norms over the lines of the log, reg of the first and last step, first and last held-out look."""
         found: dict[str, Any] = {

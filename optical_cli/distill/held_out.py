@@ -1,12 +1,14 @@
 """The held-out bitext: how near translations are, and whether they find each other."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sentence_transformers import MultiVectorEncoder
 
+from optical_cli.data.split import Split
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.side import Side
@@ -37,6 +39,16 @@ class HeldOut:
         self._teacher = teacher
         self._side = side
         self._batch_size = batch_size
+
+    @classmethod
+    def of(cls, bitexts: Sequence[Split], teacher: TeacherTokens, side: Side, batch_size: int) -> Self:
+        """The held-out pairs of bitexts: those behind the teacher's rows, bitext after bitext."""
+        sentences: list[str] = []
+        rows: list[int] = []
+        for split, start in zip(bitexts, teacher.starts(), strict=True):
+            sentences += [pair.foreign for pair in split.held_out]
+            rows += range(start + len(split.train), start + len(split.pairs))
+        return cls(sentences, rows, teacher, side, batch_size)
 
     def measure(self, student: MultiVectorEncoder) -> dict[str, float]:
         """How the student does on the held-out pairs.

@@ -27,7 +27,6 @@ from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import StudentTrainer, recompute_activations, set_dropout, trainer_arguments
-from optical_cli.distill.weights import average_with_start, copy_learned
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
@@ -96,11 +95,10 @@ def train_student(
     _prepare(encoder, training, freeze_embeddings=freeze_embeddings)
     if adapters is not None:
         add_adapters(encoder, adapters, seed)
-    started_from = copy_learned(encoder) if training.start_share else {}
     lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
-    sentences, rows, held_out = _foreign_sides(bitexts, teacher)
+    sentences, rows = _foreign_sides(bitexts, teacher)
     batches = _batches(encoder, sentences, lengths[trained[0]], training, seed, processes)
     steps = math.ceil(batches.batches * training.epochs)
     schedule = Schedule.of(reg, transport, steps) if objective == "transport" else None
@@ -117,7 +115,7 @@ def train_student(
     with progress.task(name, steps, "steps") as advance:
         diary = Diary(
             loss,
-            HeldOut(*held_out, teacher, trained[0], setup.batch_size),
+            HeldOut.of(bitexts, teacher, trained[0], setup.batch_size),
             guard,
             unfinished / TRAINING_LOG,
             steps=steps,
@@ -148,9 +146,6 @@ def train_student(
     if not all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters()):
         raise NotConverged(DIVERGED)  # at the very last step
     diary.take_the_best(encoder)
-    if training.start_share:
-        average_with_start(encoder, started_from, training.start_share)
-        diary.look_at_the_average(trainer.state.global_step, encoder)
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
         shutil.copy(unfinished / TRAINING_LOG, folder / TRAINING_LOG)
@@ -208,18 +203,14 @@ def _objective(name: str, schedule: Schedule | None, settings: Transport) -> obj
     return {"pooled_mse": objectives.pooled_mse, "greedy": objectives.greedy}[name]
 
 
-def _foreign_sides(
-    bitexts: Sequence[Split], teacher: TeacherTokens
-) -> tuple[list[str], list[int], tuple[list[str], list[int]]]:
-    """Sentences to train on, the teacher's row of each, and the same of those that are only watched."""
-    train: tuple[list[str], list[int]] = ([], [])
-    held_out: tuple[list[str], list[int]] = ([], [])
+def _foreign_sides(bitexts: Sequence[Split], teacher: TeacherTokens) -> tuple[list[str], list[int]]:
+    """Sentences to train on, and the teacher's row of each."""
+    sentences: list[str] = []
+    rows: list[int] = []
     for split, start in zip(bitexts, teacher.starts(), strict=True):
-        for row, pair in enumerate(split.pairs):
-            texts, rows = train if row < len(split.train) else held_out
-            texts.append(pair.foreign)
-            rows.append(start + row)
-    return *train, held_out
+        sentences += [pair.foreign for pair in split.train]
+        rows += range(start, start + len(split.train))
+    return sentences, rows
 
 
 def _dataset(sentences: Sequence[str], rows: Sequence[int], sides: Sequence[Side]) -> Dataset:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ START_FILE = "start.json"
 """Names the artifact that the adapters were added to, a folder beside that of the checkpoint."""
 PROJECTION_FILE = "projection.safetensors"
 _ADAPTER_FILE = "adapter_model.safetensors"  # as peft names it
+_ADAPTER_CONFIG = "adapter_config.json"  # the same
 _PREFIX = "base_model.model."  # as it calls the model that it wraps
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -133,6 +135,32 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
     with torch.no_grad():
         for name, weight in projection.items():
             weight.copy_(stored[name])
+
+
+def scale_adapters(adapted: Path, folder: Path, share: float, start: MultiVectorEncoder) -> None:
+    """Save adapters that add a share of what others add, with the projection so much nearer to that of the start.
+
+    The second matrix of each adapter alone is scaled: what is added to a weight is the product of both.
+
+    Args:
+        adapted: a checkpoint that holds adapters.
+        folder: receives the new ones, and is to stand beside that checkpoint.
+        share: of what the adapters change, 0 to 1.
+        start: the encoder that they were added to.
+    """
+    for name in (START_FILE, _ADAPTER_CONFIG):
+        shutil.copy(adapted / name, folder / name)
+    adapters = load_file(adapted / _ADAPTER_FILE)
+    _save(
+        {name: weight * share if ".lora_B." in name else weight for name, weight in adapters.items()},
+        folder / _ADAPTER_FILE,
+    )
+    if beginning := _projection(start):
+        learned = load_file(adapted / PROJECTION_FILE)
+        _save(
+            {name: weight.detach().cpu().lerp(learned[name], share) for name, weight in beginning.items()},
+            folder / PROJECTION_FILE,
+        )
 
 
 def _projection(encoder: MultiVectorEncoder) -> dict[str, torch.nn.Parameter]:

@@ -8,7 +8,7 @@ from typing import Any
 from optical_cli.cache.store import Health
 from optical_cli.cells import Cell, Student, student_of
 from optical_cli.encoder.side import Side
-from optical_cli.errors import ConfigError
+from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.workplace import Workplace
 from optical_cli.step import VERSIONS, Step, make_step
 
@@ -107,20 +107,25 @@ class Students:
         return make_step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
 
     def checkpoint(self, cell: Cell) -> Step:
-        """The student of a cell.
+        """The student of a cell: as it was trained, or averaged with its start if that is wanted.
 
         Raises:
             ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or BM25
                 has no student.
         """
         refuse_bm25(cell)
-        x = self._at.experiment
-        student = student_of(x, cell.pair)
+        student = student_of(self._at.experiment, cell.pair)
         if student is None:
             raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
-        start = self.start(student)
         if cell.objective == "none":
-            return start
+            return self.start(student)
+        trained = self._trained(cell, student)
+        share = self._at.experiment.training.start_share
+        return self._averaged(trained, student, share) if share else trained
+
+    def _trained(self, cell: Cell, student: Student) -> Step:
+        """The student of a cell as its training ends."""
+        x, start = self._at.experiment, self.start(student)
         bitexts = {language: self.encodings(language, student.sides) for language in student.languages}
         material = {
             "start": start.key.digest,
@@ -141,6 +146,35 @@ class Students:
         label = f"{student.name}-{cell.name}"
         step = make_step("checkpoints", "distill", label, material, build, {"start": start, **bitexts}, together=True)
         return step
+
+    def _averaged(self, trained: Step, student: Student, start_share: float) -> Step:
+        """The mean of a trained student and its start; one training serves every share."""
+        training = {**trained.key.material["training"], "start_share": start_share}
+        material = {"trained": trained.key.digest, "training": training}
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.distill.average import average_student
+            from optical_cli.distill.held_out import HeldOut
+            from optical_cli.distill.teacher_tokens import TeacherTokens
+
+            encoder = average_student(inputs["trained"], inputs["start"], start_share, folder, self._at.setup)
+            teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
+            splits = [self._sources.split(language) for language in student.languages]
+            held_out = HeldOut.of(splits, teacher, student.sides[0], self._at.setup.batch_size)
+            health = self._health_of(trained)
+            seen = held_out.measure(encoder)
+            return {**health, "held_out_end": seen} if seen else health
+
+        inputs = {**trained.inputs, "trained": trained}
+        return make_step("checkpoints", "average", f"{trained.label}-averaged", material, build, inputs)
+
+    def _health_of(self, step: Step) -> Health:
+        """What the manifest of an artifact that is in the cache says of its making."""
+        artifact = self._at.cache.find(step.kind, step.key)
+        if artifact is None:
+            raise CacheError(f"{step.kind}/{step.label}: removed from the cache while it was read; run again")
+        health: Health = artifact.manifest["health"]
+        return health
 
     def _same_encodings(self, material: Mapping[str, Any]) -> list[Path]:
         """Encodings of other bitexts that were made as these are to be: their sentences need not be encoded again."""

@@ -235,23 +235,25 @@ def test_activations_that_are_computed_twice_make_the_same_student(trained, drop
     assert weights_of(again) == weights
 
 
-def test_the_student_is_averaged_with_its_start_and_looked_at_once_more(trained, lab):
+def test_the_student_is_averaged_with_its_start_and_trained_once_for_every_share(trained, lab, monkeypatch):
     whole, made = trained()
     assert not made  # a share of nothing is no other student
-    half, _ = trained("training.start_share=0.25")
-    for name in ("model.safetensors", "1_Dense/model.safetensors"):
-        start, student, averaged = (load_file(folder / name) for folder in (lab.teacher, whole, half))
-        assert any(not torch.equal(student[key], start[key]) for key in student)
-        for key, weight in averaged.items():
-            torch.testing.assert_close(weight, 0.25 * start[key] + 0.75 * student[key])
-    looks = [json.loads(line) for line in (half / "training.jsonl").read_text().splitlines() if "held_out" in line]
-    assert looks[-1]["averaged"] is True
-    assert looks[-1]["step"] == looks[-2]["step"]
-    assert looks[-1]["held_out"] != looks[-2]["held_out"]
-    assert manifest(half)["health"]["held_out_end"] == looks[-1]["held_out"]
+    monkeypatch.setattr("optical_cli.distill.train.StudentTrainer.train", None)  # nobody may train again
+    for share in (0.25, 0.5):
+        mean, made = trained(f"training.start_share={share}")
+        assert made
+        for name in ("model.safetensors", "1_Dense/model.safetensors"):
+            start, student, averaged = (load_file(folder / name) for folder in (lab.teacher, whole, mean))
+            assert any(not torch.equal(student[key], start[key]) for key in student)
+            for key, weight in averaged.items():
+                torch.testing.assert_close(weight, share * start[key] + (1 - share) * student[key])
+        of_the_training, of_the_mean = (manifest(folder)["health"] for folder in (whole, mean))
+        ends = [health.pop("held_out_end") for health in (of_the_training, of_the_mean)]
+        assert ends[0] != ends[1]
+        assert of_the_mean == of_the_training
 
 
-def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained):
+def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained, lab):
     pytest.importorskip("peft")
     whole, _ = trained("student.adapters={rank: 2}")
     half, _ = trained("student.adapters={rank: 2}", "training.start_share=0.5")
@@ -259,6 +261,12 @@ def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained):
     assert any(student[name].any() for name in student if ".lora_B." in name)
     for name, weight in averaged.items():
         torch.testing.assert_close(weight, student[name] * (0.5 if ".lora_B." in name else 1))
+    start, trained_projection, projection = (
+        load_file(lab.teacher / "1_Dense/model.safetensors"),
+        *(load_file(folder / "projection.safetensors") for folder in (whole, half)),
+    )
+    for name, weight in projection.items():
+        torch.testing.assert_close(weight, (trained_projection[name] + start[name.removeprefix("1.")]) / 2)
 
 
 def test_frozen_word_embeddings_stay_bit_by_bit_and_the_rest_learns(trained, lab):
