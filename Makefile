@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test check bench clean
+.PHONY: install smoke test check bench fuzz clean
 
 install: $(INSTALLED)
 
@@ -35,6 +35,14 @@ bench: $(VENV)/.installed-bench
 
 $(VENV)/.installed-bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
+
+# ONLY=run attacks one parser, RUNS=1000000 for longer than the usual 100,000 inputs each.
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.fuzz $(ONLY) --runs $(or $(RUNS),100000)
+
+$(VENV)/.installed-fuzz: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	@touch $@
 
 clean:

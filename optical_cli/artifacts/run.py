@@ -12,15 +12,19 @@ rounded to single precision before they are rounded to 6 decimals; every reader 
 
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from optical_cli.errors import DataError
 
 Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 
 FIELDS = 6
+LONGEST = 1 << 20
+"""Characters of a line: a file that is no run must not fill the memory."""
+SHOWN = 60
 TIE = 2e-6
 """Scores that differ by more are no tie in a run file, which shows 1e-6 of them."""
 
@@ -86,14 +90,14 @@ def read_run(path: Path) -> dict[str, Ranking]:
     """
     run: dict[str, dict[str, float]] = {}
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
+        with _opened(path) as file:
+            for where, line in _lines_of(file, path):
                 if line.strip():
-                    query_id, doc_id, score = _parse(line, f"{path}:{number}")
+                    query_id, doc_id, score = _parse(line, where)
                     results = run.setdefault(query_id, {})
                     if doc_id in results:
                         raise DataError(
-                            f"{path}:{number}: document {doc_id!r} comes twice for topic {query_id!r}; "
+                            f"{where}: document {_shown(doc_id)} comes twice for topic {_shown(query_id)}; "
                             "expected once, remove one of the lines"
                         )
                     results[doc_id] = score
@@ -111,12 +115,29 @@ def read_tag(path: Path) -> str:
         DataError: the file cannot be read, holds no line, or its first line is malformed.
     """
     try:
-        with path.open(encoding="utf-8") as file:
-            first = next((line for line in file if line.strip()), "")
+        with _opened(path) as file:
+            first = next((line for _, line in _lines_of(file, path) if line.strip()), "")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the run file cannot be read: {getattr(error, 'strerror', None) or error}") from error
     _parse(first, f"{path}:1")
     return first.split()[-1]
+
+
+def _opened(path: Path) -> TextIO:
+    """A run file: a byte order mark is no part of an id, and a lone carriage return ends no line."""
+    return path.open(encoding="utf-8-sig", newline="\n")
+
+
+def _lines_of(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
+    """Every line and where it stands; DataError if one is too long."""
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
+        if len(line) == LONGEST:
+            raise DataError(f"{path}:{number}: expected a line of a run, found one of {LONGEST:,} characters or more")
+        yield f"{path}:{number}", line
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
 
 
 def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:
@@ -137,14 +158,15 @@ def _parse(line: str, where: str) -> tuple[str, str, float]:
     if len(fields) != FIELDS:
         raise DataError(
             f"{where}: expected {FIELDS} fields (query_id Q0 doc_id rank score tag), "
-            f"found {len(fields)}: {line.strip()!r}; mend or remove the line"
+            f"found {len(fields)}: {_shown(line.strip())}; mend or remove the line"
         )
     try:
-        score = float(fields[4])
+        # Python alone would read 1_0 as 10, and digits of other scripts
+        score = float(fields[4]) if fields[4].isascii() and "_" not in fields[4] else math.nan
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise DataError(f"{where}: expected a finite score in field 5, found {fields[4]!r}; mend the line")
+        raise DataError(f"{where}: expected a finite score in field 5, found {_shown(fields[4])}; mend the line")
     return fields[0], fields[2], score
 
 

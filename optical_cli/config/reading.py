@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
 from optical_cli.config.settings_file import load_settings, shown
+from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError
 
 _QUOTE = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
@@ -56,7 +57,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     if not equals or not all(parts):
         raise ConfigError(f"--set {override}: key=value expected, such as training.epochs=2")
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override}: the value is not YAML") from error
     section = content

@@ -1,17 +1,20 @@
 """The content of an experiment file, and of the files that it extends."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError
 
 EXTENDS = "extends"
 REPLACED = {"pairs"}
 """Sections that are not merged: which pairs are run is one decision."""
 SHOWN = 60
+LONGEST = 1_000_000
+"""Characters of an experiment file: one that is no such file must not fill the memory."""
 
 
 def load_settings(path: Path) -> dict[str, Any]:
@@ -48,25 +51,10 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key that stands twice, which YAML forbids and PyYAML lets pass."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a name expected as a key", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _load(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST + 1)
     except OSError as error:
         raise ConfigError(
             f"{path}: no experiment file can be read there ({error.strerror}); "
@@ -74,12 +62,15 @@ def _load(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
+    if len(text) > LONGEST:
+        raise ConfigError(f"{path}: an experiment file expected, found more than {LONGEST:,} characters")
     try:
-        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+        content = read_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+        what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise ConfigError(f"{where}: not YAML: {what}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a mapping of settings expected, found {shown(content)}")
     return content

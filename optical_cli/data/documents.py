@@ -1,13 +1,12 @@
 """Documents: the record, what makes one sound, and JSON Lines files of them."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from optical_cli.data.identifiers import checked_id
+from optical_cli.data.json_record import json_object
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place, quoted
 from optical_cli.errors import DataError
@@ -59,7 +58,7 @@ def _check(place: Place, document: Document) -> None:
 
 
 def _parse(place: Place, line: str) -> Document:
-    record = _json_object(place, line)
+    record = json_object(place, line)
     for key in ("doc_id", "text"):
         if key not in record:
             raise place.fault(
@@ -73,16 +72,6 @@ def _parse(place: Place, line: str) -> Document:
         title="" if title is None else _text(title, "title", place),
         text=_text(record["text"], "text", place),
     )
-
-
-def _json_object(place: Place, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise place.fault(expected="JSON", found=quoted(line), mend=f"mend it ({error})") from error
-    if not isinstance(record, dict):
-        raise place.fault(expected="a JSON object", found=quoted(line), mend="write one object on each line")
-    return record
 
 
 def _text(value: object, key: str, place: Place) -> str:

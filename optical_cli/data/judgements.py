@@ -1,11 +1,14 @@
 """Relevance judgements: TREC qrels files."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place, quoted
 from optical_cli.errors import DataError
+
+_GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of other scripts and any length
 
 
 def read_judgements(path: Path) -> dict[str, dict[str, int]]:
@@ -44,8 +47,7 @@ def _columns(path: Path) -> Iterator[tuple[Place, str, str, int]]:
 
 
 def _grade(text: str, place: Place) -> int:
-    try:
-        return int(text)
-    except ValueError:
+    if not _GRADE.fullmatch(text):
         mend = "grades are integers such as 0, 1, 2"
-        raise place.fault(expected="an integer grade", found=quoted(text), mend=mend) from None
+        raise place.fault(expected="an integer grade", found=quoted(text), mend=mend)
+    return int(text)

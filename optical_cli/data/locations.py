@@ -4,6 +4,9 @@ from pathlib import Path
 
 from optical_cli.errors import DataError
 
+SHOWN = 60
+"""Characters of a name that a message quotes."""
+
 _PATH_STARTS = ("./", "../", "/", "~")
 
 
@@ -39,5 +42,6 @@ def names_in(folder: Path) -> list[str]:
 
 
 def listed(names: list[str]) -> str:
-    """Names of files for a message, the first ten."""
-    return (", ".join(names[:10]) + (", …" if len(names) > 10 else "")) or "nothing"
+    """Names for a message: the first ten, each shortened."""
+    shown = [name if len(name) <= SHOWN else f"{name[:SHOWN]}…" for name in names[:10]]
+    return (", ".join(shown) + (", …" if len(names) > 10 else "")) or "nothing"

@@ -1,11 +1,10 @@
 """What a teacher learns from: queries, a passage that answers each, and passages that do not."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from optical_cli.data.json_record import json_object
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place, quoted
 from optical_cli.errors import DataError
@@ -74,12 +73,9 @@ def _examples(path: Path) -> Iterator[Example]:
 
 
 def _of_json(place: Place, line: str) -> list[str]:
-    try:
-        found: Any = json.loads(line)
-    except ValueError as error:
-        raise place.fault(expected="a JSON object", found=quoted(line), mend=MEND) from error
-    if not isinstance(found, dict) or set(found) - set(FIELDS) or not {"query", "positive"} <= set(found):
-        keys = quoted(", ".join(map(str, found))) if isinstance(found, dict) else quoted(line)
+    found = json_object(place, line)
+    if set(found) - set(FIELDS) or not {"query", "positive"} <= set(found):
+        keys = quoted(", ".join(found))
         raise place.fault(expected="query, positive and perhaps negatives", found=keys, mend=MEND)
     negatives = found.get("negatives", [])
     if not isinstance(negatives, list):

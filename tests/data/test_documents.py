@@ -30,7 +30,7 @@ def test_documents_are_streamed(write):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{oops", "expected JSON, found '{oops'"),
+        ("{oops", "expected a JSON object, found '{oops'"),
         ('["d2"]', "expected a JSON object"),
         ('{"id": "d2", "text": "x"}', "expected the key 'doc_id', found the keys 'id, text'"),
         ('{"doc_id": "d2"}', "expected the key 'text'"),
@@ -40,7 +40,7 @@ def test_documents_are_streamed(write):
         ('{"doc_id": "d2", "text": "a \\ud800 b"}', "half a surrogate pair at position 3"),
         ('{"doc_id": "d2", "title": " ", "text": "\\n"}', "document 'd2' with both blank"),
         ('{"doc_id": "d1", "text": "x"}', "expected a new doc_id, found 'd1' a second time"),
-        ("", "expected JSON, found ''"),
+        ("", "expected a JSON object, found ''"),
     ],
 )
 def test_a_fault_names_file_line_expected_and_found_in_one_line(write, line, said):

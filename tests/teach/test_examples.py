@@ -45,7 +45,7 @@ def test_negatives_may_be_missing_and_the_file_packed(tmp_path):
         ('{"query": "q", "positive": "  "}', "expected a text, found '  '"),
         ('{"query": 3, "positive": "p"}', "expected a text, found '3'"),
         ('{"query": "q", "positive": "p", "negatives": ["p"]}', "expected different passages, found one twice"),
-        ('["q", "p"]', "expected query, positive and perhaps negatives"),
+        ('["q", "p"]', "expected a JSON object"),
     ],
 )
 def test_a_faulty_line_of_jsonl_is_named(written, line, said):

@@ -37,7 +37,7 @@ def paired(teacher: Lines, foreign: Lines, names: tuple[str, str]) -> Iterator[R
     Raises:
         DataError: one has a sentence where the other has ended.
     """
-    blank: list[Row] = []
+    done = 0
     counts, uneven = [0, 0], False
     for pair in zip_longest(teacher, foreign):
         texts = [line[1].strip() if line else None for line in pair]
@@ -46,13 +46,10 @@ def paired(teacher: Lines, foreign: Lines, names: tuple[str, str]) -> Iterator[R
         if ours is None or theirs is None:
             uneven |= bool(ours or theirs)
             continue
-        row = Row(Place(names[0], counts[0]), ours, theirs)
-        if not ours and not theirs:
-            blank.append(row)
-            continue
-        yield from blank
-        blank.clear()
-        yield row
+        if ours or theirs:
+            yield from (Row(Place(names[0], number), "", "") for number in range(done + 1, counts[0]))
+            yield Row(Place(names[0], counts[0]), ours, theirs)
+            done = counts[0]
     if uneven:
         raise DataError(
             f"{names[0]} has {counts[0]} lines and {names[1]} has {counts[1]}; "

@@ -1,6 +1,5 @@
 """A JSON object a line."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.columns import row_of
 from optical_cli.data.bitext.rows import Row, digest_of
+from optical_cli.data.json_record import json_object
 from optical_cli.data.lines import read_lines
-from optical_cli.data.places import quoted
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,4 @@ class JsonLines:
     def rows(self) -> Iterator[Row]:
         """A row a line; DataError if a line is no JSON object or lacks a key."""
         for place, line in read_lines(self.path):
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                mend = "write one object on each line, without a list around them"
-                raise place.fault(expected="a JSON object", found=quoted(line), mend=mend) from error
-            yield row_of(record, self.columns, place)
+            yield row_of(json_object(place, line), self.columns, place)

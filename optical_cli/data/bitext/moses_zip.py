@@ -1,5 +1,6 @@
 """The zip that OPUS gives for its Moses format: two line-aligned files among others."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from optical_cli.data.locations import listed
 from optical_cli.data.places import one_line
 from optical_cli.errors import DataError
 
-# an encrypted member is a RuntimeError, an unknown packing a NotImplementedError, which is one
-_DAMAGED = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# an encrypted member is a RuntimeError, an unknown packing a NotImplementedError, which is one; a name may be no UTF-8
+_DAMAGED = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from xml.parsers import expat
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.rows import Row, digest_of
+from optical_cli.data.lines import LONGEST
 from optical_cli.data.locations import listed
 from optical_cli.data.packed import unpacked
-from optical_cli.data.places import Place, quoted
+from optical_cli.data.places import Place, one_line, quoted
 from optical_cli.errors import DataError
 
 _CHUNK = 1 << 16
@@ -40,10 +41,17 @@ class Tmx:
         units = _Units(str(self.path), self.languages)
         with unpacked(self.path) as file:
             try:
+                read = 0
                 while chunk := file.read(_CHUNK):
                     units.parser.Parse(chunk, False)
                     yield from units.take()
+                    read += len(chunk)
+                    units.check_length(read)
                 units.parser.Parse(b"", True)
+            except (LookupError, ValueError) as error:  # of Python's codecs, which expat asks
+                place = Place(str(self.path), units.parser.CurrentLineNumber)
+                mend = "convert the file, for example with iconv"
+                raise place.fault(expected="TMX in UTF-8 or UTF-16", found=one_line(error), mend=mend) from error
             except expat.ExpatError as error:
                 found, mend = expat.ErrorString(error.code), "mend the file or export it again"
                 raise Place(str(self.path), error.lineno).fault(expected="TMX", found=found, mend=mend) from error
@@ -71,6 +79,7 @@ class _Units:
         self._line = 0
         self._language: str | None = None
         self._seg: list[str] | None = None
+        self._length = 0
         self._native = 0
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -82,13 +91,22 @@ class _Units:
         done, self._done = self._done, []
         return done
 
+    def check_length(self, read: int) -> None:
+        """Raise DataError if a sentence or a tag of the bytes read so far is endless: it would fill the memory."""
+        if max(self._length, read - self.parser.CurrentByteIndex) > LONGEST:
+            place = Place(self.source, self.parser.CurrentLineNumber)
+            mend = "check that it is the file you mean"
+            raise place.fault(
+                expected=f"a sentence or a tag of at most {LONGEST >> 20} MiB", found="a longer one", mend=mend
+            )
+
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "tu":
             self._texts, self._line = {}, self.parser.CurrentLineNumber
         elif tag == "tuv":
             self._language = self._wanted(attributes.get("xml:lang") or attributes.get("lang") or "")
         elif tag == "seg":
-            self._seg = []
+            self._seg, self._length = [], 0
         elif tag in _NATIVE:
             self._native += 1
 
@@ -106,6 +124,7 @@ class _Units:
     def _text(self, text: str) -> None:
         if self._seg is not None and not self._native:
             self._seg.append(text)
+            self._length += len(text)
 
     def _wanted(self, code: str) -> str | None:
         self.codes.add(code)

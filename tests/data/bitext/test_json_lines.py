@@ -27,7 +27,7 @@ def test_columns_name_other_keys_and_translation_holds_them_too(write, bitext_of
     [
         ("{", "expected a JSON object, found '{'"),
         ("", "expected a JSON object, found ''"),
-        ('["one", "moja"]', "expected a record with named columns"),
+        ('["one", "moja"]', "expected a JSON object"),
         ('{"en": "one", "swa": "moja"}', "expected a column 'sw', found en, swa; name the column"),
         ('{"en": "one", "sw": ["moja"]}', "expected text in 'sw', found"),
         ('{"en": 1, "sw": "moja"}', "expected text in 'en', found '1'"),
