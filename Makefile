@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test check bench fuzz clean
+.PHONY: install smoke test faults fuzz check bench clean
 
 install: $(INSTALLED)
 
@@ -21,6 +21,10 @@ smoke: install
 
 test: install
 	$(BIN)/python -m pytest -n auto
+
+# ONLY=kills makes one of the attacks on the cache (damage, kills, full, read-only, contention, machines, clock).
+faults: install
+	$(BIN)/python -m tests.faults $(ONLY)
 
 check: install
 	$(BIN)/ruff check .

@@ -100,9 +100,14 @@ class Notes:
         """Note why an artifact could not be made."""
         _write(self._failures / f"{name}.json", asdict(Failure(kind, label, key, _now(), reason)))
 
-    def forget_failure(self, name: str) -> None:
-        """It could be made this time."""
-        _remove(self._failures / f"{name}.json")
+    def forget(self, name: str) -> None:
+        """It is made."""
+        for notes in (self._making, self._failures):
+            _remove(notes / f"{name}.json")
+
+    def is_noted(self, name: str) -> bool:
+        """Whether an artifact is noted to be in the making."""
+        return (self._making / f"{name}.json").exists()
 
     def all_making(self) -> list[tuple[str, Making]]:
         """The notes of every process by file name, those of killed ones among them."""

@@ -121,14 +121,14 @@ class Cache:
             CacheError: the cache cannot be read or written.
         """
         found = self.find(kind, key)
-        if found is not None:
-            return found, False
-        with self._lock(kind, label, key):
-            found = self.find(kind, key)
-            if found is not None:
-                return found, False
-            with self.notes.making(kind, label, key.digest, _work(kind, key)):
-                return self._build(kind, label, key, build), True
+        if found is None:
+            with self._lock(kind, label, key):
+                found = self.find(kind, key)
+                if found is None:
+                    with self.notes.making(kind, label, key.digest, _work(kind, key)):
+                        return self._build(kind, label, key, build), True
+        self.tidy(kind, key)
+        return found, False
 
     def in_the_making(self) -> Iterator[tuple[Making, bool]]:
         """What other processes are making, and whether each still is: a killed one leaves its note behind."""
@@ -138,6 +138,13 @@ class Cache:
     def unfinished(self, kind: str, key: Key) -> Path:
         """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
         return self.root / UNFINISHED / _work(kind, key)
+
+    def tidy(self, kind: str, key: Key) -> None:
+        """Remove what a process that was killed just after it had finished an artifact has left beside it."""
+        work, unfinished = _work(kind, key), self.unfinished(kind, key)
+        if (unfinished.exists() or self.notes.is_noted(work)) and not self._is_locked(work):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self.notes.forget(work)
 
     def entries(self, *kinds: str) -> Iterator[Artifact]:
         """Every complete artifact that says what it is, or those of some kinds, by kind and name."""
@@ -256,7 +263,7 @@ class Cache:
                 raise
             raise told from error
         shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)
-        self.notes.forget_failure(_work(kind, key))
+        self.notes.forget(_work(kind, key))
         return Artifact(kind, target, manifest)
 
     def _told(self, error: BaseException, kind: str, label: str, key: Key, temporary: Path) -> BaseException:

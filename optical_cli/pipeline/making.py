@@ -40,6 +40,8 @@ class Maker:
         """
         found = self._cache.find(step.kind, step.key)
         if self._processes.agree(found is not None):
+            if self._processes.first:
+                self._cache.tidy(step.kind, step.key)
             return found or self._found(step), False
         if step.key.digest in self._failed:
             raise self._failed[step.key.digest]

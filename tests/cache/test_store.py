@@ -102,6 +102,17 @@ def test_what_a_killed_process_left_is_cleared_away(cache):
     assert not (made.folder / "half").exists()
 
 
+def test_what_a_process_left_that_was_killed_just_after_it_had_finished_is_cleared_away(cache, artifact):
+    unfinished = cache.unfinished("runs", KEY)
+    unfinished.mkdir(parents=True)
+    (cache.root / "making").mkdir(exist_ok=True)
+    note = cache.root / "making" / f"{unfinished.name}.json"
+    note.touch()
+    assert cache.make("runs", "sw sw/reg 0.5", KEY, write_two) == (artifact, False)
+    assert not unfinished.exists()
+    assert not note.exists()
+
+
 WANT_IT = """
 import sys, time
 from pathlib import Path

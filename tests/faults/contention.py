@@ -1,0 +1,134 @@
+"""Several processes that want artifacts of one cache at once: each is computed once, also when its maker is killed."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from optical_cli.cache.keys import Key
+from optical_cli.cache.store import Artifact, Build, Cache, Health
+from tests.faults import namespaces
+from tests.faults.children import Child
+from tests.faults.outcome import Outcome, Tally, skipped
+from tests.faults.stages import Stage, copy_cache, faults_of
+
+PATIENCE = 600.0
+
+
+def run_same(stage: Stage, processes: int, rounds: int, folder: Path, draw: random.Random) -> list[Outcome]:
+    """Let processes want the same artifact at once, undisturbed and with the one that makes it killed."""
+    undisturbed = Tally(f"{processes} want the same, {stage.name}", "times")
+    killed = Tally(f"{processes} want it, its maker is killed, {stage.name}", "times")
+    kills = 0
+    for number in range(rounds):
+        cache = stage.fresh_cache(folder / f"same-{number}")
+        begun = time.monotonic()
+        children = [Child(_work(stage, cache)) for _ in range(processes)]
+        undisturbed.tried(_faults([stage], cache, children, kills=0), f"time {number}")
+        seconds = (time.monotonic() - begun) / 2  # the others wait, and end after it
+        cache = stage.fresh_cache(folder / f"killed-{number}")
+        children = [Child(_work(stage, cache)) for _ in range(processes)]
+        dead = _kill_the_maker(cache, children, draw.uniform(0, seconds))
+        kills += dead
+        killed.tried(_faults([stage], cache, children, kills=dead), f"time {number}")
+    return [
+        undisturbed.outcome("computed once"),
+        killed.outcome(f"{kills} killed before it was done; computed once by those that were left"),
+    ]
+
+
+def run_different(stages: Sequence[Stage], processes: int, folder: Path) -> Outcome:
+    """Let processes want all the artifacts of a chain at once, each from another stage of it on."""
+    tally = Tally(f"{processes} want {len(stages)} artifacts at once", "times")
+    cache = copy_cache(stages[0].upstream, folder / "different")
+    children = [Child(_work(stages[number % len(stages)], cache)) for number in range(processes)]
+    tally.tried(_faults(stages, cache, children, kills=0), "all")
+    return tally.outcome("each computed once")
+
+
+def run_machines(stage: Stage, rounds: int, folder: Path, draw: random.Random) -> Outcome:
+    """Let two machines, as far as host names make them, want the same artifact; the one that makes it is killed."""
+    what = f"2 host names, one folder, {stage.name}"
+    if reason := namespaces.why_not():
+        return skipped(what, reason)
+    tally = Tally(what, "times")
+    kills, seconds = 0, 0.0
+    for number in range(rounds):
+        cache = stage.fresh_cache(folder / f"machines-{number}")
+        begun = time.monotonic()
+        children = [Child(_work(stage, cache, host)) for host in ("machine-a", "machine-b")]
+        dead = _kill_the_maker(cache, children, draw.uniform(0, seconds)) if number % 2 else 0
+        kills += dead
+        faults = _faults([stage], cache, children, kills=dead)
+        seconds = (time.monotonic() - begun) / 2
+        artifact = Cache(cache).find(stage.kind, stage.key)
+        if artifact is None or not str(artifact.manifest["host"]["name"]).startswith("machine-"):
+            faults.append("the manifest does not name the machine that made it")
+        tally.tried(faults, f"time {number}")
+    return tally.outcome(f"computed once; {kills} makers killed before it was done")
+
+
+def _work(stage: Stage, cache: Path, host: str | None = None) -> Callable[[], bool]:
+    def work() -> bool:
+        if host is not None:
+            namespaces.enter()
+            namespaces.set_host(host)
+        _note_computations(_log(cache))
+        return stage.obtain(cache)
+
+    return work
+
+
+def _note_computations(log: Path) -> None:
+    """Let this process write down, in a line, every artifact that it begins to compute."""
+    make = Cache.make
+
+    def noted(cache: Cache, kind: str, label: str, key: Key, build: Build) -> tuple[Artifact, bool]:
+        def begun(folder: Path) -> Health:
+            with log.open("a") as file:
+                file.write(f"{kind}-{key.short}\n")
+            return build(folder)
+
+        return make(cache, kind, label, key, begun)
+
+    Cache.make = noted
+
+
+def _log(cache: Path) -> Path:
+    return cache.with_name(f"{cache.name}.computed")
+
+
+def _kill_the_maker(cache: Path, children: Sequence[Child], seconds: float) -> int:
+    """Kill the process that says that it makes something, some seconds after it has said so; how many were killed."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and not all(child.is_over(0) for child in children):
+        for _, making in Cache(cache).notes.all_making():
+            time.sleep(seconds)
+            for child in children:
+                if child.pid == making.process and not child.is_over(0):
+                    child.kill()
+                    return 1
+        time.sleep(0.001)
+    return 0
+
+
+def _faults(stages: Sequence[Stage], cache: Path, children: Sequence[Child], *, kills: int) -> list[str]:
+    """What is wrong with how processes have shared a cache; they are waited for."""
+    faults = []
+    begun = time.monotonic()
+    for child in children:
+        if not child.is_over(max(PATIENCE - (time.monotonic() - begun), 0)):
+            faults.append(f"process {child.pid} has not ended in {PATIENCE:.0f} s")
+            child.kill()
+    ended = [child.wait() for child in children]
+    faults += [f"ended with {one.code}: {one.said}" for one in ended if one.code not in (0, -9)]
+    if (found := sum(one.code == -9 for one in ended)) != kills:
+        faults.append(f"{kills} killed expected, found {found}")
+    computed = Counter(_log(cache).read_text().splitlines())
+    if len(computed) != len(stages) or max(computed.values()) > 1 + kills:
+        faults.append(f"one computation expected of each of {len(stages)} artifacts, found {dict(computed)}")
+    for stage in stages:
+        if stage.made(cache) != stage.wanted:
+            faults.append(f"{stage.name}: other bytes")
+    return faults + faults_of(cache)

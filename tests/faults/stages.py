@@ -1,0 +1,180 @@
+"""The stages that are attacked: those of the tiny pair, and a quick one that is the store alone."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.keys import Key, key_of
+from optical_cli.cache.store import Artifact, Cache
+
+TINY_PAIR = (
+    "bitext.sw.max_pairs=300",
+    "bitext.sw.held_out=40",
+    "training.epochs=1",
+    "training.log_every=1",
+    "training.save_every=0.05",
+    "transport.reg=[0.02]",
+    "pairs={sw-sw: {collection: builtin:tiny}}",
+    "baselines=[]",
+)
+"""Settings that make the tiny pair a matter of seconds, with a savepoint at nearly every step."""
+WHICH = ("--reg", "0.02", "--pair", "sw-sw")
+
+Obtain = Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage, and all that it needs to be tried.
+
+    Attributes:
+        name: of it.
+        kind: of its artifact.
+        key: of its artifact.
+        obtain: finds or makes the artifact in a cache, and says whether it made it.
+        upstream: a cache that holds what the stage reads, and no more.
+        wanted: every byte of the artifact by file, as a try that nothing disturbed made it.
+        command: arguments of the command line that come to it.
+    """
+
+    name: str
+    kind: str
+    key: Key
+    obtain: Obtain = field(compare=False)
+    upstream: Path
+    wanted: dict[str, bytes] = field(repr=False)
+    command: tuple[str, ...] = ()
+
+    def fresh_cache(self, folder: Path) -> Path:
+        """A cache in which the stage is to do its work."""
+        return copy_cache(self.upstream, folder)
+
+    def made(self, cache: Path) -> dict[str, bytes]:
+        """Every byte of the artifact in a cache by file; nothing if it is not there."""
+        artifact = Cache(cache).find(self.kind, self.key)
+        return {} if artifact is None else content(artifact)
+
+
+def content(artifact: Artifact) -> dict[str, bytes]:
+    """Every byte of an artifact by file; its manifest, which has times, without them."""
+    files = {name: (artifact.folder / name).read_bytes() for name in artifact.manifest["files"]}
+    lasting = {name: artifact.manifest[name] for name in ("kind", "label", "key", "material", "files")}
+    return {**files, "manifest": repr(lasting).encode()}
+
+
+def copy_cache(source: Path, target: Path) -> Path:
+    """A copy of a cache that shares no file with it; without locks and notes."""
+    return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("locks", "making", "failures")))
+
+
+def faults_of(cache: Path) -> list[str]:
+    """What is wrong with a cache in which nobody works: damage, and what was left half-made."""
+    opened = Cache(cache)
+    found = [fault for entry in opened.all_entries() for fault in opened.verify(entry)]
+    left = [*cache.glob("*/.*.partial"), *cache.glob("unfinished/*"), *cache.glob("making/*.json")]
+    return found + [f"{path} was left" for path in left]
+
+
+def quick_stages(folder: Path) -> list[Stage]:
+    """A stage that writes files of some sizes in a folder, keeps half of them for the next try, and loads no torch."""
+    key = key_of({"stage": "quick"})
+
+    def build(place: Path, unfinished: Path) -> dict[str, Any]:
+        (place / "inner").mkdir()
+        unfinished.mkdir(parents=True, exist_ok=True)
+        for number in range(4):
+            kept = unfinished / f"{number}"
+            if not kept.exists():
+                kept.with_suffix(".half").write_bytes(bytes([number]) * 50_000)
+                kept.with_suffix(".half").rename(kept)
+            os.link(kept, place / "inner" / f"{number}.bin")
+        (place / "text.txt").write_text("all of it\n")
+        return {"files": 5}
+
+    def obtain(root: Path) -> bool:
+        cache = Cache(root)
+        return cache.make("runs", "quick", key, lambda place: build(place, cache.unfinished("runs", key)))[1]
+
+    upstream = folder / "upstream"
+    (upstream / "runs").mkdir(parents=True)
+    obtain(copy_cache(upstream, folder / "whole"))
+    artifact = Cache(folder / "whole").find("runs", key)
+    assert artifact is not None
+    return [Stage("store", "runs", key, obtain, upstream, content(artifact))]
+
+
+def tiny_stages(folder: Path) -> list[Stage]:
+    """Every stage of the tiny pair, each with a cache that lacks it and all behind it."""
+    from tests.faults.children import run
+
+    whole = folder / "whole"
+    ended = run(lambda: [_obtain(name, whole) for name in NAMES])
+    if ended.code:
+        raise RuntimeError(f"the tiny pair cannot be made: {ended.said}")
+    pipeline = _pipeline(whole)
+    stages = []
+    for name in NAMES:
+        step = _step(name, pipeline)
+        artifact = pipeline.cache.find(step.kind, step.key)
+        assert artifact is not None
+        upstream = folder / f"before-{name}"
+        copy_cache(whole, upstream)
+        for later in NAMES[NAMES.index(name) :]:
+            below = _step(later, pipeline)
+            found = Cache(upstream).find(below.kind, below.key)
+            if found is not None:
+                Cache(upstream).remove(found)
+        command = (COMMANDS[name], "tiny", *WHICH, *(word for setting in TINY_PAIR for word in ("--set", setting)))
+        obtain = _Obtain(name)
+        stages.append(Stage(name, step.kind, step.key, obtain, upstream, content(artifact), command))
+    return stages
+
+
+COMMANDS = {
+    "start": "distill",
+    "encodings": "distill",
+    "distill": "distill",
+    "index": "index",
+    "retrieve": "retrieve",
+    "evaluate": "evaluate",
+}
+NAMES = tuple(COMMANDS)
+
+
+@dataclass(frozen=True)
+class _Obtain:
+    stage: str
+
+    def __call__(self, root: Path) -> bool:
+        return _obtain(self.stage, root)
+
+
+def _obtain(stage: str, root: Path) -> bool:
+    pipeline = _pipeline(root)
+    return bool(pipeline.obtain(_step(stage, pipeline))[1])
+
+
+def _pipeline(root: Path) -> Any:
+    from optical_cli.config import read_experiment
+    from optical_cli.data.builtin import TINY
+    from optical_cli.pipeline import Pipeline
+
+    return Pipeline(read_experiment(TINY / "experiment.yaml", TINY_PAIR), Cache(root), "cpu")
+
+
+def _step(stage: str, pipeline: Any) -> Any:
+    from optical_cli.cells import Cell
+
+    cell = Cell("sw-sw", "transport", 0.02, 13)
+    student = pipeline.checkpoint(cell)
+    return {
+        "start": lambda: student.inputs["start"],
+        "encodings": lambda: student.inputs["sw"],
+        "distill": lambda: student,
+        "index": lambda: pipeline.index(cell),
+        "retrieve": lambda: pipeline.run(cell),
+        "evaluate": lambda: pipeline.scores(cell),
+    }[stage]()
