@@ -5,6 +5,7 @@ Every fault a user can meet is one of these; the command line catches the base c
     OpticalError           the base: something went wrong that the message explains
     ├── ConfigError        a setting or an experiment file is wrong
     ├── DataError          a collection, topics, qrels, a bitext, a run or a model cannot be used
+    │   └── NotHere        it is not on this machine, and was not to be downloaded
     ├── CacheError         the cache cannot be read or written, or an artifact in it is damaged
     ├── NotConverged       more transport plans than allowed missed their threshold
     ├── OutOfTime          the time limit has stopped a training, which goes on from there the next time
@@ -22,6 +23,10 @@ class ConfigError(OpticalError):
 
 class DataError(OpticalError):
     """A collection, topics, judgements, a bitext, a run or a model cannot be used."""
+
+
+class NotHere(DataError):  # noqa: N818 - it says where the input is not
+    """An input is not on this machine, and was not to be downloaded."""
 
 
 class CacheError(OpticalError):

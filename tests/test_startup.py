@@ -21,6 +21,7 @@ except SystemExit as left:
         ["--help"],
         ["sweep", "--help"],
         ["align", "--help"],
+        ["doctor", "--help"],
         ["export", "--help"],
         ["teach", "--help"],
         ["fuse", "--help"],

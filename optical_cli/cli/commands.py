@@ -8,6 +8,7 @@ from optical_cli.cli import options, show
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.compare_command import compare
+from optical_cli.cli.doctor_command import doctor
 from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
 from optical_cli.cli.fuse_command import fuse
@@ -34,6 +35,7 @@ app.add_typer(cache_app, name="cache")
 app.add_typer(why_app, name="why")
 app.command()(align)
 app.command()(compare)
+app.command()(doctor)
 app.command()(export)
 app.command()(fuse)
 app.command()(report)

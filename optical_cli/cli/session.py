@@ -11,6 +11,7 @@ from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.cache.store import Cache
+    from optical_cli.config import Experiment
     from optical_cli.pipeline import Pipeline
     from optical_cli.progress import Progress
 
@@ -32,18 +33,27 @@ def open_pipeline(
         DataError: something it names cannot be opened.
     """
     from optical_cli.cache.making import NotedProgress
-    from optical_cli.config import read_experiment
-    from optical_cli.data.builtin import builtin_experiment
     from optical_cli.pipeline import Pipeline
 
     started = time.monotonic()
-    path = builtin_experiment(experiment) or Path(experiment)
-    settings = read_experiment(path, overrides or ())
+    settings = read_settings(experiment, overrides)
     deadline = None if time_limit is None else started + seconds_of(time_limit)
     progress = progress or TerminalProgress()
     cache = open_cache(cache_dir, progress)
     noted = NotedProgress(progress, cache.notes)
     return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline)
+
+
+def read_settings(experiment: str, overrides: Sequence[str] | None) -> "Experiment":
+    """The settings of an experiment file, or of the packaged pair.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    from optical_cli.config import read_experiment
+    from optical_cli.data.builtin import builtin_experiment
+
+    return read_experiment(builtin_experiment(experiment) or Path(experiment), overrides or ())
 
 
 def seconds_of(time_limit: str) -> float:

@@ -11,6 +11,7 @@ from typing import Protocol
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.builtin import PREFIX, builtin_data
 from optical_cli.data.documents import Document
+from optical_cli.data.held import Held
 from optical_cli.data.ir_dataset import IrDocuments, IrJudgements, IrTopics
 from optical_cli.data.local_folder import LocalDocuments, LocalJudgements, LocalTopics, find_file
 from optical_cli.data.locations import local_path
@@ -37,6 +38,13 @@ class Source(Protocol):
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """SHA-256 of the content, 64 hex digits."""
+
+    def held(self, memo: Fingerprints | None = None, /) -> Held:
+        """What this machine has of it, looked up without a network; with a `memo` also that it can be read whole.
+
+        Raises:
+            NotHere: it, or a part of it, would have to be downloaded.
+        """
 
 
 class DocumentSource(Source, Protocol):

@@ -5,19 +5,20 @@ import json
 import locale
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.documents import Document, checked_documents
+from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import checked_judgements
 from optical_cli.data.places import Place, one_line
 from optical_cli.data.topics import checked_topics
-from optical_cli.errors import DataError, MissingDependency
+from optical_cli.errors import DataError, MissingDependency, NotHere
 
 Part = Literal["docs", "queries", "qrels"]
 
@@ -28,6 +29,8 @@ _READING = 1  # raise it when records are made of a dataset in another way: reme
 class IrDataset:
     """A dataset id, and the language the experiment takes its text to be in."""
 
+    part: ClassVar[Part]
+
     dataset_id: str
     language: str
 
@@ -36,17 +39,50 @@ class IrDataset:
         """The id, for labels and messages."""
         return self.dataset_id
 
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """The SHA-256 of the records as they are read.
+
+        It is remembered for this dataset in this home of this version of ir_datasets. That library verifies what it
+        downloads and then leaves it alone, so these three name the content; files placed into its home by hand under
+        the same name are not noticed.
+        """
+        name = f"ir_datasets {_version()}, reading {_READING}: {self.part} of {self.dataset_id} in {_home()}"
+        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._fields()))
+
+    def download(self) -> None:
+        """Read it to the end, which downloads what is missing."""
+        for _ in self._fields():
+            pass
+
+    def held(self, memo: Fingerprints | None = None, /) -> Held:
+        """What the home of ir_datasets has of it: it is read, with no network, as far as its first record.
+
+        Args:
+            memo: read it to the end, unless this remembers its fingerprint.
+
+        Raises:
+            NotHere: a file would have to be downloaded.
+        """
+        with _without_network(self):
+            for _ in self._fields():
+                break
+            if memo is not None:
+                self.fingerprint(memo)
+            files = set(_files_of(getattr(_load(self.dataset_id, self.part), f"{self.part}_handler")()))
+        return Held(_home(), size_of(files) if files else None, downloaded=True)
+
+    def _fields(self) -> Iterable[tuple[Any, ...]]:
+        """What the fingerprint is of."""
+        raise NotImplementedError
+
 
 class IrDocuments(IrDataset):
     """The documents of a dataset."""
 
-    def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the documents as they are read."""
+    part = "docs"
 
-        def records() -> Iterator[tuple[str, str, str]]:
-            return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
-
-        return _fingerprint(self.dataset_id, "docs", records, memo)
+    def _fields(self) -> Iterable[tuple[Any, ...]]:
+        return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
 
     def documents(self) -> Iterator[Document]:
         """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`."""
@@ -69,9 +105,10 @@ class IrDocuments(IrDataset):
 class IrTopics(IrDataset):
     """The topics of a dataset."""
 
-    def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the topics as they are read."""
-        return _fingerprint(self.dataset_id, "queries", lambda: self.topics().items(), memo)
+    part = "queries"
+
+    def _fields(self) -> Iterable[tuple[Any, ...]]:
+        return self.topics().items()
 
     def topics(self) -> dict[str, str]:
         """Topic texts by query id: `text`, else `title`, else `default_text()`."""
@@ -88,9 +125,10 @@ class IrTopics(IrDataset):
 class IrJudgements(IrDataset):
     """The judgements of a dataset."""
 
-    def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the judgements as they are read."""
-        return _fingerprint(self.dataset_id, "qrels", lambda: self.judgements().items(), memo)
+    part = "qrels"
+
+    def _fields(self) -> Iterable[tuple[Any, ...]]:
+        return self.judgements().items()
 
     def judgements(self) -> dict[str, dict[str, int]]:
         """Grades by query id and document id."""
@@ -101,18 +139,6 @@ class IrJudgements(IrDataset):
             qrels = _load(self.dataset_id, "qrels").qrels_iter()
             for number, qrel in enumerate(qrels, start=1):
                 yield Place(self.name, number, "judgement"), qrel.query_id, qrel.doc_id, qrel.relevance
-
-
-def _fingerprint(
-    dataset_id: str, part: Part, records: Callable[[], Iterable[tuple[Any, ...]]], memo: Fingerprints
-) -> str:
-    """The SHA-256 of records, remembered for this dataset in this home of this version of ir_datasets.
-
-    ir_datasets verifies what it downloads and then leaves it alone, so these three name the content; files
-    placed into its home by hand under the same name are not noticed.
-    """
-    name = f"ir_datasets {_version()}, reading {_READING}: {part} of {dataset_id} in {_home()}"
-    return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in records()))
 
 
 def _home() -> Path:
@@ -173,6 +199,51 @@ def _faults_told(dataset_id: str) -> Iterator[None]:
             f"{dataset_id} cannot be read through ir_datasets ({one_line(error)}); "
             f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
         ) from error
+
+
+@contextmanager
+def _without_network(dataset: IrDataset) -> Iterator[None]:
+    """Let no download of ir_datasets begin; NotHere if one was to."""
+    _check_locale()
+    import ir_datasets
+    from ir_datasets.util import download
+
+    logger = ir_datasets.log.easy().logger()
+    asked: list[object] = []
+
+    def refuse(of: object) -> Any:
+        asked.append(of)
+        raise OSError("no download wanted")
+
+    kinds = [kind for kind in download.BaseDownload.__subclasses__() if kind is not download.LocalDownload]
+    streams = [kind.stream for kind in kinds]
+    for kind in kinds:
+        kind.stream = refuse
+    logger.disabled = True  # it would say where a file is to be put by hand
+    try:
+        yield
+    except DataError as error:
+        if asked:
+            raise NotHere(f"{dataset.dataset_id}: its {dataset.part} are not in {_home()}") from error
+        raise
+    finally:
+        logger.disabled = False
+        for kind, stream in zip(kinds, streams, strict=True):
+            kind.stream = stream
+
+
+def _files_of(part: Any) -> Iterator[Path]:
+    """The files that a part of a dataset was downloaded to, as far as its attributes tell: the library has no word."""
+    waiting, seen = [part], set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str | Path) and Path(one).is_absolute() and Path(one).is_file():
+            yield Path(one)
+        elif isinstance(one, list | tuple):
+            waiting += one
+        elif type(one).__module__.startswith("ir_datasets") and id(one) not in seen:
+            seen.add(id(one))
+            waiting += vars(one).values() if hasattr(one, "__dict__") else []
 
 
 def _document(doc: Any) -> Document:

@@ -7,6 +7,7 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.documents import Document, read_documents
 from optical_cli.data.file_digest import file_digest
+from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import read_judgements
 from optical_cli.data.lines import read_lines
 from optical_cli.data.locations import listed, names_in
@@ -24,6 +25,10 @@ class LocalFile:
     def fingerprint(self, memo: Fingerprints) -> str:
         """The SHA-256 of the file's bytes."""
         return file_digest(self.path, memo)
+
+    def held(self, _memo: Fingerprints | None = None, /) -> Held:
+        """The file."""
+        return Held(self.path, size_of([self.path]))
 
 
 class LocalDocuments(LocalFile):

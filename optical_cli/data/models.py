@@ -9,9 +9,10 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.builtin import PREFIX, builtin_model
 from optical_cli.data.file_digest import file_digest
+from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import listed, local_path, names_in
 from optical_cli.data.places import one_line
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, NotHere
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
 _PREFIXES = ("vocab", "merges")
@@ -42,6 +43,12 @@ class Model:
                 digest.update(f"{name}\n{file_digest(path, memo)}\n".encode())
         return digest.hexdigest()
 
+    def held(self, _memo: Fingerprints | None = None, /) -> Held:
+        """Where it is, and the bytes of the files an encoder is made of."""
+        snapshot = self.folder.parent.name == "snapshots"  # of the cache of huggingface_hub: named for its commit
+        size = size_of(path for path in _files(self.folder) if _belongs(path))
+        return Held(self.folder, size, self.folder.name if snapshot else None, downloaded=snapshot)
+
 
 def resolve_model(source: str, base: Path, *, offline: bool = False) -> Model:
     """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id.
@@ -55,6 +62,7 @@ def resolve_model(source: str, base: Path, *, offline: bool = False) -> Model:
 
     Raises:
         DataError: there is no such model, or it has no configuration or no safetensors weights.
+        NotHere: it would have to be downloaded, and must not be.
     """
     if source.startswith(PREFIX):
         folder = builtin_model(source)
@@ -101,7 +109,7 @@ def _from_hub(source: str, base: Path, *, offline: bool) -> Path:
     if cached is not None:
         return cached
     if offline:
-        raise DataError(
+        raise NotHere(
             f"{source} is no folder under {base} and not in the local Hugging Face cache, and downloads are "
             "off; download it where there is a network, or name a folder"
         )

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from optical_cli.cache.atomic import write_text
+from optical_cli.encoder.processor import model_line, told, units
 from optical_cli.errors import CacheError
 
 Resolved = Literal["float32", "bfloat16"]
 
-_UNITS = {"avx512_bf16", "amx_bf16", "bf16"}  # as the kernels of x86 and ARM Linux spell them
+_UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
+_GPU_DRIVER = "/proc/driver/nvidia/version"
 WORTH_IT = 0.8
 """Share of float32's seconds that bfloat16 may take to be preferred: its rounding is a price, too."""
 
@@ -36,7 +38,7 @@ def resolve_precision(
         return "bfloat16" if wanted == "bfloat16" else "float32"
     if not _has_bfloat16_units():
         return "float32"
-    record = None if records is None else records / f"precision-{_machine()}.json"
+    record = None if records is None else _record(records)
     seconds = record and _read(record)
     if not seconds:
         seconds = _measured()
@@ -46,6 +48,18 @@ def resolve_precision(
             with suppress(CacheError):  # a cache that cannot be written can still be read
                 write_text(record, json.dumps(seconds) + "\n")
     return _faster(seconds)
+
+
+def known_precision(records: Path) -> Resolved | None:
+    """What `auto` means on this machine; None if that has yet to be measured.
+
+    Args:
+        records: the folder for what was measured.
+    """
+    if not _has_bfloat16_units():
+        return "float32"
+    seconds = _read(_record(records))
+    return _faster(seconds) if seconds else None
 
 
 def _faster(seconds: dict[str, float]) -> Resolved:
@@ -67,25 +81,15 @@ def _read(record: Path) -> dict[str, float] | None:
         return None
 
 
+def _record(records: Path) -> Path:
+    return records / f"precision-{_machine()}.json"
+
+
 def _machine() -> str:
     """A name for what the measurement depends on: processor, GPU driver, torch."""
-    gpu = _text("/proc/driver/nvidia/version")
-    model = next((line for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
-    parts = [platform.machine(), platform.processor(), model, gpu, version("torch")]
+    parts = [platform.machine(), platform.processor(), model_line(), told(_GPU_DRIVER), version("torch")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-@lru_cache(maxsize=1)
 def _has_bfloat16_units() -> bool:
-    if _text("/proc/driver/nvidia/version"):
-        return True
-    lines = _text("/proc/cpuinfo").splitlines()
-    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
-    return bool(_UNITS & set(flags.split()))
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+    return bool(told(_GPU_DRIVER)) or bool(_UNITS.intersection(units()))

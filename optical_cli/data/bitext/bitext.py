@@ -17,6 +17,7 @@ from optical_cli.data.bitext.select import Selection, SentencePair, select_pairs
 from optical_cli.data.bitext.tmx import Tmx
 from optical_cli.data.bitext.tsv import Tsv
 from optical_cli.data.builtin import PREFIX, builtin_bitext
+from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import as_path, local_path
 from optical_cli.errors import DataError
 
@@ -28,10 +29,22 @@ class Bitext:
     name: str
     source: RowSource
     filter: Filter
+    files: tuple[Path, ...] = ()
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """64 hex digits that differ where the rows of the source differ; the filter has no part in them."""
         return self.source.fingerprint(memo)
+
+    def held(self, _memo: Fingerprints | None = None, /) -> Held:
+        """What this machine has of it, looked up without a network.
+
+        Raises:
+            NotHere: it would have to be downloaded.
+        """
+        if isinstance(self.source, HubDataset):
+            return self.source.held()
+        inside = (path for top in self.files for path in (top.rglob("*") if top.is_dir() else [top]))
+        return Held(self.files[0], size_of(path for path in inside if path.is_file()))
 
     @cached_property
     def selection(self) -> Selection:
@@ -66,10 +79,10 @@ def open_bitext(settings: Settings, languages: tuple[str, str], base: Path) -> B
     columns = (settings.columns[0], settings.columns[1]) if settings.columns else languages
     if settings.dataset is not None:
         source = _dataset(settings, settings.dataset, columns, base)
-        return Bitext(settings.dataset, source, settings.filter)
+        return Bitext(settings.dataset, source, settings.filter, (as_path(settings.dataset, base),))
     named = settings.source or ()
     files = [_file(name, base) for name in named]
-    return Bitext(" + ".join(named), _of_files(settings, files, columns), settings.filter)
+    return Bitext(" + ".join(named), _of_files(settings, files, columns), settings.filter, tuple(files))
 
 
 def _of_files(settings: Settings, files: list[Path], columns: tuple[str, str]) -> RowSource:

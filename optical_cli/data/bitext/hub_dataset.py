@@ -11,8 +11,9 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.dataset_rows import datasets_library, fingerprint_of_rows, rows_of
 from optical_cli.data.bitext.rows import Row, digest_of
+from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import listed
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, NotHere
 
 _INFO = "dataset_info.json"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -55,6 +56,17 @@ class HubDataset:
             parts = [library.Dataset.from_file(str(path)) for path in self._files]
             name = f"{self.dataset_id} ({self.split})"
             yield from rows_of(library.concatenate_datasets(parts), self.columns, name)
+
+    def held(self) -> Held:
+        """What the library's cache has of it.
+
+        Raises:
+            NotHere: nothing.
+        """
+        folder = self._prepared()
+        if folder is None:
+            raise NotHere(f"{self.dataset_id} is not in {_cache()}")
+        return Held(folder, size_of(self._files), folder.name, downloaded=True)
 
     @cached_property
     def _files(self) -> list[Path]:

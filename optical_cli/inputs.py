@@ -1,0 +1,110 @@
+"""The inputs of an experiment, each under the setting that names it: what this machine holds, and bringing the rest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.config.experiment import Experiment
+from optical_cli.data.held import Held
+from optical_cli.data.ir_dataset import IrDataset
+from optical_cli.data.models import resolve_model
+from optical_cli.sources import Sources
+
+
+class Opened(Protocol):
+    """An input that was found, though it may not be on this machine yet."""
+
+    def fingerprint(self, memo: Fingerprints, /) -> str:
+        """SHA-256 of what of it decides a result, 64 hex digits."""
+        ...
+
+    def held(self, memo: Fingerprints | None = None, /) -> Held:
+        """What this machine has of it; NotHere if it would have to be downloaded."""
+        ...
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of an experiment.
+
+    Attributes:
+        key: the setting that names it, such as `teacher.model`.
+        source: what that says.
+    """
+
+    key: str
+    source: str
+    _open: Callable[[bool], Opened]
+
+    def held(self, memo: Fingerprints | None = None) -> Held:
+        """What this machine has of it, looked up without a network.
+
+        Args:
+            memo: also read to the end what is read to the end once only, and remember its fingerprint.
+
+        Raises:
+            NotHere: it would have to be downloaded.
+            DataError: it cannot be used.
+        """
+        return self._open(True).held(memo)
+
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """SHA-256 of what of it decides a result, 64 hex digits.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return self._open(True).fingerprint(memo)
+
+    def fetch(self, memo: Fingerprints) -> Held:
+        """Download what of it is missing, and read it once.
+
+        Raises:
+            DataError: it cannot be had, or cannot be used.
+        """
+        opened = self._open(False)
+        if isinstance(opened, IrDataset):
+            opened.download()  # a fingerprint that is remembered would read nothing
+        opened.fingerprint(memo)
+        return opened.held(memo)
+
+
+def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:
+    """Models, bitexts, collections, topics, judgements and candidates, in the order of the experiment file.
+
+    Args:
+        x: the experiment.
+        memo: remembers fingerprints.
+    """
+    sources = Sources(x, memo)
+    yield Input(
+        "teacher.model", x.teacher.model, lambda offline: resolve_model(x.teacher.model, x.base, offline=offline)
+    )
+    if x.student.init != "teacher":
+        yield Input(
+            "student.init", x.student.init, lambda offline: resolve_model(x.student.init, x.base, offline=offline)
+        )
+    for language, bitext in x.bitext.items():
+        named = (bitext.dataset, bitext.config) if bitext.dataset else bitext.source or ()
+        yield Input(f"bitext.{language}", " ".join(filter(None, named)), _opener(sources.bitext, language))
+    for pair, settings in x.pairs.items():
+        yield Input(f"pairs.{pair}.collection", settings.collection, _opener(sources.documents, pair))
+        yield Input(f"pairs.{pair}.topics", settings.topics or settings.collection, _opener(sources.topics, pair))
+        yield Input(f"pairs.{pair}.qrels", settings.qrels or settings.collection, _opener(sources.judgements, pair))
+        if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
+            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(_candidates_of(sources), pair))
+
+
+def _opener(open_named: Callable[[str], Opened], name: str) -> Callable[[bool], Opened]:
+    """Opening what no network is needed to open, though it may be needed to read it."""
+    return lambda _offline: open_named(name)
+
+
+def _candidates_of(sources: Sources) -> Callable[[str], Opened]:
+    def opened(pair: str) -> Opened:
+        run = sources.candidate_run(pair)
+        assert run is not None  # noqa: S101 - of a pair that names a file
+        return run
+
+    return opened
