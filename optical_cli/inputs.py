@@ -9,6 +9,7 @@ from optical_cli.config.experiment import Experiment
 from optical_cli.data.held import Held
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
+from optical_cli.errors import DataError, NotHere
 from optical_cli.sources import Sources
 
 
@@ -50,12 +51,17 @@ class Input:
         return self._open(True).held(memo)
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits.
+        """SHA-256 of what of it decides a result, 64 hex digits: remembered, or read with no network.
 
         Raises:
+            NotHere: it would have to be downloaded.
             DataError: it cannot be read.
         """
-        return self._open(True).fingerprint(memo)
+        opened = self._open(True)
+        if isinstance(opened, IrDataset):
+            return opened.known_fingerprint(memo)
+        opened.held(memo)
+        return opened.fingerprint(memo)
 
     def fetch(self, memo: Fingerprints) -> Held:
         """Download what of it is missing, and read it once.
@@ -68,6 +74,36 @@ class Input:
             opened.download()  # a fingerprint that is remembered would read nothing
         opened.fingerprint(memo)
         return opened.held(memo)
+
+
+def refuse_absent(x: Experiment, memo: Fingerprints, remedy: str, *, to_be_read: bool) -> None:
+    """Refuse an experiment with inputs that would have to be downloaded.
+
+    What is wrong with an input in another way is not said here, but where it is opened.
+
+    Args:
+        x: the experiment.
+        memo: remembers fingerprints.
+        remedy: the command that downloads them.
+        to_be_read: they have to be here; else it is enough that their fingerprints are remembered, for these are all
+            that is asked of an input of which every artifact is in the cache.
+
+    Raises:
+        NotHere: naming all of them, in one line.
+    """
+    absent: dict[str, list[str]] = {}
+    for one in inputs_of(x, memo):
+        try:
+            one.held(memo) if to_be_read else one.fingerprint(memo)
+        except NotHere:
+            absent.setdefault(one.source, []).append(one.key)
+        except DataError:
+            continue
+    if absent:
+        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in absent.items())
+        raise NotHere(
+            f"offline, and not on this machine: {listed}; `{remedy}` brings what is missing where there is a network"
+        )
 
 
 def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:

@@ -82,7 +82,7 @@ class Sources:
 
     def _model(self, source: str) -> ModelInput:
         model = resolve_model(source, self._experiment.base)
-        label = source.rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
+        label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
         return ModelInput(label, model.folder, model.fingerprint(self._memo))
 
     def _bitext(self, language: str) -> Bitext:

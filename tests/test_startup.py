@@ -27,6 +27,8 @@ except SystemExit as left:
         ["fuse", "--help"],
         ["evaluate", "EXPERIMENT", "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", "CACHE"],
         ["plan", "EXPERIMENT", "--cache-dir", "CACHE"],
+        ["plan", "EXPERIMENT", "--offline", "--cache-dir", "CACHE"],
+        ["fetch", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["status", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["report", "EXPERIMENT", "--cache-dir", "CACHE", "--output", "FOLDER"],

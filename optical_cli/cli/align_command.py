@@ -61,6 +61,7 @@ def align(
     cache_dir: options.CacheDir = None,
     device: options.Device = "auto",
     no_upstream: options.NoUpstream = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
 ) -> None:
@@ -69,7 +70,7 @@ def align(
     The sentences are held-out pairs of the bitext, or one of yours. Each reg is shown with its own student.
     """
     chosen = _chosen_rows(rows, count, text, translation)
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream, offline=offline)
     from optical_cli.sentences import held_out_sentences, trained_pairs, view_of
     from optical_cli.sources import Sources
 

@@ -104,13 +104,14 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and leave it.")] = False,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
+    offline: options.Offline = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
     from optical_cli.sweep import steps
 
     cache = open_cache(cache_dir)
-    pipelines = [open_pipeline(experiment, overrides, cache_dir) for experiment in experiments]
+    pipelines = [open_pipeline(experiment, overrides, cache_dir, offline=offline) for experiment in experiments]
     needed = {step.key.digest for pipeline in pipelines for step, _ in steps(pipeline)}
     artifacts, damaged = _parted(list(cache.all_entries()))
     unneeded = [artifact for artifact in artifacts if artifact.manifest["key"] not in needed]

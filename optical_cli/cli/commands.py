@@ -11,6 +11,7 @@ from optical_cli.cli.compare_command import compare
 from optical_cli.cli.doctor_command import doctor
 from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
+from optical_cli.cli.fetch_command import fetch
 from optical_cli.cli.fuse_command import fuse
 from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
@@ -37,6 +38,7 @@ app.command()(align)
 app.command()(compare)
 app.command()(doctor)
 app.command()(export)
+app.command()(fetch)
 app.command()(fuse)
 app.command()(report)
 app.command()(teach)
@@ -74,11 +76,12 @@ def _add_stage(stage: Stage) -> None:
         device: options.Device = "auto",
         no_upstream: options.NoUpstream = False,
         time_limit: options.TimeLimit = None,
+        offline: options.Offline = False,
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
         pipeline = open_pipeline(
-            experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit
+            experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit, offline=offline
         )
         for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
             obtain(pipeline, step, as_json=as_json)
@@ -97,13 +100,14 @@ def plan(
     experiment: options.Experiment,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Show each artifact of an experiment: in the cache, or to be made."""
     from optical_cli.sweep import plan as planned_steps
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     pipeline.check()
     steps = list(planned_steps(pipeline))
     if as_json:

@@ -33,6 +33,7 @@ def compare(
     count: Count = 5,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
 ) -> None:
@@ -42,7 +43,7 @@ def compare(
     """
     from optical_cli.study import cached_duels
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     x = pipeline.experiment
     if pair is not None and pair not in x.pairs:
         raise ConfigError(f"--pair {pair}: not in the experiment; it has {', '.join(x.pairs)}")

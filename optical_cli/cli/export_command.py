@@ -53,6 +53,7 @@ def export(
     cache_dir: options.CacheDir = None,
     device: options.Device = "auto",
     no_upstream: options.NoUpstream = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
 ) -> None:
@@ -65,7 +66,7 @@ def export(
 
     check_output_folder(output, force=force)
     _check_push(push, private=private)
-    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream, offline=offline)
     cell = _cell(pipeline, Wanted(reg, objective, pair, seed))
     checkpoint = _checkpoint(pipeline, cell, upstream=not no_upstream)
     no_pylate = _write(pipeline, cell, checkpoint, output, license_said, push, force=force)

@@ -23,6 +23,14 @@ CacheDir = Annotated[
     typer.Option("--cache-dir", envvar="OPTICAL_CACHE", help="Where artifacts are.", show_default="user cache folder"),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or auto.")]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar=["OPTICAL_OFFLINE", "HF_HUB_OFFLINE"],
+        help="Download nothing; if an input is not on this machine, say so before anything is computed.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
 Reg = Annotated[float | None, typer.Option("--reg", help="Strength of the regularization, 0 to inf.")]

@@ -32,6 +32,7 @@ def report(
     ] = None,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -39,7 +40,7 @@ def report(
     from optical_cli.report.write_report import write_report
     from optical_cli.study import cached_study
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     study = cached_study(pipeline)
     show.refuse_nothing(study.results, experiment)
     if alignments is not None:

@@ -1,6 +1,8 @@
 """From the options of a command to a pipeline."""
 
+import os
 import re
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +27,13 @@ def open_pipeline(
     upstream: bool = True,
     time_limit: str | None = None,
     progress: "Progress | None" = None,
+    offline: bool = False,
 ) -> "Pipeline":
     """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
 
     Raises:
         ConfigError: the experiment file is wrong.
+        NotHere: `offline`, and something it names would have to be downloaded.
         DataError: something it names cannot be opened.
     """
     from optical_cli.cache.making import NotedProgress
@@ -41,7 +45,15 @@ def open_pipeline(
     progress = progress or TerminalProgress()
     cache = open_cache(cache_dir, progress)
     noted = NotedProgress(progress, cache.notes)
-    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline)
+    if offline:  # what the libraries below go by
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+    remedy = fetch_command(experiment, overrides) if offline else None
+    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy)
+
+
+def fetch_command(experiment: str, overrides: Sequence[str] | None) -> str:
+    """The command that brings the inputs of an experiment, quoted for a POSIX shell."""
+    return shlex.join(["optical", "fetch", experiment, *(word for one in overrides or () for word in ("--set", one))])
 
 
 def read_settings(experiment: str, overrides: Sequence[str] | None) -> "Experiment":

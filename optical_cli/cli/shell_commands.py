@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 def shell_commands(
-    experiment: str, cells: "Iterator[Cell]", overrides: Sequence[str], cache_dir: Path | None, device: str
+    experiment: str,
+    cells: "Iterator[Cell]",
+    overrides: Sequence[str],
+    cache_dir: Path | None,
+    device: str,
+    *,
+    offline: bool,
 ) -> Iterator[str]:
     """The command of each cell, quoted for a POSIX shell; what several need, the first of them makes."""
     shared = [part for override in overrides for part in ("--set", override)]
@@ -18,6 +24,8 @@ def shell_commands(
         shared += ["--cache-dir", str(cache_dir)]
     if device != "auto":
         shared += ["--device", device]
+    if offline:
+        shared.append("--offline")
     for cell in cells:
         setting = ["--objective", cell.objective] if cell.reg is None else ["--reg", repr(cell.reg)]
         which = ["--pair", cell.pair, *setting, "--seed", str(cell.seed)]

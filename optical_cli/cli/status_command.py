@@ -25,6 +25,7 @@ def status(
     ] = None,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -39,7 +40,7 @@ def status(
         return
     from optical_cli.status import status_of
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     making, failures = list(pipeline.cache.in_the_making()), pipeline.cache.notes.all_failures()
     found = status_of(pipeline, making, failures)
     wanted = {step.key.digest for one in found.cells for step in pipeline.scores(one.cell).with_inputs()}

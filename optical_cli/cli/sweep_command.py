@@ -30,6 +30,7 @@ def sweep(
         bool, typer.Option("--print-commands", help="Print a command a cell, to be run wherever, and run none.")
     ] = False,
     events: Events = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -45,10 +46,11 @@ def sweep(
         raise ConfigError(f"--events -: {other} has stdout for itself; name a file, or leave out {other}")
     audience = SweepAudience(events)
     pipeline = open_pipeline(
-        experiment, overrides, cache_dir, device, time_limit=time_limit, progress=audience.progress
+        experiment, overrides, cache_dir, device, time_limit=time_limit, progress=audience.progress, offline=offline
     )
     if print_commands:
-        for command in shell_commands(experiment, cells_of(pipeline.experiment), overrides or (), cache_dir, device):
+        cells = cells_of(pipeline.experiment)
+        for command in shell_commands(experiment, cells, overrides or (), cache_dir, device, offline=offline):
             print(command)
         return
     name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures

@@ -24,12 +24,13 @@ def _add(stage: Stage) -> None:
         seed: options.Seed = None,
         overrides: options.Set = None,
         cache_dir: options.CacheDir = None,
+        offline: options.Offline = False,
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
         from optical_cli.why import explain
 
-        pipeline = open_pipeline(experiment, overrides, cache_dir)
+        pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
         steps = stage.steps_of(pipeline, Wanted(reg, objective, pair, seed))
         explanations = [explain(step, pipeline.cache) for step in steps]
         if as_json:

@@ -49,6 +49,15 @@ class IrDataset:
         name = f"ir_datasets {_version()}, reading {_READING}: {self.part} of {self.dataset_id} in {_home()}"
         return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._fields()))
 
+    def known_fingerprint(self, memo: Fingerprints) -> str:
+        """The same as is remembered, or as it is read with no network.
+
+        Raises:
+            NotHere: a file would have to be downloaded.
+        """
+        with _without_network(self):
+            return self.fingerprint(memo)
+
     def download(self) -> None:
         """Read it to the end, which downloads what is missing."""
         for _ in self._fields():

@@ -20,7 +20,7 @@ _NOT_OURS = ("manifest.json",)  # the cache's note on a checkpoint: host and tim
 _OTHER_EXPORTS = ("onnx", "openvino")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _TRAINERS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # no weights of the model
-_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
+_HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?(@[0-9a-f]{40})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,10 @@ class Model:
 
 
 def resolve_model(source: str, base: Path, *, offline: bool = False) -> Model:
-    """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id.
+    """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id, `owner/name` or `owner/name@commit`.
 
-    An id is looked for in the local cache of huggingface_hub first and downloaded only if it is not there.
+    An id is looked for in the local cache of huggingface_hub first and downloaded only if it is not there. Without a
+    commit it means the one that was the newest when it was downloaded.
 
     Args:
         source: what the experiment file says.
@@ -104,8 +105,9 @@ def _belongs(path: Path) -> bool:
 
 def _from_hub(source: str, base: Path, *, offline: bool) -> Path:
     if not _HUB_ID.fullmatch(source):
-        raise DataError(f"{source} is no folder under {base} and no Hugging Face id (owner/name)")
-    cached = _cached_snapshot(source)
+        raise DataError(f"{source} is no folder under {base} and no Hugging Face id (owner/name, or owner/name@commit)")
+    model_id, _, commit = source.partition("@")
+    cached = _cached_snapshot(model_id, commit)
     if cached is not None:
         return cached
     if offline:
@@ -113,16 +115,16 @@ def _from_hub(source: str, base: Path, *, offline: bool) -> Path:
             f"{source} is no folder under {base} and not in the local Hugging Face cache, and downloads are "
             "off; download it where there is a network, or name a folder"
         )
-    return _download(source, base)
+    return _download(model_id, commit or None, base)
 
 
-def _cached_snapshot(model_id: str) -> Path | None:
+def _cached_snapshot(model_id: str, commit: str) -> Path | None:
     # the documented layout of the cache; asking snapshot_download itself costs an import of 0.4 s
     from huggingface_hub import constants
 
     repo = Path(constants.HF_HUB_CACHE) / f"models--{model_id.replace('/', '--')}"
     try:
-        commit = (repo / "refs" / "main").read_text(encoding="utf-8").strip()
+        commit = commit or (repo / "refs" / "main").read_text(encoding="utf-8").strip()
     except OSError:
         return None
     interrupted = any((repo / "blobs").glob("*.incomplete"))
@@ -131,13 +133,13 @@ def _cached_snapshot(model_id: str) -> Path | None:
     return folder if complete and not interrupted else None
 
 
-def _download(model_id: str, base: Path) -> Path:
+def _download(model_id: str, commit: str | None, base: Path) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = [*(f"*{suffix}" for suffix in _SUFFIXES), *(f"{prefix}*" for prefix in _PREFIXES)]
     ignored = [f"{export}/*" for export in _OTHER_EXPORTS]
     try:
-        return Path(snapshot_download(model_id, allow_patterns=patterns, ignore_patterns=ignored))
+        return Path(snapshot_download(model_id, revision=commit, allow_patterns=patterns, ignore_patterns=ignored))
     # its errors share no base class, and the HTTP library under it has changed from version to version
     except Exception as error:
         raise DataError(

@@ -7,6 +7,7 @@ from optical_cli.cache.store import Cache, Health
 from optical_cli.cells import Cell
 from optical_cli.config.experiment import Experiment
 from optical_cli.encoder.precision import Resolved
+from optical_cli.inputs import refuse_absent
 from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
 from optical_cli.pipeline.students import Students
@@ -28,6 +29,7 @@ class Pipeline:
         upstream: make what is missing upstream of a step that is asked for; else refuse.
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
+        offline: nothing is downloaded, and this command is named as the one that would; None: what is missing is.
 
     Attributes:
         encodings, start, checkpoint: the steps that end in a student, of `Students`.
@@ -35,6 +37,7 @@ class Pipeline:
         obtain: finds or makes the artifact of a step, as `Maker` does.
 
     Raises:
+        NotHere: of all that would have to be downloaded and must not be.
         DataError: of all models and data that the experiment names and that cannot be opened, a line each.
     """
 
@@ -48,9 +51,12 @@ class Pipeline:
         upstream: bool = True,
         processes: Processes | None = None,
         deadline: float | None = None,
+        offline: str | None = None,
     ) -> None:
         self.experiment = experiment
         self.cache = cache
+        self._offline = offline
+        self._refuse_absent(to_be_read=False)
         self._sources = Sources(experiment, cache.fingerprints)
         self._sources.open_all()
         processes = processes or Processes()
@@ -96,9 +102,15 @@ class Pipeline:
         """Read all input, before anything expensive starts.
 
         Raises:
+            NotHere: of all that would have to be downloaded and must not be.
             DataError: of all that is wrong with it, a line each.
         """
+        self._refuse_absent(to_be_read=True)
         self._sources.check()
+
+    def _refuse_absent(self, *, to_be_read: bool) -> None:
+        if self._offline is not None:
+            refuse_absent(self.experiment, self.cache.fingerprints, self._offline, to_be_read=to_be_read)
 
     @property
     def made(self) -> int:

@@ -139,3 +139,38 @@ def test_other_record_types_give_their_default_text():
     assert _document(Record(body="b")).text == "all of it"
     assert _topic_text(Record(text="", title="T")) == "T"
     assert _topic_text(Record(description="D")) == "all of it"
+
+
+def test_what_is_here_is_told_without_a_network_part_by_part(home):
+    held, absent = run(
+        home,
+        "[[s.held().size for s in opened()], [fault(s.held) for s in opened('miracl/sw/dev', 'sw')]]",
+    )
+    files = ["docs/docs-1.jsonl.gz", "dev/topics.tsv", "dev/qrels.tsv"]
+    assert held == [(home / "miracl/v1.0/yo" / file).stat().st_size for file in files]
+    assert absent == [f"miracl/sw/dev: its {part} are not in {home}" for part in ("docs", "queries", "qrels")]
+
+
+def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerprint_is_all_that_is_asked(home, write):
+    """Hindi has two files of documents."""
+    line = '{"docid": "1#0", "title": "t", "text": "x"}\n'
+    paths = [f"home/miracl/v1.0/hi/docs/docs-{number}.jsonl.gz" for number in (0, 1)]
+    for path in paths:
+        write(path, line)
+    code = (
+        "[fault(lambda: opened('miracl/hi', 'hi')[0].{0}(memo)), "
+        "fault(lambda: opened('miracl/hi', 'hi')[0].known_fingerprint(memo))]"
+    )
+    (home.parent / paths[1]).unlink()
+    gone = f"miracl/hi: its docs are not in {home}"
+    assert run(home, code.format("held")) == [gone, gone]
+    write(paths[1], line.replace("1#0", "2#0"))
+    assert run(home, code.format("held")) == [None, None]
+    (home.parent / paths[0]).unlink()
+    assert run(home, code.format("held")) == [gone, None]
+
+
+def test_looking_leaves_downloads_possible(home):
+    said = run(home, "[fault(opened('miracl/sw/dev', 'sw')[1].held), fault(opened('miracl/sw/dev', 'sw')[1].download)]")
+    assert said[0].startswith("miracl/sw/dev: its queries are not in")
+    assert "no network in tests" in said[1] or "Connection" in said[1]

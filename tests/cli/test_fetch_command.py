@@ -1,0 +1,117 @@
+import json
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def hub(lab, tmp_path, monkeypatch):
+    """An empty cache of huggingface_hub, and a hub that has one model, `acme/small`; what it was asked for."""
+    cache = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    asked = []
+
+    def download(model_id, *, revision, allow_patterns, ignore_patterns):
+        asked.append((model_id, revision))
+        if model_id != "acme/small":
+            raise ConnectionError(f"no {model_id}\nat all")
+        repo = cache / "models--acme--small"
+        folder = repo / "snapshots" / (revision or COMMIT)
+        for file in (*lab.student.iterdir(), Path(shutil.copy(lab.bitext, tmp_path / "modeling.py")),
+                     Path(shutil.copy(lab.bitext, tmp_path / "pytorch_model.bin"))):  # fmt: skip
+            kept = any(fnmatch(file.name, pattern) for pattern in allow_patterns)
+            if kept and not any(fnmatch(file.name, pattern) for pattern in ignore_patterns):
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, folder)
+        if revision is None:
+            (repo / "refs").mkdir(exist_ok=True)
+            (repo / "refs" / "main").write_text(COMMIT)
+        for left in repo.glob("blobs/*.incomplete"):
+            left.unlink()
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    return cache, asked
+
+
+@pytest.fixture
+def fetched(optical, tmp_path):
+    """`optical fetch --json`: exit code, records by input, lines on stderr."""
+
+    def run(*arguments):
+        said = optical("fetch", *arguments, "--json", "--cache-dir", tmp_path / "cache")
+        return said.code, {record["input"]: record for record in json.loads(said.out)}, said.err.splitlines()
+
+    return run
+
+
+def test_what_is_here_is_shown_with_its_digest_and_its_bytes(lab, fetched, optical, tmp_path, memo_of):
+    code, records, said = fetched(lab.experiment)
+    assert (code, said) == (0, [])
+    assert {record["state"] for record in records.values()} == {"here"}
+    assert records["bitext.sw"]["bytes"] == lab.bitext.stat().st_size
+    assert records["bitext.sw"]["path"] == str(lab.bitext)
+    assert records["pairs.en-sw.qrels"]["fingerprint"] == memo_of(lab.data / "qrels.trec")
+    table = optical("fetch", lab.experiment, "--cache-dir", tmp_path / "cache").out
+    assert records["teacher.model"]["fingerprint"][:12] in table
+
+
+@pytest.fixture
+def memo_of():
+    from optical_cli.cache.fingerprints import sha256_of_file
+
+    return sha256_of_file
+
+
+def test_a_model_is_downloaded_once_without_code_and_without_pickles(lab, fetched, hub):
+    cache, asked = hub
+    for state in ("downloaded", "here"):
+        code, records, said = fetched(lab.experiment, "--set", "student.init=acme/small")
+        assert code == 0
+        assert (records["student.init"]["state"], records["student.init"]["revision"]) == (state, COMMIT)
+        assert said == (["student.init: downloading acme/small"] if state == "downloaded" else [])
+    assert asked == [("acme/small", None)]
+    names = {path.name for path in (cache / "models--acme--small" / "snapshots" / COMMIT).iterdir()}
+    assert "model.safetensors" in names
+    assert not {"modeling.py", "pytorch_model.bin"} & names
+
+
+def test_a_commit_is_a_model_of_its_own(lab, fetched, hub):
+    cache, asked = hub
+    code, records, _ = fetched(lab.experiment, "--set", f"student.init=acme/small@{OTHER}")
+    assert (code, records["student.init"]["revision"]) == (0, OTHER)
+    assert asked == [("acme/small", OTHER)]
+    assert not (cache / "models--acme--small" / "refs").exists()
+    _, records, _ = fetched(lab.experiment, "--set", "student.init=acme/small")
+    assert (records["student.init"]["state"], records["student.init"]["revision"]) == ("downloaded", COMMIT)
+
+
+def test_a_download_that_was_stopped_is_gone_on_with(lab, fetched, hub):
+    cache, asked = hub
+    fetched(lab.experiment, "--set", "student.init=acme/small")
+    (cache / "models--acme--small" / "blobs").mkdir()
+    (cache / "models--acme--small" / "blobs" / "abc.incomplete").touch()
+    code, records, _ = fetched(lab.experiment, "--set", "student.init=acme/small")
+    assert (code, records["student.init"]["state"]) == (0, "downloaded")
+    assert len(asked) == 2
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_cannot_be_had_stops_nothing_else(own_lab, fetched):
+    own_lab.bitext.unlink()
+    code, records, said = fetched(
+        own_lab.experiment, "--set", "teacher.model=acme/absent", "--set", "student.init=acme/small"
+    )
+    assert code == 1
+    assert records["teacher.model"]["state"] == records["bitext.sw"]["state"] == "not to be had"
+    assert records["teacher.model"]["path"] is None
+    assert records["student.init"]["state"] == "downloaded"
+    assert records["pairs.sw-sw.topics"]["state"] == "here"
+    faults = [line for line in said if line.startswith("error: ")]
+    assert len(faults) == 2
+    assert "acme/absent is no folder under" in faults[0]
+    assert "bitext.tsv does not exist" in faults[1]
