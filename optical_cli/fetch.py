@@ -49,6 +49,6 @@ def fetch_inputs(x: Experiment, memo: Fingerprints, say: Callable[[str], None]) 
                 say(f"{one.key}: downloading {one.source}")
                 downloaded = True
                 held = one.fetch(memo)
-            yield Fetched(one, downloaded, held, one.fingerprint(memo))
+            yield Fetched(one, downloaded, held, one.known_fingerprint(memo))
         except DataError as error:
             yield Fetched(one, downloaded, None, "", str(error))

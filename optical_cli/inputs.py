@@ -51,7 +51,15 @@ class Input:
         return self._open(True).held(memo)
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits: remembered, or read with no network.
+        """SHA-256 of what of it decides a result, 64 hex digits; downloads what is not here.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return self._open(False).fingerprint(memo)
+
+    def known_fingerprint(self, memo: Fingerprints) -> str:
+        """The same as is remembered, or as it is read with no network.
 
         Raises:
             NotHere: it would have to be downloaded.
@@ -94,7 +102,7 @@ def refuse_absent(x: Experiment, memo: Fingerprints, remedy: str, *, to_be_read:
     absent: dict[str, list[str]] = {}
     for one in inputs_of(x, memo):
         try:
-            one.held(memo) if to_be_read else one.fingerprint(memo)
+            one.held(memo) if to_be_read else one.known_fingerprint(memo)
         except NotHere:
             absent.setdefault(one.source, []).append(one.key)
         except DataError:

@@ -13,6 +13,7 @@ from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
 from optical_cli.cli.fetch_command import fetch
 from optical_cli.cli.fuse_command import fuse
+from optical_cli.cli.lock_command import lock
 from optical_cli.cli.obtain import obtain
 from optical_cli.cli.options import Wanted
 from optical_cli.cli.report_command import report
@@ -40,6 +41,7 @@ app.command()(doctor)
 app.command()(export)
 app.command()(fetch)
 app.command()(fuse)
+app.command()(lock)
 app.command()(report)
 app.command()(teach)
 
@@ -77,11 +79,19 @@ def _add_stage(stage: Stage) -> None:
         no_upstream: options.NoUpstream = False,
         time_limit: options.TimeLimit = None,
         offline: options.Offline = False,
+        locked: options.Locked = False,
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
         pipeline = open_pipeline(
-            experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit, offline=offline
+            experiment,
+            overrides,
+            cache_dir,
+            device,
+            upstream=not no_upstream,
+            time_limit=time_limit,
+            offline=offline,
+            locked=locked,
         )
         for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
             obtain(pipeline, step, as_json=as_json)
@@ -101,13 +111,14 @@ def plan(
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
     offline: options.Offline = False,
+    locked: options.Locked = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Show each artifact of an experiment: in the cache, or to be made."""
     from optical_cli.sweep import plan as planned_steps
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked)
     pipeline.check()
     steps = list(planned_steps(pipeline))
     if as_json:

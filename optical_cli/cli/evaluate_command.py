@@ -34,12 +34,20 @@ def evaluate(
     no_upstream: options.NoUpstream = False,
     time_limit: options.TimeLimit = None,
     offline: options.Offline = False,
+    locked: options.Locked = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
 ) -> None:
     """Measure the run of a pair; means go to stderr, the path of the scores to stdout."""
     pipeline = open_pipeline(
-        experiment, overrides, cache_dir, device, upstream=not no_upstream, time_limit=time_limit, offline=offline
+        experiment,
+        overrides,
+        cache_dir,
+        device,
+        upstream=not no_upstream,
+        time_limit=time_limit,
+        offline=offline,
+        locked=locked,
     )
     wanted = Wanted(reg, objective, pair, seed)
     step = pipeline.scores(wanted.cell(pipeline.experiment)) if run is None else _imported(pipeline, wanted, run)

@@ -31,6 +31,13 @@ Offline = Annotated[
         help="Download nothing; if an input is not on this machine, say so before anything is computed.",
     ),
 ]
+Locked = Annotated[
+    bool,
+    typer.Option(
+        "--locked",
+        help="Refuse, rather than tell, other versions and another machine than those of the experiment's lock.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
 Reg = Annotated[float | None, typer.Option("--reg", help="Strength of the regularization, 0 to inf.")]

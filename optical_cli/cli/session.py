@@ -28,27 +28,69 @@ def open_pipeline(
     time_limit: str | None = None,
     progress: "Progress | None" = None,
     offline: bool = False,
+    locked: bool = False,
 ) -> "Pipeline":
     """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
 
     Raises:
         ConfigError: the experiment file is wrong.
         NotHere: `offline`, and something it names would have to be downloaded.
-        DataError: something it names cannot be opened.
+        DataError: something it names cannot be opened, or is not what the lock beside the experiment has; with `locked`
+            also other versions and another machine, or no lock.
     """
+    started = time.monotonic()
+    progress = progress or TerminalProgress()
+    pipeline = open_unlocked(
+        experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline,
+        deadline=None if time_limit is None else started + seconds_of(time_limit),
+    )  # fmt: skip
+    _keep_to_lock(pipeline, experiment, progress, strict=locked)
+    return pipeline
+
+
+def open_unlocked(
+    experiment: str,
+    overrides: Sequence[str] | None,
+    cache_dir: Path | None,
+    device: str = "auto",
+    *,
+    upstream: bool = True,
+    progress: "Progress",
+    offline: bool = False,
+    deadline: float | None = None,
+) -> "Pipeline":
+    """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
     from optical_cli.cache.making import NotedProgress
     from optical_cli.pipeline import Pipeline
 
-    started = time.monotonic()
     settings = read_settings(experiment, overrides)
-    deadline = None if time_limit is None else started + seconds_of(time_limit)
-    progress = progress or TerminalProgress()
     cache = open_cache(cache_dir, progress)
     noted = NotedProgress(progress, cache.notes)
     if offline:  # what the libraries below go by
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     remedy = fetch_command(experiment, overrides) if offline else None
     return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy)
+
+
+def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *, strict: bool) -> None:
+    """Compare an experiment with the lock beside it, if there is one."""
+    path = lock_file(experiment)
+    if path is None or not path.is_file():
+        if strict:
+            raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
+        return
+    from optical_cli.lock import keep_to_lock, lock_of, read_lock
+
+    remedy, now = shlex.join(["optical", "lock", experiment]), lock_of(pipeline, revisions=False)
+    for line in keep_to_lock(path, read_lock(path), now, remedy, strict=strict):
+        progress.say(line)
+
+
+def lock_file(experiment: str) -> Path | None:
+    """Where the lock of an experiment file is; None of the packaged pair, which the version of the package pins."""
+    from optical_cli.data.builtin import builtin_experiment
+
+    return None if builtin_experiment(experiment) else Path(experiment).with_suffix(".lock")
 
 
 def fetch_command(experiment: str, overrides: Sequence[str] | None) -> str:

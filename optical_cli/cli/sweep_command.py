@@ -31,6 +31,7 @@ def sweep(
     ] = False,
     events: Events = None,
     offline: options.Offline = False,
+    locked: options.Locked = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
@@ -46,7 +47,14 @@ def sweep(
         raise ConfigError(f"--events -: {other} has stdout for itself; name a file, or leave out {other}")
     audience = SweepAudience(events)
     pipeline = open_pipeline(
-        experiment, overrides, cache_dir, device, time_limit=time_limit, progress=audience.progress, offline=offline
+        experiment,
+        overrides,
+        cache_dir,
+        device,
+        time_limit=time_limit,
+        progress=audience.progress,
+        offline=offline,
+        locked=locked,
     )
     if print_commands:
         cells = cells_of(pipeline.experiment)

@@ -46,8 +46,7 @@ class IrDataset:
         downloads and then leaves it alone, so these three name the content; files placed into its home by hand under
         the same name are not noticed.
         """
-        name = f"ir_datasets {_version()}, reading {_READING}: {self.part} of {self.dataset_id} in {_home()}"
-        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._fields()))
+        return memo.of_stream(self._memo_name, self._chunks)
 
     def known_fingerprint(self, memo: Fingerprints) -> str:
         """The same as is remembered, or as it is read with no network.
@@ -55,8 +54,7 @@ class IrDataset:
         Raises:
             NotHere: a file would have to be downloaded.
         """
-        with _without_network(self):
-            return self.fingerprint(memo)
+        return memo.of_stream(self._memo_name, self._chunks_without_network)
 
     def download(self) -> None:
         """Read it to the end, which downloads what is missing."""
@@ -79,6 +77,17 @@ class IrDataset:
                 self.fingerprint(memo)
             files = set(_files_of(getattr(_load(self.dataset_id, self.part), f"{self.part}_handler")()))
         return Held(_home(), size_of(files) if files else None, downloaded=True)
+
+    @property
+    def _memo_name(self) -> str:
+        return f"ir_datasets {_version()}, reading {_READING}: {self.part} of {self.dataset_id} in {_home()}"
+
+    def _chunks(self) -> Iterator[bytes]:
+        return (json.dumps(record).encode() for record in self._fields())
+
+    def _chunks_without_network(self) -> Iterator[bytes]:
+        with _without_network(self):
+            yield from self._chunks()
 
     def _fields(self) -> Iterable[tuple[Any, ...]]:
         """What the fingerprint is of."""

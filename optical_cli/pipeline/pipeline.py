@@ -121,3 +121,8 @@ class Pipeline:
     def encoding_precision(self) -> Resolved:
         """In which texts are encoded on this machine."""
         return self._workplace.encoding_precision
+
+    @property
+    def training_precision(self) -> Resolved:
+        """In which students are trained on this machine."""
+        return self._workplace.training_precision

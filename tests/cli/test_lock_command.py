@@ -1,0 +1,145 @@
+import json
+
+import pytest
+
+OTHER = "0" * 64
+
+
+@pytest.fixture
+def locked(own_lab, optical, tmp_path):
+    """A locked experiment: run a command on it, and change the lock by a function of its content."""
+    assert optical("lock", own_lab.experiment, "--cache-dir", tmp_path / "cache").code == 0
+    path = own_lab.experiment.with_suffix(".lock")
+
+    def run(*arguments, command="plan", change=None):
+        if change is not None:
+            content = json.loads(path.read_text())
+            change(content)
+            path.write_text(json.dumps(content))
+        return optical(command, own_lab.experiment, *arguments, "--cache-dir", tmp_path / "cache")
+
+    return run
+
+
+def test_the_lock_says_what_the_figures_come_from(own_lab, optical, tmp_path):
+    from optical_cli.cache.fingerprints import sha256_of_file
+
+    said = optical("lock", own_lab.experiment, "--cache-dir", tmp_path / "cache")
+    path = own_lab.experiment.with_suffix(".lock")
+    assert (said.code, said.out) == (0, f"{path}\n")
+    content = json.loads(path.read_text())
+    assert list(content["inputs"])[:3] == ["teacher.model", "bitext.sw", "pairs.sw-sw.collection"]
+    assert content["inputs"]["bitext.sw"] == {
+        "source": "bitext.tsv", "content": content["inputs"]["bitext.sw"]["content"], "revision": None
+    }  # fmt: skip
+    assert content["inputs"]["pairs.sw-sw.qrels"]["content"] == sha256_of_file(own_lab.data / "qrels.trec")
+    assert {"torch", "optical-cli", "ranx", "llvmlite"} <= set(content["packages"])
+    assert not {"pytest", "ruff"} & set(content["packages"])
+    assert content["machine"]["precision"] == {"encoding": "float32", "training": "float32"}
+    again = optical("lock", own_lab.experiment, "--json", "--cache-dir", tmp_path / "cache")
+    assert json.loads(again.out) == {"path": str(path), **content}
+
+
+def test_what_is_as_it_was_locked_is_not_spoken_of(locked):
+    assert [(said.code, said.err) for said in (locked(), locked("--locked"))] == [(0, ""), (0, "")]
+
+
+@pytest.mark.parametrize("command", ["plan", "sweep", "status", "report"])
+def test_another_content_is_refused_by_its_key(locked, own_lab, leftovers, tmp_path, command):
+    own_lab.bitext.write_text(own_lab.bitext.read_text() + "a new net\twavu mpya\n")
+    said = locked(command=command)
+    assert (said.code, said.out) == (2, "")
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"error: {own_lab.root / 'mini.lock'}: bitext.sw: bitext.tsv (content ")
+    assert line.endswith(f"; put back what was locked, or `optical lock {own_lab.experiment}` locks what is here now")
+    assert leftovers(tmp_path / "cache") == []
+
+
+def test_another_pair_is_refused_and_one_that_is_gone_is_not(locked):
+    pairs = "pairs={sw-sw: {collection: ./data}, en-en: {collection: ./data}}"
+    said = locked("--set", pairs)
+    assert (said.code, len(said.errors)) == (2, 3)
+    assert "mini.lock: pairs.en-en.collection: not locked, found ./data (content " in said.errors[0]
+    assert locked("--set", "pairs={sw-sw: {collection: ./data}}").code == 0
+
+
+def test_what_came_from_the_hub_is_named_at_its_commit(locked):
+    def pinned(content):
+        for key in ("teacher.model", "bitext.sw"):
+            content["inputs"][key] = {"source": "acme/there", "content": OTHER, "revision": "c" * 40}
+
+    model, bitext = locked(change=pinned).errors
+    assert "teacher.model: acme/there at cccccccccccc (content 000000000000) expected, found ./teacher" in model
+    assert f"; set teacher.model to acme/there@{'c' * 40}, or " in model
+    assert f"; set bitext.sw.revision to {'c' * 40}, or " in bitext
+
+
+def other_versions(content):
+    content["python"] = "3.9.1"
+    content["packages"]["torch"] = "1.0"
+
+
+def other_machine(content):
+    content["machine"]["units"] = ["avx2"]
+    content["machine"]["precision"]["training"] = "bfloat16"
+
+
+def other_limits(content):
+    content["machine"]["limits"] = {"ATEN_CPU_CAPABILITY": "avx2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_versions, ["other versions: python {python} (3.9.1 locked), torch {torch} (1.0 locked)"]),
+        (
+            other_machine,
+            [
+                "training.precision: bfloat16 was locked, and this machine takes float32; "
+                "--set training.precision=bfloat16 takes the other",
+                "other instruction sets: {units} (avx2 locked)",
+            ],
+        ),
+        (other_limits, ["other limits to instruction sets: none (ATEN_CPU_CAPABILITY=avx2 locked)"]),
+    ],
+)
+def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab, change, said):
+    import platform
+
+    import torch
+
+    from optical_cli.encoder.processor import units
+
+    here = {"python": platform.python_version(), "torch": torch.__version__, "units": " ".join(units()) or "none told"}
+    lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
+    told = locked(change=change)
+    assert told.code == 0
+    assert told.err.splitlines() == [f"{line}; last digits may differ" for line in lines]
+    refused = locked("--locked")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.errors == [f"error: {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"format": 2}', "[" * 100_000, '{"format": 1, "inputs": {"a": {"source": "b", "content": "c"}}}'],
+    ids=["empty", "cut", "list", "format", "deep", "fields"],
+)
+def test_a_lock_that_is_none_is_one_line(locked, own_lab, text):
+    (own_lab.root / "mini.lock").write_text(text)
+    said = locked()
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert "mini.lock: a lock of format 1 expected (" in said.err
+
+
+def test_what_cannot_be_locked(optical, own_lab, tmp_path):
+    (own_lab.root / "mini.lock").mkdir()
+    (own_lab.root / "mini.lock" / "file").touch()
+    said = optical("lock", own_lab.experiment, "--cache-dir", tmp_path / "cache")
+    assert (said.code, said.out) == (2, "")
+    assert said.errors == [
+        f"error: {own_lab.root / 'mini.lock'}: cannot be written; copy the experiment to a folder of yours"
+    ]
+    assert "is part of the package" in optical("lock", "tiny").err
+    said = optical("plan", "tiny", "--locked", "--cache-dir", tmp_path / "cache")
+    assert said.errors == ["error: --locked: no lock of tiny is there; `optical lock` writes one beside its file"]
