@@ -7,6 +7,7 @@ Every fault a user can meet is one of these; the command line catches the base c
     ├── DataError          a collection, topics, qrels, a bitext, a run or a model cannot be used
     │   └── NotHere        it is not on this machine, and was not to be downloaded
     ├── CacheError         the cache cannot be read or written, or an artifact in it is damaged
+    │   └── NoRoom         its disk takes nothing more
     ├── NotConverged       more transport plans than allowed missed their threshold
     ├── OutOfTime          the time limit has stopped a training, which goes on from there the next time
     └── MissingDependency  an optional package is needed and not installed
@@ -31,6 +32,10 @@ class NotHere(DataError):  # noqa: N818 - it says where the input is not
 
 class CacheError(OpticalError):
     """The cache cannot be read or written, or an artifact in it is damaged."""
+
+
+class NoRoom(CacheError):  # noqa: N818 - what it says of the disk
+    """The disk of the cache takes nothing more: it is full, or has become read-only."""
 
 
 class NotConverged(OpticalError):  # noqa: N818 - the word the design gives it

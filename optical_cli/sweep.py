@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
 from optical_cli.cells import Cell, cells_of, student_of
-from optical_cli.errors import OpticalError, OutOfTime
+from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.outlook import Left, Outlook, Planned
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
@@ -49,6 +49,7 @@ def run_sweep(
 
     Raises:
         OutOfTime: the time limit has stopped a training; what was finished stays in the cache.
+        NoRoom: the cache can take nothing more; likewise.
         OpticalError: the experiment's input cannot be used; nothing has been computed then.
     """
     results: list[Result] = []
@@ -67,11 +68,11 @@ def run_sweep(
         try:
             artifact, _ = pipeline.obtain(pipeline.scores(cell))
             result = _result(pipeline, cell, artifact)
-        except OutOfTime:
+        except (OutOfTime, NoRoom):  # so would the others end, after all their hours
             raise
         except OpticalError as error:
             result = _result(pipeline, cell, None, failure=str(error))
-        except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory, a full disk
+        except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory
             result = _result(pipeline, cell, None, failure=f"{type(error).__name__}: {error}")
         results.append(result)
         for planned in outlook.steps_of(cell):

@@ -1,8 +1,10 @@
+import errno
 import json
+import shutil
 
 import pytest
 
-from optical_cli.errors import NotConverged
+from optical_cli.errors import NoRoom, NotConverged
 from optical_cli.sweep import cached_results, plan, run_sweep
 
 
@@ -115,13 +117,13 @@ def test_a_student_that_failed_is_not_trained_again_for_the_next_pair(
 
 
 def test_a_fault_of_the_machine_is_a_failed_cell_too(own_lab, own_swept, open_pipeline, monkeypatch):
-    def full(*_arguments, **_options):
-        raise OSError(28, "No space left on device")
+    def too_large(*_arguments, **_options):
+        raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("optical_cli.distill.train.train_student", full)
+    monkeypatch.setattr("optical_cli.distill.train.train_student", too_large)
     results, _ = run_sweep(open_pipeline(own_lab.experiment, own_swept, "transport.reg=[0.2, 0.1]"), no_one)
     failures = {(result.reg, result.failure) for result in results}
-    assert failures == {(None, None), (0.1, None), (0.2, "OSError: [Errno 28] No space left on device")}
+    assert failures == {(None, None), (0.1, None), (0.2, "RuntimeError: out of memory")}
 
 
 def test_bm25_stands_beside_the_students_where_topics_and_documents_share_a_language(own_lab, own_swept, optical):
@@ -141,3 +143,25 @@ def test_bm25_stands_beside_the_students_where_topics_and_documents_share_a_lang
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["health"]["analyzer"] == manifest["material"]["analyzer"] == "folding"
     assert (run / "run.trec").read_text().split()[5] == "sw-sw-full-bm25-folding"
+
+
+def test_a_sweep_stops_at_a_full_disk_and_goes_on_when_there_is_room(own_lab, own_swept, open_pipeline, monkeypatch):
+    scores = sorted(own_swept.glob("scores/*"))
+    for folder in scores[1:]:
+        shutil.rmtree(folder)
+    tried = []
+
+    def full(path, _scores):
+        tried.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    heard = []
+    with monkeypatch.context() as patched:
+        patched.setattr("optical_cli.artifacts.scores.write_scores", full)
+        with pytest.raises(NoRoom, match=r"No space left on device: .* the same command goes on then"):
+            run_sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
+    assert len(tried) == 1
+    assert all(result.failure is None for result in heard)
+    results, made = run_sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
+    assert made == len(scores) - 1
+    assert all(result.failure is None for result in results)

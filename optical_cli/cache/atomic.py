@@ -6,8 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from optical_cli.cache.disk import remedy
-from optical_cli.errors import CacheError
+from optical_cli.cache.disk import cache_error, remedy
 
 
 def write_text(path: Path, text: str) -> None:
@@ -27,7 +26,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise CacheError(f"cannot write {path}: {error.strerror or error}; {remedy(error)}") from error
+        raise cache_error(error, f"cannot write {path}: {error.strerror or error}; {remedy(error)}") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -8,15 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from optical_cli.errors import CacheError
+from optical_cli.errors import CacheError, NoRoom
 
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+NO_ROOM = FULL | {errno.EROFS}
 PROBE = bytes(1 << 16)
 
 
 def unusable(path: Path, error: OSError) -> CacheError:
     """The error of a cache that cannot be read or written at some path."""
-    return CacheError(f"the cache cannot be used: {path}: {error.strerror or error}; {remedy(error)}")
+    return cache_error(error, f"the cache cannot be used: {path}: {error.strerror or error}; {remedy(error)}")
+
+
+def cache_error(error: OSError, said: str) -> CacheError:
+    """What is said of a refusal, as the error that it is."""
+    return (NoRoom if error.errno in NO_ROOM else CacheError)(said)
 
 
 def remedy(error: OSError) -> str:
@@ -73,13 +79,13 @@ def not_made(what: str, error: OSError, root: Path, written: int) -> CacheError:
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     said = f"{what} could not be made: {at or root}: {error.strerror or error}"
     if error.errno in FULL:
-        return CacheError(
+        return NoRoom(
             f"{said}: {_bytes(written)} of it were written, and {_free(root)}; {remedy(error)}; "
             "the same command goes on then"
         )
     if at is not None and not at.is_relative_to(root):
         return CacheError(f"{said}; mend that and run the same command again")
-    return CacheError(f"{said}; {remedy(error)}")
+    return cache_error(error, f"{said}; {remedy(error)}")
 
 
 def size_of(*folders: Path) -> int:

@@ -221,6 +221,8 @@ class Cache:
                 return lock.acquire()
         except OSError as error:
             raise unusable(folder, error) from error
+        except NotImplementedError as error:
+            raise CacheError(f"the cache cannot be used: {folder}: {error}; give a folder with --cache-dir") from error
 
     def _is_locked(self, name: str) -> bool:
         from filelock import FileLock, Timeout
