@@ -1,7 +1,9 @@
 """Writes a report into a folder."""
 
+import tempfile
 from pathlib import Path
 
+from optical_cli.errors import DataError
 from optical_cli.report.curve import draw_curve
 from optical_cli.report.latex import latex
 from optical_cli.report.markdown import markdown
@@ -14,15 +16,38 @@ from optical_cli.report.study import Study
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
     """Writes the report as an HTML page, Markdown and LaTeX, the curve as SVG and PNG, figures as CSV and Parquet.
 
+    A report that is there is replaced when all of the new one is written, and else left as it is.
+
     Args:
         study: what to report.
         folder: made if it is not there.
         html: the file of the page; None for `report.html` in the folder.
+
+    Raises:
+        DataError: it cannot be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     html = html or folder / "report.html"
-    html.parent.mkdir(parents=True, exist_ok=True)
-    html.write_text(page(study), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        html.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as beside,
+            tempfile.TemporaryDirectory(dir=html.parent, prefix=".report-") as beside_html,
+        ):
+            made_html = Path(beside_html) / "page"
+            made_html.write_text(page(study), encoding="utf-8")
+            made = _write_files(study, Path(beside))
+            made_html.replace(html)
+            return [html, *(path.replace(folder / path.name) for path in made)]
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or folder}: the report cannot be written: {error.strerror or error}; "
+            "mend that, or name another folder with --output"
+        ) from error
+
+
+def _write_files(study: Study, folder: Path) -> list[Path]:
+    """All but the page."""
     report, tex, svg, png = (folder / name for name in ("report.md", "report.tex", "curve.svg", "curve.png"))
     draw_curve(study, svg, png)
     report.write_text(markdown(study, svg.name), encoding="utf-8")
@@ -35,4 +60,4 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
     }
     for path, write in spreadsheets.items():
         write(path, study)
-    return [html, report, tex, svg, png, *spreadsheets]
+    return [report, tex, svg, png, *spreadsheets]

@@ -1,6 +1,10 @@
 import csv
+import errno
 from math import inf
 
+import pytest
+
+from optical_cli.errors import DataError
 from optical_cli.report.write_report import write_report
 
 
@@ -37,3 +41,28 @@ def test_the_page_goes_where_it_is_asked_to(sweep, study_of, tmp_path):
     assert paths[0] == tmp_path / "shown" / "page.html"
     assert paths[0].read_text(encoding="utf-8").startswith("<!doctype html>")
     assert not (tmp_path / "report" / "report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_that_is_there(
+    sweep, study_of, make_world, tmp_path, monkeypatch
+):
+    def full(path, _study):
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder, html = tmp_path / "report", tmp_path / "shown" / "page.html"
+    write_report(study_of(sweep), folder, html)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.setattr("optical_cli.report.write_report.write_means_csv", full)
+    with pytest.raises(
+        DataError, match=rf"{folder}: the report cannot be written: No space left on device; .*--output"
+    ):
+        write_report(study_of(make_world({"none": 0.0, 0.1: 0.1})), folder, html)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "shown"]
+
+
+def test_a_file_where_the_folder_should_be_is_named(sweep, study_of, tmp_path):
+    (tmp_path / "report").touch()
+    with pytest.raises(DataError, match=rf"{tmp_path}/report: the report cannot be written: File exists"):
+        write_report(study_of(sweep), tmp_path / "report")
