@@ -11,6 +11,7 @@ rounded to single precision before they are rounded to 6 decimals; every reader 
 """
 
 import math
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ FIELDS = 6
 LONGEST = 1 << 20
 """Characters of a line: a file that is no run must not fill the memory."""
 SHOWN = 60
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # those that are no white space
 TIE = 2e-6
 """Scores that differ by more are no tie in a run file, which shows 1e-6 of them."""
 
@@ -160,6 +162,8 @@ def _parse(line: str, where: str) -> tuple[str, str, float]:
             f"{where}: expected {FIELDS} fields (query_id Q0 doc_id rank score tag), "
             f"found {len(fields)}: {_shown(line.strip())}; mend or remove the line"
         )
+    if _CONTROL.search(line):
+        raise DataError(f"{where}: expected ids and a tag without control characters, found {_shown(line.strip())}")
     try:
         # Python alone would read 1_0 as 10, and digits of other scripts
         score = float(fields[4]) if fields[4].isascii() and "_" not in fields[4] else math.nan

@@ -40,7 +40,7 @@ def table(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     rows = [[row.label, *(cell.text for cell in row.cells)] for row in found.rows]
     print_table(["", *(column.head for column in found.columns)], rows, numbers_from=1)
     for note in found.notes:
-        print(note)
+        print(plain(note))
 
 
 def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
 
     print()
     for line in text_curve(results, main_measures(measures)[0]):
-        print(line)
+        print(plain(line))
 
 
 def plan(steps: "Sequence[Planned]") -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from optical_cli.measures import parse_measure
 from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
+from optical_cli.report.harmless import harmless
 from optical_cli.report.result import Result, corpora, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
@@ -82,7 +83,7 @@ def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
         mpl.rcParams.update(STYLE)
-        figure = _figure(series, scale, measure, f"{study.name}: {_corpus_title(results)}")
+        figure = _figure(series, scale, measure, harmless(f"{study.name}: {_corpus_title(results)}"))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # it is laid out, and need not be for each file
         figure.savefig(path_svg, format="svg", metadata={"Date": None, "Creator": None})
@@ -108,12 +109,12 @@ def _series(study: Study) -> list[Series]:
         failed = {result.reg for result in own if result.failure is not None and result.reg is not None}
         series.append(
             Series(
-                label=f"{pair} ({corpus})" if several else pair,
+                label=harmless(f"{pair} ({corpus})" if several else pair),
                 colour=COLOURS[i % len(COLOURS)],
                 marker=MARKERS[i % len(MARKERS)],
                 values=values,
                 failed=frozenset(failed - values.keys()),
-                baselines={label: math.fsum(level) / len(level) for label, level in levels.items()},
+                baselines={harmless(label): math.fsum(level) / len(level) for label, level in levels.items()},
                 intervals={
                     setting.reg: interval
                     for (of, on, setting, name), interval in study.findings.intervals.items()

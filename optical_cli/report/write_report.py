@@ -5,6 +5,7 @@ from pathlib import Path
 
 from optical_cli.errors import DataError
 from optical_cli.report.curve import draw_curve
+from optical_cli.report.harmless import harmless
 from optical_cli.report.latex import latex
 from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
@@ -35,7 +36,7 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
             tempfile.TemporaryDirectory(dir=html.parent, prefix=".report-") as beside_html,
         ):
             made_html = Path(beside_html) / "page"
-            made_html.write_text(page(study), encoding="utf-8")
+            made_html.write_text(harmless(page(study)), encoding="utf-8")
             made = _write_files(study, Path(beside))
             made_html.replace(html)
             return [html, *(path.replace(folder / path.name) for path in made)]
@@ -50,8 +51,8 @@ def _write_files(study: Study, folder: Path) -> list[Path]:
     """All but the page."""
     report, tex, svg, png = (folder / name for name in ("report.md", "report.tex", "curve.svg", "curve.png"))
     draw_curve(study, svg, png)
-    report.write_text(markdown(study, svg.name), encoding="utf-8")
-    tex.write_text(latex(study), encoding="utf-8")
+    report.write_text(harmless(markdown(study, svg.name)), encoding="utf-8")
+    tex.write_text(harmless(latex(study)), encoding="utf-8")
     spreadsheets = {
         folder / "scores.csv": write_scores_csv,
         folder / "scores.parquet": write_scores_parquet,

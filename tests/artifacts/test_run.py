@@ -98,3 +98,28 @@ def test_a_missing_file_and_a_binary_one_are_errors(tmp_path):
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="expected a run file in UTF-8"):
         read_run(tmp_path / "binary.txt")
+
+
+@pytest.mark.parametrize("line", ["q\x1b[31m Q0 d 1 1 t", "q Q0 d\x00 1 1 t", "q Q0 d 1 1 t\x9b31m"])
+def test_an_id_or_a_tag_that_would_steer_a_terminal_is_refused(tmp_path, line):
+    path = tmp_path / "run.trec"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"run.trec:1: expected ids and a tag without control characters"):
+        read_run(path)
+
+
+@pytest.mark.parametrize("score", ["1_0", "١", "0x1p3"])
+def test_a_score_that_python_alone_would_read_is_refused(tmp_path, score):
+    path = tmp_path / "run.trec"
+    path.write_text(f"q Q0 d 1 {score} t\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"run.trec:1: expected a finite score in field 5"):
+        read_run(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_an_id_and_a_carriage_return_ends_no_line(tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_bytes("\ufeffq Q0 d 1 1 t\r\n".encode())
+    assert read_run(path) == {"q": [("d", 1.0)]}
+    path.write_bytes(b"q Q0 d 1 1 t\rq Q0 e 1 1 t\n")
+    with pytest.raises(DataError, match="found 12"):
+        read_run(path)
