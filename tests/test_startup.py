@@ -30,6 +30,7 @@ except SystemExit as left:
         ["plan", "EXPERIMENT", "--offline", "--cache-dir", "CACHE"],
         ["fetch", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["lock", "--help"],
+        ["verify", "--help"],
         ["sweep", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["status", "EXPERIMENT", "--cache-dir", "CACHE"],
         ["report", "EXPERIMENT", "--cache-dir", "CACHE", "--output", "FOLDER"],

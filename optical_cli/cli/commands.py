@@ -23,6 +23,7 @@ from optical_cli.cli.status_command import status
 from optical_cli.cli.sweep_command import sweep
 from optical_cli.cli.teach_command import teach
 from optical_cli.cli.terminal import TerminalProgress
+from optical_cli.cli.verify_command import verify
 from optical_cli.cli.why_command import why_app
 
 app = typer.Typer(
@@ -103,6 +104,7 @@ for _stage in (DISTILL, INDEX, RETRIEVE):
 app.command()(evaluate)
 app.command()(sweep)
 app.command()(status)
+app.command()(verify)
 
 
 @app.command()
