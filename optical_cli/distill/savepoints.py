@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.atomic import sync_folder, write_text
+from optical_cli.cache.checksum import checksums_of_folder
 
 MARKER = "complete.json"
 """Written last: what the diary knew. A savepoint without it was being written when the training was killed."""
+
+CHECKSUMS = "checksums"
 
 
 class Savepoints:
@@ -32,14 +35,16 @@ class Savepoints:
         return time.monotonic() - self._last >= self._every
 
     def newest(self) -> Path | None:
-        """The complete savepoint with the most steps, if there is any."""
-        return max((marker.parent for marker in self.folder.glob(f"*/{MARKER}")), key=_step, default=None)
+        """The complete savepoint with the most steps that is as it was written, if there is any."""
+        complete = (marker.parent for marker in self.folder.glob(f"*/{MARKER}"))
+        return max((savepoint for savepoint in complete if _is_whole(savepoint)), key=_step, default=None)
 
     def complete(self, step: int, diary: Mapping[str, Any]) -> None:
         """Mark the savepoint of a step as complete, and drop those before it."""
         folder = self.folder / f"checkpoint-{step}"  # as the trainer names it
         sync_folder(folder)  # before the marker, which speaks of it
-        write_text(folder / MARKER, json.dumps(diary))
+        checksums = checksums_of_folder(folder, but=MARKER)
+        write_text(folder / MARKER, json.dumps({**diary, CHECKSUMS: checksums}))
         for older in self.folder.glob("checkpoint-*"):
             if older != folder:
                 shutil.rmtree(older, ignore_errors=True)
@@ -49,6 +54,14 @@ class Savepoints:
 def read_marker(savepoint: Path) -> dict[str, Any]:
     """What the diary knew at a savepoint."""
     return dict(json.loads((savepoint / MARKER).read_text(encoding="utf-8")))
+
+
+def _is_whole(savepoint: Path) -> bool:
+    """Whether every file of a savepoint is what its marker says; a damaged one would end in another student."""
+    try:
+        return bool(read_marker(savepoint)[CHECKSUMS] == checksums_of_folder(savepoint, but=MARKER))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _step(savepoint: Path) -> int:

@@ -8,17 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 
 from optical_cli.artifacts.document_index import DOC_IDS
 from optical_cli.artifacts.token_store import Float16, TokenStoreWriter
 from optical_cli.cache.atomic import write_text
+from optical_cli.cache.checksum import checksum_of_file
 
 MARKER = "finished.json"
 """Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""
 LENGTHS = "lengths.i64"
-NOTHING = {"documents": 0, "dimensions": 0, "bytes_of_ids": 0}
+NOTHING = {"documents": 0, "dimensions": 0, "bytes_of_ids": 0, "checksum": 0, "checksum_of_ids": 0}
 
 
 class Shards:
@@ -40,6 +42,7 @@ class Shards:
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
         self._store = TokenStoreWriter(folder, begun=lengths, dimensions=mark["dimensions"])
         self._documents = self.begun
+        self._checksum, self._checksum_of_ids = mark["checksum"], mark["checksum_of_ids"]
 
     def __enter__(self) -> Self:
         self._store.__enter__()
@@ -55,7 +58,11 @@ class Shards:
     def append(self, doc_ids: Sequence[str], texts: Sequence[Float16]) -> None:
         """Append a shard: documents, each (tokens, dimensions) float16, and their ids."""
         self._store.append(texts)
-        self._ids.write("".join(f"{doc_id}\n" for doc_id in doc_ids).encode())
+        for tokens in texts:
+            self._checksum = crc32(np.ascontiguousarray(tokens).data, self._checksum)
+        ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
+        self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
+        self._ids.write(ids)
         self._lengths.write(np.array([len(tokens) for tokens in texts], dtype=np.int64).tobytes())
         self._documents += len(texts)
         for file in (self._ids, self._lengths):
@@ -66,6 +73,8 @@ class Shards:
             "documents": self._documents,
             "dimensions": self._store.dimensions,
             "bytes_of_ids": self._ids.tell(),
+            "checksum": self._checksum,
+            "checksum_of_ids": self._checksum_of_ids,
         }
         write_text(self._folder / MARKER, json.dumps(mark))
 
@@ -91,9 +100,10 @@ def _left_in(folder: Path) -> tuple[dict[str, int], np.ndarray[Any, np.dtype[np.
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         mark = {name: int(found[name]) for name in NOTHING}
         lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
-        size = 2 * int(lengths.sum()) * mark["dimensions"]
-        sizes = [(folder / name).stat().st_size for name in ("tokens.f16", DOC_IDS)]
-        if len(lengths) == mark["documents"] and sizes[0] >= size and sizes[1] >= mark["bytes_of_ids"]:
+        size = 2 * int(lengths.sum()) * mark["dimensions"]  # wrong if the lengths are, and then so is the checksum
+        same_tokens = checksum_of_file(folder / "tokens.f16", size) == mark["checksum"]
+        same_ids = checksum_of_file(folder / DOC_IDS, mark["bytes_of_ids"]) == mark["checksum_of_ids"]
+        if len(lengths) == mark["documents"] and same_tokens and same_ids:
             return mark, lengths
     return dict(NOTHING), np.zeros(0, dtype=np.int64)
 

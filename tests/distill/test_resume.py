@@ -76,12 +76,24 @@ def test_a_training_out_of_time_goes_on_to_the_same_student(own_lab, own_swept, 
     assert unfinished() == []
 
 
-def test_a_savepoint_that_was_being_written_is_not_gone_on_from(own_lab, own_swept, open_pipeline, unbroken):
+def no_marker(savepoint):
+    (savepoint / "complete.json").unlink()
+
+
+def a_flipped_bit(savepoint):
+    weights = max(savepoint.rglob("*.safetensors"), key=lambda path: path.stat().st_size)
+    content = bytearray(weights.read_bytes())
+    content[-100] ^= 64
+    weights.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [no_marker, a_flipped_bit])
+def test_a_savepoint_that_is_not_whole_is_not_gone_on_from(own_lab, own_swept, open_pipeline, unbroken, damage):
     pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS, deadline=0.0)
     with pytest.raises(OutOfTime):
         pipeline.obtain(pipeline.checkpoint(CELL))
     (half,) = own_swept.glob("unfinished/*/checkpoint-4")
-    (half / "complete.json").unlink()
+    damage(half)
     pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS)
     artifact, _ = pipeline.obtain(pipeline.checkpoint(CELL))
     assert (files_of(artifact.folder), health_of(artifact.folder)) == unbroken

@@ -91,6 +91,18 @@ def test_shards_that_the_disk_has_lost_are_made_again(build, unbroken, tmp_path,
     assert (files, counts, said) == unbroken
 
 
+@pytest.mark.parametrize("name", ["tokens.f16", "doc_ids.txt", "lengths.i64", "finished.json"])
+def test_shards_that_the_disk_has_changed_are_made_again(build, unbroken, tmp_path, name):
+    with pytest.raises(KilledError):
+        build("try", broken_off(2 * SHARD + 5))
+    path = tmp_path / "unfinished" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 1
+    path.write_bytes(content)
+    files, counts, said = build("last", DOCUMENTS)
+    assert (files, counts, said) == unbroken
+
+
 def test_one_that_is_killed_when_all_is_encoded_goes_on_too(build, unbroken, tmp_path):
     build("delivered", DOCUMENTS)  # and killed before its manifest was there
     files, counts, said = build("last", DOCUMENTS)
