@@ -51,6 +51,11 @@ class Artifact:
     manifest: Mapping[str, Any]
 
     @property
+    def key_digits(self) -> str:
+        """The first digits of its key, as folder names carry them."""
+        return str(self.manifest["key"])[:SHORT_DIGITS]
+
+    @property
     def size(self) -> int:
         """Bytes of the artifact's files, the manifest left out."""
         return sum(int(file["size"]) for file in self.manifest["files"].values())
@@ -164,7 +169,7 @@ class Cache:
             return [entry.reason]
         folder, manifest = entry.folder, entry.manifest
         faults = []
-        if not folder.name.endswith(f"-{manifest['key'][:SHORT_DIGITS]}"):
+        if not folder.name.endswith(f"-{entry.key_digits}"):
             faults.append(f"{folder}: named for another key than that of its manifest, {manifest['key']}")
         if manifest.get("kind", entry.kind) != entry.kind:
             faults.append(f"{folder}: lies in {entry.kind}/, and its manifest has it in {manifest['kind']}/")
@@ -176,14 +181,14 @@ class Cache:
 
     def made_from(self, *entries: Artifact | Damaged) -> list[Artifact]:
         """Every artifact that was made from one of these, or from one that was."""
-        left, found = list(self.entries()), []
         sources = {entry.folder.name[-SHORT_DIGITS:] for entry in entries}
-        while stand_on := [artifact for artifact in left if sources & _inputs(artifact)]:
-            found += stand_on
-            left = [artifact for artifact in left if artifact not in stand_on]
-            sources = {artifact.manifest["key"][:SHORT_DIGITS] for artifact in stand_on}
-        chosen = {entry.folder for entry in entries}
-        return [artifact for artifact in found if artifact.folder not in chosen]
+        left = [(artifact, _inputs(artifact)) for artifact in self.entries() if artifact.key_digits not in sources]
+        found: list[Artifact] = []
+        while made := [artifact for artifact, inputs in left if inputs & sources]:
+            found += made
+            sources = {artifact.key_digits for artifact in made}
+            left = [(artifact, inputs) for artifact, inputs in left if artifact.key_digits not in sources]
+        return found
 
     def remove(self, entry: Artifact | Damaged) -> None:
         """Delete an artifact: its manifest first, so that a half-deleted folder is not taken for one."""
