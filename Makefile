@@ -5,14 +5,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test faults fuzz check bench clean
+.PHONY: install smoke test faults fuzz check bench audit licenses clean
 
 install: $(INSTALLED)
 
+# HASHES=hashes/FILE installs nothing whose SHA-256 is not in that file, which is for one Python, system and build of torch.
 # The last step compiles what numba and ranx compile on first use, about half a minute once.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+ifdef HASHES
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(HASHES)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+else
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+endif
 	$(BIN)/optical warm-up
 	@touch $@
 
@@ -49,5 +55,14 @@ $(VENV)/.installed-fuzz: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	@touch $@
 
+# Asks a database of vulnerabilities for every pin; one that could not be looked up is a failure, not a pass.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
+licenses: install
+	@$(BIN)/python .ci/licenses.py
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from optical_cli.cache.keys import SHORT_DIGITS
-from optical_cli.encoder.processor import limits, units
+from optical_cli.encoder.processor import limits, threads, units
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.inputs import inputs_of
 from optical_cli.pipeline import Pipeline
@@ -49,11 +49,13 @@ class Machine(_Part):
 
     Attributes:
         precision: what `auto` and the others came to, by setting.
+        threads: that torch computes on.
         units: instruction sets.
         limits: environment variables that keep libraries from using them.
     """
 
     precision: dict[str, str]
+    threads: int
     units: tuple[str, ...]
     limits: dict[str, str]
 
@@ -94,7 +96,7 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True) -> Lock:
         for one in inputs_of(pipeline.experiment, memo)
     }
     precision = {"encoding": pipeline.encoding_precision, "training": pipeline.training_precision}
-    machine = Machine(precision=dict(precision), units=tuple(units()), limits=limits())
+    machine = Machine(precision=dict(precision), threads=threads(), units=tuple(units()), limits=limits())
     return Lock(inputs=inputs, python=platform.python_version(), packages=installed_versions(), machine=machine)
 
 
@@ -183,6 +185,9 @@ def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
                 f"{setting}.precision: {expected} was locked, and this machine takes {now.precision.get(setting)}; "
                 f"--set {setting}.precision={expected} takes the other"
             )
+    if locked.threads != now.threads:
+        wanted = locked.threads
+        yield f"another number of threads: {now.threads} ({wanted} locked); set OMP_NUM_THREADS={wanted}"
     if set(locked.units) != set(now.units):
         yield f"other instruction sets: {_listed(now.units)} ({_listed(locked.units)} locked)"
     if locked.limits != now.limits:

@@ -22,6 +22,14 @@ def limits() -> dict[str, str]:
     return {name: os.environ[name] for name in LIMITS if os.environ.get(name)}
 
 
+def threads() -> int:
+    """Threads that torch is told to compute on, or else the cores that this process may use: sums follow from it."""
+    told_by_user = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if told_by_user.isdigit() and int(told_by_user):
+        return int(told_by_user)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def model_line() -> str:
     """The line of the system that names the processor; "" where it has none."""
     return _line_of("model name")

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -81,6 +82,7 @@ def other_versions(content):
 
 def other_machine(content):
     content["machine"]["units"] = ["avx2"]
+    content["machine"]["threads"] = 64
     content["machine"]["precision"]["training"] = "bfloat16"
 
 
@@ -97,6 +99,7 @@ def other_limits(content):
             [
                 "training.precision: bfloat16 was locked, and this machine takes float32; "
                 "--set training.precision=bfloat16 takes the other",
+                "another number of threads: {threads} (64 locked); set OMP_NUM_THREADS=64",
                 "other instruction sets: {units} (avx2 locked)",
             ],
         ),
@@ -110,7 +113,8 @@ def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab,
 
     from optical_cli.encoder.processor import units
 
-    here = {"python": platform.python_version(), "torch": torch.__version__, "units": " ".join(units()) or "none told"}
+    here = {"python": platform.python_version(), "torch": torch.__version__, "units": " ".join(units()) or "none told",
+            "threads": os.environ["OMP_NUM_THREADS"]}  # fmt: skip
     lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
     told = locked(change=change)
     assert told.code == 0
