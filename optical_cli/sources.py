@@ -1,10 +1,11 @@
 """The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from optical_cli.artifacts.run import read_run
 from optical_cli.cache.fingerprints import Fingerprints
@@ -14,21 +15,24 @@ from optical_cli.data.collections import (
     Document,
     DocumentSource,
     JudgementSource,
+    Source,
     TopicSource,
     open_documents,
     open_judgements,
     open_topics,
 )
 from optical_cli.data.documents import fill
+from optical_cli.data.downloads import downloads_allowed, downloads_off
 from optical_cli.data.local_folder import LocalDocuments, LocalFile
 from optical_cli.data.locations import as_path
 from optical_cli.data.models import resolve_model
 from optical_cli.data.pooling import pooled_ids
 from optical_cli.data.split import Split, split_bitext
+from optical_cli.data.stand_in import StandIn
 from optical_cli.data.topics import match_topics
 from optical_cli.data.weights import is_called, matrix_names
 from optical_cli.encoder.side import Side
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, NotHere
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class ModelInput:
     label: str
     folder: Path
     fingerprint: str
+
+
+AnySource = TypeVar("AnySource", bound=Source)
 
 
 @dataclass(frozen=True)
@@ -70,20 +77,48 @@ class Sources:
     Args:
         experiment: names the sources; relative paths are taken from its `base`.
         memo: remembers fingerprints.
+        fetch: download what is not on this machine; else a stand-in is in its place, and keys that need it are unknown.
     """
 
-    def __init__(self, experiment: Experiment, memo: Fingerprints) -> None:
+    def __init__(self, experiment: Experiment, memo: Fingerprints, *, fetch: bool = True) -> None:
         self._experiment = experiment
         self._memo = memo
+        self._fetch = fetch
+        self._stand_ins: dict[Any, StandIn] = {}
         self.model = cache(self._model)
         self.bitext = cache(self._bitext)
         self.split = cache(self._split)
         self._checked = False
 
     def _model(self, source: str) -> ModelInput:
-        model = resolve_model(source, self._experiment.base)
         label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
+        try:
+            with self._downloads():
+                model = resolve_model(source, self._experiment.base)
+        except NotHere as error:
+            if self._fetch:
+                raise
+            self._stand_ins[source] = StandIn(source, str(error))
+            return ModelInput(label, Path(source), self._stand_ins[source].fingerprint(self._memo))
         return ModelInput(label, model.folder, model.fingerprint(self._memo))
+
+    def _downloads(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._fetch else downloads_off()
+
+    def _or_stand_in(self, source: AnySource) -> AnySource | StandIn:
+        """A source, or what stands for it where it is not on this machine and nothing is to be fetched."""
+        if not self._fetch and source not in self._stand_ins:
+            try:
+                with downloads_off():
+                    source.fingerprint(self._memo)
+            except NotHere as error:
+                self._stand_ins[source] = StandIn(source.name, str(error))
+        return self._stand_ins.get(source, source)
+
+    @property
+    def not_here(self) -> list[str]:
+        """Why each source that has a stand-in is not here, a line each."""
+        return list(dict.fromkeys(source.reason for source in self._stand_ins.values()))
 
     def _bitext(self, language: str) -> Bitext:
         x = self._experiment
@@ -97,7 +132,7 @@ class Sources:
         """What of a bitext decides a result: its content, and which pairs of it are used."""
         settings = self._experiment.bitext[language]
         return {
-            "content": self.bitext(language).fingerprint(self._memo),
+            "content": self._or_stand_in(self.bitext(language)).fingerprint(self._memo),
             "filter": settings.filter.deciding(),
             "max_pairs": settings.max_pairs,
             "held_out": settings.held_out,
@@ -105,17 +140,20 @@ class Sources:
 
     def documents(self, pair: str) -> DocumentSource:
         """The collection of a pair."""
-        return open_documents(self._experiment.pairs[pair].collection, languages_of(pair)[1], self._experiment.base)
+        settings = self._experiment.pairs[pair]
+        return self._or_stand_in(open_documents(settings.collection, languages_of(pair)[1], self._experiment.base))
 
     def topics(self, pair: str) -> TopicSource:
         """The topics of a pair, in its query language."""
         settings = self._experiment.pairs[pair]
-        return open_topics(settings.topics or settings.collection, languages_of(pair)[0], self._experiment.base)
+        source = settings.topics or settings.collection
+        return self._or_stand_in(open_topics(source, languages_of(pair)[0], self._experiment.base))
 
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""
         settings = self._experiment.pairs[pair]
-        return open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], self._experiment.base)
+        source = settings.qrels or settings.collection
+        return self._or_stand_in(open_judgements(source, languages_of(pair)[1], self._experiment.base))
 
     def candidate_run(self, pair: str) -> LocalFile | None:
         """The run file whose documents are a pair's candidates; None if it has none, or those of BM25.
@@ -235,7 +273,7 @@ class Sources:
     def _adapted_layers(self, init: str) -> None:
         """Meet adapters of a layer that the student does not have now, and not when the first training starts."""
         adapters = self._experiment.student.adapters
-        if adapters is None or adapters.targets == "auto":
+        if adapters is None or adapters.targets == "auto" or init in self._stand_ins:
             return
         names = matrix_names(self.model(init).folder)
         for target in adapters.targets:
@@ -255,13 +293,17 @@ class Sources:
         """
         if self._checked:
             return
+        with self._downloads():
+            self._read_all()
+        self._checked = True
+
+    def _read_all(self) -> None:
         faults = [fault for language in self._experiment.bitext for fault in _faults_of(self.split, language)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._match, pair)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_documents, pair)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_candidates, pair)]
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
-        self._checked = True
 
     def _read_documents(self, pair: str) -> None:
         """Meet a faulty document now and not after the training; a collection that was sound once is not read again."""
@@ -298,8 +340,12 @@ class Sources:
 
 
 def _faults_of(read: Callable[[str], object], name: str) -> list[str]:
+    """What is wrong with a source; that it is not here is no fault where it may stay so."""
     try:
         read(name)
+    except NotHere:
+        if downloads_allowed():
+            raise
     except DataError as error:
         return [str(error)]
     return []

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.keys import Key, key_of
+from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.cache.store import Health
+from optical_cli.data.stand_in import MARK
 
 # Bumped when a stage's code changes what it computes from the same settings.
 VERSIONS = {
@@ -47,6 +48,11 @@ class Step:
         for step in self.inputs.values():
             yield from step.with_inputs()
         yield self
+
+    @property
+    def known(self) -> bool:
+        """Whether its key is one: not if data that it stands on was not here to be read."""
+        return MARK not in canonical_json(self.key.material) and all(step.known for step in self.inputs.values())
 
 
 def make_step(

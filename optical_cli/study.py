@@ -42,6 +42,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
         ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
         published=tuple(_published(experiment, sources)),
+        translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
     )
 
 

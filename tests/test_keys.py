@@ -232,6 +232,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.report_to": (["tensorboard"], []),
     "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
     "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
     "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
     "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
@@ -241,6 +242,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.candidates": (OF_CANDIDATES, []),
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
+    "pairs.sw-en.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
     "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
     "pairs.sw-en.pool_size": (2, []),  # of a full corpus

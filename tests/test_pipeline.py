@@ -252,3 +252,15 @@ def test_manifests_tell_what_was_dropped_and_how_the_tokenizers_suit_the_bitext(
     assert student["sentences"] == 44
     assert student["unknown_share"] > 0.2  # jambo, and the numbers
     assert student["tokens_per_word"] == 1
+
+
+def test_whose_translations_the_topics_are_is_in_the_manifest_of_a_run_and_in_no_key(own_lab, open_pipeline, tmp_path):
+    keys = {}
+    for by in ("two students", None):
+        pairs = {"sw-sw": {"collection": "./data", "translated_by": by}}
+        content = own_lab.settings(pairs=pairs, baselines=["bm25"])
+        pipeline = open_pipeline(own_lab.write(content), tmp_path / str(by))
+        run, _ = pipeline.obtain(pipeline.run(Cell("sw-sw", "bm25-folding", None, 13)))
+        keys[by] = run.manifest["key"]
+        assert run.manifest["health"].get("topics_translated_by") == by
+    assert len(set(keys.values())) == 1

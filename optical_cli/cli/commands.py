@@ -117,12 +117,14 @@ def plan(
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Show each artifact of an experiment: in the cache, or to be made."""
+    """Show each artifact of an experiment: in the cache, or to be made. Nothing is downloaded for it."""
     from optical_cli.sweep import plan as planned_steps
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked)
+    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked, fetch=False)
     pipeline.check()
     steps = list(planned_steps(pipeline))
+    for reason in pipeline.not_here:
+        TerminalProgress().say(f"not checked: {reason}")
     if as_json:
         show.as_json([show.planned_record(planned) for planned in steps])
     else:

@@ -29,8 +29,11 @@ def open_pipeline(
     progress: "Progress | None" = None,
     offline: bool = False,
     locked: bool = False,
+    fetch: bool = True,
 ) -> "Pipeline":
     """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
+
+    Without `fetch` nothing is downloaded, and what is not here has a stand-in.
 
     Raises:
         ConfigError: the experiment file is wrong.
@@ -41,7 +44,7 @@ def open_pipeline(
     started = time.monotonic()
     progress = progress or TerminalProgress()
     pipeline = open_unlocked(
-        experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline,
+        experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline, fetch=fetch,
         deadline=None if time_limit is None else started + seconds_of(time_limit),
     )  # fmt: skip
     _keep_to_lock(pipeline, experiment, progress, strict=locked)
@@ -57,6 +60,7 @@ def open_unlocked(
     upstream: bool = True,
     progress: "Progress",
     offline: bool = False,
+    fetch: bool = True,
     deadline: float | None = None,
 ) -> "Pipeline":
     """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
@@ -69,7 +73,7 @@ def open_unlocked(
     if offline:  # what the libraries below go by
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     remedy = fetch_command(experiment, overrides) if offline else None
-    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy)
+    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch)
 
 
 def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *, strict: bool) -> None:
@@ -78,6 +82,9 @@ def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *
     if path is None or not path.is_file():
         if strict:
             raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
+        return
+    if pipeline.not_here:
+        progress.say(f"not checked: {path}, while inputs that it has are not here")
         return
     from optical_cli.lock import keep_to_lock, lock_of, read_lock
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WIDE = 200
 COLUMN_GAP = 3
 SHOWN_MEASURES = ("ndcg@10", "recall@100")
+THERE = "in the cache"
+UNKNOWN = "not known"
 
 
 def as_json(value: Any) -> None:
@@ -54,12 +56,21 @@ def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
 
 def plan(steps: "Sequence[Planned]") -> None:
     """Each artifact, and how many are there."""
+    states = [_state(planned) for planned in steps]
     rows = [
-        [p.step.kind, p.step.label, p.step.key.short, "in the cache" if p.artifact else "to be made"] for p in steps
+        [p.step.kind, p.step.label, "" if state == UNKNOWN else p.step.key.short, state]
+        for p, state in zip(steps, states, strict=True)
     ]
     print_table(["kind", "artifact", "key", "state"], rows)
-    there = sum(p.artifact is not None for p in steps)
-    print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there} to be made")
+    there, unknown = states.count(THERE), states.count(UNKNOWN)
+    rest = f", {unknown} not known before their input is here" if unknown else ""
+    print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there - unknown} to be made{rest}")
+
+
+def _state(planned: "Planned") -> str:
+    if planned.artifact:
+        return THERE
+    return "to be made" if planned.step.known else UNKNOWN
 
 
 def explanation(found: "Explanation") -> None:
@@ -169,12 +180,13 @@ def damaged_record(damaged: "Damaged") -> dict[str, Any]:
 
 
 def planned_record(planned: "Planned") -> dict[str, Any]:
-    """A step as a JSON object."""
+    """A step as a JSON object; without a key, and `cached` null, if its input is not here."""
+    known = planned.step.known
     return {
         "kind": planned.step.kind,
         "label": planned.step.label,
-        "key": planned.step.key.digest,
-        "cached": planned.artifact is not None,
+        "key": planned.step.key.digest if known else None,
+        "cached": planned.artifact is not None if known else None,
         "path": str(planned.artifact.folder) if planned.artifact else None,
     }
 

@@ -16,14 +16,15 @@ def print_study(found: "Study") -> None:
     """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
     from optical_cli.report import tabulate
     from optical_cli.report.answer import answer
-    from optical_cli.report.published import published_rows, sources_note
+    from optical_cli.report.notes import notes_below
+    from optical_cli.report.published import published_rows
 
     for measure in main_measures(found.measures):
         table = tabulate(found.results, [measure], found.findings)
         published = published_rows(found.published, table.columns)
         rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
         print_in_blocks(["", *(column.head for column in table.columns)], [*rows, *published])
-        for note in [*table.notes, *sources_note(found.published, published)]:
+        for note in notes_below(found, table, published):
             print_text(note)
     curve(found.results, found.measures)
     print()
@@ -38,6 +39,7 @@ def study_record(found: "Study") -> dict[str, Any]:
 
     return {
         "results": records(found.results),
+        "translated": dict(found.translated),
         "answer": answer(found),
         "comparisons": [
             {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}

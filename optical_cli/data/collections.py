@@ -20,6 +20,7 @@ __all__ = [
     "Document",
     "DocumentSource",
     "JudgementSource",
+    "Source",
     "TopicSource",
     "open_documents",
     "open_judgements",

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.documents import Document, checked_documents
+from optical_cli.data.downloads import downloads_allowed
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import checked_judgements
 from optical_cli.data.places import Place, one_line
@@ -107,9 +108,12 @@ class IrDocuments(IrDataset):
         return checked_documents(self.name, self._records())
 
     def count(self) -> int | None:
-        """What ir_datasets knows of their number."""
-        with _faults_told(self.dataset_id):
-            count = _load(self.dataset_id, "docs").docs_count()
+        """What ir_datasets knows of their number; None also where it cannot fetch what it would know it from."""
+        try:
+            with _faults_told(self.dataset_id):
+                count = _load(self.dataset_id, "docs").docs_count()
+        except DataError:
+            return None
         return None if count is None else int(count)
 
     def _records(self) -> Iterator[tuple[Place, Document]]:
@@ -176,6 +180,7 @@ def _load(dataset_id: str, part: Part) -> Any:
     import ir_datasets
 
     ir_datasets.log.easy().logger().addFilter(_worth_showing)
+    _guard_downloads(ir_datasets)
     try:
         dataset = ir_datasets.load(dataset_id)
     except KeyError:
@@ -188,9 +193,35 @@ def _load(dataset_id: str, part: Part) -> Any:
     return dataset
 
 
+class _Refused(OSError):  # noqa: N818 - what has happened to it
+    """A download that was not to be."""
+
+
+def _guard_downloads(ir_datasets: Any) -> None:
+    """Refuse ir_datasets the library that it downloads with (util/download.py) while downloads are off."""
+    lazy, real = ir_datasets.lazy_libs, ir_datasets.lazy_libs.requests
+    if real.__module__ == __name__:
+        return
+
+    def requests() -> Any:
+        if not downloads_allowed():
+            raise _Refused("downloads are off")
+        return real()
+
+    lazy.requests = requests
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether the fault is our refusal, or ir_datasets' word for that of every mirror: a message and pairs with it."""
+    if isinstance(error, _Refused):
+        return True
+    tried = error.args[1] if len(error.args) == 2 and isinstance(error.args[1], list) else []
+    return any(isinstance(fault, _Refused) for _, fault in tried)
+
+
 def _worth_showing(record: logging.LogRecord) -> bool:
     # licences and progress are for the user; a failed download is told once, by our own error
-    return not record.getMessage().lower().startswith("download")
+    return downloads_allowed() and not record.getMessage().lower().startswith("download")
 
 
 def _check_locale() -> None:
@@ -213,6 +244,8 @@ def _faults_told(dataset_id: str) -> Iterator[None]:
         yield
     # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
     except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        if _was_refused(error):
+            raise NotHere(f"{dataset_id} is not whole in {_home()}, and downloads are off") from error
         raise DataError(
             f"{dataset_id} cannot be read through ir_datasets ({one_line(error)}); "
             f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.builtin import PREFIX, builtin_model
+from optical_cli.data.downloads import downloads_allowed
 from optical_cli.data.file_digest import file_digest
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import listed, local_path, names_in
@@ -110,7 +111,7 @@ def _from_hub(source: str, base: Path, *, offline: bool) -> Path:
     cached = _cached_snapshot(model_id, commit)
     if cached is not None:
         return cached
-    if offline:
+    if offline or not downloads_allowed():
         raise NotHere(
             f"{source} is no folder under {base} and not in the local Hugging Face cache, and downloads are "
             "off; download it where there is a network, or name a folder"

@@ -30,6 +30,8 @@ class Pipeline:
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
         offline: nothing is downloaded, and this command is named as the one that would; None: what is missing is.
+        fetch: download what the experiment names and this machine does not have; else such sources have stand-ins, and
+            the steps that need them can be named, but neither looked up nor made.
 
     Attributes:
         encodings, start, checkpoint: the steps that end in a student, of `Students`.
@@ -52,12 +54,13 @@ class Pipeline:
         processes: Processes | None = None,
         deadline: float | None = None,
         offline: str | None = None,
+        fetch: bool = True,
     ) -> None:
         self.experiment = experiment
         self.cache = cache
         self._offline = offline
         self._refuse_absent(to_be_read=False)
-        self._sources = Sources(experiment, cache.fingerprints)
+        self._sources = Sources(experiment, cache.fingerprints, fetch=fetch)
         self._sources.open_all()
         processes = processes or Processes()
         self._workplace = Workplace(
@@ -111,6 +114,11 @@ class Pipeline:
     def _refuse_absent(self, *, to_be_read: bool) -> None:
         if self._offline is not None:
             refuse_absent(self.experiment, self.cache.fingerprints, self._offline, to_be_read=to_be_read)
+
+    @property
+    def not_here(self) -> list[str]:
+        """Why each source that was not fetched is not here, a line each."""
+        return self._sources.not_here
 
     @property
     def made(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from optical_cli.cache.store import Health
 from optical_cli.cells import Cell
 from optical_cli.config.bm25 import Analyzer, bm25_objective
-from optical_cli.config.experiment import in_one_language, languages_of
+from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.students import Students, refuse_bm25
 from optical_cli.pipeline.workplace import Workplace
@@ -104,7 +104,7 @@ class Searches:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.retrieve import search
 
-            return search(
+            health = search(
                 topics.topics(),
                 encoder.folder(inputs),
                 inputs["index"],
@@ -117,6 +117,7 @@ class Searches:
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
             )
+            return {**health, **_provenance(pair)}
 
         inputs = {"index": index, **encoder.inputs, **candidates.inputs}
         return make_step("runs", "retrieve", label, material, build, inputs)
@@ -151,7 +152,7 @@ class Searches:
                 depth=x.retrieval.depth, tag=label, progress=self._at.progress,
                 candidates=self._own_candidates(name, candidates.run(inputs)),
             )  # fmt: skip
-            return {**health, **corpus.health}
+            return {**health, **corpus.health, **_provenance(pair)}
 
         return make_step("runs", "bm25", label, material, build, candidates.inputs)
 
@@ -207,6 +208,11 @@ class Searches:
         if self._at.experiment.student.adapters is not None and cell.objective != "none":
             needed["start"] = checkpoint.inputs["start"]  # adapters alone are no encoder
         return _Encoder(checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], needed)
+
+
+def _provenance(pair: Pair) -> Health:
+    """Who translated the topics, for the manifest of a run; the key has what they say."""
+    return {} if pair.translated_by is None else {"topics_translated_by": pair.translated_by}
 
 
 @dataclass(frozen=True)

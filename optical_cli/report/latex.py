@@ -4,7 +4,8 @@ import re
 
 from optical_cli.measures import parse_measure
 from optical_cli.report.findings.comparison import ABOVE, BELOW
-from optical_cli.report.published import published_rows, sources_note
+from optical_cli.report.notes import notes_below
+from optical_cli.report.published import published_rows
 from optical_cli.report.study import Study
 from optical_cli.report.table import DOUBTFUL, MISSING, Cell, bare, tabulate
 
@@ -37,7 +38,7 @@ def _table(study: Study, measure: str) -> str:
     published = published_rows(study.published, table.columns)
     if published:
         rows += ["\\midrule", *(f"{' & '.join(_signs(escape(cell)) for cell in row)} \\\\" for row in published)]
-    notes = " ".join([*table.notes, *sources_note(study.published, published)])
+    notes = " ".join(notes_below(study, table, published))
     caption = f"{parse_measure(measure).label}, {study.name}. {notes}"
     return "\n".join(
         [

@@ -8,7 +8,8 @@ from optical_cli.artifacts.scores import Scores
 from optical_cli.measures import parse_measure
 from optical_cli.report.figures import effect, p_value, percent, signed
 from optical_cli.report.findings import Findings
-from optical_cli.report.published import published_rows, sources_note
+from optical_cli.report.notes import notes_below
+from optical_cli.report.published import published_rows
 from optical_cli.report.result import Result, Setting
 from optical_cli.report.study import Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, tabulate
@@ -45,7 +46,7 @@ def measure_section(study: Study, measure: str) -> Section:
         parse_measure(measure).label,
         ("", *(column.pair_head for column in table.columns)),
         (*((row.label, *(cell.text for cell in row.cells)) for row in table.rows), *published),
-        after=(*table.notes, *sources_note(study.published, published)),
+        after=tuple(notes_below(study, table, published)),
     )
 
 

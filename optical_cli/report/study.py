@@ -39,6 +39,7 @@ class Study:
         ledger: the artifacts behind it.
         published: figures of others on its collections.
         alignments: of sentences, for the page to draw.
+        translated: by pair, who or what translated its topics.
     """
 
     name: str
@@ -50,3 +51,4 @@ class Study:
     ledger: Sequence[Entry] = ()
     published: Sequence[Published] = ()
     alignments: Sequence[AlignedSentences] = ()
+    translated: Mapping[str, str] = field(default_factory=dict)

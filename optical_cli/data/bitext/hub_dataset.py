@@ -11,6 +11,7 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.dataset_rows import datasets_library, fingerprint_of_rows, rows_of
 from optical_cli.data.bitext.rows import Row, digest_of
+from optical_cli.data.downloads import downloads_allowed
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import listed
 from optical_cli.errors import DataError, NotHere
@@ -100,6 +101,9 @@ class HubDataset:
         return max(fitting, key=folders.__getitem__, default=None)
 
     def _download(self) -> Path:
+        if not downloads_allowed():
+            part = ", ".join(name for name in (self.config, self.split, self.revision) if name)
+            raise NotHere(f"{self.dataset_id} ({part}) is not in {_cache()}, and downloads are off")
         mend = "check id, config, split and network, or name a folder that holds the dataset"
         with datasets_library(self.dataset_id, mend) as library:
             library.load_dataset(

@@ -1,0 +1,64 @@
+"""The files in experiments/: read, and planned as far as a machine without data, models and network can."""
+
+from pathlib import Path
+
+import pytest
+
+from optical_cli.config import read_experiment
+
+FILES = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
+FILES_TO_BE_MADE = {"miracl-cross", "miracl-yo", "miracl-yo-pooled", "xquad-r"}  # they name files beside themselves
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "ir_datasets"))
+    monkeypatch.setenv("IR_DATASETS_SKIP_DISK_FREE", "true")  # what is not to be fetched needs no room
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    monkeypatch.setattr("optical_cli.encoder.precision._has_bfloat16_units", lambda: False)  # nothing to measure
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tmp_path):
+    said = optical("plan", path, "--cache-dir", tmp_path / "cache")
+    experiment = read_experiment(path)
+    if path.stem in FILES_TO_BE_MADE:
+        assert said.code == 2
+        assert said.errors
+        assert all("does not exist" in line or "neither a path that exists" in line for line in said.errors)
+        return
+    assert (said.code, said.errors) == (0, [])
+    for model in (experiment.teacher.model, experiment.student.init):
+        assert f"not checked: {model} is no folder" in said.err
+    for bitext in experiment.bitext.values():
+        assert f"not checked: {bitext.dataset} ({bitext.config}, {bitext.split}) is not in" in said.err
+    for pair in experiment.pairs.values():
+        assert f"not checked: {pair.collection} is not whole in" in said.err
+    assert " 0 to be made, " in said.out
+
+
+def test_the_study_has_the_pairs_seeds_and_baselines_that_it_was_planned_with():
+    study = read_experiment(FILES[0].with_name("miracl.yaml"))
+    assert list(study.pairs) == ["sw-sw", "yo-yo", "te-te", "bn-bn", "fi-fi", "ru-ru", "es-es"]
+    assert study.transport.reg == (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf"))
+    assert (study.seeds, study.evaluation.low_resource) == ((13, 14, 15), ("sw", "yo", "te", "bn"))
+    assert study.baselines == ("bm25", "none", "pooled_mse", "greedy")
+
+
+@pytest.mark.parametrize("name", ["miracl-cross", "miracl-rerank"])
+def test_variants_change_the_pairs_and_nothing_of_the_students(name):
+    study, variant = (read_experiment(FILES[0].with_name(f"{stem}.yaml")) for stem in ("miracl", name))
+    assert (variant.teacher, variant.student, variant.bitext) == (study.teacher, study.student, study.bitext)
+    assert {pair.collection for pair in variant.pairs.values()} == {pair.collection for pair in study.pairs.values()}
+
+
+def test_the_cross_lingual_pairs_can_be_planned_once_their_topics_are_there(optical, tmp_path):
+    for path in FILES:
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "data" / "miracl").mkdir(parents=True)
+    for language in ("sw", "yo", "te", "bn", "fi", "ru", "es"):
+        (tmp_path / "data" / "miracl" / f"{language}-in-en.tsv").write_text("0\twhat is it?\n")
+    said = optical("plan", tmp_path / "miracl-cross.yaml", "--cache-dir", tmp_path / "cache")
+    assert (said.code, said.errors) == (0, [])
+    assert "en-yo-full-reg0.02-seed14" in said.out
