@@ -147,7 +147,8 @@ class Sources:
         """The topics of a pair, in its query language."""
         settings = self._experiment.pairs[pair]
         source = settings.topics or settings.collection
-        return self._or_stand_in(open_topics(source, languages_of(pair)[0], self._experiment.base))
+        topics = open_topics(source, languages_of(pair)[0], self._experiment.base, settings.topic_text)
+        return self._or_stand_in(topics)
 
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""

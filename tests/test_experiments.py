@@ -7,7 +7,7 @@ import pytest
 from optical_cli.config import read_experiment
 
 FILES = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
-FILES_TO_BE_MADE = {"miracl-cross", "miracl-yo", "miracl-yo-pooled", "xquad-r"}  # they name files beside themselves
+FILES_TO_BE_MADE = {"hc4", "miracl-cross", "miracl-yo", "miracl-yo-pooled", "xquad-r"}  # they name what nobody serves
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,8 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
     if path.stem in FILES_TO_BE_MADE:
         assert said.code == 2
         assert said.errors
-        assert all("does not exist" in line or "neither a path that exists" in line for line in said.errors)
+        absent = ("does not exist", "neither a path that exists", "(FileNotFoundError")
+        assert all(any(word in line for word in absent) for line in said.errors)
         return
     assert (said.code, said.errors) == (0, [])
     for model in (experiment.teacher.model, experiment.student.init):

@@ -152,6 +152,7 @@ ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
 ONLY_ONE_VALUE = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
+OF_FIELDS = object()  # of topics of ir_datasets
 OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
 # setting -> (another value, what it changes at the root; what stands on that changes too)
@@ -232,6 +233,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "training.report_to": (["tensorboard"], []),
     "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
     "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
     "pairs.sw-sw.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
     "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
     "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
@@ -242,6 +244,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.candidates": (OF_CANDIDATES, []),
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
+    "pairs.sw-en.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
     "pairs.sw-en.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
     "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
@@ -364,7 +367,7 @@ def test_every_setting_has_an_example():
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, (value, _) in EXAMPLES.items() if value not in (OF_A_DATASET, OF_CANDIDATES)]
+    "key", [key for key, (value, _) in EXAMPLES.items() if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS)]
 )
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
     value, changes = EXAMPLES[key]

@@ -90,6 +90,7 @@ class Pair(Settings):
     Attributes:
         collection: an ir_datasets id, a folder, or `builtin:tiny`.
         topics: the same, or a TSV; null for those of the collection.
+        topic_text: which fields of the topics are asked, such as `{title} {description}`; null for the usual one.
         translated_by: who or what translated the topics, for manifests and reports; null for topics that are none.
         qrels: the same, or a TREC qrels file; null for those of the collection.
         corpus: `full`; `pooled`: every judged document and `pool_size` random others; `candidates`: the documents of a
@@ -103,6 +104,7 @@ class Pair(Settings):
 
     collection: str
     topics: str | None = None
+    topic_text: Annotated[str, Field(pattern=r"\{\w+\}")] | None = None
     translated_by: Annotated[str, Field(min_length=1)] | None = None
     qrels: str | None = None
     corpus: Literal["full", "pooled", "candidates"] = "full"

@@ -15,6 +15,7 @@ from optical_cli.data.held import Held
 from optical_cli.data.ir_dataset import IrDocuments, IrJudgements, IrTopics
 from optical_cli.data.local_folder import LocalDocuments, LocalJudgements, LocalTopics, find_file
 from optical_cli.data.locations import local_path
+from optical_cli.errors import DataError
 
 __all__ = [
     "Document",
@@ -80,11 +81,23 @@ def open_documents(source: str, language: str, base: Path) -> DocumentSource:
     return LocalDocuments(source, find_file(folder, "docs", language, ["jsonl"]))
 
 
-def open_topics(source: str, language: str, base: Path) -> TopicSource:
-    """Find topics; `language` is that of the queries, `base` the folder relative paths count from."""
+def open_topics(source: str, language: str, base: Path, template: str | None = None) -> TopicSource:
+    """Find topics.
+
+    Args:
+        source: as above.
+        language: of the queries.
+        base: the folder relative paths count from.
+        template: which fields of a topic are asked, `{title} {description}`; None for the usual one.
+
+    Raises:
+        DataError: there are no such topics, or they are in a file, which has no fields.
+    """
     path = _path(source, base)
     if path is None:
-        return IrTopics(source.removeprefix(_IR_DATASETS), language)
+        return IrTopics(source.removeprefix(_IR_DATASETS), language, template)
+    if template is not None:
+        raise DataError(f"{path}: topics of a file are one text each, without fields; leave pairs.*.topic_text out")
     return LocalTopics(source, path if path.is_file() else find_file(path, "queries", language, ["tsv"]))
 
 

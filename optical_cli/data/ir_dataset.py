@@ -14,15 +14,18 @@ from typing import Any, ClassVar, Literal
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.documents import Document, checked_documents
-from optical_cli.data.downloads import downloads_allowed
+from optical_cli.data.downloads import downloads_allowed, downloads_off
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import checked_judgements
 from optical_cli.data.places import Place, one_line
+from optical_cli.data.topic_fields import check_topic_fields, topic_text
 from optical_cli.data.topics import checked_topics
 from optical_cli.errors import DataError, MissingDependency, NotHere
 
 Part = Literal["docs", "queries", "qrels"]
 
+_MISNAMED = {"dt": "nl"}
+"""Languages that ir_datasets calls by a code that is none: mMARCO's Dutch."""
 _READING = 1  # raise it when records are made of a dataset in another way: remembered fingerprints end
 
 
@@ -108,9 +111,9 @@ class IrDocuments(IrDataset):
         return checked_documents(self.name, self._records())
 
     def count(self) -> int | None:
-        """What ir_datasets knows of their number; None also where it cannot fetch what it would know it from."""
+        """What ir_datasets knows of their number; None also where it would have to fetch something to know it."""
         try:
-            with _faults_told(self.dataset_id):
+            with downloads_off(), _faults_told(self.dataset_id):
                 count = _load(self.dataset_id, "docs").docs_count()
         except DataError:
             return None
@@ -124,24 +127,36 @@ class IrDocuments(IrDataset):
                 yield Place(self.name, number, "document"), _document(doc)
 
 
+@dataclass(frozen=True)
 class IrTopics(IrDataset):
-    """The topics of a dataset."""
+    """The topics of a dataset, and which of their fields are asked: a template, or None for the usual one."""
+
+    template: str | None = None
 
     part = "queries"
 
     def _fields(self) -> Iterable[tuple[Any, ...]]:
         return self.topics().items()
 
+    @property
+    def _memo_name(self) -> str:
+        return f"{super()._memo_name}{'' if self.template is None else f' as {self.template}'}"
+
     def topics(self) -> dict[str, str]:
-        """Topic texts by query id: `text`, else `title`, else `default_text()`."""
+        """Topic texts by query id: the template filled, or `text`, else `title`, else `default_text()`.
+
+        Raises:
+            DataError: topics lack a field of the template, or what is asked is in another language.
+        """
         return checked_topics(self.name, self._records())
 
     def _records(self) -> Iterator[tuple[Place, str, str]]:
         with _faults_told(self.dataset_id):
             dataset = _load(self.dataset_id, "queries")
             _check_language(self, dataset.queries_lang())
+            check_topic_fields(self.name, dataset.queries_cls(), self.template, self.language)
             for number, query in enumerate(dataset.queries_iter(), start=1):
-                yield Place(self.name, number, "topic"), query.query_id, _topic_text(query)
+                yield Place(self.name, number, "topic"), query.query_id, topic_text(query, self.template)
 
 
 class IrJudgements(IrDataset):
@@ -220,8 +235,9 @@ def _was_refused(error: BaseException) -> bool:
 
 
 def _worth_showing(record: logging.LogRecord) -> bool:
-    # licences and progress are for the user; a failed download is told once, by our own error
-    return downloads_allowed() and not record.getMessage().lower().startswith("download")
+    # licences, progress and how to come by data are for the user; a failed download is told once, by our own error
+    said = record.getMessage().lower()
+    return not said.startswith("download") if downloads_allowed() else said.startswith("to use this dataset")
 
 
 def _check_locale() -> None:
@@ -232,6 +248,7 @@ def _check_locale() -> None:
 
 
 def _check_language(dataset: IrDataset, known: str | None) -> None:
+    known = _MISNAMED.get(known or "", known)
     comparable = known is not None and len(known) == len(dataset.language) == 2
     if comparable and known != dataset.language:
         raise DataError(f"{dataset.name} is in '{known}', not in '{dataset.language}'; name the pair by its languages")
@@ -302,8 +319,3 @@ def _document(doc: Any) -> Document:
     if isinstance(text, str):
         return Document(doc.doc_id, getattr(doc, "title", None) or "", text)
     return Document(doc.doc_id, "", doc.default_text())
-
-
-def _topic_text(query: Any) -> str:
-    text = getattr(query, "text", None) or getattr(query, "title", None)
-    return text if isinstance(text, str) else str(query.default_text())

@@ -1,42 +1,11 @@
 """ir_datasets is imported in a process of its own, with three passages in its home and no network."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from optical_cli.data.ir_dataset import _document, _topic_text
-
-PRELUDE = """
-import socket, sys
-from pathlib import Path
-
-class NoNetwork(socket.socket):
-    def connect(self, address):
-        raise OSError("no network in tests")
-
-socket.socket = NoNetwork
-def resolve(*args, **kwargs):
-    raise OSError("no network in tests")
-socket.getaddrinfo = resolve
-
-from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.collections import open_documents, open_judgements, open_topics
-from optical_cli.errors import DataError
-base = Path.cwd()
-memo = Fingerprints(base / "memo")
-
-def opened(source="miracl/yo/dev", language="yo"):
-    return [open(source, language, base) for open in (open_documents, open_topics, open_judgements)]
-
-def fault(read):
-    try:
-        read()
-    except DataError as error:
-        return str(error)
-"""
+from optical_cli.data.ir_dataset import _document
+from optical_cli.data.topic_fields import topic_text
 
 DOCS = [("1#0", "Ìlú", "Èkó"), ("1#1", "Ìlú", ""), ("2#0", "", "Ìbàdàn")]
 
@@ -50,23 +19,7 @@ def home(write, tmp_path):
     return tmp_path / "home"
 
 
-def run(home, code):
-    """What a fresh process prints with this home: one JSON value on stdout, nothing of a failed download."""
-    environment = os.environ | {
-        "IR_DATASETS_HOME": str(home),
-        "IR_DATASETS_DL_TRIES": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", f"{PRELUDE}\nimport json\nprint(json.dumps({code}))"],
-        env=environment, cwd=home.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "download" not in done.stderr.lower()  # a fault is told once, by our own error
-    return json.loads(done.stdout)
-
-
-def test_miracl_is_read_through_its_own_layout(home):
+def test_miracl_is_read_through_its_own_layout(home, run):
     docs, topics, judgements = run(
         home,
         "[[[d.doc_id, d.title, d.text] for d in opened()[0].documents()], "
@@ -77,12 +30,12 @@ def test_miracl_is_read_through_its_own_layout(home):
     assert judgements == {"q1": {"1#0": 1, "2#0": 0}}
 
 
-def test_the_number_of_documents_is_known_before_they_are_read(home):
+def test_the_number_of_documents_is_known_before_they_are_read(home, run):
     (home / "miracl/v1.0/yo/docs/docs-1.jsonl.gz").unlink()
     assert run(home, "opened()[0].count()") == 49_043  # of the published collection, as ir_datasets knows it
 
 
-def test_the_memo_spares_the_import_and_another_home_is_another_content(home, write):
+def test_the_memo_spares_the_import_and_another_home_is_another_content(home, write, run):
     code = "[[s.fingerprint(memo) for s in opened()], 'ir_datasets' in sys.modules]"
     first, imported = run(home, code)
     assert imported
@@ -98,7 +51,7 @@ def test_the_memo_spares_the_import_and_another_home_is_another_content(home, wr
     assert topics != first[1]
 
 
-def test_faults_are_one_line_with_a_remedy(home):
+def test_faults_are_one_line_with_a_remedy(home, run):
     unknown, partless, language, offline = run(
         home,
         "[fault(lambda: opened('miracl/yo/dve')[1].topics()), "
@@ -115,7 +68,7 @@ def test_faults_are_one_line_with_a_remedy(home):
     assert "\n" not in unknown + partless + language + offline
 
 
-def test_an_empty_document_and_an_empty_file_are_refused(home, write):
+def test_an_empty_document_and_an_empty_file_are_refused(home, write, run):
     write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", '{"docid": "1#0", "title": "", "text": " "}\n')
     write("home/miracl/v1.0/yo/dev/topics.tsv", "")
     document, topics = run(home, "[fault(lambda: list(opened()[0].documents())), fault(lambda: opened()[1].topics())]")
@@ -137,11 +90,11 @@ def test_other_record_types_give_their_default_text():
     assert _document(Record(text="t", title=None)).text == "t"
     assert _document(Record(text="t", title="T")).title == "T"
     assert _document(Record(body="b")).text == "all of it"
-    assert _topic_text(Record(text="", title="T")) == "T"
-    assert _topic_text(Record(description="D")) == "all of it"
+    assert topic_text(Record(text="", title="T"), None) == "T"
+    assert topic_text(Record(description="D"), None) == "all of it"
 
 
-def test_what_is_here_is_told_without_a_network_part_by_part(home):
+def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     held, absent = run(
         home,
         "[[s.held().size for s in opened()], [fault(s.held) for s in opened('miracl/sw/dev', 'sw')]]",
@@ -151,7 +104,7 @@ def test_what_is_here_is_told_without_a_network_part_by_part(home):
     assert absent == [f"miracl/sw/dev: its {part} are not in {home}" for part in ("docs", "queries", "qrels")]
 
 
-def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerprint_is_all_that_is_asked(home, write):
+def test_a_collection_that_lacks_a_file_is_not_here_unless_its_fingerprint_is_all_that_is_asked(home, run, write):
     """Hindi has two files of documents."""
     line = '{"docid": "1#0", "title": "t", "text": "x"}\n'
     paths = [f"home/miracl/v1.0/hi/docs/docs-{number}.jsonl.gz" for number in (0, 1)]
@@ -170,7 +123,7 @@ def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerpr
     assert run(home, code.format("held")) == [gone, None]
 
 
-def test_looking_leaves_downloads_possible(home):
+def test_looking_leaves_downloads_possible(home, run):
     said = run(home, "[fault(opened('miracl/sw/dev', 'sw')[1].held), fault(opened('miracl/sw/dev', 'sw')[1].download)]")
     assert said[0].startswith("miracl/sw/dev: its queries are not in")
     assert "no network in tests" in said[1] or "Connection" in said[1]
