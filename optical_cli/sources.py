@@ -1,6 +1,6 @@
 """The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from optical_cli.artifacts.run import read_run
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
 from optical_cli.data.bitext import Bitext, open_bitext
 from optical_cli.data.collections import (
     Document,
@@ -24,7 +24,7 @@ from optical_cli.data.collections import (
 from optical_cli.data.documents import fill
 from optical_cli.data.downloads import downloads_allowed, downloads_off
 from optical_cli.data.local_folder import LocalDocuments, LocalFile
-from optical_cli.data.locations import as_path
+from optical_cli.data.locations import as_path, local_path
 from optical_cli.data.models import resolve_model
 from optical_cli.data.pooling import pooled_ids
 from optical_cli.data.split import Split, split_bitext
@@ -150,6 +150,37 @@ class Sources:
         topics = open_topics(source, languages_of(pair)[0], self._experiment.base, settings.topic_text)
         return self._or_stand_in(topics)
 
+    def translations(self, pair: str) -> TopicSource | None:
+        """The topics of a pair in the teacher's language, if they are there already and no model is to make them."""
+        x = self._experiment
+        settings = x.translate[languages_of(pair)[0]]
+        if settings.topics is None:
+            return None
+        return self._or_stand_in(open_topics(settings.topics, x.teacher.language, x.base))
+
+    def translated_topics(self, pair: str, translations: Mapping[str, str]) -> dict[str, str]:
+        """The topics of a pair, each with the text of its translation, in the order of the topics.
+
+        Raises:
+            DataError: one has no translation.
+        """
+        topics = self.topics(pair)
+        asked = topics.topics()
+        if missing := [query_id for query_id in asked if query_id not in translations]:
+            language = languages_of(pair)[0]
+            raise DataError(
+                f"translate.{language}.topics: {len(missing)} of {len(asked)} topics of {topics.name} have no "
+                f"translation there, such as {missing[0]!r}; add them"
+            )
+        return {query_id: translations[query_id] for query_id in asked}
+
+    def translator(self, pair: str) -> str:
+        """Who or what translates the topics of a pair: as the experiment says, or the name of the model."""
+        settings = self._experiment.translate[languages_of(pair)[0]]
+        model = settings.model or ""
+        here = model and local_path(model, self._experiment.base)
+        return settings.by or (Path(model).name if here else model)
+
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""
         settings = self._experiment.pairs[pair]
@@ -261,15 +292,27 @@ class Sources:
         """
         x = self._experiment
         models = [x.teacher.model] + ([] if x.student.init == "teacher" else [x.student.init])
+        translated = [(pair, x.translate[languages_of(pair)[0]].model) for pair in self._to_be_translated()]
         faults = [fault for source in models for fault in _faults_of(self.model, source)]
         faults += [fault for language in x.bitext for fault in _faults_of(self.bitext, language)]
         for pair in x.pairs:
             for opened in (self.documents, self.topics, self.judgements, self.candidate_run):
                 faults += _faults_of(opened, pair)
+        for pair, model in translated:
+            faults += _faults_of(self.translations, pair) if model is None else _faults_of(self.model, model)
         if not faults:
             faults += _faults_of(self._adapted_layers, models[-1])
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
+
+    def _to_be_translated(self) -> list[str]:
+        """The pairs that can be searched by the teacher with translated topics, and have what translates them."""
+        x = self._experiment
+        return [
+            pair
+            for pair in x.pairs
+            if can_be_translated(pair, x.teacher.language) and languages_of(pair)[0] in x.translate
+        ]
 
     def _adapted_layers(self, init: str) -> None:
         """Meet adapters of a layer that the student does not have now, and not when the first training starts."""
@@ -301,10 +344,15 @@ class Sources:
     def _read_all(self) -> None:
         faults = [fault for language in self._experiment.bitext for fault in _faults_of(self.split, language)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._match, pair)]
+        faults += [fault for pair in self._to_be_translated() for fault in _faults_of(self._read_translations, pair)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_documents, pair)]
         faults += [fault for pair in self._experiment.pairs for fault in _faults_of(self._read_candidates, pair)]
         if faults:
             raise DataError("\n".join(dict.fromkeys(faults)))
+
+    def _read_translations(self, pair: str) -> None:
+        if translations := self.translations(pair):
+            self.translated_topics(pair, translations.topics())
 
     def _read_documents(self, pair: str) -> None:
         """Meet a faulty document now and not after the training; a collection that was sound once is not read again."""

@@ -18,6 +18,7 @@ VERSIONS = {
     "index": 1,
     "retrieve": 2,
     "bm25": 1,
+    "translate": 1,
     "evaluate": 1,
     "align": 1,
 }

@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
+from optical_cli.cells import cells_of
 from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of, low_resource_pairs
+from optical_cli.config.translate import TRANSLATE
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.errors import DataError
 from optical_cli.imported_runs import imported_runs
@@ -43,6 +45,9 @@ def cached_study(pipeline: Pipeline) -> Study:
         ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
         published=tuple(_published(experiment, sources)),
         translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
+        translators={
+            cell.pair: sources.translator(cell.pair) for cell in cells_of(experiment) if cell.objective == TRANSLATE
+        },
     )
 
 

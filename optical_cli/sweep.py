@@ -130,7 +130,7 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
 
 def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:
     """The student of a cell, if it has one and the cache still holds it."""
-    if cell.analyzer is not None or student_of(pipeline.experiment, cell.pair) is None:
+    if not cell.has_student or student_of(pipeline.experiment, cell.pair) is None:
         return None
     step = pipeline.checkpoint(cell)
     return pipeline.cache.find(step.kind, step.key)

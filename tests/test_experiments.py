@@ -30,7 +30,8 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
         assert all(any(word in line for word in absent) for line in said.errors)
         return
     assert (said.code, said.errors) == (0, [])
-    for model in (experiment.teacher.model, experiment.student.init):
+    translators = [settings.model for settings in experiment.translate.values()]
+    for model in (experiment.teacher.model, experiment.student.init, *translators):
         assert f"not checked: {model} is no folder" in said.err
     for bitext in experiment.bitext.values():
         assert f"not checked: {bitext.dataset} ({bitext.config}, {bitext.split}) is not in" in said.err

@@ -152,6 +152,7 @@ ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
 ONLY_ONE_VALUE = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
+OF_A_TRANSLATION = object()  # see tests/translate/test_baseline.py
 OF_FIELDS = object()  # of topics of ir_datasets
 OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
@@ -258,6 +259,15 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
     "bm25.k1": (1.2, ["bm25"]),
     "bm25.b": (0.75, ["bm25"]),
+    "translate.sw.model": ("./student", []),  # of a baseline of its own
+    "translate.sw.topics": (OF_A_TRANSLATION, []),
+    "translate.sw.by": (OF_A_TRANSLATION, []),
+    "translate.sw.source_code": (OF_A_TRANSLATION, []),
+    "translate.sw.target_code": (OF_A_TRANSLATION, []),
+    "translate.sw.prefix": (OF_A_TRANSLATION, []),
+    "translate.sw.beams": (OF_A_TRANSLATION, []),
+    "translate.sw.max_length": (OF_A_TRANSLATION, []),
+    "translate.sw.batch_size": (OF_A_TRANSLATION, []),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
     "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
     "evaluation.seed": (7, []),
@@ -340,7 +350,7 @@ def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
         if is_section(field.annotation):
             yield from settings_of(field.annotation, f"{key}.")
         elif kind is dict:
-            for own in {"bitext": ("sw", "en"), "pairs": ("sw-sw", "sw-en")}[name]:
+            for own in {"bitext": ("sw", "en"), "pairs": ("sw-sw", "sw-en"), "translate": ("sw",)}[name]:
                 yield from settings_of(inner[0], f"{key}.{own}.")
         else:
             yield key, field
@@ -367,7 +377,12 @@ def test_every_setting_has_an_example():
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, (value, _) in EXAMPLES.items() if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS)]
+    "key",
+    [
+        key
+        for key, (value, _) in EXAMPLES.items()
+        if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS, OF_A_TRANSLATION)
+    ],
 )
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
     value, changes = EXAMPLES[key]

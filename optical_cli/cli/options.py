@@ -45,7 +45,8 @@ Objective = Annotated[
     str | None,
     typer.Option(
         "--objective",
-        help="A baseline instead of the transport: none, pooled_mse, greedy or bm25 (bm25-lower: by that analyzer).",
+        help="A baseline instead of the transport: none, pooled_mse, greedy, translate or bm25 (bm25-lower: by that "
+        "analyzer).",
     ),
 ]
 Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
@@ -81,12 +82,16 @@ class Wanted:
         """
         from optical_cli.cells import Cell
         from optical_cli.config.experiment import languages_of
+        from optical_cli.config.translate import TRANSLATE
 
         pair = self.named_pair(experiment)
         self._check_values()
         if (self.objective or "").startswith("bm25"):
             self._refuse_reg()
             return Cell(pair, self._bm25_objective(experiment.bm25.analyzers), None, experiment.seeds[0])
+        if self.objective == TRANSLATE:
+            self._refuse_reg()
+            return Cell(pair, TRANSLATE, None, experiment.seeds[0])
         seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
         if all(encoded[side] == experiment.teacher.language for side in sides):
@@ -112,7 +117,7 @@ class Wanted:
         from optical_cli.config.bm25 import ANALYZERS, bm25_objective
         from optical_cli.config.settings import SEEDS, checked_reg
 
-        others = ("transport", "none", "pooled_mse", "greedy", "bm25")
+        others = ("transport", "none", "pooled_mse", "greedy", "translate", "bm25")
         if self.objective not in (None, *others, *map(bm25_objective, ANALYZERS)):
             raise ConfigError(f"--objective {self.objective}: {', '.join(others)} expected, or bm25-ANALYZER")
         try:

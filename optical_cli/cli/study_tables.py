@@ -40,6 +40,7 @@ def study_record(found: "Study") -> dict[str, Any]:
     return {
         "results": records(found.results),
         "translated": dict(found.translated),
+        "translators": dict(found.translators),
         "answer": answer(found),
         "comparisons": [
             {**vars(one), "setting": one.setting.label, "reference": one.reference.label, "mark": one.mark}

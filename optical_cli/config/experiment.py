@@ -22,12 +22,13 @@ from optical_cli.config.settings import (
 )
 from optical_cli.config.student import Student
 from optical_cli.config.training import Training
+from optical_cli.config.translate import TRANSLATE, Translate
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
 from optical_cli.measures import parse_measure
 
 Objective = Literal["transport", "pooled_mse", "greedy", "none"]
-Baseline = Literal["bm25", "none", "pooled_mse", "greedy"]
+Baseline = Literal["bm25", "translate", "none", "pooled_mse", "greedy"]
 
 WHOLE_TEXT = "{title} {text}"
 
@@ -176,8 +177,9 @@ class Experiment(Settings):
         bitext: by foreign language.
         pairs: by `query language-document language`.
         seeds: of the training; each makes students of its own.
-        baselines: what stands beside the transport: other objectives, and BM25 where topics and documents are in one
-            language.
+        translate: by the language of topics, for the baseline of that name.
+        baselines: what stands beside the transport: other objectives; BM25 where topics and documents are in one
+            language; translate where documents are in the teacher's and topics are not.
         base: the folder that relative paths of the file are taken from.
     """
 
@@ -191,6 +193,7 @@ class Experiment(Settings):
     pairs: Annotated[dict[str, Pair], Field(min_length=1)]
     retrieval: Retrieval = Retrieval()
     bm25: Bm25 = Bm25()
+    translate: Annotated[dict[str, Translate], Field(default_factory=dict)]
     evaluation: Evaluation = Evaluation()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (13,)
     baselines: tuple[Baseline, ...] = ("none",)
@@ -214,6 +217,8 @@ class Experiment(Settings):
                     f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
                 )
         faults += _faults_of_low_resource(self.evaluation.low_resource, self.pairs)
+        if TRANSLATE in self.baselines:
+            faults += _faults_of_translate(self.translate, self.teacher.language, self.pairs)
         faults += [
             f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
             "give the file of another run"
@@ -261,6 +266,22 @@ def _faults_of_low_resource(languages: Collection[str], pairs: Collection[str]) 
     return faults
 
 
+def _faults_of_translate(translate: Collection[str], teacher_language: str, pairs: Iterable[str]) -> list[str]:
+    wanting = [pair for pair in pairs if can_be_translated(pair, teacher_language)]
+    if not wanting:
+        return [
+            f"baselines: translate: no pair has documents in the teacher's language ({teacher_language}) and topics in "
+            "another; leave it out, or add such a pair"
+        ]
+    languages = dict.fromkeys(languages_of(pair)[0] for pair in wanting)
+    return [
+        f"translate.{language}: expected, for translate is among the baselines; add translate.{language}.model, or "
+        "topics and by"
+        for language in languages
+        if language not in translate
+    ]
+
+
 def low_resource_pairs(languages: Collection[str], pairs: Iterable[str]) -> list[str]:
     """The pairs with a low-resource language on either side."""
     return [pair for pair in pairs if set(pair.split("-")) & set(languages)]
@@ -276,3 +297,9 @@ def in_one_language(pair: str) -> bool:
     """Whether topics and documents of a pair are in the same language."""
     query, document = languages_of(pair)
     return query == document
+
+
+def can_be_translated(pair: str, teacher_language: str) -> bool:
+    """Whether the topics of a pair, once they are in the teacher's language, are in that of its documents."""
+    query, document = languages_of(pair)
+    return document == teacher_language != query

@@ -9,8 +9,10 @@ from optical_cli.cache.store import Health
 from optical_cli.cells import Cell
 from optical_cli.config.bm25 import Analyzer, bm25_objective
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
+from optical_cli.config.translate import TRANSLATE
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.students import Students, refuse_bm25
+from optical_cli.pipeline.translations import Asked, Translations
 from optical_cli.pipeline.workplace import Workplace
 from optical_cli.sources import Corpus
 from optical_cli.step import Step, make_step
@@ -28,6 +30,7 @@ class Searches:
         self._at = workplace
         self._sources = workplace.sources
         self._students = students
+        self._translations = Translations(workplace)
 
     def index(self, cell: Cell) -> Step:
         """The token embeddings of the pair's documents, by the teacher or by the cell's student.
@@ -73,10 +76,13 @@ class Searches:
         """The run of a cell.
 
         Raises:
-            ConfigError: BM25 is to match words across languages.
+            ConfigError: BM25 is to match words across languages, or translated topics are to meet other documents than
+                the teacher's.
         """
+        if cell.objective == TRANSLATE:
+            return self._maxsim_run(cell, self._translations.of(cell.pair))
         if cell.analyzer is None:
-            return self._maxsim_run(cell)
+            return self._maxsim_run(cell, self._topics(cell.pair))
         if not in_one_language(cell.pair):
             raise ConfigError(
                 f"{cell.pair}: BM25 matches words, and these topics and documents are in different languages; "
@@ -85,16 +91,25 @@ class Searches:
         candidates = self._candidates(cell.pair)
         return self._bm25_run(cell.pair, cell.analyzer, self._corpus_material(cell.pair), candidates)
 
-    def _maxsim_run(self, cell: Cell) -> Step:
+    def _topics(self, pair: str) -> Asked:
+        """The topics of a pair as they are."""
+        topics = self._sources.topics(pair)
+        return Asked(
+            languages_of(pair)[0],
+            topics.fingerprint(self._at.cache.fingerprints),
+            lambda _inputs: topics.topics(),
+            {},
+            _provenance(self._at.experiment.pairs[pair]),
+        )
+
+    def _maxsim_run(self, cell: Cell, asked: Asked) -> Step:
         x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
-        query_language, _ = languages_of(cell.pair)
-        topics = self._sources.topics(cell.pair)
-        index, encoder = self.index(cell), self._encoder(query_language, cell)
+        index, encoder = self.index(cell), self._encoder(asked.language, cell)
         candidates = self._candidates(cell.pair)
         material = {
             "index": index.key.digest,
             "encoder": encoder.material,
-            "topics": topics.fingerprint(self._at.cache.fingerprints),
+            "topics": asked.material,
             "retrieval": x.retrieval.deciding(),
             "length": x.encoding.query_length,
             "precision": self._at.encoding_precision,
@@ -105,7 +120,7 @@ class Searches:
             from optical_cli.retrieve import search
 
             health = search(
-                topics.topics(),
+                asked.topics(inputs),
                 encoder.folder(inputs),
                 inputs["index"],
                 folder,
@@ -117,9 +132,9 @@ class Searches:
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
             )
-            return {**health, **_provenance(pair)}
+            return {**health, **asked.provenance}
 
-        inputs = {"index": index, **encoder.inputs, **candidates.inputs}
+        inputs = {"index": index, **encoder.inputs, **candidates.inputs, **asked.inputs}
         return make_step("runs", "retrieve", label, material, build, inputs)
 
     def _bm25_run(

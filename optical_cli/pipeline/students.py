@@ -110,10 +110,12 @@ class Students:
         """The student of a cell: as it was trained, or averaged with its start if that is wanted.
 
         Raises:
-            ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or BM25
-                has no student.
+            ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or what is
+                asked for has no student.
         """
         refuse_bm25(cell)
+        if not cell.has_student:
+            raise ConfigError(f"{cell.objective}: the teacher searches with translated topics, so nothing to distill")
         student = student_of(self._at.experiment, cell.pair)
         if student is None:
             raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")

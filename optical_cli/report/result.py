@@ -4,12 +4,19 @@ import math
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
+from optical_cli.config.translate import TRANSLATE
 from optical_cli.config.transport import TOLERATED_SHARE
 
 TRANSPORT = "transport"
 
 BM25 = "bm25"
-BASELINES = {BM25: "BM25", "none": "no training", "pooled_mse": "pooled MSE", "greedy": "greedy alignment"}
+BASELINES = {
+    BM25: "BM25",
+    TRANSLATE: "translated topics",
+    "none": "no training",
+    "pooled_mse": "pooled MSE",
+    "greedy": "greedy alignment",
+}
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Study:
         published: figures of others on its collections.
         alignments: of sentences, for the page to draw.
         translated: by pair, who or what translated its topics.
+        translators: by pair, who or what translated them for the baseline `translate`.
     """
 
     name: str
@@ -52,3 +53,4 @@ class Study:
     published: Sequence[Published] = ()
     alignments: Sequence[AlignedSentences] = ()
     translated: Mapping[str, str] = field(default_factory=dict)
+    translators: Mapping[str, str] = field(default_factory=dict)

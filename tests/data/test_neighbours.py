@@ -198,6 +198,8 @@ def test_each_experiment_goes_from_its_collections_to_its_measures_or_knows_all_
     for name, *command in COMMANDS:
         bitext = read_experiment(EXPERIMENTS / f"{name}.yaml").bitext
         settings = [*small, *(f"bitext.{code}={{source: {lab.bitext}, held_out: 6}}" for code in bitext)]
+        if name == "mmarco":
+            settings += [f"translate.{code}.model={lab.student}" for code in ("hi", "ru")]
         commands.append([name, *command, *(part for setting in settings for part in ("--set", setting))])
     code = f"import sys\ncommands = {commands!r}\nexperiments = {str(EXPERIMENTS)!r}\n{RUN}"
     environment = os.environ | {"IR_DATASETS_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}

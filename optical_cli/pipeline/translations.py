@@ -1,0 +1,107 @@
+"""Topics in the teacher's language: as somebody translated them, or by a translation model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from optical_cli.cache.store import Health
+from optical_cli.config.experiment import can_be_translated, languages_of
+from optical_cli.data.topics import read_topics
+from optical_cli.errors import ConfigError
+from optical_cli.pipeline.workplace import Workplace
+from optical_cli.step import Step, make_step
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a search asks.
+
+    Attributes:
+        language: of the topics.
+        material: what keys have of them.
+        topics: texts by query id, given the folders of the inputs.
+        inputs: the steps behind them.
+        provenance: who translated them, for the manifest of a run.
+    """
+
+    language: str
+    material: str
+    topics: Callable[[Mapping[str, Path]], Mapping[str, str]]
+    inputs: Mapping[str, Step]
+    provenance: Health
+
+
+class Translations:
+    """The topics of pairs in the teacher's language.
+
+    Args:
+        workplace: where they are made.
+    """
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._at = workplace
+        self._sources = workplace.sources
+
+    def of(self, pair: str) -> Asked:
+        """The translated topics of a pair.
+
+        Raises:
+            ConfigError: the teacher could not search with them, or nobody translates them.
+        """
+        x, language = self._at.experiment, languages_of(pair)[0]
+        if not can_be_translated(pair, x.teacher.language):
+            raise ConfigError(
+                f"{pair}: translated topics are in the teacher's language ({x.teacher.language}), and a search with "
+                f"them needs documents in it and topics that are not; a pair such as {self._example()} expected"
+            )
+        if language not in x.translate:
+            raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
+        provenance = {"topics_translated_by": self._sources.translator(pair)}
+        if translations := self._sources.translations(pair):
+            return Asked(
+                x.teacher.language,
+                translations.fingerprint(self._at.cache.fingerprints),
+                lambda _inputs: self._sources.translated_topics(pair, translations.topics()),
+                {},
+                provenance,
+            )
+        step = self._step(pair)
+        return Asked(
+            x.teacher.language,
+            step.key.digest,
+            lambda inputs: read_topics(inputs["translations"] / "topics.tsv"),
+            {"translations": step},
+            provenance,
+        )
+
+    def _step(self, pair: str) -> Step:
+        """The topics of a pair as a model translates them."""
+        x = self._at.experiment
+        query, document = languages_of(pair)
+        settings, topics = x.translate[query], self._sources.topics(pair)
+        model = self._sources.model(settings.model or "")
+        material = {
+            "model": model.fingerprint,
+            "topics": topics.fingerprint(self._at.cache.fingerprints),
+            "settings": settings.model_dump(exclude={"topics", "by", "model"}),
+        }
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.translate import translate_topics
+
+            health = translate_topics(
+                topics.topics(),
+                model.folder,
+                folder,
+                settings=settings,
+                device=self._at.setup.device,
+                progress=self._at.progress,
+            )
+            return {**health, "model": self._sources.translator(pair)}
+
+        return make_step("translations", "translate", f"{query}-in-{document}-{model.label}", material, build)
+
+    def _example(self) -> str:
+        teacher = self._at.experiment.teacher.language
+        foreign = next(iter(self._at.experiment.bitext), "sw")
+        return f"{foreign}-{teacher}"
