@@ -32,15 +32,27 @@ def read_documents(path: Path) -> Iterator[Document]:
     return checked_documents(str(path), ((place, _parse(place, line)) for place, line in read_lines(path)))
 
 
-def checked_documents(source: str, documents: Iterable[tuple[Place, Document]]) -> Iterator[Document]:
+def checked_documents(
+    source: str, documents: Iterable[tuple[Place, Document]], blank: float = 0.0
+) -> Iterator[Document]:
     """Pass documents on one by one.
 
+    Args:
+        source: for messages.
+        documents: each with its place.
+        blank: the share of them that may have neither title nor text.
+
     Raises:
-        DataError: an id is used twice or is no id, a document is empty, or there is none at all.
+        DataError: an id is used twice or is no id, more documents are blank than may be, or there is none at all.
     """
     seen: set[str] = set()
+    blanks = 0
     for place, document in documents:
-        _check(place, document)
+        checked_id(document.doc_id, "doc_id", place)
+        blanks += _is_blank(document)
+        if blanks and not blank:
+            found = f"document {quoted(document.doc_id)} with both blank"
+            raise place.fault(expected="a title or a text", found=found, mend="give it a text or remove it")
         if document.doc_id in seen:
             found = f"{quoted(document.doc_id)} a second time"
             raise place.fault(expected="a new doc_id", found=found, mend="remove or rename one of the two")
@@ -48,13 +60,15 @@ def checked_documents(source: str, documents: Iterable[tuple[Place, Document]]) 
         yield document
     if not seen:
         raise DataError(f"{source} holds no document; expected at least one")
+    if blanks > blank * len(seen):
+        raise DataError(
+            f"{source}: {blanks} of {len(seen)} documents have neither title nor text, and at most {blank:.0%} are "
+            "expected to; what was downloaded is not whole, or its fields have other names"
+        )
 
 
-def _check(place: Place, document: Document) -> None:
-    checked_id(document.doc_id, "doc_id", place)
-    if not document.title.strip() and not document.text.strip():
-        found = f"document {quoted(document.doc_id)} with both blank"
-        raise place.fault(expected="a title or a text", found=found, mend="give it a text or remove it")
+def _is_blank(document: Document) -> bool:
+    return not document.title.strip() and not document.text.strip()
 
 
 def _parse(place: Place, line: str) -> Document:

@@ -26,6 +26,8 @@ Part = Literal["docs", "queries", "qrels"]
 
 _MISNAMED = {"dt": "nl"}
 """Languages that ir_datasets calls by a code that is none: mMARCO's Dutch."""
+_BLANK = 0.01
+"""The share of blank documents that a published collection may have."""
 _READING = 1  # raise it when records are made of a dataset in another way: remembered fingerprints end
 
 
@@ -107,8 +109,11 @@ class IrDocuments(IrDataset):
         return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
 
     def documents(self) -> Iterator[Document]:
-        """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`."""
-        return checked_documents(self.name, self._records())
+        """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`.
+
+        Few blank ones stay: a published collection cannot be mended, and other systems have searched it with them.
+        """
+        return checked_documents(self.name, self._records(), _BLANK)
 
     def count(self) -> int | None:
         """What ir_datasets knows of their number; None also where it would have to fetch something to know it."""

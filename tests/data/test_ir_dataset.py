@@ -68,12 +68,18 @@ def test_faults_are_one_line_with_a_remedy(home, run):
     assert "\n" not in unknown + partless + language + offline
 
 
-def test_an_empty_document_and_an_empty_file_are_refused(home, write, run):
+def test_a_collection_of_blank_documents_and_an_empty_file_are_refused(home, write, run):
     write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", '{"docid": "1#0", "title": "", "text": " "}\n')
     write("home/miracl/v1.0/yo/dev/topics.tsv", "")
     document, topics = run(home, "[fault(lambda: list(opened()[0].documents())), fault(lambda: opened()[1].topics())]")
-    assert document.startswith("miracl/yo/dev, document 1: expected a title or a text")
+    assert document.startswith("miracl/yo/dev: 1 of 1 documents have neither title nor text, and at most 1% are")
     assert topics == "miracl/yo/dev holds no topic; expected at least one"
+
+
+def test_one_blank_document_of_a_hundred_is_as_it_was_published(home, write, run):
+    docs = [json.dumps({"docid": f"{n}", "title": "", "text": "ọ̀rọ̀" if n else " "}) for n in range(100)]
+    write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", "\n".join(docs) + "\n")
+    assert run(home, "[d.doc_id for d in opened()[0].documents()]") == [str(n) for n in range(100)]
 
 
 class Record:

@@ -144,3 +144,12 @@ def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipel
     assert "index: goes on behind" in again.err
     assert files("killed") == files("unbroken")
     assert not any((tmp_path / "killed").glob("unfinished/*"))
+
+
+def test_a_blank_document_has_its_special_tokens_and_its_neighbours_are_as_they_were(build, tmp_path):
+    build("without", DOCUMENTS[:5], "nothing")
+    _, counts, _ = build("with", [*DOCUMENTS[:5], Document("blank", "", "")], "nothing else")
+    assert counts["documents"] == 6
+    *others, blank = DocumentIndex.open(tmp_path / "with").store.lengths
+    assert blank == 2  # [CLS] and [SEP]
+    assert others == list(DocumentIndex.open(tmp_path / "without").store.lengths)
