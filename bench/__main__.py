@@ -20,7 +20,7 @@ GROUPS = {
         "bench.transport.warm_start",
     ),
     "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim", "bench.distill.kill"),
-    "search": ("bench.search.exact",),
+    "search": ("bench.search.exact", "bench.search.approximate"),
     "report": ("bench.report",),
 }
 

@@ -114,4 +114,5 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
             scores = read_scores(found.folder / "scores.json")
             means = {measure: scores.means[measure] for measure in x.evaluation.measures}
             collection = public_name(pair.collection, x.base)
-            yield Measured(name, collection, pair.corpus_name, scores.topics, means, x.retrieval.depth)
+            corpus = f"{pair.corpus_name}, searched approximately" if x.is_approximate(name) else pair.corpus_name
+            yield Measured(name, collection, corpus, scores.topics, means, x.retrieval.depth)

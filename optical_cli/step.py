@@ -16,6 +16,7 @@ VERSIONS = {
     "distill": 3,
     "average": 1,
     "index": 1,
+    "quantize": 1,
     "retrieve": 2,
     "bm25": 1,
     "translate": 1,

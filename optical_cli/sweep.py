@@ -10,6 +10,7 @@ from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.outlook import Left, Outlook, Planned
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
+from optical_cli.report.result import ApproximateSearch
 from optical_cli.step import Step
 
 
@@ -125,7 +126,17 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
         health={k: v for k, v in health.items() if isinstance(v, int | float)} if training else None,
         seconds=_seconds_of_training(pipeline, cell) if training else None,
         held_out=health.get("held_out_end"),
+        search=_search(pipeline, cell) if scores is not None else None,
     )
+
+
+def _search(pipeline: Pipeline, cell: Cell) -> ApproximateSearch | None:
+    """What the run of a cell says of its search, if that was approximate and the cache still holds it."""
+    if cell.analyzer is not None or not pipeline.experiment.is_approximate(cell.pair):
+        return None
+    step = pipeline.run(cell)
+    run = pipeline.cache.find(step.kind, step.key)
+    return ApproximateSearch(run.manifest["health"].get("overlap") if run else None)
 
 
 def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:

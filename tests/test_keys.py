@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 import yaml
@@ -150,7 +150,7 @@ def test_different_work_has_different_keys(world, base, keys_of):
 
 ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
-ONLY_ONE_VALUE = object()
+NOTHING = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
 OF_A_TRANSLATION = object()  # see tests/translate/test_baseline.py
 OF_FIELDS = object()  # of topics of ir_datasets
@@ -252,10 +252,16 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.pool_size": (2, []),  # of a full corpus
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
-    "retrieval.engine": (ONLY_ONE_VALUE, []),
+    "retrieval.engine": ("approximate", ["run:*"]),
     "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),
     "retrieval.precision": ("bfloat16", []),
+    "retrieval.approximate.lists": (8, []),  # of the other engine (see below)
+    "retrieval.approximate.code_bytes": (8, []),
+    "retrieval.approximate.probes": (2, []),
+    "retrieval.approximate.rescored": (200, []),
+    "retrieval.approximate.checked": (5, []),
+    "retrieval.approximate.seed": (14, []),
     "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
     "bm25.k1": (1.2, ["bm25"]),
     "bm25.b": (0.75, ["bm25"]),
@@ -338,6 +344,19 @@ WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
+# where the search is approximate
+WITH_AN_APPROXIMATE_SEARCH: dict[str, tuple[Any, list[str]]] = {
+    "retrieval.approximate.lists": (8, ["run:*"]),
+    "retrieval.approximate.code_bytes": (8, ["run:*"]),
+    "retrieval.approximate.probes": (2, ["run:*"]),
+    "retrieval.approximate.rescored": (200, ["run:*"]),
+    "retrieval.approximate.checked": (5, ["run:*"]),
+    "retrieval.approximate.seed": (14, ["run:*"]),
+    "retrieval.depth": (4, ["run:*", "bm25"]),
+    "retrieval.memory": ("2MB", []),
+    "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
+}
+
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every setting by its key, with its field; one pair of dicts of sections stands for each name."""
@@ -367,7 +386,7 @@ def changed_by(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     section, parts = changed, key.split(".")
     for part in parts[:-1]:
         section = section.setdefault(part, {})
-    assert section.get(parts[-1], ONLY_ONE_VALUE) != value, "the example is the value that stands there"
+    assert section.get(parts[-1], NOTHING) != value, "the example is the value that stands there"
     section[parts[-1]] = value
     return changed
 
@@ -386,11 +405,6 @@ def test_every_setting_has_an_example():
 )
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
     value, changes = EXAMPLES[key]
-    if value is ONLY_ONE_VALUE:
-        (field,) = [field for name, field in settings_of(Experiment) if name == key]
-        assert get_origin(field.annotation) is Literal
-        assert len(get_args(field.annotation)) == 1, f"{key} has a choice now: give it an example"
-        return
     before, after = keys_of(world, base), keys_of(world, changed_by(base, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 
@@ -417,6 +431,22 @@ def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
     content = changed_by(base, "bitext.sw", {"dataset": "./pairs", "max_pairs": 20, "held_out": 6})
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_AN_APPROXIMATE_SEARCH)
+def test_the_same_where_the_search_is_approximate(world, base, keys_of, key):
+    value, changes = WITH_AN_APPROXIMATE_SEARCH[key]
+    content = changed_by(base, "retrieval.engine", "approximate")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+def test_candidates_are_all_scored_whatever_the_engine(world, base, keys_of):
+    (world.root / "run.trec").write_text("q1 Q0 d1 1 0.9 t\n")
+    pair = {"collection": "./data", "corpus": "candidates", "candidates": "run.trec"}
+    content = changed_by(base, "pairs.sw-sw", pair)
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, "retrieval.engine", "approximate"))
+    assert {node for node in before if before[node] != after[node]} == reached(before, ["run:sw-en:*", "run:en-sw:*"])
 
 
 @pytest.mark.parametrize(

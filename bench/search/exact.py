@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from sentence_transformers.util import maxsim
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from bench.problems import COMMON, COMMON_SHARE, DIMENSIONS, MEANINGS, MIXED, SEED, UNTRANSLATED
+from bench.problems import DIMENSIONS
 from bench.results import Recorder
+from bench.search.world import Meanings
 from bench.timing import Paired, seconds
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.encoder.precision import Resolved
@@ -68,29 +68,16 @@ def _add_share(
 
 
 def _world() -> tuple[TokenStore, list[Tensor]]:
-    """Documents whose tokens share meanings, and topics that each ask for one of them, UNTRANSLATED in part."""
-    generator = torch.Generator().manual_seed(SEED)
-
-    def directions(count: int) -> Tensor:
-        return normalize(torch.randn(count, DIMENSIONS, generator=generator), dim=-1)
-
-    def draw(count: int) -> Tensor:
-        rare = torch.randint(MEANINGS, (count,), generator=generator)
-        return torch.where(torch.rand(count, generator=generator) < COMMON_SHARE, rare % COMMON, rare)
-
-    def tokens(meanings: Tensor, text: Tensor) -> Tensor:
-        own = MIXED.noise * directions(len(meanings))
-        return normalize(MIXED.shared * context[text] + vocabulary[meanings] + own, dim=-1)
-
-    vocabulary, context = directions(MEANINGS), directions(DOCUMENTS)
-    lengths = torch.randint(SHORTEST, LONGEST + 1, (DOCUMENTS,), generator=generator)
+    """Documents of 60 to 100 tokens, and topics that each ask for one of them."""
+    world = Meanings()
+    context = world.directions(DOCUMENTS)
+    lengths = torch.randint(SHORTEST, LONGEST + 1, (DOCUMENTS,), generator=world.generator)
     offsets = np.concatenate([[0], np.cumsum(lengths.numpy())])
-    said = draw(int(offsets[-1]))
-    documents = tokens(said, torch.arange(DOCUMENTS).repeat_interleave(lengths))
-    asked = torch.randint(DOCUMENTS, (TOPICS,), generator=generator).repeat_interleave(TOPIC_TOKENS)
-    places = torch.from_numpy(offsets)[asked] + (torch.rand(len(asked), generator=generator) * lengths[asked]).long()
-    own = torch.rand(len(asked), generator=generator) < UNTRANSLATED
-    queries = tokens(torch.where(own, draw(len(asked)), said[places]), asked)
+    said = world.draw(int(offsets[-1]))
+    documents = world.tokens(said, context[torch.arange(DOCUMENTS).repeat_interleave(lengths)])
+    asked = torch.randint(DOCUMENTS, (TOPICS,), generator=world.generator).repeat_interleave(TOPIC_TOKENS)
+    within = (torch.rand(len(asked), generator=world.generator) * lengths[asked]).long()
+    queries = world.asked(said, torch.from_numpy(offsets)[asked] + within, context[asked])
     return TokenStore(documents.numpy().astype(np.float16), offsets), list(queries.view(TOPICS, TOPIC_TOKENS, -1))
 
 

@@ -31,7 +31,7 @@ from optical_cli.cache.provenance import provenance
 from optical_cli.errors import CacheError, OpticalError, OutOfTime
 
 UNFINISHED = "unfinished"
-KINDS = ("encodings", "checkpoints", "translations", "indexes", "runs", "scores", "alignments")
+KINDS = ("encodings", "checkpoints", "translations", "indexes", "quantized", "runs", "scores", "alignments")
 READ_WHOLE = frozenset(("scores",))
 """Kinds that are compared with their digests at every use: small, and what ends in tables."""
 

@@ -147,6 +147,7 @@ def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
             "empty_topics": result.scores.empty_topics if result.scores else None,
             "failure": result.failure,
             "health": result.health,
+            **({"search": {"engine": "approximate", "overlap": result.search.overlap}} if result.search else {}),
         }
         for result in results
     ]

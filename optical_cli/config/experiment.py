@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import Bm25
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
-    Bytes,
     Count,
     CountFromZero,
     Precision,
@@ -131,22 +131,6 @@ class Pair(Settings):
         return self
 
 
-class Retrieval(Settings):
-    """The search.
-
-    Attributes:
-        engine: `exact`, MaxSim over every document.
-        depth: documents kept for a topic.
-        memory: what the search may take, the index's own pages left out.
-        precision: of the matrix products that tell which documents to score; `auto` is the faster one.
-    """
-
-    engine: Literal["exact"] = "exact"
-    depth: Count = 100
-    memory: Annotated[Bytes, SpeedOnly("scores are computed apart from the blocks")] = 1 << 30
-    precision: Annotated[Precision, SpeedOnly("what may be among the best is scored in float32")] = "auto"
-
-
 class Evaluation(Settings):
     """What is measured, and what a report tests.
 
@@ -198,6 +182,10 @@ class Experiment(Settings):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (13,)
     baselines: tuple[Baseline, ...] = ("none",)
     base: Annotated[Path, Field(exclude=True)] = Path()
+
+    def is_approximate(self, pair: str) -> bool:
+        """Whether a pair is searched approximately; candidates are all scored, whatever the engine."""
+        return self.retrieval.engine == "approximate" and self.pairs[pair].candidates is None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

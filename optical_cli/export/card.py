@@ -260,7 +260,8 @@ def _scores(facts: Facts) -> str:
     ]  # fmt: skip
     text = _table(("pair", "collection", "corpus", "judged topics", "measure", "mean"), rows)
     depths = " and ".join(str(depth) for depth in sorted({one.depth for one in facts.scores}))
-    notes = [f"Exact MaxSim search, {depths} documents a topic; a judged topic without results scores 0."]
+    searched = "MaxSim, exact where nothing else is said"
+    notes = [f"{searched}, {depths} documents a topic; a judged topic without results scores 0."]
     if any(one.corpus.startswith("pooled") for one in facts.scores):
         notes.append(
             "A pooled corpus is every judged document and a random sample of the others: "

@@ -1,12 +1,15 @@
 """The sentence: bitext, distill, index, retrieve, evaluate."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from optical_cli.cache.store import Cache, Health
 from optical_cli.cells import Cell
 from optical_cli.config.experiment import Experiment
+from optical_cli.config.retrieval import NEEDS_FAISS
 from optical_cli.encoder.precision import Resolved
+from optical_cli.errors import MissingDependency
 from optical_cli.inputs import refuse_absent
 from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
@@ -107,7 +110,10 @@ class Pipeline:
         Raises:
             NotHere: of all that would have to be downloaded and must not be.
             DataError: of all that is wrong with it, a line each.
+            MissingDependency: something that is not installed will be needed.
         """
+        if any(map(self.experiment.is_approximate, self.experiment.pairs)) and find_spec("faiss") is None:
+            raise MissingDependency(NEEDS_FAISS)
         self._refuse_absent(to_be_read=True)
         self._sources.check()
 

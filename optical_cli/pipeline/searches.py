@@ -72,6 +72,22 @@ class Searches:
         step = make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
         return step
 
+    def quantized(self, cell: Cell) -> Step:
+        """The same tokens, quantised for the approximate search.
+
+        Raises:
+            ConfigError: BM25 has none.
+        """
+        index, how = self.index(cell), self._at.experiment.retrieval.approximate
+        material = {"index": index.key.digest, **how.of_the_structure}
+
+        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.retrieve import quantize
+
+            return quantize(inputs["index"], folder, how=how, progress=self._at.progress)
+
+        return make_step("quantized", "quantize", index.label, material, build, {"index": index})
+
     def run(self, cell: Cell) -> Step:
         """The run of a cell.
 
@@ -104,20 +120,27 @@ class Searches:
 
     def _maxsim_run(self, cell: Cell, asked: Asked) -> Step:
         x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
+        approximate = x.is_approximate(cell.pair)
+        retrieval = x.retrieval if approximate else x.retrieval.exact
         index, encoder = self.index(cell), self._encoder(asked.language, cell)
         candidates = self._candidates(cell.pair)
         material = {
             "index": index.key.digest,
             "encoder": encoder.material,
             "topics": asked.material,
-            "retrieval": x.retrieval.deciding(),
+            "retrieval": retrieval.deciding(),
             "length": x.encoding.query_length,
             "precision": self._at.encoding_precision,
         }
-        label = f"{cell.pair}-{pair.corpus_name}-{cell.name}".replace(" ", "")
+        inputs = {"index": index, **encoder.inputs, **candidates.inputs, **asked.inputs}
+        if approximate:
+            inputs["quantized"] = self.quantized(cell)
+            material["quantized"] = inputs["quantized"].key.digest
+        mode = f"{pair.corpus_name}-approximate" if approximate else pair.corpus_name
+        label = f"{cell.pair}-{mode}-{cell.name}".replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve import search
+            from optical_cli.retrieve import Quantized, search
 
             health = search(
                 asked.topics(inputs),
@@ -131,10 +154,10 @@ class Searches:
                 setup=self._at.setup,
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
+                quantized=Quantized(inputs["quantized"], x.retrieval.approximate) if approximate else None,
             )
             return {**health, **asked.provenance}
 
-        inputs = {"index": index, **encoder.inputs, **candidates.inputs, **asked.inputs}
         return make_step("runs", "retrieve", label, material, build, inputs)
 
     def _bm25_run(

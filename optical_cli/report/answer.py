@@ -10,7 +10,7 @@ from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.published import drift_sentences, drifts
 from optical_cli.report.result import Result, Setting, format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL, tabulate
+from optical_cli.report.table import FULL, approximate_note, tabulate
 
 
 def answer(study: Study) -> list[str]:
@@ -167,6 +167,9 @@ def _scope(study: Study) -> Iterator[str]:
         yield f"Figures on a {listed(corpora)} corpus do not compare with those of a full one."
     if len(seeds) == 1:
         yield "With one seed nothing here says whether another training would come out the same."
+    searches = [result.search for result in study.results if result.search]
+    if searches:
+        yield approximate_note(searches)
     unscored = sum(result.scores is None for result in study.results)
     if unscored:
         yield f"{unscored} of {len(study.results)} cells have no scores."

@@ -7,7 +7,7 @@ from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.notes import notes_below
 from optical_cli.report.published import published_rows
 from optical_cli.report.study import Study
-from optical_cli.report.table import DOUBTFUL, MISSING, Cell, bare, tabulate
+from optical_cli.report.table import APPROXIMATE, DOUBTFUL, MISSING, Cell, bare, tabulate
 
 SPECIAL = re.compile(r"[\\{}$&#^_~%<>|\"]")
 WORDS = {
@@ -16,6 +16,7 @@ WORDS = {
 }  # fmt: skip
 SIGNS = {
     ABOVE: r"$\blacktriangle$", BELOW: r"$\blacktriangledown$", DOUBTFUL: r"\dag{}", MISSING: "--", "−": "$-$",
+    APPROXIMATE: r"$\approx$",
 }  # fmt: skip
 PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n"
 
@@ -65,7 +66,8 @@ def _cell(cell: Cell) -> str:
     wanting = f" ({cell.seeds} of {cell.of})" if cell.seeds < cell.of else ""
     raised = (DOUBTFUL if cell.doubtful else "") + cell.marks
     marks = f"\\textsuperscript{{{_signs(raised)}}}" if raised else ""
-    return f"{cell.mean:.3f}{interval}{wanting}{marks}"
+    searched = SIGNS[APPROXIMATE] if cell.searches else ""
+    return f"{searched}{cell.mean:.3f}{interval}{wanting}{marks}"
 
 
 def _signs(text: str) -> str:

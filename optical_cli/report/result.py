@@ -33,6 +33,7 @@ class Result:
     health: dict[str, float] | None
     seconds: float | None
     held_out: dict[str, float] | None = None  # of the trained student on the held-out bitext: transport_cost, p@1
+    search: "ApproximateSearch | None" = None  # None for an exact one
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:
@@ -56,6 +57,18 @@ class Result:
     def value(self, measure: str) -> float | None:
         """The mean of a measure over the topics; None where there is none."""
         return self.scores.means.get(measure) if self.scores else None
+
+
+@dataclass(frozen=True)
+class ApproximateSearch:
+    """What is known of a search that did not score every document.
+
+    Attributes:
+        overlap: the share of the exact results that it found, the mean over the topics that were checked; None if none
+            was, or if the run is no longer in the cache.
+    """
+
+    overlap: float | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.measures import parse_measure
-from optical_cli.report.result import Result, Setting
+from optical_cli.report.result import ApproximateSearch, Result, Setting
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval
@@ -21,6 +21,7 @@ DOUBTFUL_NOTE = (
     f"{DOUBTFUL} More than {100 * TOLERATED_SHARE:g} % of the transport plans of this training missed their threshold "
     "(transport.on_unconverged: warn)."
 )
+APPROXIMATE = "≈"
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,18 @@ class Cell:
     doubtful: bool  # whether plans behind one of them did not converge
     interval: "Interval | None" = None  # of the mean
     marks: str = ""  # what tests say of it
+    searches: tuple[ApproximateSearch, ...] = ()  # those of its runs that were approximate
 
     @property
     def text(self) -> str:
         """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing.
 
-        With findings `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
+        `≈0.523` of an approximate search. With findings `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
         """
         if self.mean is None:
             return FAILED if self.failed else MISSING
         parts = [
-            f"{self.mean:.3f}",
+            f"{APPROXIMATE if self.searches else ''}{self.mean:.3f}",
             f"[{bare(self.interval.low)}, {bare(self.interval.high)}]" if self.interval else "",
             f"({self.seeds} of {self.of})" if self.seeds < self.of else "",
             DOUBTFUL if self.doubtful else "",
@@ -103,6 +105,9 @@ class Table:
         over = "topics and seeds" if self.seeds > 1 else "topics"
         tested = any(row.letter for row in self.rows) and self.tests
         found = {
+            approximate_note([search for cell in scored for search in cell.searches]): any(
+                cell.searches for cell in scored
+            ),
             DOUBTFUL_NOTE: any(cell.doubtful for cell in scored),
             f"In brackets: 95 % bootstrap intervals over {over}.": any(cell.interval for cell in scored),
             f"▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
@@ -112,6 +117,15 @@ class Table:
             and self.seeds == 1,
         }
         return [note for note, needed in found.items() if needed]
+
+
+def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
+    """What the mark of approximate runs means, with the least and the largest share of the exact results they found."""
+    known = sorted(search.overlap for search in searches if search.overlap is not None)
+    ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in (known[0], known[-1]))) if known else []
+    found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
+    unknown = f" ({len(searches) - len(known)} runs unchecked)" if known and len(known) < len(searches) else ""
+    return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."
 
 
 def bare(value: float) -> str:
@@ -172,4 +186,5 @@ def _cell(seeds: dict[int, Result], measure: str, most: int) -> Cell:
     doubtful = any(result.doubtful for result in seeds.values())
     failed = sum(result.failure is not None for result in seeds.values())
     mean = math.fsum(values) / len(values) if values else None
-    return Cell(mean=mean, seeds=len(values), failed=failed, of=most, doubtful=doubtful)
+    searches = tuple(result.search for result in seeds.values() if result.search and result.scores)
+    return Cell(mean=mean, seeds=len(values), failed=failed, of=most, doubtful=doubtful, searches=searches)

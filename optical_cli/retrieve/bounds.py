@@ -29,6 +29,9 @@ ADDITIONS = 4
 and over tokens; twice, for matrix units that cut off where they should round."""
 
 
+NOT_FINITE = "the index holds an embedding that is not finite; `optical cache verify` names its folder"
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Between which values exact scores lie.
@@ -94,7 +97,7 @@ class Topics:
         longest = (torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (exact, exact - rounded.float()))
         norm, residual = (float(value) for value in longest)
         if not np.isfinite(norm):
-            raise CacheError("the index holds an embedding that is not finite; `optical cache verify` names its folder")
+            raise CacheError(NOT_FINITE)
         norm += residual  # of the rounded ones, too
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
         similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)

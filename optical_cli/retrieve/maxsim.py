@@ -4,11 +4,7 @@ The ranking is that of the exact scores, whatever the blocks, the precision of t
 only say which documents need not be scored.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -21,9 +17,7 @@ from optical_cli.retrieve.bounds import Bounds, Topics
 from optical_cli.retrieve.candidates import Candidates
 from optical_cli.retrieve.exact import best, score
 from optical_cli.retrieve.maxima_numba import Float32, Int64
-
-T = TypeVar("T")
-Item = TypeVar("Item")
+from optical_cli.retrieve.threads import InTurn, threads
 
 
 class MaxSim:
@@ -55,7 +49,7 @@ class MaxSim:
             depth: documents wanted for a topic.
             advance: hears of the documents of each panel, once for each topic.
         """
-        with _threads(self._threads) as in_turn:
+        with threads(self._threads) as in_turn:
             for first, last in self._budget.groups([len(query) for query in queries], self._documents):
                 group = queries[first:last]
                 candidates = self._candidates(group, depth, in_turn, advance).of_topics()
@@ -75,15 +69,13 @@ class MaxSim:
             advance: hears of the candidates of each topic.
         """
         pairs = list(zip(queries, numbers, strict=True))
-        with _threads(self._threads) as in_turn:
+        with threads(self._threads) as in_turn:
             scored = in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
             for (_, own), scores in zip(pairs, scored, strict=True):
                 advance(len(own))
                 yield own, scores
 
-    def _candidates(
-        self, queries: Sequence[torch.Tensor], depth: int, in_turn: "_InTurn", advance: Advance
-    ) -> Candidates:
+    def _candidates(self, queries: Sequence[torch.Tensor], depth: int, in_turn: InTurn, advance: Advance) -> Candidates:
         topics = Topics(queries, self._precision, self._device)
         found = Candidates(len(queries), depth)
         panels = self._budget.panels(self._documents, len(queries))
@@ -103,33 +95,3 @@ class MaxSim:
             for first, last in blocks
         ]
         return Bounds(np.concatenate([b.upper for b in found]), np.concatenate([b.lower for b in found]))
-
-
-class _InTurn:
-    """Calls work on other threads, and gives its results in the order of the items."""
-
-    def __init__(self, pool: ThreadPoolExecutor, ahead: int) -> None:
-        self._pool = pool
-        self._ahead = ahead
-
-    def __call__(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
-        """The result of each item; no more than a few are made before they are taken."""
-        running: deque[Future[T]] = deque()
-        for item in items:
-            running.append(self._pool.submit(work, item))
-            if len(running) > self._ahead:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[_InTurn]:
-    """Threads whose products do not call for others."""
-    before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, "maxsim", torch.set_num_threads, (1,))
-    try:
-        yield _InTurn(pool, 2 * count)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)  # MKL has one setting for all threads, and the pool's have changed it

@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from sentence_transformers import MultiVectorEncoder
 
@@ -16,7 +15,7 @@ from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
-from optical_cli.retrieve.maxima_numba import Int64
+from optical_cli.retrieve.engines import Engine, OfAll, OfCandidates, OfPromising, Quantized
 from optical_cli.retrieve.maxsim import MaxSim
 
 RUN = "run.trec"
@@ -35,6 +34,7 @@ def search(
     setup: EncoderSetup,
     progress: Progress,
     candidates: Mapping[str, Sequence[str]] | None = None,
+    quantized: Quantized | None = None,
 ) -> dict[str, Any]:
     """Search every topic and write a TREC run file; topics are encoded and written a few thousand at a time.
 
@@ -48,51 +48,40 @@ def search(
         precision: of the search's matrix products; the run is the same in either.
         tag: the run's name.
         setup: how texts are encoded.
-        progress: hears of the scores.
+        progress: hears of the scores, or of the topics of an approximate search.
         candidates: documents by query id, if each topic is to be ranked among its own; topics without any are not
             searched.
+        quantized: if the promising documents alone are to be scored.
 
     Returns:
-        counts of topics and documents, for the manifest; of topics without candidates, if there are candidates.
+        counts of topics and documents, for the manifest; of topics without candidates, if there are candidates; of an
+        approximate search, the share of the exact results that it found for the topics that were checked.
 
     Raises:
         DataError: a topic has no token to score, or query and document embeddings do not fit together.
         CacheError: the index is damaged.
     """
     documents = DocumentIndex.open(index)
-    model = open_encoder(encoder, setup)
-    asked, own = topics, None
-    scores = len(topics) * len(documents.store)
-    if candidates is not None:
-        asked = {query_id: text for query_id, text in topics.items() if query_id in candidates}
-        own = _numbers(documents.doc_ids, candidates)
-        scores = sum(len(own[query_id]) for query_id in asked)
     maxsim = MaxSim(documents.store, memory=memory, precision=precision, device=setup.device)
-    with progress.task("retrieve", scores, "scores") as advance:
+    engine: Engine = OfAll(maxsim, len(documents.store), depth, precision)
+    if candidates is not None:
+        engine = OfCandidates(maxsim, documents.doc_ids, candidates, len(topics))
+    elif quantized is not None:
+        engine = OfPromising(documents, quantized, maxsim, topics, depth=depth, memory=memory)
+    model = open_encoder(encoder, setup)
+    asked = {query_id: text for query_id, text in topics.items() if candidates is None or query_id in candidates}
+    with progress.task("retrieve", engine.total(asked), engine.unit) as advance:
 
         def rankings() -> Iterator[tuple[str, Ranking]]:
             for query_ids, queries in _encoded(asked, model, setup.batch_size):
                 _check_dimensions(queries[0].shape[1], documents.store.tokens.shape[1])
-                found = (
-                    maxsim.best(queries, depth, advance)
-                    if own is None
-                    else maxsim.scores(queries, [own[query_id] for query_id in query_ids], advance)
-                )
+                found = engine.best(query_ids, queries, advance)
                 for query_id, (numbers, scores) in zip(query_ids, found, strict=True):
                     ids = (documents.doc_ids[number] for number in numbers)
                     yield query_id, rank(zip(ids, map(float, scores), strict=True), depth)
 
         write_run(folder / RUN, rankings(), tag)
-    counts = {"topics": len(topics), "documents": len(documents.store)}
-    if own is None:
-        return {**counts, "search_precision": precision}
-    return {**counts, "topics_without_candidates": len(topics) - len(asked)}
-
-
-def _numbers(doc_ids: Sequence[str], candidates: Mapping[str, Sequence[str]]) -> dict[str, Int64]:
-    """Where each topic's candidates stand in the index."""
-    number = {doc_id: n for n, doc_id in enumerate(doc_ids)}
-    return {query_id: np.array([number[doc_id] for doc_id in own]) for query_id, own in candidates.items()}
+    return {"topics": len(topics), "documents": len(documents.store), **engine.health(progress)}
 
 
 def _encoded(

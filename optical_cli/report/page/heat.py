@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from optical_cli.report.result import format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import DOUBTFUL, Cell, tabulate
+from optical_cli.report.table import APPROXIMATE, DOUBTFUL, Cell, tabulate
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,5 @@ def heat(study: Study) -> Heat | None:
 def _cell(cell: Cell, low: float, scale: float) -> HeatCell:
     if cell.mean is None:
         return HeatCell(cell.text, 0)
-    return HeatCell(
-        f"{cell.mean:.3f} {DOUBTFUL}" if cell.doubtful else f"{cell.mean:.3f}", round(100 * (cell.mean - low) / scale)
-    )
+    mean = f"{APPROXIMATE if cell.searches else ''}{cell.mean:.3f}"
+    return HeatCell(f"{mean} {DOUBTFUL}" if cell.doubtful else mean, round(100 * (cell.mean - low) / scale))

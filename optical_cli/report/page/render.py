@@ -15,7 +15,7 @@ from optical_cli.report.result import corpora
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
 
-SIGNS = {"▲": "above", "▼": "below", "†": "in doubt"}
+SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search"}
 """What a screen reader says for the marks."""
 
 

@@ -1,0 +1,83 @@
+"""Approximate MaxSim against exact, on 100,000 documents as long as real passages."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from bench.results import Recorder
+from bench.search.world import write_world
+from bench.timing import Paired, seconds
+from optical_cli.artifacts.quantized_index import QuantizedIndex
+from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.config.retrieval import Approximate
+from optical_cli.progress import Silence
+from optical_cli.retrieve import quantize
+from optical_cli.retrieve.approximate import ApproximateMaxSim
+from optical_cli.retrieve.maxsim import MaxSim
+
+DOCUMENTS = 100_000
+TOPICS, TOPIC_TOKENS = 100, 32
+DEPTH = 100
+MEMORY = 1 << 30
+ROUNDS = 3
+PEER = "our exact search, bfloat16"
+Found = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]
+
+
+def run(recorder: Recorder) -> None:
+    """Quantise once, then search both ways in turns."""
+    with TemporaryDirectory() as folder:
+        index, structure = Path(folder, "index"), Path(folder, "quantized")
+        index.mkdir()
+        structure.mkdir()
+        documents, topics = write_world(index, DOCUMENTS, TOPICS, TOPIC_TOKENS)
+        how = Approximate()
+        built = seconds(lambda: quantize(index, structure, how=how, progress=Silence()))
+        quantized = QuantizedIndex.open(structure)
+        sizes = [sum(path.stat().st_size for path in of.iterdir()) for of in (structure, index)]
+        tokens = len(documents.tokens)
+        context: dict[str, Any] = {
+            "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
+            "lists": len(quantized.centroids), "probes": how.probes, "rescored": how.rescored,
+            "seconds_to_quantize": built,
+        }  # fmt: skip
+        approximate = partial(_approximate, documents, quantized, how)
+        exact = partial(_exact, documents)
+        approximate(topics[:1])  # a first call compiles
+        exact(topics[:1])
+        found, best, ours, peer = [], [], [], []
+        for _ in range(ROUNDS):
+            ours.append(seconds(lambda: found.append(approximate(topics))))
+            peer.append(seconds(lambda: best.append(exact(topics))))
+        recorder.add("search/approximate/recall100", _recall(found[0], best[0]), "share", **context)
+        paired = Paired(tuple(ours), tuple(peer))
+        recorder.add_paired("search/approximate/vs-exact", paired, TOPICS, "topics/s", PEER, **context)
+        recorder.add(
+            "search/approximate/bytes-vs-exact", sizes[0] / sizes[1], "share",
+            ours=sizes[0] / tokens, peer=sizes[1] / tokens, peer_name="the float16 index, bytes a token", **context,
+        )  # fmt: skip
+
+
+def _approximate(documents: TokenStore, quantized: QuantizedIndex, how: Approximate, topics: Iterable[Tensor]) -> Found:
+    return list(ApproximateMaxSim(documents, quantized, how, memory=MEMORY).best(list(topics), lambda _done: None))
+
+
+def _exact(documents: TokenStore, topics: Iterable[Tensor]) -> Found:
+    search = MaxSim(documents, memory=MEMORY, precision="bfloat16", device="cpu")
+    return list(search.best(list(topics), DEPTH, lambda _done: None))
+
+
+def _recall(found: Found, best: Found) -> float:
+    """The share of each topic's best that was found, the mean over topics."""
+    shares = [len(np.intersect1d(_top(*one), _top(*other))) / DEPTH for one, other in zip(found, best, strict=True)]
+    return float(np.mean(shares))
+
+
+def _top(numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    return numbers[np.lexsort((numbers, -scores))[:DEPTH]]

@@ -1,0 +1,202 @@
+"""Quantises an index: centres and codebooks by faiss from a sample of its tokens, then every token, a block at a time.
+
+faiss is called by threads of our own on blocks of a fixed size, each of them kept to itself: its results then depend on
+no number of threads, and its OpenMP cannot fall apart on a busy machine (there, a product quantiser was fitted 5 times
+as fast by one thread as by two). torch has to be imported first: both then share one OpenMP.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from optical_cli.artifacts.quantized_index import VALUES, Codes, Float32, Int32, QuantizedIndex
+from optical_cli.artifacts.token_store import Float16, Int64, TokenStore
+from optical_cli.config.retrieval import NEEDS_FAISS, Approximate
+from optical_cli.errors import CacheError, ConfigError, MissingDependency
+from optical_cli.progress import Progress
+from optical_cli.retrieve.bounds import NOT_FINITE
+from optical_cli.retrieve.threads import threads
+
+POINTS = 40
+"""Tokens of the sample for each list; faiss asks for 39 at least."""
+POINTS_OF_CODES = 256 * VALUES
+"""Tokens of the sample that codebooks are fitted to."""
+ROUNDS = 8
+"""Of k-means over the centres; further ones no longer moved the recall."""
+BLOCK = 8192
+"""Tokens that a thread takes at once."""
+
+
+def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress) -> dict[str, Any]:
+    """Quantise an index; of its tokens a sample and four bytes each are in memory.
+
+    Args:
+        index: an index folder.
+        folder: receives the quantised index.
+        how: lists, bytes of a code, seed.
+        progress: hears of the tokens, each twice: when it is dealt out and when it is coded.
+
+    Returns:
+        counts, and how far the codes are off, for the manifest.
+
+    Raises:
+        ConfigError: lists or bytes do not fit the index.
+        CacheError: the index is damaged.
+        MissingDependency: faiss is not installed.
+    """
+    store = TokenStore.open(index)
+    tokens, dimensions = store.tokens.shape
+    lists = how.lists or default_lists(tokens)
+    _check(lists, how.code_bytes, tokens, dimensions)
+    faiss = _faiss()
+    with threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
+        sample = _sample(store.tokens, min(tokens, POINTS * lists), how.seed)
+        (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
+        blocks = [(first, min(first + BLOCK, tokens)) for first in range(0, tokens, BLOCK)]
+        assigned = np.empty(tokens, dtype=np.int32)
+
+        def assign(block: tuple[int, int]) -> None:
+            assigned[slice(*block)] = quantizer.assign(_float32(store.tokens[slice(*block)]))
+
+        def encode(block: tuple[int, int]) -> tuple[Codes, float]:
+            return quantizer.encode(_float32(store.tokens[slice(*block)]), assigned[slice(*block)])
+
+        for (first, last), _ in zip(blocks, in_turn(assign, blocks), strict=True):
+            advance(last - first)
+        sizes = np.bincount(assigned, minlength=lists)
+        quantized = QuantizedIndex.create(folder, quantizer.centroids, quantizer.codebooks, sizes)
+        free = quantized.starts[:-1].copy()  # the first place of each list that is not taken
+        off = 0.0
+        for (first, last), (codes, error) in zip(blocks, in_turn(encode, blocks), strict=True):
+            places = _take(free, assigned[first:last])
+            quantized.codes[places] = codes
+            quantized.documents[places] = np.searchsorted(store.offsets, np.arange(first, last), side="right") - 1
+            off += error
+            advance(last - first)
+    quantized.save(folder)
+    return {
+        "documents": len(store),
+        "tokens": tokens,
+        "lists": lists,
+        "longest_list": int(sizes.max()),
+        "empty_lists": int((sizes == 0).sum()),
+        "squared_error": off / tokens,
+        "faiss": faiss.__version__,
+    }
+
+
+def default_lists(tokens: int) -> int:
+    """The power of two next to twice the square root of the number of tokens."""
+    return int(2 ** round(math.log2(2 * math.sqrt(tokens))))
+
+
+class Quantizer:
+    """Centres, and codebooks of what tokens differ from them.
+
+    Attributes:
+        centroids: (lists, dimensions).
+        codebooks: (bytes, 256, dimensions / bytes).
+    """
+
+    def __init__(self, faiss: Any, centroids: Float32, product: Any) -> None:
+        self._centres = faiss.IndexFlatIP(centroids.shape[1])
+        self._centres.add(centroids)
+        self._product = product
+        self.centroids = centroids
+        self.codebooks: Float32 = faiss.vector_to_array(product.centroids).reshape(product.M, VALUES, product.dsub)
+
+    @classmethod
+    def fitted(cls, faiss: Any, points: Float32, lists: int, how: Approximate) -> Self:
+        """Fit both: spherical k-means, then product quantisation of the residuals.
+
+        Args:
+            faiss: the library.
+            points: (points, dimensions) unit-length tokens, in no order.
+            lists: centres.
+            how: bytes of a code, seed of both.
+        """
+        dimensions = points.shape[1]
+        means = faiss.Kmeans(dimensions, lists, niter=ROUNDS, spherical=True, seed=how.seed, min_points_per_centroid=1)
+        means.train(points)
+        product = faiss.ProductQuantizer(dimensions, how.code_bytes, 8)
+        product.cp.seed = how.seed
+        product.cp.min_points_per_centroid = 1  # else it warns on stdout of samples that it can use
+        own = cls(faiss, means.centroids, product)
+        few = points[:POINTS_OF_CODES]
+        residuals = few - own.centroids[own.assign(few)]
+        product.train(np.resize(residuals, (max(len(few), VALUES), dimensions)))
+        return cls(faiss, means.centroids, product)
+
+    def assign(self, tokens: Float32) -> Int32:
+        """(tokens,) the list of each of some tokens, (tokens, dimensions).
+
+        Raises:
+            CacheError: one of them is not finite.
+        """
+        _, lists = self._centres.search(tokens, 1)
+        if lists.min() < 0:
+            raise CacheError(NOT_FINITE)
+        return lists[:, 0].astype(np.int32)  # type: ignore[no-any-return]
+
+    def encode(self, tokens: Float32, lists: Int32) -> tuple[Codes, float]:
+        """(tokens, bytes) the codes of some tokens in their lists, and by how much they are off: squares, added up."""
+        residuals = tokens - self.centroids[lists]
+        codes: Codes = self._product.compute_codes(residuals)
+        return codes, float(((residuals - self._product.decode(codes)) ** 2).sum(dtype=np.float64))
+
+
+def _take(free: Int64, lists: Int32) -> Int64:
+    """The next places in the lists of some tokens, one each; they are no longer free then."""
+    order = np.argsort(lists, kind="stable")
+    ordered = lists[order]
+    places = np.empty(len(lists), dtype=np.int64)
+    places[order] = free[ordered] + np.arange(len(lists)) - np.searchsorted(ordered, ordered)
+    free += np.bincount(lists, minlength=len(free))
+    return places
+
+
+def _sample(tokens: Float16, count: int, seed: int) -> Float32:
+    """(count, dimensions) of the tokens, in no order.
+
+    Raises:
+        CacheError: one of them is not finite.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = np.sort(rng.choice(len(tokens), count, replace=False, shuffle=False))
+    sample = _float32(tokens[numbers])
+    if not np.isfinite(sample).all():
+        raise CacheError(NOT_FINITE)
+    return rng.permutation(sample)
+
+
+def _float32(tokens: Float16) -> Float32:
+    return np.ascontiguousarray(tokens, dtype=np.float32)
+
+
+def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:
+    if lists > tokens:
+        raise ConfigError(
+            f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
+        )
+    if dimensions % width:
+        known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
+        raise ConfigError(
+            f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found "
+            f"{width}; there are {known}"
+        )
+
+
+def _faiss() -> Any:
+    """The library, which is only needed here.
+
+    Raises:
+        MissingDependency: it is not there.
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingDependency(NEEDS_FAISS) from error
+    return faiss

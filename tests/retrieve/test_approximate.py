@@ -1,0 +1,177 @@
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from optical_cli.artifacts.quantized_index import QuantizedIndex
+from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
+from optical_cli.config.retrieval import Approximate
+from optical_cli.errors import CacheError, ConfigError, MissingDependency
+from optical_cli.progress import Silence
+from optical_cli.retrieve import quantize
+from optical_cli.retrieve.approximate import ApproximateMaxSim
+from optical_cli.retrieve.maxsim import MaxSim
+from optical_cli.retrieve.promise_numba import promises
+
+pytest.importorskip("faiss")
+
+DIMENSIONS, MEANINGS = 24, 60
+HOW = Approximate(lists=64, code_bytes=6, probes=4, rescored=60)
+
+
+def unit(vectors):
+    return torch.nn.functional.normalize(vectors, dim=-1)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """600 documents whose tokens are noisy meanings, in an index folder, and 20 topics that ask for one each."""
+    generator = torch.Generator().manual_seed(5)
+    meanings = unit(torch.randn(MEANINGS, DIMENSIONS, generator=generator))
+    folder = tmp_path_factory.mktemp("index")
+
+    def tokens(said, about):
+        noise = unit(torch.randn(len(said), DIMENSIONS, generator=generator))
+        return unit(meanings[said] + 0.3 * about + 0.4 * noise)
+
+    topics = []
+    with TokenStoreWriter(folder) as writer:
+        for number in range(600):
+            said = torch.randint(MEANINGS, (5 + number % 17,), generator=generator)
+            about = unit(torch.randn(DIMENSIONS, generator=generator))
+            writer.append([tokens(said, about).numpy().astype(np.float16)])
+            if number % 30 == 0:
+                topics.append(tokens(said[:4], about))
+    return folder, topics
+
+
+@pytest.fixture(scope="module")
+def quantized(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quantized")
+    health = quantize(world[0], folder, how=HOW, progress=Silence())
+    return folder, health
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def found(world, folder, how=HOW):
+    """By topic the scores of what an approximate search finds, by document."""
+    search = ApproximateMaxSim(TokenStore.open(world[0]), QuantizedIndex.open(folder), how, memory=1 << 20)
+    return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in search.best(world[1], lambda _done: None)]
+
+
+def exact(world, depth):
+    search = MaxSim(TokenStore.open(world[0]), memory=1 << 20, precision="float32", device="cpu")
+    return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in
+            search.best(world[1], depth, lambda _done: None)]  # fmt: skip
+
+
+def test_every_token_is_in_the_list_of_its_nearest_centre_with_a_code_that_is_near(world, quantized):
+    store, made = TokenStore.open(world[0]), QuantizedIndex.open(quantized[0])
+    lists = np.repeat(np.arange(64), np.diff(made.starts))
+    parts = [made.codebooks[k][made.codes[:, k]] for k in range(6)]
+    near = made.centroids[lists] + np.concatenate(parts, axis=1)  # (tokens, dimensions)
+    # a document's tokens are spread over lists: take each token back to the nearest of its document's codes
+    for document in (0, 299, 599):
+        own = store[document].astype(np.float32)
+        coded = near[made.documents == document]
+        assert len(coded) == len(own)
+        assert lists[made.documents == document].tolist() == sorted((own @ made.centroids.T).argmax(1).tolist())
+        assert np.abs(own[:, None] - coded[None]).sum(-1).min(1).max() < 1.5
+    assert all((np.diff(made.documents[a:b]) >= 0).all() for a, b in zip(made.starts, made.starts[1:], strict=False))
+    health = quantized[1]
+    assert (health["documents"], health["tokens"], health["lists"]) == (600, len(store.tokens), 64)
+    assert 0 < health["squared_error"] < 0.1
+
+
+def test_it_finds_nearly_all_of_the_best_with_the_scores_of_an_exact_search(world, quantized):
+    shares = []
+    for best, ours in zip(exact(world, 10), found(world, quantized[0]), strict=True):
+        assert len(ours) == HOW.rescored
+        top = sorted(best, key=lambda number: -best[number])[:10]
+        shares.append(len(set(top) & set(ours)) / 10)
+        assert all(ours[number] == best[number] for number in top if number in ours)
+    assert np.mean(shares) > 0.95
+
+
+def test_few_probes_and_few_rescored_find_less(world, quantized):
+    def share(probes, rescored):
+        how = HOW.model_copy(update={"probes": probes, "rescored": rescored})
+        pairs = zip(exact(world, 10), found(world, quantized[0], how), strict=True)
+        return np.mean([len(set(best) & set(ours)) / len(best) for best, ours in pairs])
+
+    assert share(1, 10) < share(4, 10) < share(4, 60) <= share(4, 600) == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(world, quantized, tmp_path):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        quantize(world[0], tmp_path, how=HOW, progress=Silence())
+        assert digests(tmp_path) == digests(quantized[0])
+        threaded = found(world, tmp_path)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert threaded == found(world, quantized[0])
+    quantize(world[0], tmp_path, how=HOW.model_copy(update={"seed": 14}), progress=Silence())
+    assert digests(tmp_path)["centroids.npy"] != digests(quantized[0])["centroids.npy"]
+
+
+def test_a_ranking_does_not_depend_on_the_other_topics(world, quantized):
+    alone = [found((world[0], [topic]), quantized[0])[0] for topic in world[1][:3]]
+    assert alone == found(world, quantized[0])[:3]
+
+
+def test_promises_are_sums_over_tokens_of_what_the_best_code_has_above_the_floor():
+    rng = np.random.default_rng(2)
+    tables = rng.normal(size=(2, 3, 256)).astype(np.float32)
+    codes = rng.integers(256, size=(40, 3)).astype(np.uint8)
+    starts, owners = np.array([0, 15, 25, 40]), np.sort(rng.integers(8, size=40)).astype(np.int32)
+    coarse, probes = np.array([[0.9, 0.2], [0.5, 0.4]], dtype=np.float32), np.array([[2, 0], [1, 2]])
+    sums, best, numbers = np.zeros(8, np.float32), np.zeros(8, np.float32), np.empty(8, np.int32)
+    count = promises(tables, coarse, probes, starts, codes, owners, sums, best, numbers)
+    expected = np.zeros(8)
+    for token in range(2):
+        above = np.zeros(8)
+        for similarity, number in zip(coarse[token], probes[token], strict=True):
+            for row in range(starts[number], starts[number + 1]):
+                value = similarity - coarse[token, -1] + sum(tables[token, k, codes[row, k]] for k in range(3))
+                above[owners[row]] = max(above[owners[row]], value)
+        expected += above
+    assert np.allclose(sums, expected, atol=1e-5)
+    assert sorted(numbers[:count]) == np.flatnonzero(expected).tolist()
+    assert not best.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lists": 100_000}, "lists: at most as many as the index has tokens (7770) expected, found 100000"),
+        ({"code_bytes": 5}, "code_bytes: a divisor of the 24 dimensions of a token expected, found 5; there are 1, 2,"),
+    ],
+)
+def test_what_does_not_fit_the_index_is_refused(world, tmp_path, change, said):
+    with pytest.raises(ConfigError, match=r"retrieval\.approximate") as error:
+        quantize(world[0], tmp_path, how=HOW.model_copy(update=change), progress=Silence())
+    assert said in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_embedding_that_is_not_finite_is_no_score(world, tmp_path):
+    store = TokenStore.open(world[0])
+    with TokenStoreWriter(tmp_path) as writer:
+        writer.append([np.full((1, DIMENSIONS), np.nan, np.float16) if n == 77 else store[n] for n in range(600)])
+    with pytest.raises(CacheError, match="not finite"):
+        quantize(tmp_path, tmp_path, how=HOW, progress=Silence())
+
+
+def test_without_faiss_one_line_says_what_to_install(world, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'optical-cli\[approximate\]'"):
+        quantize(world[0], tmp_path, how=HOW, progress=Silence())
