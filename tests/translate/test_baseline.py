@@ -150,8 +150,8 @@ def test_where_it_makes_no_sense_it_is_refused_in_one_line(optical, experiment, 
     assert said.errors[0].startswith(f"error: {expected}")
 
 
-def test_a_pair_that_nobody_translates_is_refused(optical, lab, swept):
-    said = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", swept)
+def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
+    said = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
     assert said.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
     said = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
     assert said.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
