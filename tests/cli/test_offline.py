@@ -66,7 +66,7 @@ def test_what_is_missing_is_one_line_with_the_command_that_brings_it(
 def test_the_environment_is_asked(optical, lab, tmp_path, missing, monkeypatch, variables, offline):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    said = optical("plan", lab.experiment, "--set", "student.init=acme/absent", "--cache-dir", tmp_path / "cache")
+    said = optical("sweep", lab.experiment, "--set", "student.init=acme/absent", "--cache-dir", tmp_path / "cache")
     assert said.code == 2
     assert ("offline, and not on this machine: acme/absent (student.init)" in said.err) == offline
     assert missing == ([] if offline else ["acme/absent"])
