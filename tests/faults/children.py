@@ -72,9 +72,11 @@ class Child:
         """Whether it has ended, or does within some seconds."""
         return bool(select.select([self._watch], [], [], within)[0])
 
-    def kill(self) -> None:
-        """Kill it without a word."""
+    def kill(self) -> bool:
+        """Kill it without a word; whether that was what ended it."""
         os.kill(self.pid, signal.SIGKILL)
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        return ended is not None and ended.si_code == os.CLD_KILLED
 
     def wait(self) -> Ended:
         """Wait for its end."""

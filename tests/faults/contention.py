@@ -106,9 +106,8 @@ def _kill_the_maker(cache: Path, children: Sequence[Child], seconds: float) -> i
         for _, making in Cache(cache).notes.all_making():
             time.sleep(seconds)
             for child in children:
-                if child.pid == making.process and not child.is_over(0):
-                    child.kill()
-                    return 1
+                if child.pid == making.process:
+                    return int(child.kill())
         time.sleep(0.001)
     return 0
 
