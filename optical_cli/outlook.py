@@ -66,7 +66,7 @@ class Outlook:
     @property
     def left(self) -> Left:
         """What is to be done yet, at the pace so far."""
-        found = [self._expected(one) for one in self._to_make.values()]
+        found = [self.expected(one) for one in self._to_make.values()]
         known = [seconds for seconds in found if seconds is not None]
         return Left(len(found), sum(known), len(found) - len(known))
 
@@ -74,7 +74,8 @@ class Outlook:
         for like in _likes(planned):
             self._seconds[like].append(float(artifact.manifest["seconds"]))
 
-    def _expected(self, planned: Planned) -> float | None:
+    def expected(self, planned: Planned) -> float | None:
+        """The seconds that a step will take; None if nothing like it was made."""
         return next((median(self._seconds[like]) for like in _likes(planned) if like in self._seconds), None)
 
 

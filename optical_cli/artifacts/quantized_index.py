@@ -1,5 +1,6 @@
 """A quantised index: the list that each token of a collection is in, and a few bytes for how it is off its centre."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,8 @@ Codes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 VALUES = 256
 """That a byte of a code can have."""
+POINTS = 40
+"""Tokens of the sample for each list; faiss asks for 39 at least."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class QuantizedIndex:
         for filled in (self.codes, self.documents):
             if isinstance(filled, np.memmap):
                 filled.flush()
+
+
+def default_lists(tokens: int) -> int:
+    """The power of two next to twice the square root of the number of tokens."""
+    return int(2 ** round(math.log2(2 * math.sqrt(tokens))))
 
 
 def _path(folder: Path, name: str) -> Path:

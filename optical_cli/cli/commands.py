@@ -114,10 +114,17 @@ def plan(
     cache_dir: options.CacheDir = None,
     offline: options.Offline = False,
     locked: options.Locked = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Measure for some seconds how fast this machine encodes and searches.")
+    ] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
-    """Show each artifact of an experiment: in the cache, or to be made. Nothing is downloaded for it."""
+    """Show each artifact of an experiment: in the cache, or to be made, and what that will take. Nothing is downloaded.
+
+    Sizes come from a sample of the texts, times from what like artifacts took on this machine, or from a probe.
+    """
+    from optical_cli.estimates import Estimates, cannot_fit
     from optical_cli.sweep import plan as planned_steps
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked, fetch=False)
@@ -125,10 +132,13 @@ def plan(
     steps = list(planned_steps(pipeline))
     for reason in pipeline.not_here:
         TerminalProgress().say(f"not checked: {reason}")
+    found = Estimates(pipeline.experiment, pipeline.cache, steps, pipeline.probe if probe else None).to_make()
     if as_json:
-        show.as_json([show.planned_record(planned) for planned in steps])
+        show.as_json([show.planned_record(planned, found) for planned in steps])
     else:
-        show.plan(steps)
+        show.plan(steps, found)
+    for line in cannot_fit(found, pipeline.cache.root):
+        TerminalProgress().say(f"warning: {line}")
 
 
 @app.command("warm-up")

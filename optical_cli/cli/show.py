@@ -4,15 +4,16 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from optical_cli.cli.terminal import plain, size
+from optical_cli.cli.terminal import duration, plain, size
 from optical_cli.errors import DataError
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.store import Artifact, Damaged
+    from optical_cli.estimates import Estimate
     from optical_cli.outlook import Planned
     from optical_cli.report import Result
     from optical_cli.why import Explanation
@@ -54,23 +55,58 @@ def curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
         print(plain(line))
 
 
-def plan(steps: "Sequence[Planned]") -> None:
-    """Each artifact, and how many are there."""
+def plan(steps: "Sequence[Planned]", estimates: "Sequence[Estimate]") -> None:
+    """Each artifact, how many are there, and what the others will take."""
+    of_step = {one.planned.step.key.digest: one for one in estimates}
+    rows = []
+    for p in steps:
+        one = of_step.get(p.step.key.digest)
+        state = _state(p)
+        figures = ["", "", ""] if one is None else [_count(one.tokens), _size(one.disk), _time(one.seconds)]
+        rows.append([p.step.kind, p.step.label, "" if state == UNKNOWN else p.step.key.short, state, *figures])
+    print_table(["kind", "artifact", "key", "state", "tokens", "disk", "time"], rows, numbers_from=4)
     states = [_state(planned) for planned in steps]
-    rows = [
-        [p.step.kind, p.step.label, "" if state == UNKNOWN else p.step.key.short, state]
-        for p, state in zip(steps, states, strict=True)
-    ]
-    print_table(["kind", "artifact", "key", "state"], rows)
     there, unknown = states.count(THERE), states.count(UNKNOWN)
     rest = f", {unknown} not known before their input is here" if unknown else ""
     print(f"\n{there} of {len(steps)} artifacts in the cache, {len(steps) - there - unknown} to be made{rest}")
+    for line in _altogether(estimates):
+        print(line)
 
 
 def _state(planned: "Planned") -> str:
     if planned.artifact:
         return THERE
     return "to be made" if planned.step.known else UNKNOWN
+
+
+def _altogether(estimates: "Sequence[Estimate]") -> "Iterator[str]":
+    """What all that is to be made takes, and where the times are from."""
+    if not estimates:
+        return
+    known = [one.seconds for one in estimates if one.seconds is not None]
+    unknown = len(estimates) - len(known)
+    parts = [f"about {size(sum(one.disk or 0 for one in estimates))} on the disk"]
+    if most := max((one.memory or 0 for one in estimates), default=0):
+        parts.append(f"{size(most)} of memory at most")
+    if known:
+        parts.append(f"{_time(sum(known))} one after the other")
+    print_unknown = f"; nothing says the time of {unknown} (--probe measures encoding and exact search)"
+    yield f"They take {', '.join(parts)}{print_unknown if unknown else ''}."
+    for basis in dict.fromkeys(one.basis for one in estimates if one.basis):
+        kinds = dict.fromkeys(one.planned.step.kind for one in estimates if one.basis == basis)
+        yield f"Time of {', '.join(kinds)}: from {basis}."
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _size(count: int | None) -> str:
+    return "" if count is None else size(count)
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
 
 
 def explanation(found: "Explanation") -> None:
@@ -180,15 +216,29 @@ def damaged_record(damaged: "Damaged") -> dict[str, Any]:
     return {"kind": damaged.kind, "path": str(damaged.folder), "damaged": damaged.reason}
 
 
-def planned_record(planned: "Planned") -> dict[str, Any]:
-    """A step as a JSON object; without a key, and `cached` null, if its input is not here."""
+def planned_record(planned: "Planned", estimates: "Sequence[Estimate]") -> dict[str, Any]:
+    """A step as a JSON object, with what it will take if it is to be made.
+
+    Without a key, and `cached` null, if its input is not here.
+    """
     known = planned.step.known
+    estimate = next((one for one in estimates if one.planned is planned), None)
     return {
         "kind": planned.step.kind,
         "label": planned.step.label,
         "key": planned.step.key.digest if known else None,
         "cached": planned.artifact is not None if known else None,
         "path": str(planned.artifact.folder) if planned.artifact else None,
+        "estimate": None
+        if estimate is None
+        else {
+            "documents": estimate.documents,
+            "tokens": estimate.tokens,
+            "disk_bytes": estimate.disk,
+            "memory_bytes": estimate.memory,
+            "seconds": estimate.seconds,
+            "seconds_from": estimate.basis,
+        },
     }
 
 

@@ -1,6 +1,6 @@
 """`optical sweep`: every cell of an experiment."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.shell_commands import shell_commands
 from optical_cli.cli.sweep_audience import SweepAudience
 from optical_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optical_cli.pipeline import Pipeline
 
 Events = Annotated[
     str | None,
@@ -61,6 +64,8 @@ def sweep(
         for command in shell_commands(experiment, cells, overrides or (), cache_dir, device, offline=offline):
             print(command)
         return
+    for line in _without_room(pipeline):
+        audience.terminal.say(f"warning: {line}")
     name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
     with audience.attending(name, measures):
         results, made = run_sweep(pipeline, audience.cell, audience.stand)
@@ -77,3 +82,16 @@ def sweep(
         say(line)
     if failures:
         raise typer.Exit(1)
+
+
+def _without_room(pipeline: "Pipeline") -> list[str]:
+    """What of an index or a search that is to be made this machine has no room for, before anything is begun."""
+    from optical_cli.sweep import plan
+
+    steps = list(plan(pipeline))
+    if not any(one.artifact is None and one.step.kind in ("indexes", "quantized") for one in steps):
+        return []
+    from optical_cli.estimates import Estimates, cannot_fit
+
+    pipeline.check()
+    return cannot_fit(Estimates(pipeline.experiment, pipeline.cache, steps).to_make(), pipeline.cache.root)

@@ -7,8 +7,8 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import BaseTokenPooling
 
-from optical_cli.encoder.encode import CHUNK_BATCHES
 from optical_cli.encoder.scored_ids import PROMPTS
+from optical_cli.encoder.setup import CHUNK_BATCHES
 from optical_cli.encoder.side import Side
 
 Span = tuple[int, int]

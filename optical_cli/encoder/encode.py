@@ -11,12 +11,9 @@ from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
 from optical_cli.artifacts.token_store import Float16
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.encoder.side import SIDES, Side
 from optical_cli.errors import DataError
-
-CHUNK_BATCHES = 32
-"""Batches that are sorted by length together: enough to waste little padding, few enough to stream."""
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:

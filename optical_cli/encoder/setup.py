@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.side import Side
 
+CHUNK_BATCHES = 32
+"""Batches that are sorted by length together: enough to waste little padding, few enough to stream."""
+
 
 @dataclass(frozen=True)
 class EncoderSetup:

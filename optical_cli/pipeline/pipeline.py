@@ -1,6 +1,6 @@
 """The sentence: bitext, distill, index, retrieve, evaluate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
 from optical_cli.pipeline.students import Students
 from optical_cli.pipeline.workplace import Workplace
+from optical_cli.probe import Speeds
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
@@ -125,6 +126,17 @@ class Pipeline:
     def not_here(self) -> list[str]:
         """Why each source that was not fetched is not here, a line each."""
         return self._sources.not_here
+
+    def probe(self, model: Path, texts: Sequence[str]) -> Speeds:
+        """How fast this machine encodes with a model, and searches, by the settings of the experiment."""
+        from optical_cli.probe import probe
+
+        return probe(
+            model, texts,
+            setup=self._workplace.setup,
+            memory=self.experiment.retrieval.memory,
+            precision=self._workplace.search_precision(),
+        )  # fmt: skip
 
     @property
     def made(self) -> int:

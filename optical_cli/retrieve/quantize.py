@@ -5,14 +5,13 @@ no number of threads, and its OpenMP cannot fall apart on a busy machine (there,
 as fast by one thread as by two). torch has to be imported first: both then share one OpenMP.
 """
 
-import math
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 
-from optical_cli.artifacts.quantized_index import VALUES, Codes, Float32, Int32, QuantizedIndex
+from optical_cli.artifacts.quantized_index import POINTS, VALUES, Codes, Float32, Int32, QuantizedIndex, default_lists
 from optical_cli.artifacts.token_store import Float16, Int64, TokenStore
 from optical_cli.config.retrieval import NEEDS_FAISS, Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
@@ -20,8 +19,6 @@ from optical_cli.progress import Progress
 from optical_cli.retrieve.bounds import NOT_FINITE
 from optical_cli.retrieve.threads import threads
 
-POINTS = 40
-"""Tokens of the sample for each list; faiss asks for 39 at least."""
 POINTS_OF_CODES = 256 * VALUES
 """Tokens of the sample that codebooks are fitted to."""
 ROUNDS = 8
@@ -86,11 +83,6 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
         "squared_error": off / tokens,
         "faiss": faiss.__version__,
     }
-
-
-def default_lists(tokens: int) -> int:
-    """The power of two next to twice the square root of the number of tokens."""
-    return int(2 ** round(math.log2(2 * math.sqrt(tokens))))
 
 
 class Quantizer:

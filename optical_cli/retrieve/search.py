@@ -10,9 +10,9 @@ from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import Ranking, rank, write_run
-from optical_cli.encoder.encode import CHUNK_BATCHES, encode_texts, open_encoder
+from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 from optical_cli.retrieve.engines import Engine, OfAll, OfCandidates, OfPromising, Quantized

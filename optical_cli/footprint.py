@@ -1,0 +1,37 @@
+"""Bytes that an index of so many tokens takes, on the disk and in memory."""
+
+from optical_cli.artifacts.quantized_index import POINTS, VALUES, default_lists
+from optical_cli.config.retrieval import Approximate
+from optical_cli.encoder.setup import CHUNK_BATCHES
+
+PROGRAM = 700 << 20
+"""Memory of Python with torch and the compiled code, before anything is loaded."""
+BYTES_OF_AN_ID = 16
+"""Of a document, in the list of ids."""
+
+
+def index_bytes(documents: int, tokens: int, dimensions: int) -> int:
+    """An index on the disk: tokens in float16, where documents begin, ids."""
+    return 2 * tokens * dimensions + documents * (8 + BYTES_OF_AN_ID)
+
+
+def quantized_bytes(tokens: int, dimensions: int, how: Approximate) -> int:
+    """A quantised index on the disk, and in memory when it is searched: codes, documents, centres, codebooks."""
+    lists = how.lists or default_lists(tokens)
+    return tokens * (how.code_bytes + 4) + lists * (4 * dimensions + 8) + VALUES * 4 * dimensions
+
+
+def memory_to_index(weights: int, batch_size: int, mean_tokens: float, dimensions: int) -> int:
+    """Making an index: the model, and a shard of documents in float32 and float16."""
+    return PROGRAM + weights + round(CHUNK_BATCHES * batch_size * mean_tokens * dimensions * (4 + 4 + 2))
+
+
+def memory_to_quantize(tokens: int, dimensions: int, how: Approximate) -> int:
+    """Quantising it: the sample, once more while it is shuffled, and the list of each token."""
+    sample = min(tokens, POINTS * (how.lists or default_lists(tokens)))
+    return PROGRAM + 4 * tokens + 2 * 4 * sample * dimensions
+
+
+def memory_to_search(weights: int, blocks: int, quantized: int) -> int:
+    """Searching: the model of the topics, what `retrieval.memory` allows, the quantised index if there is one."""
+    return PROGRAM + weights + blocks + quantized
