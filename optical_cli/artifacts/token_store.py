@@ -85,6 +85,11 @@ class TokenStoreWriter:
             np.save(self._folder / f"{self._name}.offsets.npy", offsets, allow_pickle=False)
             (self._folder / f"{self._name}.json").write_text(json.dumps({"dimensions": self._dimensions}))
 
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """The names of what it writes."""
+        return f"{self._name}.f16", f"{self._name}.offsets.npy", f"{self._name}.json"
+
     def append(self, texts: Sequence[Float16]) -> None:
         """Append texts, each (tokens, dimensions) float16."""
         for tokens in texts:

@@ -85,13 +85,11 @@ class Shards:
 
     def deliver(self, folder: Path) -> None:
         """Give the files to a folder of the same disk; they stay here too, for the kill that may still come."""
-        for path in self._folder.iterdir():
-            if path.name in (MARKER, LENGTHS):
-                continue
+        for name in (*self._store.files, DOC_IDS):  # and not what else a kill may have left here
             try:
-                os.link(path, folder / path.name)
+                os.link(self._folder / name, folder / name)
             except OSError:  # a disk without hard links
-                shutil.move(path, folder / path.name)
+                shutil.move(self._folder / name, folder / name)
 
 
 def _left_in(folder: Path) -> tuple[dict[str, int], np.ndarray[Any, np.dtype[np.int64]]]:

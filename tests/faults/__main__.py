@@ -27,12 +27,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--kills", type=int, default=204, help="of all stages together")
+    parser.add_argument("--stage", help="this one alone")
     parser.add_argument("--disks", type=int, default=3, help="full and read-only ones a stage")
     parser.add_argument("--rounds", type=int, default=2, help="of each contention, and of a clock that goes back")
     parser.add_argument("--flips", type=int, default=100, help="bits, over all artifacts")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--quick", action="store_true", help="the store alone, without torch: a few seconds")
     chosen = parser.parse_args()
+    if sys.platform != "linux":
+        sys.exit("Linux expected: processes are watched, and given disks and host names of their own, as it has it")
     unknown = [part for part in chosen.parts if part not in PARTS]
     if unknown:
         parser.error(f"{', '.join(unknown)}: {', '.join(PARTS)} expected")
@@ -58,6 +61,7 @@ def attack(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Iterat
     if not chosen.quick:
         load()
     stages = (quick_stages if chosen.quick else tiny_stages)(folder / "world")
+    stages = [stage for stage in stages if chosen.stage in (None, stage.name)]
     for part in parts:
         begun = time.monotonic()
         for outcome in PARTS[part](stages, folder / part, chosen):

@@ -23,8 +23,9 @@ def run_kills(stage: Stage, kills: int, folder: Path, draw: random.Random) -> Ou
     for number in range(kills):
         cache = stage.fresh_cache(folder / f"kill-{number}")
         killed = _kill(stage, cache, number, events, seconds, draw)
-        resumed += any(cache.glob("unfinished/*/*"))
-        tally.tried(list(_faults_after(stage, cache, killed)), f"kill {number}")
+        left = sorted(path.name for path in cache.glob("unfinished/*/*"))
+        resumed += bool(left)
+        tally.tried(list(_faults_after(stage, cache, killed)), f"kill {number}, which left {left or 'nothing'}")
     return tally.outcome(f"{events} places at files; {resumed} left something to go on from")
 
 
@@ -57,6 +58,6 @@ def _faults_after(stage: Stage, cache: Path, killed: Ended) -> Iterator[str]:
     again = run(partial(stage.obtain, cache))
     if again.code != 0:
         yield f"the next try failed: {again.said}"
-    elif stage.made(cache) != stage.wanted:
-        yield "the next try ended with other bytes"
+    elif other := stage.other_than_wanted(cache):
+        yield f"the next try ended with other bytes in {', '.join(other)}"
     yield from faults_of(cache)

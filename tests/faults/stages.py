@@ -13,6 +13,7 @@ from optical_cli.cache.store import Artifact, Cache
 TINY_PAIR = (
     "bitext.sw.max_pairs=300",
     "bitext.sw.held_out=40",
+    "encoding.batch_size=8",
     "training.epochs=1",
     "training.log_every=1",
     "training.save_every=0.05",
@@ -20,7 +21,7 @@ TINY_PAIR = (
     "pairs={sw-sw: {collection: builtin:tiny}}",
     "baselines=[]",
 )
-"""Settings that make the tiny pair a matter of seconds, with a savepoint at nearly every step."""
+"""Settings that make the tiny pair a matter of seconds, with many savepoints, and an index of several shards."""
 WHICH = ("--reg", "0.02", "--pair", "sw-sw")
 
 Obtain = Callable[[Path], bool]
@@ -51,6 +52,11 @@ class Stage:
     def fresh_cache(self, folder: Path) -> Path:
         """A cache in which the stage is to do its work."""
         return copy_cache(self.upstream, folder)
+
+    def other_than_wanted(self, cache: Path) -> list[str]:
+        """In which files the artifact in a cache has other bytes; in all of them if it is not there."""
+        made = self.made(cache)
+        return [name for name in {**self.wanted, **made} if made.get(name) != self.wanted.get(name)]
 
     def made(self, cache: Path) -> dict[str, bytes]:
         """Every byte of the artifact in a cache by file; nothing if it is not there."""

@@ -103,6 +103,14 @@ def test_shards_that_the_disk_has_changed_are_made_again(build, unbroken, tmp_pa
     assert (files, counts, said) == unbroken
 
 
+def test_a_marker_that_was_being_written_does_not_become_part_of_the_index(build, unbroken, tmp_path):
+    with pytest.raises(KilledError):
+        build("try", broken_off(SHARD + 5))
+    (tmp_path / "unfinished" / ".0123456789abcdef.tmp").write_text('{"documents"')
+    files, counts, _ = build("last", DOCUMENTS)
+    assert (files, counts) == unbroken[:2]
+
+
 def test_one_that_is_killed_when_all_is_encoded_goes_on_too(build, unbroken, tmp_path):
     build("delivered", DOCUMENTS)  # and killed before its manifest was there
     files, counts, said = build("last", DOCUMENTS)
