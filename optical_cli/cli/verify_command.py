@@ -54,11 +54,11 @@ def verify(
     if as_json:
         show.as_json([_record(one) for one in found])
     else:
-        rows = [[one.artifact.kind, one.artifact.folder.name, one.state, duration(one.seconds)] for one in found]
+        rows = [[one.step.kind, _name(one), one.state, duration(one.seconds)] for one in found]
         show.print_table(["kind", "artifact", "state", "took"], rows)
         for one in found:
             for reason in one.reasons:
-                print(plain(f"{one.artifact.kind}/{one.artifact.folder.name}: {reason}"))
+                print(plain(f"{one.step.kind}/{_name(one)}: {reason}"))
     same = sum(one.state == "same" for one in found)
     TerminalProgress().say(f"{same} of {len(found)} artifacts came out the same, {len(wrong)} did not")
     if wrong:
@@ -86,16 +86,22 @@ def _verified(
         yield from verify_scores(pipeline, folder)
         return
     for one in verify_stages(pipeline, device, progress, folder, kinds or KINDS):
-        progress.say(f"{one.artifact.kind}/{one.artifact.folder.name}: {one.state}")
+        progress.say(f"{one.step.kind}/{_name(one)}: {one.state}")
         yield one
+
+
+def _name(one: "Verified") -> str:
+    """As folders of the cache are named."""
+    from optical_cli.cache.store import safe_label
+
+    return f"{safe_label(one.step.label)}-{one.step.key.short}"
 
 
 def _record(one: "Verified") -> dict[str, Any]:
     return {
-        "kind": one.artifact.kind,
-        "label": one.artifact.manifest["label"],
-        "key": one.artifact.manifest["key"],
-        "path": str(one.artifact.folder),
+        "kind": one.step.kind,
+        "label": one.step.label,
+        "key": one.step.key.digest,
         "state": one.state,
         "reasons": list(one.reasons),
         "seconds": round(one.seconds, 3),

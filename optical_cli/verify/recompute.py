@@ -3,17 +3,16 @@
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from optical_cli.cache.store import KINDS, UNFINISHED, Artifact, Cache
-from optical_cli.errors import OpticalError
+from optical_cli.errors import CacheError, OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.progress import Progress
 from optical_cli.step import Step
-from optical_cli.sweep import plan
+from optical_cli.sweep import steps
 from optical_cli.verify.differences import differences
 
 State = Literal["same", "differs", "damaged", "failed", "not verified"]
@@ -26,7 +25,7 @@ class Verified:
     """An artifact of the cache beside what came out now.
 
     Attributes:
-        artifact: in the cache.
+        step: whose artifact it is.
         state: `same` bytes in every file; `differs`; `damaged`: it is not what its own manifest says, so it was not
             compared; `failed`: it could not be computed; `not verified`: what it was made of is not in the cache, or
             damaged.
@@ -34,7 +33,7 @@ class Verified:
         seconds: that it took.
     """
 
-    artifact: Artifact
+    step: Step
     state: State
     reasons: tuple[str, ...]
     seconds: float
@@ -76,26 +75,44 @@ def verify_stages(
     yield from _verify(pipeline, twin, kinds, scratch)
 
 
+class _Sound:
+    """The artifacts of a cache that are there whole, every byte of each looked at once."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._seen: dict[str, tuple[Artifact | None, tuple[str, ...]]] = {}
+
+    def look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
+        """The artifact of a step, if it is there and whole, and else what is damaged, a line each."""
+        if step.key.digest not in self._seen:
+            self._seen[step.key.digest] = self._look(step)
+        return self._seen[step.key.digest]
+
+    def _look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
+        try:
+            found = self._cache.find(step.kind, step.key)
+            faults = [] if found is None else self._cache.verify(found)
+        except CacheError as error:
+            return None, tuple(str(error).splitlines())
+        return (None if faults else found), tuple(faults)
+
+
 def _verify(pipeline: Pipeline, twin: Pipeline, kinds: Collection[str], scratch: Path) -> Iterator[Verified]:
     """What the cache of a pipeline holds, computed by a twin that may have another cache."""
-    builders = {planned.step.key.digest: planned.step for planned in plan(twin)}
-    there = {planned.step.key.digest: planned.artifact for planned in plan(pipeline) if planned.artifact is not None}
-
-    @cache
-    def faults(digest: str) -> tuple[str, ...]:
-        return tuple(pipeline.cache.verify(there[digest])) if digest in there else ("not in the cache",)
-
-    for digest, artifact in there.items():
-        step = builders[digest]
-        if artifact.kind not in kinds:
+    sound = _Sound(pipeline.cache)
+    for step, _ in steps(twin):
+        if step.kind not in kinds:
             continue
-        if faults(digest):
-            yield Verified(artifact, "damaged", faults(digest), 0.0)
-        elif unsound := [f"{one.kind}/{one.label}" for one in step.inputs.values() if faults(one.key.digest)]:
+        artifact, damage = sound.look(step)
+        if damage:
+            yield Verified(step, "damaged", damage, 0.0)
+        if artifact is None:
+            continue
+        inputs = {name: found.folder for name, one in step.inputs.items() if (found := sound.look(one)[0])}
+        if unsound := [f"{one.kind}/{one.label}" for name, one in step.inputs.items() if name not in inputs]:
             said = f"made of {', '.join(unsound)}, which the cache does not hold, or not whole"
-            yield Verified(artifact, "not verified", (said,), 0.0)
+            yield Verified(step, "not verified", (said,), 0.0)
         else:
-            inputs = {name: there[one.key.digest].folder for name, one in step.inputs.items()}
             yield _compared(artifact, step, inputs, scratch)
         shutil.rmtree(scratch / "cache" / UNFINISHED, ignore_errors=True)
 
@@ -108,7 +125,7 @@ def _compared(artifact: Artifact, step: Step, inputs: dict[str, Path], scratch: 
         reasons = tuple(differences(artifact, folder))
     except (OpticalError, RuntimeError, MemoryError, OSError) as error:
         said = str(error) if isinstance(error, OpticalError) else f"{type(error).__name__}: {error}"
-        return Verified(artifact, "failed", (said,), monotonic() - begin)
+        return Verified(step, "failed", (said,), monotonic() - begin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Verified(artifact, "differs" if reasons else "same", reasons, monotonic() - begin)
+    return Verified(step, "differs" if reasons else "same", reasons, monotonic() - begin)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from optical_cli.cache.store import safe_label
 from optical_cli.progress import Silence
+from optical_cli.sweep import steps
 from optical_cli.verify import verify_scores, verify_stages
 
 
@@ -40,7 +42,7 @@ def test_every_stage_comes_out_again_and_the_cache_is_left_alone(pipeline, own_s
     stages = ["encodings", "checkpoints", "indexes", "runs", "scores"]
     found = list(verify_stages(pipeline, "cpu", Silence(), scratch))
     assert [one.state for one in found] == ["same"] * 11, [one.reasons for one in found]
-    assert {one.artifact.kind for one in found} == set(stages)
+    assert {one.step.kind for one in found} == set(stages)
     assert contents(own_swept) == before
     assert not list(scratch.glob("cache/unfinished/*"))
     assert [path.name for path in scratch.iterdir()] == ["cache"]
@@ -48,18 +50,26 @@ def test_every_stage_comes_out_again_and_the_cache_is_left_alone(pipeline, own_s
 
 def test_kinds_are_chosen(pipeline, scratch):
     found = list(verify_stages(pipeline, "cpu", Silence(), scratch, ["indexes"]))
-    assert [one.artifact.kind for one in found] == ["indexes"] * 2
+    assert [one.step.kind for one in found] == ["indexes"] * 2
 
 
-def forge(cache, kind, change):
-    """Change a file of an artifact, and its manifest with it: the sizes and digests are right, the content is not."""
-    from optical_cli.cache.fingerprints import sha256_of_file
+def forge(pipeline, kind, part, change):
+    """Put another content in the place of an artifact, with a manifest of its own: whole, and not what is computed.
 
-    (manifest,) = cache.glob(f"{kind}/*/manifest.json")
-    content = json.loads(manifest.read_text())
-    path = change(manifest.parent)
-    content["files"][path.name] = {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
-    manifest.write_text(json.dumps(content))
+    It is left alone among those of its kind.
+    """
+    step = next(step for step, _ in steps(pipeline) if step.kind == kind and part in f"{safe_label(step.label)}-")
+    artifact = pipeline.cache.find(kind, step.key)
+    kept = pipeline.cache.root / "kept"
+    shutil.copytree(artifact.folder, kept, ignore=shutil.ignore_patterns("manifest.json"))
+    shutil.rmtree(pipeline.cache.root / kind)
+
+    def build(folder):
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        change(folder)
+        return {}
+
+    pipeline.cache.make(kind, step.label, step.key, build)
 
 
 def only(cache, kind, part):
@@ -74,14 +84,12 @@ def better(folder):
     content = json.loads(path.read_text())
     content["means"]["ndcg@10"] = 0.999
     path.write_text(json.dumps(content))
-    return path
 
 
 def swapped(folder):
     path = folder / "run.trec"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0].replace(" Q0 d", " Q0 x"), *lines[1:]]) + "\n")
-    return path
 
 
 def nudged(folder):
@@ -91,7 +99,6 @@ def nudged(folder):
     tokens = np.fromfile(path, dtype=np.float16)
     tokens[3] += np.float16(0.5)
     tokens.tofile(path)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -102,11 +109,8 @@ def nudged(folder):
         ("indexes", "en-._data", nudged, "tokens.f16: "),
     ],
 )
-def test_content_that_does_not_come_out_again_is_told_with_how_far_it_is(
-    pipeline, own_swept, scratch, kind, part, change, said
-):
-    only(own_swept, kind, part)
-    forge(own_swept, kind, change)
+def test_content_that_does_not_come_out_again_is_told_with_how_far_it_is(pipeline, scratch, kind, part, change, said):
+    forge(pipeline, kind, part, change)
     (found,) = verify_stages(pipeline, "cpu", Silence(), scratch, [kind])
     assert found.state == "differs"
     assert found.reasons[0].startswith(said)
@@ -121,7 +125,8 @@ def test_a_damaged_artifact_is_named_and_nothing_is_computed_from_it(pipeline, o
     assert scores.state == "not verified"
     assert scores.reasons == ("made of runs/sw-en-full-reg0.1-seed13, which the cache does not hold, or not whole",)
     (run,) = verify_stages(pipeline, "cpu", Silence(), scratch, ["runs"])
-    assert (run.state, run.reasons) == ("damaged", (f"{path}: its content is not what was written (SHA-256 differs)",))
+    assert run.state == "damaged"
+    assert f"{path}: its content is not what was written (SHA-256 differs)" in run.reasons[0]
 
 
 def test_scores_whose_run_was_removed_cannot_be_verified(pipeline, own_swept, scratch):
@@ -141,7 +146,7 @@ def test_what_fails_now_is_told_and_leaves_nothing(pipeline, own_swept, scratch,
     assert list(scratch.iterdir()) == []
 
 
-def test_weights_are_compared_as_numbers(pipeline, own_swept, scratch):
+def test_weights_are_compared_as_numbers(pipeline, scratch):
     from safetensors.torch import load_file, save_file
 
     def changed(folder):
@@ -149,10 +154,8 @@ def test_weights_are_compared_as_numbers(pipeline, own_swept, scratch):
         weights = load_file(path)
         weights[sorted(weights)[0]].view(-1)[0] += 0.25
         save_file(weights, path, metadata={"format": "pt"})
-        return path
 
-    only(own_swept, "checkpoints", "teacher-start")
-    forge(own_swept, "checkpoints", changed)
+    forge(pipeline, "checkpoints", "teacher-start", changed)
     (start,) = verify_stages(pipeline, "cpu", Silence(), scratch, ["checkpoints"])
     assert start.state == "differs"
     assert "by 2.5e-01 at most" in start.reasons[0]
