@@ -115,3 +115,30 @@ def test_what_cannot_be_had_stops_nothing_else(own_lab, fetched):
     assert len(faults) == 2
     assert "acme/absent is no folder under" in faults[0]
     assert "bitext.tsv does not exist" in faults[1]
+
+
+def test_a_dataset_is_downloaded_once_and_named_by_its_commit(lab, fetched, tmp_path, monkeypatch):
+    from datasets import Dataset
+
+    asked = []
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+
+    def download(dataset_id, config, *, split, revision, cache_dir):
+        asked.append((dataset_id, config, split, revision))
+        folder = Path(cache_dir) / "acme___opus" / config / "0.0.0" / COMMIT
+        pairs = [line.split("\t") for line in lab.bitext.read_text().splitlines()]
+        Dataset.from_list([{"en": en, "sw": sw} for en, sw in pairs]).save_to_disk(tmp_path / "saved")
+        folder.mkdir(parents=True)
+        (tmp_path / "saved" / "data-00000-of-00001.arrow").rename(folder / "opus-train.arrow")
+        (folder / "dataset_info.json").write_text('{"splits": {"train": {}}}')
+
+    monkeypatch.setattr("datasets.load_dataset", download)
+    for state in ("downloaded", "here"):
+        code, records, _ = fetched(
+            lab.experiment, "--set", "bitext.sw={dataset: acme/opus, config: en-sw, held_out: 6}"
+        )
+        record = records["bitext.sw"]
+        assert (code, record["state"], record["revision"]) == (0, state, COMMIT)
+        assert record["source"] == "acme/opus en-sw"
+        assert record["bytes"] > 0
+    assert asked == [("acme/opus", "en-sw", "train", None)]
