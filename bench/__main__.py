@@ -22,6 +22,7 @@ GROUPS = {
     "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim", "bench.distill.kill"),
     "search": ("bench.search.exact", "bench.search.approximate"),
     "report": ("bench.report",),
+    "scale": ("bench.scale",),
 }
 
 

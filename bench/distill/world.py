@@ -97,11 +97,12 @@ def _generated(folder: Path, pairs: int) -> World:
         SentencePair(row, " ".join(pair.teacher for pair in parts), " ".join(pair.foreign for pair in parts))
         for row, parts in enumerate(drawn)
     )
-    teacher, student = (_encoder(folder / name, seed) for seed, name in enumerate(("teacher", "student")))
+    teacher, student = (write_encoder(folder / name, seed) for seed, name in enumerate(("teacher", "student")))
     return World(teacher, student, joined, real=False)
 
 
-def _encoder(folder: Path, seed: int) -> Path:
+def write_encoder(folder: Path, seed: int) -> Path:
+    """Write an encoder of MiniLM's size with random weights, DIMENSIONS a token; the folder."""
     tokenizer = builtin_model("builtin:tiny-teacher")
     raw = folder / "raw"
     torch.manual_seed(seed)

@@ -15,7 +15,7 @@ from bench.search.world import write_world
 from bench.timing import Paired, seconds
 from optical_cli.artifacts.quantized_index import QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore
-from optical_cli.config.retrieval import Approximate
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.progress import Silence
 from optical_cli.retrieve import quantize
 from optical_cli.retrieve.approximate import ApproximateMaxSim
@@ -37,17 +37,18 @@ def run(recorder: Recorder) -> None:
         index.mkdir()
         structure.mkdir()
         documents, topics = write_world(index, DOCUMENTS, TOPICS, TOPIC_TOKENS)
-        how = Approximate()
+        settings = Retrieval(engine="approximate", depth=DEPTH)
+        how = settings.approximate
         built = seconds(lambda: quantize(index, structure, how=how, progress=Silence()))
         quantized = QuantizedIndex.open(structure)
         sizes = [sum(path.stat().st_size for path in of.iterdir()) for of in (structure, index)]
         tokens = len(documents.tokens)
         context: dict[str, Any] = {
             "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
-            "lists": len(quantized.centroids), "probes": how.probes, "rescored": how.rescored,
+            "lists": len(quantized.centroids), "probes": how.probes, "rescored": settings.rescored,
             "seconds_to_quantize": built,
         }  # fmt: skip
-        approximate = partial(_approximate, documents, quantized, how)
+        approximate = partial(_approximate, documents, quantized, settings)
         exact = partial(_exact, documents)
         approximate(topics[:1])  # a first call compiles
         exact(topics[:1])
@@ -64,8 +65,12 @@ def run(recorder: Recorder) -> None:
         )  # fmt: skip
 
 
-def _approximate(documents: TokenStore, quantized: QuantizedIndex, how: Approximate, topics: Iterable[Tensor]) -> Found:
-    return list(ApproximateMaxSim(documents, quantized, how, memory=MEMORY).best(list(topics), lambda _done: None))
+def _approximate(
+    documents: TokenStore, quantized: QuantizedIndex, settings: Retrieval, topics: Iterable[Tensor]
+) -> Found:
+    how = settings.approximate
+    search = ApproximateMaxSim(documents, quantized, probes=how.probes, rescored=settings.rescored, memory=MEMORY)
+    return list(search.best(list(topics), lambda _done: None))
 
 
 def _exact(documents: TokenStore, topics: Iterable[Tensor]) -> Found:

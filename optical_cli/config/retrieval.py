@@ -11,6 +11,9 @@ NEEDS_FAISS = (
     "search by exact"
 )
 
+SPARE = 5
+"""Times the depth that is rescored by default."""
+
 
 class Approximate(Settings):
     """How the approximate search is cut short.
@@ -20,15 +23,15 @@ class Approximate(Settings):
             two next to twice the square root of their number.
         code_bytes: of a token in its list.
         probes: lists that each token of a topic looks into.
-        rescored: documents of a topic, the most promising ones, that are scored exactly.
+        rescored: documents of a topic, the most promising ones, that are scored exactly; null for five times the depth.
         checked: topics that are searched exactly too, to say how many of their best documents were found.
         seed: draws the tokens that lists and codes are fitted to, and the topics that are checked.
     """
 
     lists: Count | None = None
     code_bytes: Count = 32
-    probes: Count = 4
-    rescored: Count = 1000
+    probes: Count = 8
+    rescored: Count | None = None
     checked: CountFromZero = 20
     seed: Seed = 13
 
@@ -62,10 +65,11 @@ class Retrieval(Settings):
 
     @model_validator(mode="after")
     def _enough_to_keep(self) -> Self:
-        if self.engine == "approximate" and self.approximate.rescored < self.depth:
+        rescored = self.approximate.rescored
+        if self.engine == "approximate" and rescored is not None and rescored < self.depth:
             raise ValueError(
-                f"approximate.rescored: at least retrieval.depth ({self.depth}) expected, found "
-                f"{self.approximate.rescored}; no other documents are kept"
+                f"approximate.rescored: at least retrieval.depth ({self.depth}) expected, found {rescored}; "
+                "no other documents are kept"
             )
         return self
 
@@ -74,6 +78,11 @@ class Retrieval(Settings):
         found = super().deciding()
         del found["approximate"]  # an exact run is that of a version without the other engine
         return {**found, "approximate": self.approximate.of_the_search} if self.engine == "approximate" else found
+
+    @property
+    def rescored(self) -> int:
+        """Documents of a topic that an approximate search scores exactly."""
+        return self.approximate.rescored or SPARE * self.depth
 
     @property
     def exact(self) -> Self:

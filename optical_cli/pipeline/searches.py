@@ -154,7 +154,7 @@ class Searches:
                 setup=self._at.setup,
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
-                quantized=Quantized(inputs["quantized"], x.retrieval.approximate) if approximate else None,
+                quantized=Quantized(inputs["quantized"], x.retrieval) if approximate else None,
             )
             return {**health, **asked.provenance}
 

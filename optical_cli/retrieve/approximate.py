@@ -12,7 +12,6 @@ import torch
 
 from optical_cli.artifacts.quantized_index import QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore
-from optical_cli.config.retrieval import Approximate
 from optical_cli.progress import Advance
 from optical_cli.retrieve.exact import score
 from optical_cli.retrieve.maxima_numba import Float32, Int64
@@ -31,15 +30,18 @@ class ApproximateMaxSim:
     Args:
         documents: their tokens.
         quantized: these tokens, quantised.
-        how: lists that are looked into, documents that are rescored.
+        probes: lists that a token of a topic looks into.
+        rescored: documents of a topic that are scored exactly.
         memory: bytes that may be taken, the pages of both indexes left out.
     """
 
-    def __init__(self, documents: TokenStore, quantized: QuantizedIndex, how: Approximate, *, memory: int) -> None:
+    def __init__(
+        self, documents: TokenStore, quantized: QuantizedIndex, *, probes: int, rescored: int, memory: int
+    ) -> None:
         self._documents = documents
         self._quantized = quantized
-        self._probes = min(how.probes, len(quantized.centroids))
-        self._rescored = how.rescored
+        self._probes = min(probes, len(quantized.centroids))
+        self._rescored = rescored
         fitting = memory // (BYTES_A_DOCUMENT * len(documents))
         self._threads = max(1, min(torch.get_num_threads(), fitting))
         self._centroids = torch.from_numpy(quantized.centroids)

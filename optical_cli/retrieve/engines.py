@@ -11,7 +11,7 @@ import torch
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.quantized_index import QuantizedIndex
 from optical_cli.artifacts.run import Ranking, rank
-from optical_cli.config.retrieval import Approximate
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.errors import CacheError
 from optical_cli.progress import Advance, Progress
 from optical_cli.retrieve.approximate import ApproximateMaxSim
@@ -101,11 +101,11 @@ class Quantized:
 
     Attributes:
         folder: the index, quantised.
-        how: lists that are looked into, documents that are rescored, topics that are checked.
+        settings: lists that are looked into, documents that are rescored, topics that are checked.
     """
 
     folder: Path
-    how: Approximate
+    settings: Retrieval
 
 
 class OfPromising:
@@ -128,11 +128,14 @@ class OfPromising:
                 f"{len(documents.store.tokens)}; `optical cache remove {quantized.folder.name}` and run again"
             )
         self._documents = documents
-        self._approximate = ApproximateMaxSim(documents.store, structure, quantized.how, memory=memory)
+        how = quantized.settings.approximate
+        self._approximate = ApproximateMaxSim(
+            documents.store, structure, probes=how.probes, rescored=quantized.settings.rescored, memory=memory
+        )
         self._maxsim = maxsim
         self._depth = depth
         query_ids = sorted(topics)
-        chosen = np.random.default_rng(quantized.how.seed).permutation(len(query_ids))[: quantized.how.checked]
+        chosen = np.random.default_rng(how.seed).permutation(len(query_ids))[: how.checked]
         self._to_check = {query_ids[number] for number in chosen}
         self._checked: list[tuple[torch.Tensor, Ranking]] = []
 

@@ -61,7 +61,8 @@ def digests(folder: Path) -> dict[str, str]:
 
 def found(world, folder, how=HOW):
     """By topic the scores of what an approximate search finds, by document."""
-    search = ApproximateMaxSim(TokenStore.open(world[0]), QuantizedIndex.open(folder), how, memory=1 << 20)
+    store, structure = TokenStore.open(world[0]), QuantizedIndex.open(folder)
+    search = ApproximateMaxSim(store, structure, probes=how.probes, rescored=how.rescored, memory=1 << 20)
     return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in search.best(world[1], lambda _done: None)]
 
 

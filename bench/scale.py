@@ -1,0 +1,78 @@
+"""The collections of MIRACL on this machine: what their indexes would take, from how fast it encodes and searches.
+
+Nothing of them is read. Tokens are passages times those of a Yoruba passage; other languages have longer and shorter
+ones, and other tokenizers cut otherwise: `optical plan` takes a sample of the very texts.
+"""
+
+import math
+import random
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.distill.world import DIMENSIONS, write_encoder
+from bench.results import Recorder
+from bench.search.world import LENGTH, LONGEST, SHORTEST, SPREAD
+from optical_cli.config.retrieval import Approximate
+from optical_cli.data.builtin import builtin_data
+from optical_cli.encoder.precision import resolve_precision
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.footprint import index_bytes, quantized_bytes
+from optical_cli.probe import TEXTS, Speeds, probe
+
+PASSAGES = {
+    "ar": 2_061_414, "bn": 297_265, "de": 15_866_222, "en": 32_893_221, "es": 10_373_953, "fa": 2_207_172,
+    "fi": 1_883_509, "fr": 14_636_953, "hi": 506_264, "id": 1_446_315, "ja": 6_953_614, "ko": 1_486_752,
+    "ru": 9_543_918, "sw": 131_924, "te": 518_079, "th": 542_166, "yo": 49_043, "zh": 4_934_368,
+}  # fmt: skip
+TOKENS = 68
+"""Of a passage of Yoruba, as multilingual-e5's tokenizer cuts it, 256 at most."""
+TOPICS = 100
+MEMORY = 1 << 30
+HEADS = (
+    "language", "passages", "million tokens", "index, GB", "quantised, GB", "to index, h", f"{TOPICS} topics exactly",
+)  # fmt: skip
+
+
+def run(recorder: Recorder) -> None:
+    """Measure the two speeds, and print the table."""
+    precision = resolve_precision("auto")
+    setup = EncoderSetup(LONGEST, LONGEST, precision, 64, "cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        model = write_encoder(Path(folder, "encoder"), 0)
+        speeds = probe(model, _texts(), setup=setup, memory=MEMORY, precision=precision)
+    assert speeds.tokens is not None  # noqa: S101 - a probe measures both
+    assert speeds.products is not None  # noqa: S101
+    recorder.add("scale/encode", speeds.tokens, "tokens/s", size="MiniLM", precision=precision)
+    recorder.add("scale/search", speeds.products, "topic tokens/s", topic_tokens=32, precision=precision)
+    print(table(PASSAGES, speeds))
+
+
+def table(passages: Mapping[str, int], speeds: Speeds) -> str:
+    """A line of Markdown for each collection, the smallest first."""
+    lines = [f"| {' | '.join(HEADS)} |", "|---|" + "--:|" * (len(HEADS) - 1)]
+    lines += [
+        f"| {' | '.join(_row(language, count, speeds))} |"
+        for language, count in sorted(passages.items(), key=lambda item: item[1])
+    ]
+    return "\n".join(lines)
+
+
+def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
+    tokens = passages * TOKENS
+    index, quantized = index_bytes(passages, tokens, DIMENSIONS), quantized_bytes(tokens, DIMENSIONS, Approximate())
+    hours = tokens / (speeds.tokens or math.nan) / 3600
+    seconds = TOPICS * tokens / (speeds.products or math.nan)
+    searched = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
+    return (
+        language, f"{passages:,}", f"{tokens / 1e6:,.1f}", f"{index / 1e9:,.1f}", f"{quantized / 1e9:,.2f}",
+        f"{hours:,.1f}", searched,
+    )  # fmt: skip
+
+
+def _texts() -> list[str]:
+    """Words of the embedded pair in texts about as long as passages."""
+    draw = random.Random(13)  # noqa: S311 - a sample, not a secret
+    words = (builtin_data("builtin:tiny") / "queries.en.tsv").read_text(encoding="utf-8").split()
+    lengths = (round(math.exp(draw.gauss(math.log(LENGTH), SPREAD))) for _ in range(TEXTS))
+    return [" ".join(draw.choices(words, k=min(max(length, SHORTEST), LONGEST))) for length in lengths]

@@ -1,0 +1,15 @@
+from bench.scale import PASSAGES, table
+from optical_cli.probe import Speeds
+
+
+def test_a_line_follows_from_passages_and_speeds():
+    lines = table({"big": 2_000_000, "yo": 49_043}, Speeds(tokens=1000.0, products=1e6)).splitlines()
+    assert lines[2:] == [
+        "| yo | 49,043 | 3.3 | 0.9 | 0.12 | 0.9 | 6 min |",
+        "| big | 2,000,000 | 136.0 | 34.9 | 4.91 | 37.8 | 227 min |",
+    ]
+
+
+def test_the_eighteen_collections_are_there():
+    assert len(PASSAGES) == 18
+    assert sum(PASSAGES.values()) == 106_332_152  # what the dataset's card counts
