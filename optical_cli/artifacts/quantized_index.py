@@ -18,6 +18,9 @@ VALUES = 256
 """That a byte of a code can have."""
 POINTS = 40
 """Tokens of the sample for each list; faiss asks for 39 at least."""
+MOST_LISTS = 1 << 15
+"""By default: each token is compared with every centre, and a core does 1e8 of these a second; with lists that went on
+growing, a core would take a week for a billion tokens."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class QuantizedIndex:
 
 
 def default_lists(tokens: int) -> int:
-    """The power of two next to twice the square root of the number of tokens."""
-    return int(2 ** round(math.log2(2 * math.sqrt(tokens))))
+    """The power of two next to twice the square root of the number of tokens; no more than tokens, nor MOST_LISTS."""
+    return min(int(2 ** round(math.log2(2 * math.sqrt(tokens)))), tokens, MOST_LISTS)
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -20,7 +20,7 @@ class Approximate(Settings):
 
     Attributes:
         lists: that the tokens of a collection are dealt out to, each to the one it is nearest to; null for the power of
-            two next to twice the square root of their number.
+            two next to twice the square root of their number, 32,768 at most.
         code_bytes: of a token in its list.
         probes: lists that each token of a topic looks into.
         rescored: documents of a topic, the most promising ones, that are scored exactly; null for five times the depth.

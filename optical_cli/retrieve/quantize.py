@@ -50,6 +50,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
     _check(lists, how.code_bytes, tokens, dimensions)
     faiss = _faiss()
     with threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
+        progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
         sample = _sample(store.tokens, min(tokens, POINTS * lists), how.seed)
         (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
         blocks = [(first, min(first + BLOCK, tokens)) for first in range(0, tokens, BLOCK)]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from optical_cli.artifacts.quantized_index import QuantizedIndex
+from optical_cli.artifacts.quantized_index import QuantizedIndex, default_lists
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 from optical_cli.config.retrieval import Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
+from optical_cli.footprint import quantized_bytes
 from optical_cli.progress import Silence
 from optical_cli.retrieve import quantize
 from optical_cli.retrieve.approximate import ApproximateMaxSim
@@ -148,6 +149,23 @@ def test_promises_are_sums_over_tokens_of_what_the_best_code_has_above_the_floor
     assert np.allclose(sums, expected, atol=1e-5)
     assert sorted(numbers[:count]) == np.flatnonzero(expected).tolist()
     assert not best.any()
+
+
+def test_the_footprint_is_what_it_takes_on_the_disk(quantized):
+    size = sum(path.stat().st_size for path in quantized[0].iterdir())
+    headers = 5 * 128
+    assert 0 < size - quantized_bytes(quantized[1]["tokens"], DIMENSIONS, HOW) <= headers + 8
+
+
+def test_lists_grow_with_the_root_of_the_tokens_up_to_a_limit():
+    assert [default_lists(tokens) for tokens in (1, 3, 60, 17_338, 6_730_630, 2 * 10**9)] == [
+        1,
+        3,
+        16,
+        256,
+        4096,
+        32_768,
+    ]
 
 
 @pytest.mark.parametrize(
