@@ -17,7 +17,7 @@ from optical_cli.encoder.token_counts import dimensions_of, token_counts, weight
 from optical_cli.footprint import index_bytes, memory_to_index, memory_to_quantize, memory_to_search, quantized_bytes
 from optical_cli.machine import free_disk, memory
 from optical_cli.outlook import Outlook, Planned
-from optical_cli.probe import Probe, Speeds
+from optical_cli.probe import PROBED, Probe, Speeds
 from optical_cli.sources import Sources
 
 SPAN, SAMPLE = 50_000, 500
@@ -160,7 +160,7 @@ class Estimates:
     def _timed(self, found: Estimate, work: float, probed: float | None, kind: str, unit: str) -> Estimate:
         """An estimate with the seconds of some work: at the probe's pace, else at that of an earlier artifact."""
         if probed is not None:
-            return replace(found, seconds=work / probed, basis="a probe")
+            return replace(found, seconds=work / probed, basis=PROBED)
         earlier = [pace for pace in self._earlier(kind, found.planned) if pace[0] * FAR >= work]
         best = max(earlier, key=lambda pace: pace[0], default=None)
         if best is None:

@@ -28,6 +28,8 @@ class Speeds:
     products: float | None = None
 
 
+PROBED = "a probe"
+"""How estimates call what such speeds are from."""
 Probe = Callable[[Path, Sequence[str]], Speeds]
 """Measures a model folder on some texts."""
 

@@ -79,8 +79,10 @@ def _state(planned: "Planned") -> str:
     return "to be made" if planned.step.known else UNKNOWN
 
 
-def _altogether(estimates: "Sequence[Estimate]") -> "Iterator[str]":
+def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     """What all that is to be made takes, and where the times are from."""
+    from optical_cli.probe import PROBED
+
     if not estimates:
         return
     known = [one.seconds for one in estimates if one.seconds is not None]
@@ -90,8 +92,12 @@ def _altogether(estimates: "Sequence[Estimate]") -> "Iterator[str]":
         parts.append(f"{size(most)} of memory at most")
     if known:
         parts.append(f"{_time(sum(known))} one after the other")
-    print_unknown = f"; nothing says the time of {unknown} (--probe measures encoding and exact search)"
-    yield f"They take {', '.join(parts)}{print_unknown if unknown else ''}."
+    text = f"They take {', '.join(parts)}"
+    if unknown:
+        probed = any(one.basis == PROBED for one in estimates)
+        text += f"; nothing says the time of {unknown}"
+        text += "" if probed else " (--probe measures encoding and exact search)"
+    yield f"{text}."
     for basis in dict.fromkeys(one.basis for one in estimates if one.basis):
         kinds = dict.fromkeys(one.planned.step.kind for one in estimates if one.basis == basis)
         yield f"Time of {', '.join(kinds)}: from {basis}."
