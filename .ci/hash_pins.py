@@ -21,7 +21,7 @@ def main() -> None:
         report = Path(folder) / "report.json"
         subprocess.run(  # noqa: S603 - pip, as this Python has it
             [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", report,
-             "--constraint", "constraints.txt", ".[dev]", *BUILD],
+             "--constraint", "constraints.txt", ".[dev,translate]", *BUILD],
             check=True,
         )  # fmt: skip
         found = json.loads(report.read_text(encoding="utf-8"))["install"]

@@ -11,9 +11,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 OURS = "optical-cli"
-EXTRAS = ("dev", "adapters")
+EXTRAS = ("dev", "adapters", "translate")
 ONE_LINE = 60  # characters; some put the whole text of their licence where its name belongs
 UNKNOWN = "not stated"
+STATED_ELSEWHERE = {"sentencepiece": "Apache-2.0"}
+"""By the LICENSE file of the project's repository, where the package itself says nothing."""
 
 
 def main() -> None:
@@ -57,7 +59,8 @@ def _license(one: Distribution) -> str:
         return " or ".join(classifiers)
     lines = str(one.metadata.get("License") or "").strip().splitlines()
     text = re.sub(r"\s+", " ", lines[0]).strip() if lines else ""
-    return text if 0 < len(text) <= ONE_LINE else UNKNOWN
+    said = text if 0 < len(text) <= ONE_LINE else None
+    return said or STATED_ELSEWHERE.get(canonicalize_name(one.metadata["Name"]), UNKNOWN)
 
 
 if __name__ == "__main__":

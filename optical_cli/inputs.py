@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.experiment import Experiment
+from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
 from optical_cli.data.held import Held
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
@@ -122,13 +122,9 @@ def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:
         memo: remembers fingerprints.
     """
     sources = Sources(x, memo)
-    yield Input(
-        "teacher.model", x.teacher.model, lambda offline: resolve_model(x.teacher.model, x.base, offline=offline)
-    )
+    yield Input("teacher.model", x.teacher.model, _model_opener(x, x.teacher.model))
     if x.student.init != "teacher":
-        yield Input(
-            "student.init", x.student.init, lambda offline: resolve_model(x.student.init, x.base, offline=offline)
-        )
+        yield Input("student.init", x.student.init, _model_opener(x, x.student.init))
     for language, bitext in x.bitext.items():
         named = (bitext.dataset, bitext.config) if bitext.dataset else bitext.source or ()
         yield Input(f"bitext.{language}", " ".join(filter(None, named)), _opener(sources.bitext, language))
@@ -137,7 +133,20 @@ def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:
         yield Input(f"pairs.{pair}.topics", settings.topics or settings.collection, _opener(sources.topics, pair))
         yield Input(f"pairs.{pair}.qrels", settings.qrels or settings.collection, _opener(sources.judgements, pair))
         if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
-            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(_candidates_of(sources), pair))
+            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(_of_all(sources.candidate_run), pair))
+    for pair in x.pairs:
+        language = languages_of(pair)[0]
+        translate = x.translate.get(language) if can_be_translated(pair, x.teacher.language) else None
+        if translate is not None and translate.model is not None:
+            yield Input(f"translate.{language}.model", translate.model, _model_opener(x, translate.model))
+        elif translate is not None:
+            yield Input(
+                f"translate.{language}.topics", str(translate.topics), _opener(_of_all(sources.translations), pair)
+            )
+
+
+def _model_opener(x: Experiment, source: str) -> Callable[[bool], Opened]:
+    return lambda offline: resolve_model(source, x.base, offline=offline)
 
 
 def _opener(open_named: Callable[[str], Opened], name: str) -> Callable[[bool], Opened]:
@@ -145,10 +154,12 @@ def _opener(open_named: Callable[[str], Opened], name: str) -> Callable[[bool], 
     return lambda _offline: open_named(name)
 
 
-def _candidates_of(sources: Sources) -> Callable[[str], Opened]:
+def _of_all(find: Callable[[str], Opened | None]) -> Callable[[str], Opened]:
+    """The same of pairs that have one, which is all that are asked for."""
+
     def opened(pair: str) -> Opened:
-        run = sources.candidate_run(pair)
-        assert run is not None  # noqa: S101 - of a pair that names a file
-        return run
+        found = find(pair)
+        assert found is not None  # noqa: S101 - of a pair that names one
+        return found
 
     return opened

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.encoder.processor import limits, threads, units
-from optical_cli.errors import ConfigError, DataError
+from optical_cli.errors import ConfigError, DataError, NotHere
 from optical_cli.inputs import inputs_of
 from optical_cli.pipeline import Pipeline
 
@@ -78,23 +78,27 @@ class Lock(_Part):
     machine: Machine
 
 
-def lock_of(pipeline: Pipeline, *, revisions: bool = True) -> Lock:
+def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -> Lock:
     """What the experiment would be run with here and now.
 
     Args:
         pipeline: of the experiment.
         revisions: also those of inputs from the hub, for which all inputs have to be here.
+        fetch: download what is not here; else it is left out.
 
     Raises:
         DataError: an input cannot be read.
     """
     memo = pipeline.cache.fingerprints
-    inputs = {
-        one.key: LockedInput(
-            source=one.source, content=one.fingerprint(memo), revision=one.held().revision if revisions else None
+    inputs = {}
+    for one in inputs_of(pipeline.experiment, memo):
+        try:
+            content = one.fingerprint(memo) if fetch else one.known_fingerprint(memo)
+        except NotHere:
+            continue
+        inputs[one.key] = LockedInput(
+            source=one.source, content=content, revision=one.held().revision if revisions else None
         )
-        for one in inputs_of(pipeline.experiment, memo)
-    }
     precision = {"encoding": pipeline.encoding_precision, "training": pipeline.training_precision}
     machine = Machine(precision=dict(precision), threads=threads(), units=tuple(units()), limits=limits())
     return Lock(inputs=inputs, python=platform.python_version(), packages=installed_versions(), machine=machine)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from optical_cli import estimates as module
+from optical_cli.cache.manifest import read_manifest, write_manifest
 from optical_cli.cells import Cell
 from optical_cli.estimates import Estimates, cannot_fit
 from optical_cli.probe import Speeds
@@ -55,15 +56,15 @@ def test_seconds_are_those_of_an_earlier_artifact_of_the_same_model_on_this_mach
     monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
     other = ("pairs.sw-en.text='{text}'",)
     (folder,) = (own_swept / "indexes").glob("en-*")
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     manifest["seconds"] = 12.0
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     index = named(estimated(own_swept, *other), "indexes", "en-")
     assert index.seconds == pytest.approx(12.0 * index.tokens / manifest["health"]["tokens"])
     assert index.basis == f"indexes/{folder.name}, tokens a second"
 
     manifest["host"]["name"] = "another"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     assert named(estimated(own_swept, *other), "indexes", "en-").basis == "artifacts like it"
 
 

@@ -12,8 +12,6 @@ FILES_TO_BE_MADE = {"hc4", "miracl-cross", "miracl-yo", "miracl-yo-pooled", "xqu
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path, monkeypatch):
-    for offline in ("OPTICAL_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(offline, raising=False)
     monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "ir_datasets"))
     monkeypatch.setenv("IR_DATASETS_SKIP_DISK_FREE", "true")  # what is not to be fetched needs no room
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))

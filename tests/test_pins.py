@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 HASHES = ROOT / "hashes" / "cp311-linux-x86_64-cpu.txt"
-NOT_FOR_DEVELOPING = {"geomloss", "atheris", "sentencepiece"}
+NOT_FOR_DEVELOPING = {"geomloss", "atheris"}
 """Of other extras, so not in the environment that the lists are of."""
 
 

@@ -112,7 +112,9 @@ def plan(
     experiment: options.Experiment,
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
-    offline: options.Offline = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Refuse, rather than show what is left open, if an input is not here.")
+    ] = False,
     locked: options.Locked = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="Measure for some seconds how fast this machine encodes and searches.")

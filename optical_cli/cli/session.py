@@ -47,7 +47,7 @@ def open_pipeline(
         experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline, fetch=fetch,
         deadline=None if time_limit is None else started + seconds_of(time_limit),
     )  # fmt: skip
-    _keep_to_lock(pipeline, experiment, progress, strict=locked)
+    _keep_to_lock(pipeline, experiment, progress, strict=locked, fetch=fetch)
     return pipeline
 
 
@@ -60,8 +60,8 @@ def open_unlocked(
     upstream: bool = True,
     progress: "Progress",
     offline: bool = False,
-    fetch: bool = True,
     deadline: float | None = None,
+    fetch: bool = True,
 ) -> "Pipeline":
     """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
     from optical_cli.cache.making import NotedProgress
@@ -76,19 +76,16 @@ def open_unlocked(
     return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch)
 
 
-def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *, strict: bool) -> None:
+def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *, strict: bool, fetch: bool) -> None:
     """Compare an experiment with the lock beside it, if there is one."""
     path = lock_file(experiment)
     if path is None or not path.is_file():
         if strict:
             raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
         return
-    if pipeline.not_here:
-        progress.say(f"not checked: {path}, while inputs that it has are not here")
-        return
     from optical_cli.lock import keep_to_lock, lock_of, read_lock
 
-    remedy, now = shlex.join(["optical", "lock", experiment]), lock_of(pipeline, revisions=False)
+    remedy, now = shlex.join(["optical", "lock", experiment]), lock_of(pipeline, revisions=False, fetch=fetch)
     for line in keep_to_lock(path, read_lock(path), now, remedy, strict=strict):
         progress.say(line)
 

@@ -52,7 +52,9 @@ class IrDataset:
         downloads and then leaves it alone, so these three name the content; files placed into its home by hand under
         the same name are not noticed.
         """
-        return memo.of_stream(self._memo_name, self._chunks)
+        part = f"{self.part} of {self.dataset_id}{self._variant}"
+        name = f"ir_datasets {_version()}, reading {_READING}: {part} in {_home()}"
+        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._fields()))
 
     def known_fingerprint(self, memo: Fingerprints) -> str:
         """The same as is remembered, or as it is read with no network.
@@ -60,7 +62,8 @@ class IrDataset:
         Raises:
             NotHere: a file would have to be downloaded.
         """
-        return memo.of_stream(self._memo_name, self._chunks_without_network)
+        with downloads_off():
+            return self.fingerprint(memo)
 
     def download(self) -> None:
         """Read it to the end, which downloads what is missing."""
@@ -76,7 +79,7 @@ class IrDataset:
         Raises:
             NotHere: a file would have to be downloaded.
         """
-        with _without_network(self):
+        with downloads_off():
             for _ in self._fields():
                 break
             if memo is not None:
@@ -85,15 +88,9 @@ class IrDataset:
         return Held(_home(), size_of(files) if files else None, downloaded=True)
 
     @property
-    def _memo_name(self) -> str:
-        return f"ir_datasets {_version()}, reading {_READING}: {self.part} of {self.dataset_id} in {_home()}"
-
-    def _chunks(self) -> Iterator[bytes]:
-        return (json.dumps(record).encode() for record in self._fields())
-
-    def _chunks_without_network(self) -> Iterator[bytes]:
-        with _without_network(self):
-            yield from self._chunks()
+    def _variant(self) -> str:
+        """What of it is read, if there is a choice."""
+        return ""
 
     def _fields(self) -> Iterable[tuple[Any, ...]]:
         """What the fingerprint is of."""
@@ -140,12 +137,12 @@ class IrTopics(IrDataset):
 
     part = "queries"
 
+    @property
+    def _variant(self) -> str:
+        return "" if self.template is None else f" as {self.template}"
+
     def _fields(self) -> Iterable[tuple[Any, ...]]:
         return self.topics().items()
-
-    @property
-    def _memo_name(self) -> str:
-        return f"{super()._memo_name}{'' if self.template is None else f' as {self.template}'}"
 
     def topics(self) -> dict[str, str]:
         """Topic texts by query id: the template filled, or `text`, else `title`, else `default_text()`.
@@ -272,37 +269,6 @@ def _faults_told(dataset_id: str) -> Iterator[None]:
             f"{dataset_id} cannot be read through ir_datasets ({one_line(error)}); "
             f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
         ) from error
-
-
-@contextmanager
-def _without_network(dataset: IrDataset) -> Iterator[None]:
-    """Let no download of ir_datasets begin; NotHere if one was to."""
-    _check_locale()
-    import ir_datasets
-    from ir_datasets.util import download
-
-    logger = ir_datasets.log.easy().logger()
-    asked: list[object] = []
-
-    def refuse(of: object) -> Any:
-        asked.append(of)
-        raise OSError("no download wanted")
-
-    kinds = [kind for kind in download.BaseDownload.__subclasses__() if kind is not download.LocalDownload]
-    streams = [kind.stream for kind in kinds]
-    for kind in kinds:
-        kind.stream = refuse
-    logger.disabled = True  # it would say where a file is to be put by hand
-    try:
-        yield
-    except DataError as error:
-        if asked:
-            raise NotHere(f"{dataset.dataset_id}: its {dataset.part} are not in {_home()}") from error
-        raise
-    finally:
-        logger.disabled = False
-        for kind, stream in zip(kinds, streams, strict=True):
-            kind.stream = stream
 
 
 def _files_of(part: Any) -> Iterator[Path]:

@@ -63,8 +63,8 @@ def resolve_model(source: str, base: Path, *, offline: bool = False) -> Model:
         offline: never download.
 
     Raises:
-        DataError: there is no such model, or it has no configuration or no safetensors weights.
         NotHere: it would have to be downloaded, and must not be.
+        DataError: there is no such model, or it has no configuration or no safetensors weights.
     """
     if source.startswith(PREFIX):
         folder = builtin_model(source)

@@ -29,7 +29,7 @@ class StandIn:
         return f"{MARK}{self.reason}"
 
     def held(self, _memo: Fingerprints | None = None, /) -> Held:
-        """Refuse; so do all that read it.
+        """Refuse; so do those below.
 
         Raises:
             NotHere: always.

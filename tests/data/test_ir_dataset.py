@@ -107,10 +107,12 @@ def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     )
     files = ["docs/docs-1.jsonl.gz", "dev/topics.tsv", "dev/qrels.tsv"]
     assert held == [(home / "miracl/v1.0/yo" / file).stat().st_size for file in files]
-    assert absent == [f"miracl/sw/dev: its {part} are not in {home}" for part in ("docs", "queries", "qrels")]
+    assert absent == [f"miracl/sw/dev is not whole in {home}, and downloads are off"] * 3
 
 
-def test_a_collection_that_lacks_a_file_is_not_here_unless_its_fingerprint_is_all_that_is_asked(home, run, write):
+def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerprint_is_all_that_is_asked(
+    home, write, run
+):
     """Hindi has two files of documents."""
     line = '{"docid": "1#0", "title": "t", "text": "x"}\n'
     paths = [f"home/miracl/v1.0/hi/docs/docs-{number}.jsonl.gz" for number in (0, 1)]
@@ -121,7 +123,7 @@ def test_a_collection_that_lacks_a_file_is_not_here_unless_its_fingerprint_is_al
         "fault(lambda: opened('miracl/hi', 'hi')[0].known_fingerprint(memo))]"
     )
     (home.parent / paths[1]).unlink()
-    gone = f"miracl/hi: its docs are not in {home}"
+    gone = f"miracl/hi is not whole in {home}, and downloads are off"
     assert run(home, code.format("held")) == [gone, gone]
     write(paths[1], line.replace("1#0", "2#0"))
     assert run(home, code.format("held")) == [None, None]
@@ -131,5 +133,5 @@ def test_a_collection_that_lacks_a_file_is_not_here_unless_its_fingerprint_is_al
 
 def test_looking_leaves_downloads_possible(home, run):
     said = run(home, "[fault(opened('miracl/sw/dev', 'sw')[1].held), fault(opened('miracl/sw/dev', 'sw')[1].download)]")
-    assert said[0].startswith("miracl/sw/dev: its queries are not in")
+    assert said[0].startswith("miracl/sw/dev is not whole in")
     assert "no network in tests" in said[1] or "Connection" in said[1]
