@@ -26,7 +26,8 @@ FIELDS = 6
 LONGEST = 1 << 20
 """Characters of a line: a file that is no run must not fill the memory."""
 SHOWN = 60
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # those that are no white space
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
+"""Control characters that are no white space, and the byte order mark, which nobody sees."""
 TIE = 2e-6
 """Scores that differ by more are no tie in a run file, which shows 1e-6 of them."""
 

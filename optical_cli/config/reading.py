@@ -13,6 +13,8 @@ from optical_cli.config.settings_file import load_settings, shown
 from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError
 
+LONGEST_FAULT, MOST_FAULTS = 400, 100
+"""Characters of a line and lines that are told: names and numbers of faults are as many as somebody has written."""
 _QUOTE = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
 
 
@@ -37,7 +39,11 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         faults = [line for fault in error.errors() for line in _lines(fault)]
         if all(fault["loc"] for fault in error.errors()):  # so what sections ask of each other was not looked at
             faults += _faults_between_sections(content)
-        raise ConfigError("\n".join(f"{path}: {line}" for line in faults)) from error
+        raise ConfigError("\n".join(f"{path}: {_cut(line)}" for line in faults[:MOST_FAULTS])) from error
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_FAULT else f"{line[:LONGEST_FAULT]}…"
 
 
 def _faults_between_sections(content: dict[str, Any]) -> list[str]:

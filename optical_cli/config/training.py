@@ -38,7 +38,7 @@ class Training(Settings):
     """The training of the student.
 
     Attributes:
-        epochs: passes over the bitext.
+        epochs: passes over the bitext; 3 is what held-out bitext chose over 1 in Hindi and in Yoruba.
         batch_size: sentence pairs a step, of all processes together.
         batch_tokens: fill a step up to so many of the student's tokens, padding included, instead; null for
             `batch_size`.
@@ -60,7 +60,7 @@ class Training(Settings):
         report_to: `tensorboard`, `wandb`, `trackio` and others that transformers knows, if they are installed.
     """
 
-    epochs: Positive = 1
+    epochs: Positive = 3
     batch_size: Count = 64
     batch_tokens: Count | None = None
     accumulate: Count = 1

@@ -9,7 +9,7 @@ MOST_VALUES = 20_000
 """Values of a document, aliases written out: a few lines of them can stand for more than any memory holds."""
 DEEPEST = 50
 """Levels of a document; the parser itself goes down recursively."""
-_TAGGED_WRONGLY = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+_TAGGED_WRONGLY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What the constructors of PyYAML raise on a text that does not fit its tag, such as 2001-99-99: no YAMLError."""
 
 

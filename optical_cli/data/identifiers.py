@@ -4,7 +4,8 @@ import re
 
 from optical_cli.data.places import Place, quoted
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # would steer the terminal of whoever looks at a run file
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
+"""Control characters, which steer the terminal of whoever looks at a run file, and the byte order mark."""
 
 
 def checked_id(value: object, kind: str, place: Place) -> str:

@@ -68,7 +68,7 @@ def _attack(name: str, runs: int, seed: int) -> bool:
     found = kept[1] if kept else ("nothing" if done.returncode == 0 else f"stopped with exit code {done.returncode}")
     print(f"{name:16} {tried:>9,} {share:>7} {edges:>6} {seconds:>8.0f}  {found}", flush=True)
     if done.returncode != 0:
-        print(said[max(said.find("Uncaught Python exception"), 0) :][:4000], file=sys.stderr)
+        print(said[max(said.find("Uncaught Python exception"), 0) :].partition("\n\n")[0], file=sys.stderr)
     return done.returncode != 0 or tried < runs
 
 
