@@ -27,7 +27,7 @@ from optical_cli.distill.loss import AlignmentLoss
 from optical_cli.distill.objectives import Aligned, Tokens
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
-from optical_cli.distill.trainer import StudentTrainer, set_dropout, trainer_arguments
+from optical_cli.distill.trainer import StudentTrainer, plain_attention, set_dropout, trainer_arguments
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.precision import Resolved, resolve_precision
@@ -52,17 +52,23 @@ class Way:
     our_transport: bool
     sorted_batches: bool
     precision: Resolved
+    plain_attention: bool = False
 
 
 def ways() -> list[Way]:
     """From a plain training to ours."""
-    best = resolve_precision("auto")
+    half: list[Way] = []
+    if resolve_precision("auto") == "bfloat16":
+        half = [
+            Way("bfloat16", True, True, True, "bfloat16"),
+            Way("plain-attention", True, True, True, "bfloat16", plain_attention=True),
+        ]
     return [
         Way("plain", False, False, False, "float32"),
         Way("our-transport", False, True, False, "float32"),
         Way("stored-teacher", True, True, False, "float32"),
         Way("batches-by-length", True, True, True, "float32"),
-        *([Way("bfloat16", True, True, True, best)] if best == "bfloat16" else []),
+        *half,
     ]
 
 
@@ -113,6 +119,8 @@ def _seconds(world: World, stored: TeacherTokens, way: Way, folder: Path) -> flo
     set_dropout(student, 0.0)
     transformer: Any = student[0]
     transformer.model.get_input_embeddings().requires_grad_(False)
+    if way.plain_attention:
+        plain_attention(student, LENGTH, way.precision)
     training = Training(batch_size=BATCH, learning_rate=1e-5)
     teacher = stored if way.stored_teacher else cast("TeacherTokens", _CalledTeacher(world))
     guard = Guard(Transport(on_unconverged="warn"), len(world.pairs), world.pairs, lambda _line: None)

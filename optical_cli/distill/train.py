@@ -26,7 +26,13 @@ from optical_cli.distill.loss import DIVERGED, AlignmentLoss
 from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
-from optical_cli.distill.trainer import StudentTrainer, recompute_activations, set_dropout, trainer_arguments
+from optical_cli.distill.trainer import (
+    StudentTrainer,
+    plain_attention,
+    recompute_activations,
+    set_dropout,
+    trainer_arguments,
+)
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
@@ -92,10 +98,11 @@ def train_student(
     encoder = load_encoder(
         start, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
     )
+    lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     _prepare(encoder, training, freeze_embeddings=freeze_embeddings)
+    plain_attention(encoder, max(lengths.values()), precision)
     if adapters is not None:
         add_adapters(encoder, adapters, seed)
-    lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
     sentences, rows = _foreign_sides(bitexts, teacher)

@@ -18,6 +18,7 @@ from optical_cli.distill.loss import AlignmentLoss
 from optical_cli.distill.objectives import Tokens
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
+from optical_cli.distill.trainer import plain_attention, set_dropout
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.scored_ids import scored_ids
@@ -224,6 +225,30 @@ def test_watching_and_logging_do_not_change_the_student(trained):
     assert weights_of(again) == weights
     lines = [json.loads(line) for line in (again / "training.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "held_out" in line] == [0, 1, 2, 3]
+
+
+def test_attention_is_written_out_where_that_is_faster_and_means_the_same(lab):
+    def gradients(precision, longest):
+        encoder = load_encoder(lab.teacher, query_length=16, document_length=16, device="cpu").train()
+        set_dropout(encoder, 0.0)
+        plain_attention(encoder, longest, precision)
+        texts = encoder.tokenizer(ENGLISH, padding=True, return_tensors="pt")
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            found = encoder(dict(texts))["token_embeddings"].float()
+        found[texts["attention_mask"].bool()][:, 0].sum().backward()
+        made = torch.cat([weight.grad.flatten() for weight in encoder[0].parameters() if weight.grad is not None])
+        return encoder[0].model.config._attn_implementation, made
+
+    exact = gradients("float32", 16)
+    fused, written_out = gradients("bfloat16", 129), gradients("bfloat16", 16)
+    assert [name for name, _ in (exact, fused, written_out)] == ["sdpa", "sdpa", "eager"]
+    error = [float((found - exact[1]).norm() / exact[1].norm()) for _, found in (fused, written_out)]
+    assert 0 < error[1] < 1.1 * error[0]  # both of bfloat16's own rounding
+
+
+def test_how_attention_was_computed_is_not_saved_with_the_student(trained):
+    folder, _ = trained("training.precision=bfloat16")
+    assert "eager" not in (folder / "config.json").read_text()
 
 
 @pytest.mark.parametrize("dropout", ["0", "0.3"])
