@@ -20,6 +20,7 @@ GROUPS = {
         "bench.transport.warm_start",
     ),
     "distill": ("bench.distill.speed", "bench.distill.second_reg", "bench.distill.trim", "bench.distill.kill"),
+    "index": ("bench.index.encode", "bench.index.growth"),
     "search": ("bench.search.exact", "bench.search.approximate"),
     "report": ("bench.report",),
     "scale": ("bench.scale",),

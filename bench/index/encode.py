@@ -1,0 +1,56 @@
+"""Encoding passages as `optical index` does, against `MultiVectorEncoder.encode_document` in float32.
+
+The student is the real one of `experiments/` where it is, else one of MiniLM's size with random weights: what a step
+takes does not depend on what an encoder knows. Texts are as long as passages of MIRACL Yoruba.
+"""
+
+import random
+import tempfile
+from collections import deque
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from sentence_transformers import MultiVectorEncoder
+
+from bench.distill.world import make_world
+from bench.index.texts import passages
+from bench.results import Recorder
+from bench.timing import Paired, seconds
+from optical_cli.encoder.encode import encode_stream, open_encoder
+from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.precision import resolve_precision
+from optical_cli.encoder.setup import EncoderSetup
+
+PASSAGES = 512
+LONGEST = 256  # tokens of a passage
+BATCH = 32
+ROUNDS = 3
+PEER = f"sentence-transformers {version('sentence-transformers')} encode_document, float32"
+
+
+def run(recorder: Recorder) -> None:
+    """Both sides encode the same texts, in turns."""
+    precision = resolve_precision("auto")
+    setup = EncoderSetup(LONGEST, LONGEST, precision, BATCH, "cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        world = make_world(Path(folder))
+        student = world.student
+        texts = passages([pair.foreign for pair in world.pairs], PASSAGES, random.Random(13))  # noqa: S311 - a sample
+        ours = open_encoder(student, setup)
+        theirs = load_encoder(student, query_length=LONGEST, document_length=LONGEST, device="cpu")
+        sides = (partial(_ours, ours, texts), partial(_theirs, theirs, texts))
+        for side in sides:
+            side()  # a first call is a slow one
+        rounds = [tuple(seconds(side) for side in sides) for _ in range(ROUNDS)]
+    paired = Paired(tuple(own for own, _ in rounds), tuple(other for _, other in rounds))
+    context = {"precision": precision, "batch": BATCH, "real": world.real}
+    recorder.add_paired("index/encode/vs-st", paired, PASSAGES, "passages/s", PEER, **context)
+
+
+def _ours(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+    deque(encode_stream(encoder, texts, "document", BATCH), maxlen=0)
+
+
+def _theirs(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+    encoder.encode_document(texts, batch_size=BATCH, show_progress_bar=False)
