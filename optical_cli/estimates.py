@@ -14,7 +14,14 @@ from optical_cli.cache.store import Artifact, Cache
 from optical_cli.config.experiment import Experiment, Pair, languages_of
 from optical_cli.data.documents import fill
 from optical_cli.encoder.token_counts import dimensions_of, token_counts, weight_bytes
-from optical_cli.footprint import index_bytes, memory_to_index, memory_to_quantize, memory_to_search, quantized_bytes
+from optical_cli.footprint import (
+    index_bytes,
+    memory_to_index,
+    memory_to_quantize,
+    memory_to_search,
+    pooled_lengths,
+    quantized_bytes,
+)
 from optical_cli.machine import free_disk, memory
 from optical_cli.outlook import Outlook, Planned
 from optical_cli.probe import PROBED, Probe, Speeds
@@ -37,7 +44,7 @@ class Estimate:
     Attributes:
         planned: the artifact.
         documents: of an index.
-        tokens: of an index, from the sample; those that an encoder does not score are counted too.
+        tokens: of an index, from the sample, after pooling; those that an encoder does not score are counted too.
         disk: bytes.
         memory: bytes at most, the pages of index files left out.
         seconds: None if nothing says it.
@@ -113,13 +120,13 @@ class Estimates:
         documents, mean, dimensions = self._documents(pair), self._mean_tokens(pair), self._dimensions
         if documents is None or mean is None or dimensions is None:
             return Estimate(one, documents)
-        tokens = round(documents * mean)
+        tokens = round(documents * mean.kept)
         needed = memory_to_index(
-            weight_bytes(self.encoder(pair)), self._experiment.encoding.batch_size, mean, dimensions
+            weight_bytes(self.encoder(pair)), self._experiment.encoding.batch_size, mean.encoded, dimensions
         )
         return self._timed(
             Estimate(one, documents, tokens, index_bytes(documents, tokens, dimensions), needed),
-            tokens, self._speed_of(pair).tokens, "indexes", "tokens",
+            round(documents * mean.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
         )  # fmt: skip
 
     def _quantized(self, one: Planned) -> Estimate:
@@ -184,7 +191,7 @@ class Estimates:
             elif kind == "quantized":
                 yield float(health["tokens"] * health["lists"]), artifact
             else:
-                yield float(health["tokens"]), artifact
+                yield float(health.get("tokens_before_pooling", health["tokens"])), artifact
 
     def _alike(self, artifact: Artifact, planned: Planned) -> bool:
         """Whether an index was made by the same model, or by a student of this experiment as the planned one is."""
@@ -201,7 +208,7 @@ class Estimates:
         held, documents, mean = self._held_tokens().get(index), self._documents(pair), self._mean_tokens(pair)
         if held is not None or documents is None or mean is None:
             return held
-        return round(documents * mean)
+        return round(documents * mean.kept)
 
     def _held_tokens(self) -> dict[str, int]:
         return {one.manifest["key"]: one.manifest["health"]["tokens"] for one in self._cache.entries("indexes")}
@@ -234,10 +241,20 @@ class Estimates:
             return len(self._sources.topics(pair).topics()) * self._experiment.retrieval.depth
         return len({doc_id for own in self._sources.candidates(pair, run.path).values() for doc_id in own})
 
-    def _sample_tokens(self, pair: str) -> float | None:
-        """Mean tokens of a document."""
+    def _sample_tokens(self, pair: str) -> "_MeanTokens | None":
         counts = token_counts(self.encoder(pair), self.sample(pair), self._experiment.encoding.document_length)
-        return None if counts is None or not len(counts) else float(np.mean(counts))
+        if counts is None or not len(counts):
+            return None
+        kept = pooled_lengths(counts, self._experiment.index.pool_factor)
+        return _MeanTokens(float(np.mean(counts)), float(np.mean(kept)))
+
+
+@dataclass(frozen=True)
+class _MeanTokens:
+    """Of a document: those that are encoded, and those that pooling leaves."""
+
+    encoded: float
+    kept: float
 
 
 def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:

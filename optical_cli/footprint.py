@@ -1,6 +1,9 @@
 """Bytes that an index of so many tokens takes, on the disk and in memory."""
 
+import numpy as np
+
 from optical_cli.artifacts.quantized_index import POINTS, VALUES, default_lists
+from optical_cli.artifacts.token_store import Int64
 from optical_cli.config.retrieval import Approximate
 from optical_cli.encoder.setup import CHUNK_BATCHES
 
@@ -8,6 +11,12 @@ PROGRAM = 700 << 20
 """Memory of Python with torch and the compiled code, before anything is loaded."""
 BYTES_OF_AN_ID = 16
 """Of a document, in the list of ids."""
+
+
+def pooled_lengths(lengths: Int64, factor: float) -> Int64:
+    """Tokens that pooling by a factor leaves of documents of some tokens: the first one, and a part of the others."""
+    others = lengths - 1
+    return lengths - others + np.where(others > 0, np.maximum(others // factor, 1), 0).astype(np.int64)
 
 
 def index_bytes(documents: int, tokens: int, dimensions: int) -> int:
@@ -22,8 +31,8 @@ def quantized_bytes(tokens: int, dimensions: int, how: Approximate) -> int:
 
 
 def memory_to_index(weights: int, batch_size: int, mean_tokens: float, dimensions: int) -> int:
-    """Making an index: the model, and a shard of documents in float32 and float16."""
-    return PROGRAM + weights + round(CHUNK_BATCHES * batch_size * mean_tokens * dimensions * (4 + 4 + 2))
+    """Making an index: the model, and a shard of documents, as the encoder gives them and at unit length."""
+    return PROGRAM + weights + round(CHUNK_BATCHES * batch_size * mean_tokens * dimensions * (4 + 4))
 
 
 def memory_to_quantize(tokens: int, dimensions: int, how: Approximate) -> int:

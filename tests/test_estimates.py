@@ -52,6 +52,24 @@ def test_a_pool_is_estimated_by_its_size(estimated, tmp_path):
     assert named(found, "indexes", "en-").documents == 5
 
 
+def test_a_pooled_index_is_estimated_by_what_is_left_and_its_time_by_what_is_encoded(
+    estimated, lab, open_pipeline, own_swept, monkeypatch
+):
+    monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
+    pipeline = open_pipeline(lab.experiment, own_swept)
+    whole, _ = pipeline.obtain(pipeline.index(NONE))
+    index = named(estimated(own_swept, "index.pool_factor=2"), "indexes", "en-")
+    # a document of n tokens keeps 1 + (n - 1) // 2, and the sample has one token more a document than is scored
+    assert whole.manifest["health"]["tokens"] / 2 < index.tokens < whole.manifest["health"]["tokens"] / 2 + 6
+    encoded = whole.manifest["health"]["tokens"] + 6
+    pace = whole.manifest["seconds"] / whole.manifest["health"]["tokens"]
+    assert index.seconds == pytest.approx(encoded * pace)
+    pooled = open_pipeline(lab.experiment, own_swept, "index.pool_factor=2")
+    made, _ = pooled.obtain(pooled.index(NONE))
+    assert made.manifest["health"]["tokens_before_pooling"] == whole.manifest["health"]["tokens"]
+    assert index.tokens - made.manifest["health"]["tokens"] in range(7)
+
+
 def test_seconds_are_those_of_an_earlier_artifact_of_the_same_model_on_this_machine(estimated, own_swept, monkeypatch):
     monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
     other = ("pairs.sw-en.text='{text}'",)

@@ -252,6 +252,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.pool_size": (2, []),  # of a full corpus
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
+    "index.pool_factor": (2, ["index:*"]),
     "retrieval.engine": ("approximate", ["run:*"]),
     "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),

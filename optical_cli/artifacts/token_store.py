@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Float16 = npt.NDArray[np.float16]
+Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
 
@@ -90,12 +91,12 @@ class TokenStoreWriter:
         """The names of what it writes."""
         return f"{self._name}.f16", f"{self._name}.offsets.npy", f"{self._name}.json"
 
-    def append(self, texts: Sequence[Float16]) -> None:
-        """Append texts, each (tokens, dimensions) float16."""
+    def append(self, texts: Sequence[Float16 | Float32]) -> None:
+        """Append texts, each (tokens, dimensions); float32 is rounded to what is stored."""
         for tokens in texts:
             self._lengths.append(len(tokens))
             self._dimensions = tokens.shape[1]
-            self._file.write(np.ascontiguousarray(tokens).tobytes())
+            self._file.write(np.ascontiguousarray(tokens, dtype=np.float16).tobytes())
 
     def sync(self) -> None:
         """Push what was written to the disk."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import Bm25
+from optical_cli.config.index import Index
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
     Count,
@@ -175,6 +176,7 @@ class Experiment(Settings):
     transport: Transport = Transport()
     training: Training = Training()
     pairs: Annotated[dict[str, Pair], Field(min_length=1)]
+    index: Index = Index()
     retrieval: Retrieval = Retrieval()
     bm25: Bm25 = Bm25()
     translate: Annotated[dict[str, Translate], Field(default_factory=dict)]

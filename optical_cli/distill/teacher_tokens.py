@@ -57,7 +57,7 @@ def encode_bitext(
             progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
         ):
             for its in found:
-                store.append([next(fresh) if its is None else its])
+                store.append([next(fresh).numpy() if its is None else its])
                 advance(1)
             tokens += store.tokens
         reused += sum(its is not None for its in found)

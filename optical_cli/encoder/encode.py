@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
-from optical_cli.artifacts.token_store import Float16
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.encoder.side import SIDES, Side
@@ -50,11 +48,11 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
 
 def encode_stream(
     encoder: MultiVectorEncoder, texts: Iterable[str], side: Side, batch_size: int
-) -> Iterator[list[Float16]]:
-    """Encode a stream of texts in chunks, in order; each text (tokens, dimensions) float16."""
+) -> Iterator[list[torch.Tensor]]:
+    """Encode a stream of texts in chunks, in order; each text as of `encode_texts`."""
     waiting = iter(texts)
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
-        yield [tokens.numpy().astype(np.float16) for tokens in encode_texts(encoder, chunk, side, batch_size)]
+        yield encode_texts(encoder, chunk, side, batch_size)
 
 
 def pad(texts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,10 +6,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from optical_cli.config.index import Index
 from optical_cli.data.collections import Document
 from optical_cli.data.documents import fill
 from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.encoder.token_pooling import pool_tokens, pools_already
 from optical_cli.errors import DataError
 from optical_cli.index.shards import Shards
 from optical_cli.progress import Progress
@@ -23,6 +25,7 @@ def build_index(
     unfinished: Path,
     template: str,
     count: int | None,
+    kept: Index,
     setup: EncoderSetup,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -36,16 +39,19 @@ def build_index(
             goes on behind them, and ends with the same bytes.
         template: what of a document is encoded, with {title} and {text}.
         count: how many documents there are, if it is known, for the estimate of time.
+        kept: what is kept of the documents.
         setup: how texts are encoded.
         progress: hears of the documents.
 
     Returns:
-        counts of documents and tokens, for the manifest.
+        counts of documents and tokens, and of the tokens before any were pooled, for the manifest.
 
     Raises:
         DataError: a document has no token to score, or there is no document.
     """
     model = open_encoder(encoder, setup)
+    if kept.pool_factor > 1 and pools_already(model):
+        progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
     with Shards(unfinished) as shards:
         indexed = shards.begun
         if indexed:
@@ -55,14 +61,15 @@ def build_index(
             ids: deque[str] = deque()
             texts = _texts(islice(documents, indexed, None), template, ids)
             for shard in encode_stream(model, texts, "document", setup.batch_size):
-                shards.append([ids.popleft() for _ in shard], shard)
+                pooled = [tokens.numpy() for tokens in pool_tokens(shard, kept.pool_factor)]
+                shards.append([ids.popleft() for _ in shard], pooled, sum(map(len, shard)))
                 indexed += len(shard)
                 advance(len(shard))
-        tokens = shards.tokens
     if indexed == 0:
         raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
-    return {"documents": indexed, "tokens": tokens}
+    counts = {"documents": indexed, "tokens": shards.tokens}
+    return counts if kept.pool_factor == 1 else {**counts, "tokens_before_pooling": shards.encoded}
 
 
 def _texts(documents: Iterable[Document], template: str, ids: deque[str]) -> Iterator[str]:

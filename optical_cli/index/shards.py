@@ -13,14 +13,14 @@ from zlib import crc32
 import numpy as np
 
 from optical_cli.artifacts.document_index import DOC_IDS
-from optical_cli.artifacts.token_store import Float16, TokenStoreWriter
+from optical_cli.artifacts.token_store import Float32, TokenStoreWriter
 from optical_cli.cache.atomic import write_text
 from optical_cli.cache.checksum import checksum_of_file
 
 MARKER = "finished.json"
 """Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""
 LENGTHS = "lengths.i64"
-NOTHING = {"documents": 0, "dimensions": 0, "bytes_of_ids": 0, "checksum": 0, "checksum_of_ids": 0}
+NOTHING = {"documents": 0, "encoded": 0, "dimensions": 0, "bytes_of_ids": 0, "checksum": 0, "checksum_of_ids": 0}
 
 
 class Shards:
@@ -31,6 +31,7 @@ class Shards:
 
     Attributes:
         begun: documents that an earlier try has left there.
+        encoded: tokens that the encoder made, before any were pooled; with those of the earlier try.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +43,7 @@ class Shards:
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
         self._store = TokenStoreWriter(folder, begun=lengths, dimensions=mark["dimensions"])
         self._documents = self.begun
+        self.encoded = mark["encoded"]
         self._checksum, self._checksum_of_ids = mark["checksum"], mark["checksum_of_ids"]
 
     def __enter__(self) -> Self:
@@ -55,28 +57,36 @@ class Shards:
         self._lengths.close()
         self._store.__exit__(kind, error, trace)
 
-    def append(self, doc_ids: Sequence[str], texts: Sequence[Float16]) -> None:
-        """Append a shard: documents, each (tokens, dimensions) float16, and their ids."""
+    def append(self, doc_ids: Sequence[str], texts: Sequence[Float32], encoded: int) -> None:
+        """Append a shard.
+
+        Args:
+            doc_ids: the ids of its documents.
+            texts: these, each (tokens, dimensions).
+            encoded: tokens that the encoder made of them.
+        """
         self._store.append(texts)
         for tokens in texts:
-            self._checksum = crc32(np.ascontiguousarray(tokens).data, self._checksum)
+            self._checksum = crc32(np.ascontiguousarray(tokens, dtype=np.float16).data, self._checksum)
         ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
         self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
         self._ids.write(ids)
         self._lengths.write(np.array([len(tokens) for tokens in texts], dtype=np.int64).tobytes())
         self._documents += len(texts)
+        self.encoded += encoded
         for file in (self._ids, self._lengths):
             file.flush()
             os.fsync(file.fileno())
         self._store.sync()  # before the marker, which speaks of it
         mark = {
             "documents": self._documents,
+            "encoded": self.encoded,
             "dimensions": self._store.dimensions,
             "bytes_of_ids": self._ids.tell(),
             "checksum": self._checksum,
             "checksum_of_ids": self._checksum_of_ids,
         }
-        write_text(self._folder / MARKER, json.dumps(mark))
+        write_text(self._folder / MARKER, json.dumps({**mark, "checksum_of_this": _checksum_of(mark)}))
 
     @property
     def tokens(self) -> int:
@@ -97,13 +107,18 @@ def _left_in(folder: Path) -> tuple[dict[str, int], np.ndarray[Any, np.dtype[np.
     with suppress(OSError, ValueError, KeyError):
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         mark = {name: int(found[name]) for name in NOTHING}
+        same_mark = _checksum_of(mark) == found["checksum_of_this"]
         lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
         size = 2 * int(lengths.sum()) * mark["dimensions"]  # wrong if the lengths are, and then so is the checksum
         same_tokens = checksum_of_file(folder / "tokens.f16", size) == mark["checksum"]
         same_ids = checksum_of_file(folder / DOC_IDS, mark["bytes_of_ids"]) == mark["checksum_of_ids"]
-        if len(lengths) == mark["documents"] and same_tokens and same_ids:
+        if len(lengths) == mark["documents"] and same_mark and same_tokens and same_ids:
             return mark, lengths
     return dict(NOTHING), np.zeros(0, dtype=np.int64)
+
+
+def _checksum_of(mark: dict[str, int]) -> int:
+    return crc32(json.dumps(mark, sort_keys=True).encode())
 
 
 def _cut(path: Path, size: int) -> Any:

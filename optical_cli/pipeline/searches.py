@@ -50,6 +50,7 @@ class Searches:
             "text": pair.text,
             "length": x.encoding.document_length,
             "precision": self._at.encoding_precision,
+            **x.index.deciding(),
         }
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
@@ -63,12 +64,13 @@ class Searches:
                 unfinished=self._at.cache.unfinished(step.kind, step.key),
                 template=pair.text,
                 count=corpus.count,
+                kept=x.index,
                 setup=self._at.setup,
                 progress=self._at.progress,
             )
             return {**health, **corpus.health}
 
-        label = f"{language}-{documents.name}-{pair.corpus_name}-{encoder.label}"
+        label = "-".join(filter(None, [language, documents.name, pair.corpus_name, x.index.name, encoder.label]))
         step = make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
         return step
 
@@ -136,8 +138,8 @@ class Searches:
         if approximate:
             inputs["quantized"] = self.quantized(cell)
             material["quantized"] = inputs["quantized"].key.digest
-        mode = f"{pair.corpus_name}-approximate" if approximate else pair.corpus_name
-        label = f"{cell.pair}-{mode}-{cell.name}".replace(" ", "")
+        how = [x.index.name, "approximate" if approximate else ""]
+        label = "-".join(filter(None, [cell.pair, pair.corpus_name, *how, cell.name])).replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.retrieve import Quantized, search

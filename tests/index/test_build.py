@@ -8,6 +8,7 @@ import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.cells import Cell
+from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
@@ -37,10 +38,11 @@ class KilledError(RuntimeError):
 
 @pytest.fixture
 def build(lab, tmp_path):
-    def built(name, documents, unfinished="unfinished"):
+    def built(name, documents, unfinished="unfinished", **kept):
         folder, said = tmp_path / name, Said()
         folder.mkdir()
-        how = {"template": "{text}", "count": None, "setup": EncoderSetup(16, 24, "float32", BATCH, "cpu")}
+        setup = EncoderSetup(16, 24, "float32", BATCH, "cpu")
+        how = {"template": "{text}", "count": None, "kept": Index(**kept), "setup": setup}
         counts = build_index(documents, lab.teacher, folder, unfinished=tmp_path / unfinished, progress=said, **how)
         return {path.name: path.read_bytes() for path in folder.iterdir()}, counts, said.lines
 
@@ -161,3 +163,16 @@ def test_a_blank_document_has_its_special_tokens_and_its_neighbours_are_as_they_
     *others, blank = DocumentIndex.open(tmp_path / "with").store.lengths
     assert blank == 2  # [CLS] and [SEP]
     assert others == list(DocumentIndex.open(tmp_path / "without").store.lengths)
+
+
+def test_a_pooled_index_goes_on_too_and_says_how_many_tokens_there_were(build, tmp_path):
+    _, counts, _ = build("whole", DOCUMENTS, "one")
+    pooled, fewer, _ = build("pooled", DOCUMENTS, "two", pool_factor=2)
+    assert fewer["tokens_before_pooling"] == counts["tokens"]
+    assert "tokens_before_pooling" not in counts
+    lengths, left = (DocumentIndex.open(tmp_path / name).store.lengths for name in ("whole", "pooled"))
+    assert left.tolist() == [1 + (length - 1) // 2 for length in lengths]
+    assert fewer["tokens"] == sum(left)
+    with pytest.raises(KilledError):
+        build("try", broken_off(2 * SHARD + 5), "three", pool_factor=2)
+    assert build("last", DOCUMENTS, "three", pool_factor=2)[:2] == (pooled, fewer)

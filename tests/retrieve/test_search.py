@@ -5,6 +5,7 @@ import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import read_run
+from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
@@ -23,7 +24,7 @@ def index(lab, tmp_path):
     documents = [Document(doc_id, "", text) for doc_id, text in texts.items()]
     folder = tmp_path / "index"
     folder.mkdir()
-    how = {"unfinished": tmp_path / "unfinished", "template": "{title} {text}", "count": None, **HOW}
+    how = {"unfinished": tmp_path / "unfinished", "template": "{title} {text}", "count": None, "kept": Index(), **HOW}
     said = build_index(documents, lab.teacher, folder, **how)
     assert said["documents"] == 7
     return folder
