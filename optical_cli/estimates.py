@@ -125,7 +125,10 @@ class Estimates:
             weight_bytes(self.encoder(pair)), self._experiment.encoding.batch_size, mean.encoded, dimensions
         )
         return self._timed(
-            Estimate(one, documents, tokens, index_bytes(documents, tokens, dimensions), needed),
+            Estimate(
+                one, documents, tokens,
+                index_bytes(documents, tokens, dimensions, self._experiment.index.storage), needed,
+            ),
             round(documents * mean.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
         )  # fmt: skip
 

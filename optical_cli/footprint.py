@@ -3,7 +3,9 @@
 import numpy as np
 
 from optical_cli.artifacts.quantized_index import POINTS, VALUES, default_lists
-from optical_cli.artifacts.token_store import Int64
+from optical_cli.artifacts.token_format import FORMATS
+from optical_cli.artifacts.token_store import DEFAULT, Int64
+from optical_cli.config.index import Storage
 from optical_cli.config.retrieval import Approximate
 from optical_cli.encoder.setup import CHUNK_BATCHES
 
@@ -19,9 +21,9 @@ def pooled_lengths(lengths: Int64, factor: float) -> Int64:
     return lengths - others + np.where(others > 0, np.maximum(others // factor, 1), 0).astype(np.int64)
 
 
-def index_bytes(documents: int, tokens: int, dimensions: int) -> int:
-    """An index on the disk: tokens in float16, where documents begin, ids."""
-    return 2 * tokens * dimensions + documents * (8 + BYTES_OF_AN_ID)
+def index_bytes(documents: int, tokens: int, dimensions: int, storage: Storage = DEFAULT) -> int:
+    """An index on the disk: tokens, where documents begin, ids."""
+    return tokens * FORMATS[storage].row(dimensions).itemsize + documents * (8 + BYTES_OF_AN_ID)
 
 
 def quantized_bytes(tokens: int, dimensions: int, how: Approximate) -> int:

@@ -45,6 +45,15 @@ def test_the_size_of_an_index_is_close_to_what_it_becomes(estimated, lab, open_p
     assert not [one for (kind, label), one in again.items() if kind == "indexes" and label.startswith("en-")]
 
 
+def test_eight_bits_are_estimated_as_the_bytes_they_take(estimated, lab, open_pipeline, tmp_path):
+    index = named(estimated(tmp_path, "index.storage=int8"), "indexes", "en-")
+    pipeline = open_pipeline(lab.experiment, tmp_path, "index.storage=int8")
+    made, _ = pipeline.obtain(pipeline.index(NONE))
+    whole = named(estimated(tmp_path), "indexes", "en-")
+    saved = (32 - made.manifest["health"]["bytes_a_token"]) * index.tokens
+    assert whole.disk - index.disk == saved > 0
+
+
 def test_a_pool_is_estimated_by_its_size(estimated, tmp_path):
     found = estimated(tmp_path, "pairs.sw-en.corpus=pooled", "pairs.sw-en.pool_size=1")
     assert named(found, "indexes", "en-").documents == 5 + 1  # five are judged, of six

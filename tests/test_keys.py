@@ -253,6 +253,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
     "index.pool_factor": (2, ["index:*"]),
+    "index.storage": ("int8", ["index:*"]),
     "retrieval.engine": ("approximate", ["run:*"]),
     "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),

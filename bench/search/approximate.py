@@ -42,7 +42,7 @@ def run(recorder: Recorder) -> None:
         built = seconds(lambda: quantize(index, structure, how=how, progress=Silence()))
         quantized = QuantizedIndex.open(structure)
         sizes = [sum(path.stat().st_size for path in of.iterdir()) for of in (structure, index)]
-        tokens = len(documents.tokens)
+        tokens = documents.tokens
         context: dict[str, Any] = {
             "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
             "lists": len(quantized.centroids), "probes": how.probes, "rescored": settings.rescored,

@@ -94,7 +94,7 @@ def _peer(documents: Sequence[Tensor], queries: Sequence[Tensor]) -> None:
 def _product(documents: TokenStore, queries: Sequence[Tensor], precision: Resolved) -> Callable[[], None]:
     """The product of PRODUCT_ROWS document tokens with all topic tokens, into memory that is there."""
     dtype = getattr(torch, precision)
-    rows = torch.from_numpy(documents.tokens[:PRODUCT_ROWS]).to(dtype)
+    rows = documents.vectors(0, PRODUCT_ROWS).to(dtype)
     columns = torch.cat(list(queries)).to(dtype).T
     out = torch.empty(len(rows), columns.shape[1], dtype=dtype)
 

@@ -1,10 +1,12 @@
 """How an index keeps the tokens of its documents."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from optical_cli.config.settings import Number, Settings
+
+Storage = Literal["float16", "int8"]
 
 
 class Index(Settings):
@@ -12,9 +14,11 @@ class Index(Settings):
 
     Attributes:
         pool_factor: 2 keeps about half of a document's tokens, each the mean of some that are alike; 1 keeps all.
+        storage: of each number: `float16`, or `int8`, half as large, with a scale a token.
     """
 
     pool_factor: Annotated[Number, Field(ge=1)] = 1.0
+    storage: Storage = "float16"
 
     def deciding(self) -> dict[str, Any]:
         """The settings that are not the default, as JSON values: other indexes keep the key they always had."""
@@ -22,5 +26,6 @@ class Index(Settings):
 
     @property
     def name(self) -> str:
-        """`pool2`, as labels and tags have it; nothing for the default."""
-        return f"pool{self.pool_factor:g}" if self.pool_factor > 1 else ""
+        """`pool2-int8`, as labels and tags have it; nothing for the default."""
+        parts = {f"pool{self.pool_factor:g}": self.pool_factor > 1, self.storage: self.storage != "float16"}
+        return "-".join(part for part, said in parts.items() if said)

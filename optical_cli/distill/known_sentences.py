@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from optical_cli.artifacts.token_store import Float16, TokenStore
+from optical_cli.artifacts.token_format import Float32
+from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.distill.sides import store_of
 from optical_cli.encoder.side import Side
 
@@ -30,7 +31,7 @@ class KnownSentences:
             for row, digest in enumerate(np.load(folder / SENTENCES_FILE, allow_pickle=False)):
                 self._places.setdefault(digest.tobytes(), (number, row))
 
-    def tokens_of(self, sentence: str) -> Float16 | None:
+    def tokens_of(self, sentence: str) -> Float32 | None:
         """Its tokens, (tokens, dimensions); None if it has not been encoded."""
         place = self._places.get(_digest(sentence))
         return None if place is None else self._stores[place[0]][place[1]]

@@ -96,7 +96,7 @@ class TeacherTokens:
     def text(self, row: int, side: Side) -> torch.Tensor:
         """The tokens of one sentence, (tokens, dimensions) float32."""
         bitext, text = self._place(row)
-        return torch.from_numpy(self._stores[side][bitext][text].astype(np.float32))
+        return torch.from_numpy(self._stores[side][bitext][text])
 
     def ids(self, row: int, side: Side) -> Int32:
         """The ids of the tokens of one sentence, (tokens,), by the teacher's tokenizer.

@@ -44,7 +44,7 @@ def build_index(
         progress: hears of the documents.
 
     Returns:
-        counts of documents and tokens, and of the tokens before any were pooled, for the manifest.
+        counts of documents and tokens, of the tokens before any were pooled, and the bytes of one, for the manifest.
 
     Raises:
         DataError: a document has no token to score, or there is no document.
@@ -52,7 +52,7 @@ def build_index(
     model = open_encoder(encoder, setup)
     if kept.pool_factor > 1 and pools_already(model):
         progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
-    with Shards(unfinished) as shards:
+    with Shards(unfinished, kept.storage) as shards:
         indexed = shards.begun
         if indexed:
             progress.say(f"index: goes on behind {indexed} documents that were encoded before it was stopped")
@@ -68,7 +68,7 @@ def build_index(
     if indexed == 0:
         raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
-    counts = {"documents": indexed, "tokens": shards.tokens}
+    counts = {"documents": indexed, "tokens": shards.tokens, "bytes_a_token": shards.bytes_a_token}
     return counts if kept.pool_factor == 1 else {**counts, "tokens_before_pooling": shards.encoded}
 
 

@@ -13,9 +13,11 @@ from zlib import crc32
 import numpy as np
 
 from optical_cli.artifacts.document_index import DOC_IDS
-from optical_cli.artifacts.token_store import Float32, TokenStoreWriter
+from optical_cli.artifacts.token_format import Float32
+from optical_cli.artifacts.token_store import Int64, TokenStoreWriter
 from optical_cli.cache.atomic import write_text
 from optical_cli.cache.checksum import checksum_of_file
+from optical_cli.config.index import Storage
 
 MARKER = "finished.json"
 """Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""
@@ -28,23 +30,23 @@ class Shards:
 
     Args:
         folder: theirs alone.
+        storage: how the numbers of the tokens are stored.
 
     Attributes:
         begun: documents that an earlier try has left there.
         encoded: tokens that the encoder made, before any were pooled; with those of the earlier try.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, storage: Storage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        mark, lengths = _left_in(folder)
+        mark, lengths, self._store = _left_in(folder, storage)
         self.begun = mark["documents"]
         self._ids = _cut(folder / DOC_IDS, mark["bytes_of_ids"])
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
-        self._store = TokenStoreWriter(folder, begun=lengths, dimensions=mark["dimensions"])
         self._documents = self.begun
         self.encoded = mark["encoded"]
-        self._checksum, self._checksum_of_ids = mark["checksum"], mark["checksum_of_ids"]
+        self._checksum_of_ids = mark["checksum_of_ids"]
 
     def __enter__(self) -> Self:
         self._store.__enter__()
@@ -66,8 +68,6 @@ class Shards:
             encoded: tokens that the encoder made of them.
         """
         self._store.append(texts)
-        for tokens in texts:
-            self._checksum = crc32(np.ascontiguousarray(tokens, dtype=np.float16).data, self._checksum)
         ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
         self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
         self._ids.write(ids)
@@ -83,7 +83,7 @@ class Shards:
             "encoded": self.encoded,
             "dimensions": self._store.dimensions,
             "bytes_of_ids": self._ids.tell(),
-            "checksum": self._checksum,
+            "checksum": self._store.checksum,
             "checksum_of_ids": self._checksum_of_ids,
         }
         write_text(self._folder / MARKER, json.dumps({**mark, "checksum_of_this": _checksum_of(mark)}))
@@ -92,6 +92,11 @@ class Shards:
     def tokens(self) -> int:
         """Tokens so far, with those of the earlier try."""
         return self._store.tokens
+
+    @property
+    def bytes_a_token(self) -> int:
+        """That each takes."""
+        return self._store.bytes_a_token
 
     def deliver(self, folder: Path) -> None:
         """Give the files to a folder of the same disk; they stay here too, for the kill that may still come."""
@@ -102,19 +107,23 @@ class Shards:
                 shutil.move(self._folder / name, folder / name)
 
 
-def _left_in(folder: Path) -> tuple[dict[str, int], np.ndarray[Any, np.dtype[np.int64]]]:
-    """What an earlier try has finished, and the length of each of its documents; nothing if it cannot be used."""
+def _left_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, TokenStoreWriter]:
+    """What an earlier try has finished, the length of each of its documents, and what writes on behind them.
+
+    Nothing, none, and what begins anew, if it cannot be used.
+    """
     with suppress(OSError, ValueError, KeyError):
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         mark = {name: int(found[name]) for name in NOTHING}
         same_mark = _checksum_of(mark) == found["checksum_of_this"]
         lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
-        size = 2 * int(lengths.sum()) * mark["dimensions"]  # wrong if the lengths are, and then so is the checksum
-        same_tokens = checksum_of_file(folder / "tokens.f16", size) == mark["checksum"]
+        store = TokenStoreWriter(
+            folder, storage=storage, begun=lengths, dimensions=mark["dimensions"], checksum=mark["checksum"]
+        )  # wrong lengths have it look at another part of the file, whose checksum is another
         same_ids = checksum_of_file(folder / DOC_IDS, mark["bytes_of_ids"]) == mark["checksum_of_ids"]
-        if len(lengths) == mark["documents"] and same_mark and same_tokens and same_ids:
-            return mark, lengths
-    return dict(NOTHING), np.zeros(0, dtype=np.int64)
+        if len(lengths) == mark["documents"] and same_mark and same_ids and store.begun_is_whole:
+            return mark, lengths, store
+    return dict(NOTHING), np.zeros(0, dtype=np.int64), TokenStoreWriter(folder, storage=storage)
 
 
 def _checksum_of(mark: dict[str, int]) -> int:

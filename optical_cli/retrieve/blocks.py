@@ -16,7 +16,7 @@ MOST_DOCUMENTS = 1024
 """Documents of a panel, so that progress is heard and no thread has much to do when the others have nothing."""
 PANELS = 4
 """Panels a thread at least, in a small collection."""
-BYTES_A_NUMBER = 4 + 4 + 4  # of a document token: float16, rounded and what rounding took away, as float32
+BYTES_A_NUMBER = 4 + 4 + 4  # of a document token: as float32, rounded, and what rounding took away
 BYTES_A_SCORE = 4 * 8  # of a document and a topic: two bounds, two sums, and what they are made of
 
 
@@ -73,4 +73,4 @@ class Budget:
 
     @staticmethod
     def _bytes_of_a_token(documents: TokenStore) -> int:
-        return int(documents.tokens.shape[1]) * BYTES_A_NUMBER
+        return documents.dimensions * BYTES_A_NUMBER

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from optical_cli.artifacts.token_store import Float16
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import CacheError
 from optical_cli.retrieve.maxima_numba import Float32, Int64, sum_of_maxima
@@ -81,20 +80,19 @@ class Topics:
         """Memory for the products of as many document tokens, to be used again and again: new pages are slow."""
         return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
 
-    def bounds(self, tokens: Float16, offsets: Int64, room: torch.Tensor) -> Bounds:
+    def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
         """Multiply with the tokens of some documents.
 
         Args:
-            tokens: (tokens, dimensions) of the documents.
+            tokens: (tokens, dimensions) float32 of the documents, on the device.
             offsets: (documents + 1,) where each begins and ends.
             room: for as many tokens, or more; it is written over.
 
         Raises:
             CacheError: an embedding is not finite.
         """
-        exact = torch.from_numpy(np.array(tokens)).to(self._device).float()  # a copy: torch wants to be able to write
-        rounded = exact.to(self._dtype)
-        longest = (torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (exact, exact - rounded.float()))
+        rounded = tokens.to(self._dtype)
+        longest = (torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (tokens, tokens - rounded.float()))
         norm, residual = (float(value) for value in longest)
         if not np.isfinite(norm):
             raise CacheError(NOT_FINITE)

@@ -122,10 +122,10 @@ class OfPromising:
         *, depth: int, memory: int,
     ) -> None:  # fmt: skip
         structure = QuantizedIndex.open(quantized.folder)
-        if len(structure.documents) != len(documents.store.tokens):
+        if len(structure.documents) != documents.store.tokens:
             raise CacheError(
                 f"{quantized.folder}: of {len(structure.documents)} tokens, and the index has "
-                f"{len(documents.store.tokens)}; `optical cache remove {quantized.folder.name}` and run again"
+                f"{documents.store.tokens}; `optical cache remove {quantized.folder.name}` and run again"
             )
         self._documents = documents
         how = quantized.settings.approximate

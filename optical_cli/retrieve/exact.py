@@ -1,13 +1,13 @@
 """The exact best documents of a topic, of candidates whose scores are known to lie below bounds."""
 
-from functools import cache
-
 import numpy as np
 
 from optical_cli.artifacts.run import TIE
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.retrieve.maxima_numba import Float32, Int64, exact_scores
 
+TOGETHER = 16
+"""Documents that are scored at a time: their tokens as float32 stay in the processor's cache."""
 FEW = 8
 """How many times fewer are scored at a time than are wanted: one call too many costs less than so many documents."""
 
@@ -21,9 +21,9 @@ def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
         numbers: (documents,) those to be scored.
     """
     scores = np.empty(len(numbers), dtype=np.float32)
-    tokens = np.asarray(documents.tokens).view(np.uint16)
-    tokens.flags.writeable = False  # as those of a file are: the compiled code is for one kind of array
-    exact_scores(query, tokens, documents.offsets, numbers, _half_values(), scores)
+    for first in range(0, len(numbers), TOGETHER):
+        tokens, offsets = documents.texts(numbers[first : first + TOGETHER])
+        exact_scores(query, tokens, offsets, scores[first : first + TOGETHER])
     return scores
 
 
@@ -52,9 +52,3 @@ def best(query: Float32, documents: TokenStore, candidates: tuple[Int64, Float32
 def _last(scores: Float32, depth: int) -> float:
     """What the last of the best has; -inf if there are not as many."""
     return float(np.partition(scores, -depth)[-depth]) if len(scores) >= depth else -np.inf
-
-
-@cache
-def _half_values() -> Float32:
-    """(65536,) the value of every float16 by its bits."""
-    return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)

@@ -50,20 +50,16 @@ def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32,
 
 
 @numba.njit(nogil=True, cache=True)
-def exact_scores(
-    query: Float32, tokens: npt.NDArray[np.uint16], offsets: Int64, numbers: Int64, half: Float32, scores: Float32
-) -> None:
-    """The MaxSim of some documents in float32, one product after the other in the order of the dimensions.
+def exact_scores(query: Float32, tokens: Float32, offsets: Int64, scores: Float32) -> None:
+    """The MaxSim of documents in float32, one product after the other in the order of the dimensions.
 
     Nothing but the query and the document decides a bit of it: not the other documents, not the number of threads,
     and not how wide the processor's registers are.
 
     Args:
         query: (tokens, dimensions).
-        tokens: (tokens of all documents, dimensions), the bits of float16, which numba has no type for.
-        offsets: (all documents + 1,) rows where documents begin and end.
-        numbers: (documents,) which of them are scored.
-        half: (65536,) the value of every float16 by its bits.
+        tokens: (tokens of all documents, dimensions).
+        offsets: (documents + 1,) rows where documents begin and end.
         scores: (documents,), filled.
     """
     count, dimensions = query.shape
@@ -71,11 +67,10 @@ def exact_scores(
     columns[:dimensions, :count] = query.T
     token = np.zeros(len(columns), dtype=np.float32)
     similarity, best = np.empty((2, columns.shape[1]), dtype=np.float32)
-    for k, number in enumerate(numbers):
+    for document in range(len(scores)):
         best[:] = -np.inf
-        for row in range(offsets[number], offsets[number + 1]):
-            for dimension in range(dimensions):
-                token[dimension] = half[tokens[row, dimension]]
+        for row in range(offsets[document], offsets[document + 1]):
+            token[:dimensions] = tokens[row]
             similarity[:] = 0
             for dimension in range(0, len(token), 4):  # four a turn: a sum is loaded and stored once for them
                 a, b, c, d = token[dimension : dimension + 4]
@@ -87,4 +82,4 @@ def exact_scores(
         total = np.float32(0)
         for j in range(count):
             total += best[j]
-        scores[k] = total
+        scores[document] = total

@@ -87,11 +87,11 @@ class MaxSim:
 
     def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
         """The bounds of a panel, block by block."""
-        tokens, offsets = self._documents.tokens, self._documents.offsets
+        offsets = self._documents.offsets
         blocks = list(self._budget.blocks(self._documents, panel, topics.tokens))
         room = topics.room(max(int(offsets[last] - offsets[first]) for first, last in blocks))
-        found = [
-            topics.bounds(tokens[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first], room)
-            for first, last in blocks
-        ]
+        found = []
+        for first, last in blocks:
+            tokens = self._documents.vectors(offsets[first], offsets[last], self._device)
+            found.append(topics.bounds(tokens, offsets[first : last + 1] - offsets[first], room))
         return Bounds(np.concatenate([b.upper for b in found]), np.concatenate([b.lower for b in found]))

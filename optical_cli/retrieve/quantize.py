@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from optical_cli.artifacts.quantized_index import POINTS, VALUES, Codes, Float32, Int32, QuantizedIndex, default_lists
-from optical_cli.artifacts.token_store import Float16, Int64, TokenStore
+from optical_cli.artifacts.token_store import Int64, TokenStore
 from optical_cli.config.retrieval import NEEDS_FAISS, Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Progress
@@ -45,22 +45,22 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
         MissingDependency: faiss is not installed.
     """
     store = TokenStore.open(index)
-    tokens, dimensions = store.tokens.shape
+    tokens, dimensions = store.tokens, store.dimensions
     lists = how.lists or default_lists(tokens)
     _check(lists, how.code_bytes, tokens, dimensions)
     faiss = _faiss()
     with threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
-        sample = _sample(store.tokens, min(tokens, POINTS * lists), how.seed)
+        sample = _sample(store, min(tokens, POINTS * lists), how.seed)
         (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
         blocks = [(first, min(first + BLOCK, tokens)) for first in range(0, tokens, BLOCK)]
         assigned = np.empty(tokens, dtype=np.int32)
 
         def assign(block: tuple[int, int]) -> None:
-            assigned[slice(*block)] = quantizer.assign(_float32(store.tokens[slice(*block)]))
+            assigned[slice(*block)] = quantizer.assign(store.vectors(*block).numpy())
 
         def encode(block: tuple[int, int]) -> tuple[Codes, float]:
-            return quantizer.encode(_float32(store.tokens[slice(*block)]), assigned[slice(*block)])
+            return quantizer.encode(store.vectors(*block).numpy(), assigned[slice(*block)])
 
         for (first, last), _ in zip(blocks, in_turn(assign, blocks), strict=True):
             advance(last - first)
@@ -151,22 +151,18 @@ def _take(free: Int64, lists: Int32) -> Int64:
     return places
 
 
-def _sample(tokens: Float16, count: int, seed: int) -> Float32:
+def _sample(store: TokenStore, count: int, seed: int) -> Float32:
     """(count, dimensions) of the tokens, in no order.
 
     Raises:
         CacheError: one of them is not finite.
     """
     rng = np.random.default_rng(seed)
-    numbers = np.sort(rng.choice(len(tokens), count, replace=False, shuffle=False))
-    sample = _float32(tokens[numbers])
+    numbers = np.sort(rng.choice(store.tokens, count, replace=False, shuffle=False))
+    sample = store.some(numbers).numpy()
     if not np.isfinite(sample).all():
         raise CacheError(NOT_FINITE)
     return rng.permutation(sample)
-
-
-def _float32(tokens: Float16) -> Float32:
-    return np.ascontiguousarray(tokens, dtype=np.float32)
 
 
 def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:

@@ -74,7 +74,7 @@ def search(
 
         def rankings() -> Iterator[tuple[str, Ranking]]:
             for query_ids, queries in _encoded(asked, model, setup.batch_size):
-                _check_dimensions(queries[0].shape[1], documents.store.tokens.shape[1])
+                _check_dimensions(queries[0].shape[1], documents.store.dimensions)
                 found = engine.best(query_ids, queries, advance)
                 for query_id, (numbers, scores) in zip(query_ids, found, strict=True):
                     ids = (documents.doc_ids[number] for number in numbers)

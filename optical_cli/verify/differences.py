@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.artifacts.scores import read_scores
+from optical_cli.artifacts.token_store import TokenStore, is_of_tokens
 from optical_cli.cache.fingerprints import sha256_of_file
 from optical_cli.cache.store import Artifact
 
@@ -33,8 +34,8 @@ def _how_far(stored: Path, made: Path) -> str:
         return _of_means(read_scores(stored).means, read_scores(made).means)
     if stored.suffix in (".trec", ".jsonl"):
         return _of_lines(stored, made)
-    if stored.suffix == ".f16":
-        return _of_numbers(_float16(stored), _float16(made))
+    if is_of_tokens(stored):
+        return _of_numbers(_tokens(stored), _tokens(made))
     if stored.suffix == ".safetensors":
         return _of_numbers(_weights(stored), _weights(made))
     return "other bytes"
@@ -65,10 +66,9 @@ def _of_numbers(stored: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     )
 
 
-def _float16(path: Path) -> dict[str, Any]:
-    import numpy as np
-
-    return {"tokens": np.fromfile(path, dtype=np.float16)}
+def _tokens(path: Path) -> dict[str, Any]:
+    store = TokenStore.open(path.parent, path.stem)
+    return {"tokens": store.vectors(0, store.tokens).numpy()}
 
 
 def _weights(path: Path) -> dict[str, Any]:

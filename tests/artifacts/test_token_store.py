@@ -25,16 +25,16 @@ def test_what_was_written_is_read_text_by_text(folder, texts):
     store = TokenStore.open(folder)
     assert len(store) == 4
     assert store.lengths.tolist() == [3, 1, 5, 2]
-    assert store.tokens.dtype == np.float16
+    assert store.rows.dtype == np.float16
     for number, tokens in enumerate(texts):
         np.testing.assert_array_equal(store[number], tokens)
 
 
 def test_the_tokens_stay_on_the_disk_and_cannot_be_changed(folder):
     store = TokenStore.open(folder)
-    assert isinstance(store.tokens, np.memmap)
+    assert isinstance(store.rows, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
-        store.tokens[0, 0] = 1
+        store.rows[0, 0] = 1
 
 
 def test_two_stores_of_a_folder_have_their_own_names(tmp_path, texts):
@@ -48,6 +48,49 @@ def test_a_view_that_is_no_block_of_memory_is_written_as_it_looks(tmp_path, text
     with TokenStoreWriter(tmp_path) as writer:
         writer.append([texts[2][::2]])
     np.testing.assert_array_equal(TokenStore.open(tmp_path)[0], texts[2][[0, 2, 4]])
+
+
+def test_float16_has_the_files_that_it_always_had(folder, texts):
+    assert sorted(path.name for path in folder.iterdir()) == ["tokens.f16", "tokens.json", "tokens.offsets.npy"]
+    assert (folder / "tokens.json").read_text() == '{"dimensions": 4}'
+    assert (folder / "tokens.f16").read_bytes() == np.concatenate(texts).tobytes()
+
+
+@pytest.fixture
+def eighth(tmp_path, texts):
+    """The same texts in 8 bits, and one with tokens of 0 and of a single large number."""
+    odd = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 1e-4, -1, 0.5]], dtype=np.float32)
+    with TokenStoreWriter(tmp_path, storage="int8") as writer:
+        writer.append([*texts, odd])
+        assert writer.bytes_a_token == 4 + 2
+    return TokenStore.open(tmp_path), [*(text.astype(np.float32) for text in texts), odd]
+
+
+def test_eight_bits_are_no_further_off_than_half_a_step(eighth):
+    store, texts = eighth
+    for number, tokens in enumerate(texts):
+        steps = np.abs(tokens).max(axis=1, keepdims=True) / 127
+        assert (np.abs(store[number] - tokens) <= 0.51 * steps + 127 * steps * 2**-11).all()
+    np.testing.assert_array_equal(store[4][0], 0)
+    assert store[4][2][2] == -store[4][2][0]
+
+
+def test_what_is_read_is_code_times_scale_to_the_bit_however_it_is_asked_for(eighth):
+    store, _ = eighth
+    codes, scales = store.rows["codes"].astype(np.float64), store.rows["scale"].astype(np.float64)
+    exact = codes * scales[:, None]
+    assert (exact == exact.astype(np.float32)).all()
+    np.testing.assert_array_equal(store.vectors(0, store.tokens), exact)
+    np.testing.assert_array_equal(store.some(np.array([1, 5, 13])), exact[[1, 5, 13]])
+    together, offsets = store.texts(np.array([3, 0]))
+    np.testing.assert_array_equal(together, exact[[9, 10, 0, 1, 2]])
+    assert offsets.tolist() == [0, 2, 5]
+
+
+def test_a_number_that_is_none_stays_none_in_eight_bits(tmp_path):
+    with np.errstate(invalid="ignore"), TokenStoreWriter(tmp_path, storage="int8") as writer:
+        writer.append([np.array([[1, np.nan], [np.inf, 0]], dtype=np.float32)])
+    assert not np.isfinite(TokenStore.open(tmp_path)[0]).all(axis=1).any()
 
 
 def test_a_writer_that_breaks_off_leaves_no_store_to_open(tmp_path, texts):

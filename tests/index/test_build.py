@@ -36,13 +36,23 @@ class KilledError(RuntimeError):
     """Stands for what stops a process while it encodes."""
 
 
+@pytest.fixture(params=["float16", "int8"])
+def storage(request):
+    return request.param
+
+
 @pytest.fixture
-def build(lab, tmp_path):
+def tokens_file(storage):
+    return {"float16": "tokens.f16", "int8": "tokens.i8"}[storage]
+
+
+@pytest.fixture
+def build(lab, tmp_path, storage):
     def built(name, documents, unfinished="unfinished", **kept):
         folder, said = tmp_path / name, Said()
         folder.mkdir()
         setup = EncoderSetup(16, 24, "float32", BATCH, "cpu")
-        how = {"template": "{text}", "count": None, "kept": Index(**kept), "setup": setup}
+        how = {"template": "{text}", "count": None, "kept": Index(storage=storage, **kept), "setup": setup}
         counts = build_index(documents, lab.teacher, folder, unfinished=tmp_path / unfinished, progress=said, **how)
         return {path.name: path.read_bytes() for path in folder.iterdir()}, counts, said.lines
 
@@ -72,10 +82,10 @@ def test_it_goes_on_behind_the_shards_that_were_finished(build, unbroken, stops)
     assert said == ([wanted] if finished else [])
 
 
-def test_what_was_being_written_is_cut_off(build, unbroken, tmp_path):
+def test_what_was_being_written_is_cut_off(build, unbroken, tokens_file, tmp_path):
     with pytest.raises(KilledError):
         build("try", broken_off(2 * SHARD + 5))
-    for name in ("tokens.f16", "doc_ids.txt", "lengths.i64"):
+    for name in (tokens_file, "doc_ids.txt", "lengths.i64"):
         with (tmp_path / "unfinished" / name).open("ab") as file:
             file.write(b"half a shard")
     files, counts, said = build("last", DOCUMENTS)
@@ -83,21 +93,21 @@ def test_what_was_being_written_is_cut_off(build, unbroken, tmp_path):
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("name", ["tokens.f16", "doc_ids.txt", "lengths.i64", "finished.json"])
-def test_shards_that_the_disk_has_lost_are_made_again(build, unbroken, tmp_path, name):
+@pytest.mark.parametrize("name", ["tokens", "doc_ids.txt", "lengths.i64", "finished.json"])
+def test_shards_that_the_disk_has_lost_are_made_again(build, unbroken, tokens_file, tmp_path, name):
     with pytest.raises(KilledError):
         build("try", broken_off(2 * SHARD + 5))
-    path = tmp_path / "unfinished" / name
+    path = tmp_path / "unfinished" / (tokens_file if name == "tokens" else name)
     path.write_bytes(path.read_bytes()[:-3])
     files, counts, said = build("last", DOCUMENTS)
     assert (files, counts, said) == unbroken
 
 
-@pytest.mark.parametrize("name", ["tokens.f16", "doc_ids.txt", "lengths.i64", "finished.json"])
-def test_shards_that_the_disk_has_changed_are_made_again(build, unbroken, tmp_path, name):
+@pytest.mark.parametrize("name", ["tokens", "doc_ids.txt", "lengths.i64", "finished.json"])
+def test_shards_that_the_disk_has_changed_are_made_again(build, unbroken, tokens_file, tmp_path, name):
     with pytest.raises(KilledError):
         build("try", broken_off(2 * SHARD + 5))
-    path = tmp_path / "unfinished" / name
+    path = tmp_path / "unfinished" / (tokens_file if name == "tokens" else name)
     content = bytearray(path.read_bytes())
     content[len(content) // 4] ^= 1
     path.write_bytes(content)
@@ -176,3 +186,9 @@ def test_a_pooled_index_goes_on_too_and_says_how_many_tokens_there_were(build, t
     with pytest.raises(KilledError):
         build("try", broken_off(2 * SHARD + 5), "three", pool_factor=2)
     assert build("last", DOCUMENTS, "three", pool_factor=2)[:2] == (pooled, fewer)
+
+
+def test_the_manifest_has_the_bytes_of_a_token_and_the_file_has_no_others(build, tmp_path, storage, tokens_file):
+    _, counts, _ = build("made", DOCUMENTS)
+    assert counts["bytes_a_token"] == {"float16": 2 * 16, "int8": 16 + 2}[storage]
+    assert (tmp_path / "made" / tokens_file).stat().st_size == counts["bytes_a_token"] * counts["tokens"]

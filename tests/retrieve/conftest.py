@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -11,15 +10,15 @@ def unit(count, generator):
     return torch.nn.functional.normalize(torch.randn(count, DIMENSIONS, generator=generator), dim=-1)
 
 
-@pytest.fixture
-def store(tmp_path):
+@pytest.fixture(params=["float16", "int8"])
+def store(tmp_path, request):
     """57 documents of 1 to 29 tokens; the last three are the same, and so are two in the middle."""
     generator = torch.Generator().manual_seed(3)
     texts = [unit(n, generator) for n in torch.randint(1, 30, (57,), generator=generator).tolist()]
     texts[55] = texts[56] = texts[54]
     texts[31] = texts[12]
-    with TokenStoreWriter(tmp_path) as writer:
-        writer.append([tokens.numpy().astype(np.float16) for tokens in texts])
+    with TokenStoreWriter(tmp_path, storage=request.param) as writer:
+        writer.append([tokens.numpy() for tokens in texts])
     return TokenStore.open(tmp_path)
 
 

@@ -18,7 +18,7 @@ def test_blocks_keep_to_the_memory_and_miss_nothing(store, block):
     budget = Budget(panel=1 << 20, block=block, itemsize=4, threads=2)
     found = list(budget.blocks(store, (0, len(store)), 18))
     assert covers(found, len(store))
-    a_token = store.tokens.shape[1] * BYTES_A_NUMBER + 18 * 4
+    a_token = store.dimensions * BYTES_A_NUMBER + 18 * 4
     assert all(
         tokens_of(store, documents) * a_token <= block or documents[1] - documents[0] == 1 for documents in found
     )
@@ -41,7 +41,7 @@ def test_panels_are_enough_for_all_threads_and_keep_to_the_memory(store):
 def test_topics_are_searched_together_while_a_document_fits_with_them(store):
     lengths = [5, 40, 7, 8, 9, 100]
     longest = int(store.lengths.max())
-    memory = longest * (store.tokens.shape[1] * BYTES_A_NUMBER + 24 * 4)  # 24 columns
+    memory = longest * (store.dimensions * BYTES_A_NUMBER + 24 * 4)  # 24 columns
     assert list(Budget(memory, memory, 4, 2).groups(lengths, store)) == [(0, 1), (1, 2), (2, 5), (5, 6)]
     assert list(Budget(1 << 30, 1, 4, 2).groups(lengths, store)) == [(0, 6)]
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.retrieve.bounds import Topics, _reduce_compiled, reduce_by_torch
 from optical_cli.retrieve.exact import score
 
 
 def bounds(topics, store):
-    return topics.bounds(store.tokens, store.offsets, topics.room(int(store.offsets[-1]) + 3))
+    return topics.bounds(store.vectors(0, store.tokens), store.offsets, topics.room(int(store.offsets[-1]) + 3))
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def test_no_score_is_outside_its_bounds_and_they_are_not_far(queries, store, sco
     assert ((found.upper - found.lower) < a_token * np.array([len(query) for query in queries])).all()
 
 
-def test_bounds_hold_where_rounding_is_at_its_worst(store):
+def test_bounds_hold_where_rounding_is_at_its_worst():
     """All errors of one sign: every number lies just short of halfway between two of bfloat16."""
     worst = 1.0 + 2.0**-8 - 2.0**-10
     tokens = np.full((40, 16), worst / 4, dtype=np.float16)
     query = torch.full((12, 16), worst / 4)
-    held = type(store)(tokens, np.array([0, 15, 40]))
+    held = TokenStore(tokens, np.array([0, 15, 40]))
     exact = score(query.numpy(), held, np.arange(2))
     found = bounds(Topics([query], "bfloat16", "cpu"), held)
     assert (found.lower[:, 0] < exact).all()
