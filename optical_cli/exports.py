@@ -114,5 +114,6 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
             scores = read_scores(found.folder / "scores.json")
             means = {measure: scores.means[measure] for measure in x.evaluation.measures}
             collection = public_name(pair.collection, x.base)
-            corpus = f"{pair.corpus_name}, searched approximately" if x.is_approximate(name) else pair.corpus_name
+            how = ["searched approximately" if x.is_approximate(name) else "", x.index.in_words]
+            corpus = ", ".join(filter(None, [pair.corpus_name, *how]))
             yield Measured(name, collection, corpus, scores.topics, means, x.retrieval.depth)

@@ -1,6 +1,7 @@
 """What the cache holds of an experiment, and what it says."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.cache.store import Artifact
@@ -15,7 +16,7 @@ from optical_cli.pipeline import Pipeline
 from optical_cli.report.findings import Duel, duels, find
 from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published, published_on
-from optical_cli.report.result import Setting
+from optical_cli.report.result import Result, Setting
 from optical_cli.report.study import Study
 from optical_cli.sources import Sources
 from optical_cli.sweep import cached_results, plan
@@ -52,15 +53,47 @@ def cached_study(pipeline: Pipeline) -> Study:
 
 
 def cached_duels(
-    pipeline: Pipeline, setting: Setting, reference: Setting, pairs: Collection[str]
+    pipeline: Pipeline,
+    setting: Setting,
+    reference: Setting,
+    pairs: Collection[str],
+    changed: Pipeline | None = None,
 ) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
-    """Two settings on some pairs of the experiment by the tested measure, and by pair the texts of the topics."""
+    """Two settings on some pairs of the experiment by the tested measure, and by pair the texts of the topics.
+
+    Args:
+        pipeline: of the experiment.
+        setting: one of it; with a variant, one of `changed`.
+        reference: the other.
+        pairs: on which they are compared.
+        changed: of the experiment with other settings, if the first setting is to have them.
+
+    Raises:
+        DataError: a pair was scored on other topics there.
+    """
     evaluation = pipeline.experiment.evaluation
     every = [*cached_results(pipeline), *(other.result for other in imported_runs(pipeline))]
+    if changed is not None:
+        every += [replace(result, variant=setting.variant) for result in cached_results(changed)]
     results = [result for result in every if result.pair in pairs]
+    _check_topics([result for result in results if result.setting in (setting, reference)])
     found = duels(results, setting, reference, main_measure(evaluation.measures), evaluation.seed)
     sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
     return found, {duel.comparison.pair: _texts(sources, duel.comparison.pair) for duel in found}
+
+
+def _check_topics(results: Iterable[Result]) -> None:
+    first: dict[tuple[str, str], Result] = {}
+    for result in results:
+        if result.scores is not None:
+            scores = first.setdefault((result.pair, result.corpus), result).scores
+            asked, others = ({topic for of_one in one.per_topic.values() for topic in of_one}
+                             for one in (result.scores, scores) if one)  # fmt: skip
+            if asked != others:
+                raise DataError(
+                    f"{result.pair}: {result.setting.label} was scored on other topics; the same topics and judgements "
+                    "expected of what is compared"
+                )
 
 
 def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:

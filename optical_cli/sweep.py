@@ -115,6 +115,7 @@ def _made(pipeline: Pipeline, planned: Planned) -> Artifact | None:
 def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:
     training = _training(pipeline, cell) if scores is not None else None
     health = training.manifest["health"] if training else {}
+    index = pipeline.experiment.index
     return Result(
         pair=cell.pair,
         objective=cell.objective,
@@ -127,6 +128,7 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
         seconds=_seconds_of_training(pipeline, cell) if training else None,
         held_out=health.get("held_out_end"),
         search=_search(pipeline, cell) if scores is not None else None,
+        index=index if index.name and cell.analyzer is None else None,
     )
 
 

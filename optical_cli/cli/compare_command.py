@@ -1,7 +1,8 @@
 """`optical compare`: two settings of an experiment against each other, topic by topic."""
 
+import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="What it is compared with, named in the same way.")]
+SetOne = Annotated[
+    list[str] | None,
+    typer.Option("--set-one", metavar="KEY=VALUE", help="As --set, for ONE alone: index.storage=int8. Repeatable."),
+]
 Count = Annotated[int, typer.Option("--count", min=1, help="How many topics of either end are shown.")]
 BINS = 10
 """Of the differences, to either side of 0."""
@@ -32,6 +37,7 @@ def compare(
     pair: options.Pair = None,
     count: Count = 5,
     overrides: options.Set = None,
+    of_one: SetOne = None,
     cache_dir: options.CacheDir = None,
     offline: options.Offline = False,
     as_json: options.Json = False,
@@ -47,14 +53,16 @@ def compare(
     x = pipeline.experiment
     if pair is not None and pair not in x.pairs:
         raise ConfigError(f"--pair {pair}: not in the experiment; it has {', '.join(x.pairs)}")
-    setting, reference = _setting(one, x), _setting(other, x)
+    changed = open_pipeline(experiment, [*(overrides or ()), *of_one], cache_dir, offline=offline) if of_one else None
+    setting, reference = _setting(one, changed.experiment if changed else x, of_one), _setting(other, x)
     if setting == reference:
         raise ConfigError(f"{one} and {other}: two settings expected, found {setting.label} twice")
-    found, texts = cached_duels(pipeline, setting, reference, [pair] if pair else list(x.pairs))
+    found, texts = cached_duels(pipeline, setting, reference, [pair] if pair else list(x.pairs), changed)
     if not found:
+        too = f", and the same with {shlex.join(word for own in of_one for word in ('--set', own))}" if of_one else ""
         raise DataError(
             f"{experiment}: no pair has scores of both {setting.label} and {reference.label} on two topics or more in "
-            f"the cache; run `optical sweep {experiment}` first"
+            f"the cache; run `optical sweep {experiment}` first{too}"
         )
     if as_json:
         show.as_json([_record(duel) for duel in found])
@@ -63,8 +71,8 @@ def compare(
         _print_duel(duel, texts[duel.comparison.pair], count, len(found))
 
 
-def _setting(text: str, experiment: "ExperimentSettings") -> "Setting":
-    """A setting by the name it has in the experiment file.
+def _setting(text: str, experiment: "ExperimentSettings", changes: Sequence[str] | None = None) -> "Setting":
+    """A setting by the name it has in the experiment file, as a variant if the file was changed for it.
 
     Raises:
         ConfigError: the experiment has no such setting.
@@ -72,10 +80,11 @@ def _setting(text: str, experiment: "ExperimentSettings") -> "Setting":
     from optical_cli.config.bm25 import bm25_objective
     from optical_cli.report.result import TRANSPORT, Setting, format_reg
 
+    variant = ", ".join(changes or ())
     if (analyzer := experiment.bm25.analyzer_of(text)) and "bm25" in experiment.baselines:
-        return Setting(bm25_objective(analyzer), None)
+        return Setting(bm25_objective(analyzer), None, variant)
     if text in experiment.baselines or text.startswith("run "):
-        return Setting(text, None)
+        return Setting(text, None, variant)
     try:
         reg = float(text)
     except ValueError:
@@ -83,7 +92,7 @@ def _setting(text: str, experiment: "ExperimentSettings") -> "Setting":
     if reg is None or reg not in experiment.transport.reg:
         known = ", ".join([*experiment.baselines, *map(format_reg, experiment.transport.reg)])
         raise ConfigError(f"{text}: one of the experiment's baselines or values of reg expected: {known}")
-    return Setting(TRANSPORT, reg)
+    return Setting(TRANSPORT, reg, variant)
 
 
 def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) -> None:

@@ -190,6 +190,7 @@ def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
             "failure": result.failure,
             "health": result.health,
             **({"search": {"engine": "approximate", "overlap": result.search.overlap}} if result.search else {}),
+            **({"index": result.index.deciding()} if result.index else {}),
         }
         for result in results
     ]

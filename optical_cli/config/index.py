@@ -29,3 +29,12 @@ class Index(Settings):
         """`pool2-int8`, as labels and tags have it; nothing for the default."""
         parts = {f"pool{self.pool_factor:g}": self.pool_factor > 1, self.storage: self.storage != "float16"}
         return "-".join(part for part, said in parts.items() if said)
+
+    @property
+    def in_words(self) -> str:
+        """`tokens pooled by 2 (index.pool_factor), a byte a number (index.storage)`; nothing for the default."""
+        parts = {
+            f"tokens pooled by {self.pool_factor:g} (index.pool_factor)": self.pool_factor > 1,
+            "a byte a number (index.storage)": self.storage == "int8",
+        }
+        return ", ".join(part for part, said in parts.items() if said)

@@ -10,7 +10,7 @@ from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.published import drift_sentences, drifts
 from optical_cli.report.result import Result, Setting, format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL, approximate_note, tabulate
+from optical_cli.report.table import FULL, approximate_note, smaller_note, tabulate
 
 
 def answer(study: Study) -> list[str]:
@@ -170,6 +170,9 @@ def _scope(study: Study) -> Iterator[str]:
     searches = [result.search for result in study.results if result.search]
     if searches:
         yield approximate_note(searches)
+    smaller = [result.index.in_words for result in study.results if result.index and result.scores]
+    if smaller:
+        yield smaller_note(smaller)
     unscored = sum(result.scores is None for result in study.results)
     if unscored:
         yield f"{unscored} of {len(study.results)} cells have no scores."

@@ -7,7 +7,7 @@ from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.notes import notes_below
 from optical_cli.report.published import published_rows
 from optical_cli.report.study import Study
-from optical_cli.report.table import APPROXIMATE, DOUBTFUL, MISSING, Cell, bare, tabulate
+from optical_cli.report.table import APPROXIMATE, DOUBTFUL, MISSING, SMALLER, Cell, bare, tabulate
 
 SPECIAL = re.compile(r"[\\{}$&#^_~%<>|\"]")
 WORDS = {
@@ -16,7 +16,7 @@ WORDS = {
 }  # fmt: skip
 SIGNS = {
     ABOVE: r"$\blacktriangle$", BELOW: r"$\blacktriangledown$", DOUBTFUL: r"\dag{}", MISSING: "--", "−": "$-$",
-    APPROXIMATE: r"$\approx$",
+    APPROXIMATE: r"$\approx$", SMALLER: r"\ddag{}",
 }  # fmt: skip
 PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n"
 
@@ -64,7 +64,7 @@ def _cell(cell: Cell) -> str:
         return _signs(escape(cell.text))
     interval = f" {{\\scriptsize[{bare(cell.interval.low)}, {bare(cell.interval.high)}]}}" if cell.interval else ""
     wanting = f" ({cell.seeds} of {cell.of})" if cell.seeds < cell.of else ""
-    raised = (DOUBTFUL if cell.doubtful else "") + cell.marks
+    raised = (DOUBTFUL if cell.doubtful else "") + (SMALLER if cell.smaller else "") + cell.marks
     marks = f"\\textsuperscript{{{_signs(raised)}}}" if raised else ""
     searched = SIGNS[APPROXIMATE] if cell.searches else ""
     return f"{searched}{cell.mean:.3f}{interval}{wanting}{marks}"

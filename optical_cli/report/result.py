@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
+from optical_cli.config.index import Index
 from optical_cli.config.translate import TRANSLATE
 from optical_cli.config.transport import TOLERATED_SHARE
 
@@ -34,6 +35,8 @@ class Result:
     seconds: float | None
     held_out: dict[str, float] | None = None  # of the trained student on the held-out bitext: transport_cost, p@1
     search: "ApproximateSearch | None" = None  # None for an exact one
+    index: Index | None = None  # of its run, if that keeps less of the documents than was encoded
+    variant: str = ""  # see `Setting`
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:
@@ -46,7 +49,7 @@ class Result:
     @property
     def setting(self) -> "Setting":
         """What was tried, apart from pair and seed."""
-        return Setting(self.objective, self.reg)
+        return Setting(self.objective, self.reg, self.variant)
 
     @property
     def doubtful(self) -> bool:
@@ -73,14 +76,19 @@ class ApproximateSearch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of a table: a baseline, or transport at one reg."""
+    """A row of a table: a baseline, or transport at one reg; `variant` names settings that the others do not have."""
 
     objective: str
     reg: float | None
+    variant: str = ""
 
     @property
     def label(self) -> str:
-        """`no training`, `reg 0.02`, `reg inf`, `BM25 folding`."""
+        """`no training`, `reg 0.02`, `reg inf`, `BM25 folding`; `no training with index.storage=int8`."""
+        return f"{self._name} with {self.variant}" if self.variant else self._name
+
+    @property
+    def _name(self) -> str:
         if self.reg is None:
             analyzer = self.objective.removeprefix(self.baseline).removeprefix("-")
             return f"{BASELINES.get(self.baseline, self.baseline)} {analyzer}".rstrip()

@@ -29,7 +29,7 @@ def write_means_csv(path: Path, study: Study) -> None:
     topics = {(result.pair, result.corpus): result.scores.topics for result in study.results if result.scores}
     _write(
         path,
-        (*CELL, "measure", "mean", "low", "high", "topics", "seeds", "failed", "doubtful", "approximate"),
+        (*CELL, "measure", "mean", "low", "high", "topics", "seeds", "failed", "doubtful", "approximate", "index"),
         (
             (
                 *_cell(column.pair, column.corpus, row.setting),
@@ -41,6 +41,7 @@ def write_means_csv(path: Path, study: Study) -> None:
                 cell.failed,
                 int(cell.doubtful),
                 int(bool(cell.searches)),
+                "; ".join(dict.fromkeys(cell.smaller)),
             )
             for row in table.rows
             for column, cell in zip(table.columns, row.cells, strict=True)

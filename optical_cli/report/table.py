@@ -22,6 +22,7 @@ DOUBTFUL_NOTE = (
     "(transport.on_unconverged: warn)."
 )
 APPROXIMATE = "≈"
+SMALLER = "‡"
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,14 @@ class Cell:
     interval: "Interval | None" = None  # of the mean
     marks: str = ""  # what tests say of it
     searches: tuple[ApproximateSearch, ...] = ()  # those of its runs that were approximate
+    smaller: tuple[str, ...] = ()  # how indexes of its runs are smaller than what was encoded
 
     @property
     def text(self) -> str:
         """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing.
 
-        `≈0.523` of an approximate search. With findings `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
+        `≈0.523` of an approximate search, `0.523 ‡` of an index that keeps less. With findings
+        `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
         """
         if self.mean is None:
             return FAILED if self.failed else MISSING
@@ -70,6 +73,7 @@ class Cell:
             f"[{bare(self.interval.low)}, {bare(self.interval.high)}]" if self.interval else "",
             f"({self.seeds} of {self.of})" if self.seeds < self.of else "",
             DOUBTFUL if self.doubtful else "",
+            SMALLER if self.smaller else "",
             self.marks,
         ]
         return " ".join(part for part in parts if part)
@@ -108,6 +112,7 @@ class Table:
             approximate_note([search for cell in scored for search in cell.searches]): any(
                 cell.searches for cell in scored
             ),
+            smaller_note([words for cell in scored for words in cell.smaller]): any(cell.smaller for cell in scored),
             DOUBTFUL_NOTE: any(cell.doubtful for cell in scored),
             f"In brackets: 95 % bootstrap intervals over {over}.": any(cell.interval for cell in scored),
             f"▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
@@ -126,6 +131,12 @@ def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
     found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
     unknown = f" ({len(searches) - len(known)} runs unchecked)" if known and len(known) < len(searches) else ""
     return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."
+
+
+def smaller_note(indexes: Sequence[str]) -> str:
+    """What the mark of runs on a smaller index means."""
+    kept = "; ".join(dict.fromkeys(indexes))
+    return f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
 
 
 def bare(value: float) -> str:
@@ -187,4 +198,5 @@ def _cell(seeds: dict[int, Result], measure: str, most: int) -> Cell:
     failed = sum(result.failure is not None for result in seeds.values())
     mean = math.fsum(values) / len(values) if values else None
     searches = tuple(result.search for result in seeds.values() if result.search and result.scores)
-    return Cell(mean=mean, seeds=len(values), failed=failed, of=most, doubtful=doubtful, searches=searches)
+    smaller = tuple(result.index.in_words for result in seeds.values() if result.index and result.scores)
+    return Cell(mean, len(values), failed, most, doubtful, searches=searches, smaller=smaller)

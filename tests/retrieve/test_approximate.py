@@ -27,8 +27,8 @@ def unit(vectors):
     return torch.nn.functional.normalize(vectors, dim=-1)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
+@pytest.fixture(scope="module", params=["float16", "int8"])
+def world(tmp_path_factory, request):
     """600 documents whose tokens are noisy meanings, in an index folder, and 20 topics that ask for one each."""
     generator = torch.Generator().manual_seed(5)
     meanings = unit(torch.randn(MEANINGS, DIMENSIONS, generator=generator))
@@ -39,11 +39,11 @@ def world(tmp_path_factory):
         return unit(meanings[said] + 0.3 * about + 0.4 * noise)
 
     topics = []
-    with TokenStoreWriter(folder) as writer:
+    with TokenStoreWriter(folder, storage=request.param) as writer:
         for number in range(600):
             said = torch.randint(MEANINGS, (5 + number % 17,), generator=generator)
             about = unit(torch.randn(DIMENSIONS, generator=generator))
-            writer.append([tokens(said, about).numpy().astype(np.float16)])
+            writer.append([tokens(said, about).numpy()])
             if number % 30 == 0:
                 topics.append(tokens(said[:4], about))
     return folder, topics

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from optical_cli.report.result import format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import APPROXIMATE, DOUBTFUL, Cell, tabulate
+from optical_cli.report.table import APPROXIMATE, DOUBTFUL, SMALLER, Cell, tabulate
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,5 @@ def _cell(cell: Cell, low: float, scale: float) -> HeatCell:
     if cell.mean is None:
         return HeatCell(cell.text, 0)
     mean = f"{APPROXIMATE if cell.searches else ''}{cell.mean:.3f}"
-    return HeatCell(f"{mean} {DOUBTFUL}" if cell.doubtful else mean, round(100 * (cell.mean - low) / scale))
+    signs = (DOUBTFUL if cell.doubtful else "") + (SMALLER if cell.smaller else "")
+    return HeatCell(f"{mean} {signs}".rstrip(), round(100 * (cell.mean - low) / scale))

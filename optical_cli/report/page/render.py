@@ -15,7 +15,7 @@ from optical_cli.report.result import corpora
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
 
-SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search"}
+SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search", "‡": "of a smaller index"}
 """What a screen reader says for the marks."""
 
 
