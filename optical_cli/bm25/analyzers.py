@@ -9,9 +9,10 @@ Nothing parts the words of Chinese, Japanese or Thai, where BM25 by these analyz
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 
-from optical_cli.config.bm25 import Analyzer
+from optical_cli.config.bm25 import NEEDS_PYSTEMMER, STEMMED, Analyzer, stemmer_of
+from optical_cli.errors import MissingDependency
 
 JOINERS = {0x200C: None, 0x200D: None}
 POINTS = range(10, 37)
@@ -25,9 +26,7 @@ LAST_MARKED = 0x1FFFF
 
 def folding(text: str) -> list[str]:
     """Words in lower case without accents: NFKD, accents and points dropped, what is left composed again."""
-    taken_apart = unicodedata.normalize("NFKD", text).lower()
-    kept = "".join(char for char in taken_apart if not _is_accent(unicodedata.combining(char)))
-    return _words(unicodedata.normalize("NFC", kept))
+    return _words(_without_accents(text))
 
 
 def lower(text: str) -> list[str]:
@@ -40,11 +39,40 @@ def whitespace(text: str) -> list[str]:
     return text.split()
 
 
+def stemmed(text: str, stem: Callable[[list[str]], list[str]]) -> list[str]:
+    """Words in lower case, their endings removed and then their accents, which the rules for endings go by."""
+    return [_without_accents(word) for word in stem(lower(text))]
+
+
 BY_NAME: Mapping[Analyzer, Callable[[str], list[str]]] = {
     "folding": folding,
     "lower": lower,
     "whitespace": whitespace,
 }
+
+
+def analyzer(name: Analyzer, language: str) -> Callable[[str], list[str]]:
+    """What makes words of a text.
+
+    Args:
+        name: of the analyzer.
+        language: of the texts; one that has a stemmer if the analyzer is `stemmed`.
+
+    Raises:
+        MissingDependency: PyStemmer is needed and not installed.
+    """
+    if name != STEMMED:
+        return BY_NAME[name]
+    try:
+        import Stemmer
+    except ImportError as error:
+        raise MissingDependency(NEEDS_PYSTEMMER) from error
+    return partial(stemmed, stem=Stemmer.Stemmer(stemmer_of(language)).stemWords)
+
+
+def _without_accents(text: str) -> str:
+    taken_apart = unicodedata.normalize("NFKD", text).lower()
+    return unicodedata.normalize("NFC", "".join(c for c in taken_apart if not _is_accent(unicodedata.combining(c))))
 
 
 def _is_accent(combining_class: int) -> bool:

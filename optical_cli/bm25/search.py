@@ -11,7 +11,7 @@ import bm25s
 import numpy as np
 
 from optical_cli.artifacts.run import TIE, Ranking, rank, write_run
-from optical_cli.bm25.analyzers import BY_NAME
+from optical_cli.bm25 import analyzers
 from optical_cli.config.bm25 import Analyzer
 from optical_cli.data.documents import Document, fill
 from optical_cli.errors import DataError
@@ -27,6 +27,7 @@ def search(
     folder: Path,
     *,
     analyzer: Analyzer,
+    language: str,
     k1: float,
     b: float,
     template: str,
@@ -43,6 +44,7 @@ def search(
         documents: checked ones; their words are held in memory, as numbers.
         folder: receives the run.
         analyzer: how a text becomes words.
+        language: of topics and documents.
         k1: of the formula.
         b: of the formula.
         template: what of a document is searched, with {title} and {text}.
@@ -58,8 +60,9 @@ def search(
 
     Raises:
         DataError: no document has a word.
+        MissingDependency: the analyzer needs PyStemmer, which is not installed.
     """
-    analyze = BY_NAME[analyzer]
+    analyze = analyzers.analyzer(analyzer, language)
     vocabulary: dict[str, int] = {}
     doc_ids: list[str] = []
     words: list[list[int]] = []

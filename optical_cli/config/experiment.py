@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
-from optical_cli.config.bm25 import Bm25
+from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
 from optical_cli.config.index import Index
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
@@ -189,6 +189,17 @@ class Experiment(Settings):
         """Whether a pair is searched approximately; candidates are all scored, whatever the engine."""
         return self.retrieval.engine == "approximate" and self.pairs[pair].candidates is None
 
+    @property
+    def stemmed_pairs(self) -> list[str]:
+        """The pairs whose words are stemmed, for a row of their own or for the candidates of others."""
+        rows = "bm25" in self.baselines and STEMMED in self.bm25.analyzers
+        return [
+            name
+            for name, pair in self.pairs.items()
+            if (rows and in_one_language(name))
+            or (pair.candidates is not None and self.bm25.analyzer_of(pair.candidates) == STEMMED)
+        ]
+
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         faults = faults_between_sections(self.teacher.language, self.bitext, self.pairs)
@@ -209,6 +220,7 @@ class Experiment(Settings):
         faults += _faults_of_low_resource(self.evaluation.low_resource, self.pairs)
         if TRANSLATE in self.baselines:
             faults += _faults_of_translate(self.translate, self.teacher.language, self.pairs)
+        faults += _faults_of_stemming(self.stemmed_pairs)
         faults += [
             f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
             "give the file of another run"
@@ -270,6 +282,11 @@ def _faults_of_translate(translate: Collection[str], teacher_language: str, pair
         for language in languages
         if language not in translate
     ]
+
+
+def _faults_of_stemming(pairs: Iterable[str]) -> list[str]:
+    languages = dict.fromkeys(languages_of(pair)[1] for pair in pairs if len(pair.split("-")) == 2)
+    return [no_stemmer_for(language) for language in languages if stemmer_of(language) is None]
 
 
 def low_resource_pairs(languages: Collection[str], pairs: Iterable[str]) -> list[str]:

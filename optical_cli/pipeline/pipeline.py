@@ -6,6 +6,7 @@ from pathlib import Path
 
 from optical_cli.cache.store import Cache, Health
 from optical_cli.cells import Cell
+from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.retrieval import NEEDS_FAISS
 from optical_cli.encoder.precision import Resolved
@@ -115,6 +116,8 @@ class Pipeline:
         """
         if any(map(self.experiment.is_approximate, self.experiment.pairs)) and find_spec("faiss") is None:
             raise MissingDependency(NEEDS_FAISS)
+        if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
+            raise MissingDependency(NEEDS_PYSTEMMER)
         self._refuse_absent(to_be_read=True)
         self._sources.check()
 

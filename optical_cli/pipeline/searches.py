@@ -7,7 +7,7 @@ from typing import Any
 
 from optical_cli.cache.store import Health
 from optical_cli.cells import Cell
-from optical_cli.config.bm25 import Analyzer, bm25_objective
+from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.config.translate import TRANSLATE
 from optical_cli.errors import ConfigError
@@ -165,7 +165,11 @@ class Searches:
     def _bm25_run(
         self, name: str, analyzer: Analyzer, corpus_material: Mapping[str, Any], candidates: "_Candidates"
     ) -> Step:
-        """A run by words; how rare a word is follows from the whole collection where there are candidates."""
+        """A run by words; how rare a word is follows from the whole collection where there are candidates.
+
+        Raises:
+            ConfigError: the words of a language are to be stemmed that has no stemmer.
+        """
         x, pair = self._at.experiment, self._at.experiment.pairs[name]
         documents, topics = self._sources.documents(name), self._sources.topics(name)
         material = {
@@ -178,6 +182,11 @@ class Searches:
             "b": x.bm25.b,
             "depth": x.retrieval.depth,
         }
+        language = languages_of(name)[1]
+        if analyzer == STEMMED:
+            material["stemmer"] = stemmer_of(language)
+            if material["stemmer"] is None:
+                raise ConfigError(no_stemmer_for(language))
         mode = pair.corpus_name if corpus_material["mode"] == pair.corpus else corpus_material["mode"]
         label = f"{name}-{mode}-{bm25_objective(analyzer)}".replace(" ", "")
 
@@ -188,7 +197,7 @@ class Searches:
             corpus = Corpus(documents, None, {}) if whole else self._corpus(name)
             health = search(
                 topics.topics(), corpus.documents(), folder,
-                analyzer=analyzer, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
+                analyzer=analyzer, language=language, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
                 depth=x.retrieval.depth, tag=label, progress=self._at.progress,
                 candidates=self._own_candidates(name, candidates.run(inputs)),
             )  # fmt: skip

@@ -1,6 +1,8 @@
 import pytest
 
 from optical_cli.bm25.analyzers import BY_NAME
+from optical_cli.bm25.analyzers import analyzer as analyzer_of
+from optical_cli.config.bm25 import STEMMERS
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,22 @@ def test_one_word_has_one_spelling_however_it_is_composed():
 
 def test_whitespace_leaves_everything_else_as_it_is():
     assert BY_NAME["whitespace"]("  Ọ̀rọ̀,\tYorùbá! ") == ["Ọ̀rọ̀,", "Yorùbá!"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("hi", "लड़कियों की किताबें", ["लड़क", "क", "किताब"]),
+        ("en", "The farmer's boats were mended.", ["the", "farmer", "s", "boat", "were", "mend"]),
+        ("es", "canciones y canción", ["cancion", "y", "cancion"]),  # the rules go by ó, which folding takes
+        ("fi", "kirjoissa", ["kirj"]),
+    ],
+)
+def test_endings_go_by_the_rules_of_the_language_and_then_accents(language, text, words):
+    pytest.importorskip("Stemmer")
+    assert analyzer_of("stemmed", language)(text) == words
+
+
+def test_every_language_that_is_said_to_have_a_stemmer_has_it():
+    stemmer = pytest.importorskip("Stemmer")
+    assert set(STEMMERS.values()) <= set(stemmer.algorithms())

@@ -1,11 +1,12 @@
 import math
+import sys
 
 import pytest
 
 from optical_cli.artifacts.run import read_run
 from optical_cli.bm25 import search
 from optical_cli.data.documents import Document
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, MissingDependency
 from optical_cli.progress import Silence
 
 DOCUMENTS = [
@@ -18,10 +19,10 @@ DOCUMENTS = [
 
 @pytest.fixture
 def run(tmp_path):
-    def found(topics, *, documents=DOCUMENTS, analyzer="folding", depth=10, template="{title} {text}"):
+    def found(topics, *, documents=DOCUMENTS, analyzer="folding", language="en", depth=10, template="{title} {text}"):
         health = search(
-            topics, documents, tmp_path, analyzer=analyzer, k1=0.9, b=0.4, template=template, count=None, depth=depth,
-            tag="t", progress=Silence(),
+            topics, documents, tmp_path, analyzer=analyzer, language=language, k1=0.9, b=0.4, template=template,
+            count=None, depth=depth, tag="t", progress=Silence(),
         )  # fmt: skip
         return read_run(tmp_path / "run.trec"), health
 
@@ -54,6 +55,18 @@ def test_ties_stand_by_document_id_descending_also_where_the_depth_cuts(run):
     assert [doc_id for doc_id, _ in found["q"]] == ["d4"]
 
 
+def test_a_stemmed_word_is_found_in_its_other_forms(run):
+    pytest.importorskip("Stemmer")
+    assert "r" not in run({"q": "boat", "r": "boats mending"})[0]
+    assert [doc_id for doc_id, _ in run({"r": "boats mending"}, analyzer="stemmed")[0]["r"]] == ["d1"]
+
+
+def test_without_pystemmer_one_line_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "Stemmer", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'optical-cli\[stemmers\]'"):
+        run({"q": "boat"}, analyzer="stemmed")
+
+
 def test_the_analyzer_decides_what_a_word_is(run):
     assert [doc_id for doc_id, _ in run({"q": "BOOK"}, analyzer="lower")[0]["q"]] == ["d3"]
     assert run({"q": "BOOK", "r": "a"}, analyzer="whitespace")[0].keys() == {"r"}
@@ -76,3 +89,10 @@ def test_the_template_says_what_is_searched(run):
 def test_documents_without_a_word_are_refused(run):
     with pytest.raises(DataError, match="no document has a word that the analyzer folding knows"):
         run({"q": "boat"}, documents=[Document("d", "", "!?")])
+
+
+def test_a_command_for_a_language_without_a_stemmer_is_refused(lab, optical, tmp_path):
+    where = ["--pair", "sw-sw", "--objective", "bm25-stemmed", "--cache-dir", tmp_path]
+    found = optical("evaluate", lab.experiment, *where)
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert "Snowball has no stemmer for sw" in found.err

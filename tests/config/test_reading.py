@@ -407,3 +407,18 @@ def test_a_number_that_is_none_and_a_measure_that_is_unknown_are_told_in_plain_w
     assert any(line.endswith("training.epochs: a valid number expected, found 'two'") for line in lines)
     assert any("evaluation.measures.0: unknown measure 'ndcg', did you mean 'ndcg@10'?" in line for line in lines)
     assert not any("found 'ndcg'" in line for line in lines)
+
+
+STEMMED = f"{LEAST}\nbaselines: [bm25]\nbm25: {{analyzers: [folding, stemmed]}}\n"
+
+
+def test_words_of_a_language_without_a_stemmer_are_not_stemmed(faults, read):
+    (said,) = faults(STEMMED)
+    assert said.startswith(
+        "bm25.analyzers: stemmed: Snowball has no stemmer for sw; leave it out, or the pairs of that "
+    )
+    assert said.endswith("ru, sr, st, sv, ta, tr, yi")
+    candidates = "pairs.sw-sw={collection: ./data, corpus: candidates, candidates: bm25-stemmed}"
+    assert len(faults(LEAST, candidates)) == 1
+    assert read(STEMMED, "baselines=[none]").stemmed_pairs == []
+    assert read(STEMMED.replace("sw", "hi")).stemmed_pairs == ["hi-hi"]
