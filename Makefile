@@ -26,7 +26,7 @@ smoke: install
 	$(BIN)/optical sweep tiny
 
 test: install
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # ONLY=kills makes one of the attacks on the cache (damage, kills, full, read-only, contention, machines, clock).
 faults: install

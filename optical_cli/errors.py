@@ -8,6 +8,7 @@ Every fault a user can meet is one of these; the command line catches the base c
     │   └── NotHere        it is not on this machine, and was not to be downloaded
     ├── CacheError         the cache cannot be read or written, or an artifact in it is damaged
     │   └── NoRoom         its disk takes nothing more
+    ├── ClusterError       workers of a cluster, or the cluster itself, were lost
     ├── NotConverged       more transport plans than allowed missed their threshold
     ├── OutOfTime          the time limit has stopped a training, which goes on from there the next time
     └── MissingDependency  an optional package is needed and not installed
@@ -36,6 +37,10 @@ class CacheError(OpticalError):
 
 class NoRoom(CacheError):  # noqa: N818 - what it says of the disk
     """The disk of the cache takes nothing more: it is full, or has become read-only."""
+
+
+class ClusterError(OpticalError):
+    """Workers of a cluster, or the cluster itself, were lost; what was finished stays, and the next try goes on."""
 
 
 class NotConverged(OpticalError):  # noqa: N818 - the word the design gives it

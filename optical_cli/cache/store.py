@@ -28,7 +28,7 @@ from optical_cli.cache.manifest import (
     write_manifest,
 )
 from optical_cli.cache.provenance import provenance
-from optical_cli.errors import CacheError, OpticalError, OutOfTime
+from optical_cli.errors import CacheError, ClusterError, OpticalError, OutOfTime
 
 UNFINISHED = "unfinished"
 KINDS = ("encodings", "checkpoints", "translations", "indexes", "quantized", "runs", "scores", "alignments")
@@ -264,7 +264,7 @@ class Cache:
             if isinstance(told, Exception) and not isinstance(told, OutOfTime):
                 reason = str(told) if isinstance(told, OpticalError) else f"{type(told).__name__}: {told}"
                 self.notes.failed(kind, label, key.digest, _work(kind, key), reason)
-            if isinstance(told, OpticalError) and not isinstance(told, OutOfTime | CacheError):
+            if isinstance(told, OpticalError) and not isinstance(told, OutOfTime | CacheError | ClusterError):
                 shutil.rmtree(self.unfinished(kind, key), ignore_errors=True)  # it would be refused again
             if told is error:
                 raise

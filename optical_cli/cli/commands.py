@@ -9,6 +9,7 @@ from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.compare_command import compare
 from optical_cli.cli.doctor_command import doctor
+from optical_cli.cli.engine import engine_workers
 from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
 from optical_cli.cli.fetch_command import fetch
@@ -64,8 +65,40 @@ def _root(
     pass
 
 
+@app.command("distill", help=DISTILL.summary)
+def distill(
+    experiment: options.Experiment,
+    reg: options.Reg = None,
+    objective: options.Objective = None,
+    pair: options.Pair = None,
+    seed: options.Seed = None,
+    overrides: options.Set = None,
+    cache_dir: options.CacheDir = None,
+    device: options.Device = "auto",
+    no_upstream: options.NoUpstream = False,
+    time_limit: options.TimeLimit = None,
+    offline: options.Offline = False,
+    locked: options.Locked = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
+) -> None:
+    """Obtain the students that are asked for, and print their folders."""
+    pipeline = open_pipeline(
+        experiment,
+        overrides,
+        cache_dir,
+        device,
+        upstream=not no_upstream,
+        time_limit=time_limit,
+        offline=offline,
+        locked=locked,
+    )
+    for step in DISTILL.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
+        obtain(pipeline, step, as_json=as_json)
+
+
 def _add_stage(stage: Stage) -> None:
-    """Add the command of a stage: all three take the same options and print the folders of their artifacts."""
+    """Add the command of a stage that workers can share: both take the same options and print their folders."""
 
     @app.command(stage.name, help=stage.summary)
     def run(
@@ -77,6 +110,8 @@ def _add_stage(stage: Stage) -> None:
         overrides: options.Set = None,
         cache_dir: options.CacheDir = None,
         device: options.Device = "auto",
+        engine: options.Engine = "local",
+        ray_address: options.RayAddress = None,
         no_upstream: options.NoUpstream = False,
         time_limit: options.TimeLimit = None,
         offline: options.Offline = False,
@@ -84,21 +119,23 @@ def _add_stage(stage: Stage) -> None:
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
-        pipeline = open_pipeline(
-            experiment,
-            overrides,
-            cache_dir,
-            device,
-            upstream=not no_upstream,
-            time_limit=time_limit,
-            offline=offline,
-            locked=locked,
-        )
-        for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
-            obtain(pipeline, step, as_json=as_json)
+        with engine_workers(engine, ray_address, device, TerminalProgress().say) as workers:
+            pipeline = open_pipeline(
+                experiment,
+                overrides,
+                cache_dir,
+                device,
+                upstream=not no_upstream,
+                time_limit=time_limit,
+                offline=offline,
+                locked=locked,
+                workers=workers,
+            )
+            for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
+                obtain(pipeline, step, as_json=as_json)
 
 
-for _stage in (DISTILL, INDEX, RETRIEVE):
+for _stage in (INDEX, RETRIEVE):
     _add_stage(_stage)
 
 app.command()(evaluate)

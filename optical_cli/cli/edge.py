@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from optical_cli.cli.terminal import plain
-from optical_cli.errors import NotConverged, OpticalError, OutOfTime
+from optical_cli.errors import ClusterError, NotConverged, OpticalError, OutOfTime
 from optical_cli.processes import Processes
 
 BAD_INPUT = 2
@@ -52,7 +52,7 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, OpticalError):
         for line in str(error).splitlines():
             print(f"error: {plain(line)}", file=sys.stderr)
-        return FAILED if isinstance(error, NotConverged) else BAD_INPUT
+        return FAILED if isinstance(error, NotConverged | ClusterError) else BAD_INPUT
     if isinstance(error, KeyboardInterrupt):
         print(INTERRUPTION, file=sys.stderr)
         return INTERRUPTED

@@ -59,6 +59,23 @@ TimeLimit = Annotated[
         help="Save and stop a training after so long (90s, 45m, 2h); exit code 75, and the same command goes on.",
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="Where it is computed: local, or ray, on the nodes of a cluster; the artifacts are the same. (What is "
+        "searched, all or what is promising, is retrieval.engine of the experiment.)",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The head of a Ray cluster that is there, else RAY_ADDRESS, else one of this machine for as long as it "
+        "takes. Only a cluster that you trust.",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optical_cli.config import Experiment
     from optical_cli.pipeline import Pipeline
     from optical_cli.progress import Progress
+    from optical_cli.workers import Workers
 
 
 def open_pipeline(
@@ -30,10 +31,12 @@ def open_pipeline(
     offline: bool = False,
     locked: bool = False,
     fetch: bool = True,
+    workers: "Workers | None" = None,
 ) -> "Pipeline":
     """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
 
-    Without `fetch` nothing is downloaded, and what is not here has a stand-in.
+    With `workers` these do what of it they can. Without `fetch` nothing is downloaded, and what is not here has a
+    stand-in.
 
     Raises:
         ConfigError: the experiment file is wrong.
@@ -45,7 +48,7 @@ def open_pipeline(
     progress = progress or TerminalProgress()
     pipeline = open_unlocked(
         experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline, fetch=fetch,
-        deadline=None if time_limit is None else started + seconds_of(time_limit),
+        deadline=None if time_limit is None else started + seconds_of(time_limit), workers=workers,
     )  # fmt: skip
     _keep_to_lock(pipeline, experiment, progress, strict=locked, fetch=fetch)
     return pipeline
@@ -62,6 +65,7 @@ def open_unlocked(
     offline: bool = False,
     deadline: float | None = None,
     fetch: bool = True,
+    workers: "Workers | None" = None,
 ) -> "Pipeline":
     """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
     from optical_cli.cache.making import NotedProgress
@@ -73,7 +77,10 @@ def open_unlocked(
     if offline:  # what the libraries below go by
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     remedy = fetch_command(experiment, overrides) if offline else None
-    return Pipeline(settings, cache, device, noted, upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch)
+    return Pipeline(
+        settings, cache, device, noted,
+        upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch, workers=workers,
+    )  # fmt: skip
 
 
 def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *, strict: bool, fetch: bool) -> None:

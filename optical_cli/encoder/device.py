@@ -18,3 +18,8 @@ def resolve_device(wanted: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"--device {wanted}: no such device here; cpu, cuda, cuda:1 or auto expected") from error
     return wanted
+
+
+def device_of_worker(device: str) -> str:
+    """What a worker of a cluster calls its device: the GPU that it was given is the only one it sees."""
+    return "cuda" if device.startswith("cuda") else device

@@ -50,9 +50,15 @@ def encode_stream(
     encoder: MultiVectorEncoder, texts: Iterable[str], side: Side, batch_size: int
 ) -> Iterator[list[torch.Tensor]]:
     """Encode a stream of texts in chunks, in order; each text as of `encode_texts`."""
+    for chunk in chunks(texts, batch_size):
+        yield encode_texts(encoder, chunk, side, batch_size)
+
+
+def chunks(texts: Iterable[str], batch_size: int) -> Iterator[list[str]]:
+    """Texts that are sorted by length together; which they are decides on last bits."""
     waiting = iter(texts)
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
-        yield encode_texts(encoder, chunk, side, batch_size)
+        yield chunk
 
 
 def pad(texts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

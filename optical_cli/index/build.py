@@ -11,10 +11,13 @@ from optical_cli.data.collections import Document
 from optical_cli.data.documents import fill
 from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.token_pooling import pool_tokens, pools_already
+from optical_cli.encoder.token_pooling import pools_already
 from optical_cli.errors import DataError
+from optical_cli.index.elsewhere import encode_elsewhere
+from optical_cli.index.pooled import Pooled, pooled
 from optical_cli.index.shards import Shards
 from optical_cli.progress import Progress
+from optical_cli.workers import Workers
 
 
 def build_index(
@@ -28,6 +31,7 @@ def build_index(
     kept: Index,
     setup: EncoderSetup,
     progress: Progress,
+    workers: Workers | None = None,
 ) -> dict[str, Any]:
     """Encode documents as they come; never more than a shard of them is in memory.
 
@@ -42,6 +46,7 @@ def build_index(
         kept: what is kept of the documents.
         setup: how texts are encoded.
         progress: hears of the documents.
+        workers: that encode the shards, with the same bits, if this process is not to do it.
 
     Returns:
         counts of documents and tokens, of the tokens before any were pooled, and the bytes of one, for the manifest.
@@ -49,9 +54,6 @@ def build_index(
     Raises:
         DataError: a document has no token to score, or there is no document.
     """
-    model = open_encoder(encoder, setup)
-    if kept.pool_factor > 1 and pools_already(model):
-        progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
     with Shards(unfinished, kept.storage) as shards:
         indexed = shards.begun
         if indexed:
@@ -60,16 +62,34 @@ def build_index(
         with progress.task("index", left, "documents") as advance:
             ids: deque[str] = deque()
             texts = _texts(islice(documents, indexed, None), template, ids)
-            for shard in encode_stream(model, texts, "document", setup.batch_size):
-                pooled = [tokens.numpy() for tokens in pool_tokens(shard, kept.pool_factor)]
-                shards.append([ids.popleft() for _ in shard], pooled, sum(map(len, shard)))
-                indexed += len(shard)
-                advance(len(shard))
+            for shard in _encoded(texts, encoder, kept.pool_factor, setup, progress, workers):
+                shards.append([ids.popleft() for _ in shard.documents], shard.documents, shard.encoded)
+                indexed += len(shard.documents)
+                advance(len(shard.documents))
     if indexed == 0:
         raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
     counts = {"documents": indexed, "tokens": shards.tokens, "bytes_a_token": shards.bytes_a_token}
     return counts if kept.pool_factor == 1 else {**counts, "tokens_before_pooling": shards.encoded}
+
+
+def _encoded(
+    texts: Iterator[str],
+    encoder: Path,
+    pool_factor: float,
+    setup: EncoderSetup,
+    progress: Progress,
+    workers: Workers | None,
+) -> Iterator[Pooled]:
+    """Shard after shard, by this process or by workers."""
+    if workers is not None:
+        yield from encode_elsewhere(workers, encoder, texts, pool_factor, setup)
+        return
+    model = open_encoder(encoder, setup)
+    if pool_factor > 1 and pools_already(model):
+        progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
+    for shard in encode_stream(model, texts, "document", setup.batch_size):
+        yield pooled(shard, pool_factor)
 
 
 def _texts(documents: Iterable[Document], template: str, ids: deque[str]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
 from optical_cli.step import Step, make_step
+from optical_cli.workers import Workers
 
 
 class Pipeline:
@@ -35,6 +36,7 @@ class Pipeline:
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
         offline: nothing is downloaded, and this command is named as the one that would; None: what is missing is.
+        workers: that encode indexes and search them, with the same artifacts as without; None: this process does.
         fetch: download what the experiment names and this machine does not have; else such sources have stand-ins, and
             the steps that need them can be named, but neither looked up nor made.
 
@@ -60,6 +62,7 @@ class Pipeline:
         deadline: float | None = None,
         offline: str | None = None,
         fetch: bool = True,
+        workers: Workers | None = None,
     ) -> None:
         self.experiment = experiment
         self.cache = cache
@@ -69,7 +72,7 @@ class Pipeline:
         self._sources.open_all()
         processes = processes or Processes()
         self._workplace = Workplace(
-            experiment, self._sources, cache, device, progress or Silence(), processes, deadline
+            experiment, self._sources, cache, device, progress or Silence(), processes, deadline, workers
         )
         students = Students(self._workplace)
         searches = Searches(self._workplace, students)

@@ -67,6 +67,7 @@ class Searches:
                 kept=x.index,
                 setup=self._at.setup,
                 progress=self._at.progress,
+                workers=self._at.workers,
             )
             return {**health, **corpus.health}
 

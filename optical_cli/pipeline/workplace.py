@@ -11,6 +11,7 @@ from optical_cli.encoder.side import Side
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress
 from optical_cli.sources import Sources
+from optical_cli.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Workplace:
         progress: hears how far the work is.
         processes: that run the same pipeline together.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
+        workers: that indexes are encoded and searched by; None: this process.
     """
 
     experiment: Experiment
@@ -34,6 +36,7 @@ class Workplace:
     progress: Progress
     processes: Processes
     deadline: float | None
+    workers: Workers | None = None
 
     @property
     def lengths(self) -> dict[Side, int]:

@@ -1,0 +1,5 @@
+"""Past one machine: workers on the nodes of a Ray cluster."""
+
+from optical_cli.cluster.ray_cluster import RayCluster
+
+__all__ = ["RayCluster"]

@@ -1,0 +1,124 @@
+"""What two nodes make is what one process makes, byte for byte, also if a worker dies over it."""
+
+import os
+import time
+from functools import partial
+
+import pytest
+
+from optical_cli.data.documents import Document
+from optical_cli.encoder.load import load_encoder, save_encoder
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.errors import ClusterError, DataError
+from optical_cli.index import build_index
+from optical_cli.progress import Silence
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+BATCH = 1  # shards of 32 documents
+WORDS = ["the boat", "the net", "maize", "a book", "Amina", "Juma", "the farmer mends the net"]
+DOCUMENTS = [Document(f"d{n}", "", " ".join(WORDS[n % k] for k in (2, 3, 5, 7))) for n in range(5 * 32 + 10)]
+
+
+@pytest.fixture
+def build(lab, tmp_path):
+    def built(name, documents=DOCUMENTS, workers=None, encoder=lab.teacher):
+        folder = tmp_path / name
+        folder.mkdir()
+        how = {"template": "{text}", "count": None, "setup": EncoderSetup(16, 24, "float32", BATCH, "cpu")}
+        build_index(
+            documents, encoder, folder, unfinished=tmp_path / f"unfinished {name}", progress=Silence(),
+            workers=workers, **how,
+        )  # fmt: skip
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    return built
+
+
+def test_there_is_a_worker_a_node(workers):
+    assert workers.count == 2
+    nodes = set(workers.in_turn(_node, range(8)))
+    assert len(nodes) == 2
+
+
+def test_an_index_is_the_same_though_a_worker_dies_over_a_shard(build, mortal):
+    assert build("by workers", workers=mortal) == build("here")
+    assert mortal.mark.exists()
+
+
+@pytest.fixture
+def sparing(lab, tmp_path):
+    """The teacher, but for the tokens that every text has: they are not scored."""
+    encoder = load_encoder(lab.teacher, query_length=16, document_length=24, device="cpu")
+    encoder[-1].skiplist_words = [".", "[CLS]", "[SEP]"]
+    save_encoder(encoder, tmp_path / "sparing")
+    return tmp_path / "sparing"
+
+
+def test_a_document_that_cannot_be_encoded_is_refused_as_it_is_here(build, workers, sparing):
+    documents = [*DOCUMENTS[:70], Document("bad", "", ". ."), *DOCUMENTS[70:]]
+    said = []
+    for name, by in (("here", None), ("by workers", workers)):
+        with pytest.raises(DataError) as refused:
+            build(name, documents, by, sparing)
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+    assert "no token of this text is left to score: '. .'" in said[0]
+
+
+def test_what_comes_before_a_document_that_cannot_be_read_is_kept(build, workers, tmp_path):
+    def broken_off():
+        yield from DOCUMENTS[:100]
+        raise DataError("line 101")
+
+    with pytest.raises(DataError, match="line 101"):
+        build("stopped", broken_off(), workers)
+    finished = (tmp_path / "unfinished stopped" / "doc_ids.txt").read_text().split()
+    assert finished == [document.doc_id for document in DOCUMENTS[:96]]
+
+
+def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path):
+    from dataclasses import replace
+
+    from optical_cli.index.elsewhere import SameEncoder, _encode
+
+    other = SameEncoder(lab.teacher, "0" * 64, EncoderSetup(16, 24, "float32", BATCH, "cpu"))
+    with pytest.raises(DataError, match="another encoder in it, or none"):
+        next(workers.in_turn(partial(_encode, other, 1), [["boat"]]))
+    absent = replace(other, folder=tmp_path / "absent")
+    with pytest.raises(DataError, match="another encoder in it, or none"):
+        next(workers.in_turn(partial(_encode, absent, 1), [["boat"]]))
+
+
+def test_workers_that_die_again_and_again_are_an_error_of_a_line(workers, monkeypatch):
+    import optical_cli.cluster.ray_cluster as module
+
+    monkeypatch.setattr(module, "RETRIES", 1)
+
+    def die(_item):
+        os._exit(1)
+
+    with pytest.raises(ClusterError, match="died 2 times") as lost:
+        next(workers.in_turn(die, [1]))
+    assert "\n" not in str(lost.value)
+
+
+def test_few_results_are_made_before_they_are_taken(workers):
+    taken = []
+
+    def items():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    results = workers.in_turn(_node, items())
+    next(results)
+    time.sleep(0.5)
+    assert len(taken) <= 2 * workers.count
+    results.close()
+
+
+def _node(_number):
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
