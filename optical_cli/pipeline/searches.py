@@ -158,6 +158,7 @@ class Searches:
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
                 quantized=Quantized(inputs["quantized"], x.retrieval) if approximate else None,
+                workers=self._at.workers,
             )
             return {**health, **asked.provenance}
 

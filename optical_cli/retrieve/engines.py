@@ -43,12 +43,20 @@ class Engine(Protocol):
         ...
 
 
+class Exact(Protocol):
+    """MaxSim over every document, by this process or by workers."""
+
+    def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[Found]:
+        """For each topic numbers and scores of its best documents, in no order, with all that tie with the last."""
+        ...
+
+
 class OfAll:
     """MaxSim over every document."""
 
     unit = "scores"
 
-    def __init__(self, maxsim: MaxSim, documents: int, depth: int, precision: str) -> None:
+    def __init__(self, maxsim: Exact, documents: int, depth: int, precision: str) -> None:
         self._maxsim = maxsim
         self._documents = documents
         self._depth = depth
@@ -118,7 +126,7 @@ class OfPromising:
     unit = "topics"
 
     def __init__(
-        self, documents: DocumentIndex, quantized: Quantized, maxsim: MaxSim, topics: Iterable[str],
+        self, documents: DocumentIndex, quantized: Quantized, maxsim: Exact, topics: Iterable[str],
         *, depth: int, memory: int,
     ) -> None:  # fmt: skip
         structure = QuantizedIndex.open(quantized.folder)

@@ -15,8 +15,10 @@ from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
-from optical_cli.retrieve.engines import Engine, OfAll, OfCandidates, OfPromising, Quantized
+from optical_cli.retrieve.elsewhere import SpreadMaxSim
+from optical_cli.retrieve.engines import Engine, Exact, OfAll, OfCandidates, OfPromising, Quantized
 from optical_cli.retrieve.maxsim import MaxSim
+from optical_cli.workers import Workers
 
 RUN = "run.trec"
 
@@ -35,6 +37,7 @@ def search(
     progress: Progress,
     candidates: Mapping[str, Sequence[str]] | None = None,
     quantized: Quantized | None = None,
+    workers: Workers | None = None,
 ) -> dict[str, Any]:
     """Search every topic and write a TREC run file; topics are encoded and written a few thousand at a time.
 
@@ -52,6 +55,8 @@ def search(
         candidates: documents by query id, if each topic is to be ranked among its own; topics without any are not
             searched.
         quantized: if the promising documents alone are to be scored.
+        workers: that search every document, with the same run, if this process is not to do it; candidates and what
+            is promising are this process's.
 
     Returns:
         counts of topics and documents, for the manifest; of topics without candidates, if there are candidates; of an
@@ -62,12 +67,14 @@ def search(
         CacheError: the index is damaged.
     """
     documents = DocumentIndex.open(index)
-    maxsim = MaxSim(documents.store, memory=memory, precision=precision, device=setup.device)
-    engine: Engine = OfAll(maxsim, len(documents.store), depth, precision)
+    how: dict[str, Any] = {"memory": memory, "precision": precision, "device": setup.device}
+    maxsim = MaxSim(documents.store, **how)
+    exact: Exact = maxsim if workers is None else SpreadMaxSim(workers, index, documents.store, **how)
+    engine: Engine = OfAll(exact, len(documents.store), depth, precision)
     if candidates is not None:
         engine = OfCandidates(maxsim, documents.doc_ids, candidates, len(topics))
     elif quantized is not None:
-        engine = OfPromising(documents, quantized, maxsim, topics, depth=depth, memory=memory)
+        engine = OfPromising(documents, quantized, exact, topics, depth=depth, memory=memory)
     model = open_encoder(encoder, setup)
     asked = {query_id: text for query_id, text in topics.items() if candidates is None or query_id in candidates}
     with progress.task("retrieve", engine.total(asked), engine.unit) as advance:

@@ -7,7 +7,7 @@ import pytest
 
 from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.cache.store import Cache, safe_label
-from optical_cli.errors import CacheError
+from optical_cli.errors import CacheError, ClusterError
 
 KEY = key_of({"stage": "test", "reg": 0.5})
 
@@ -406,3 +406,15 @@ def test_seconds_are_those_of_the_build(cache):
 
 def test_a_manifest_may_be_read_by_whom_the_folder_may(artifact):
     assert (artifact.folder / "manifest.json").stat().st_mode == (artifact.folder / "a.txt").stat().st_mode
+
+
+def test_what_was_finished_before_a_cluster_was_lost_stays(cache):
+    def lost(_folder):
+        unfinished = cache.unfinished("runs", KEY)
+        unfinished.mkdir(parents=True)
+        (unfinished / "shards").touch()
+        raise ClusterError("workers died")
+
+    with pytest.raises(ClusterError):
+        cache.make("runs", "x", KEY, lost)
+    assert (cache.unfinished("runs", KEY) / "shards").exists()

@@ -12,10 +12,12 @@ from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ClusterError, DataError
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
+from optical_cli.retrieve import elsewhere, search
 
 pytestmark = pytest.mark.xdist_group("ray")
 
 BATCH = 1  # shards of 32 documents
+SETUP = EncoderSetup(16, 24, "float32", BATCH, "cpu")
 WORDS = ["the boat", "the net", "maize", "a book", "Amina", "Juma", "the farmer mends the net"]
 DOCUMENTS = [Document(f"d{n}", "", " ".join(WORDS[n % k] for k in (2, 3, 5, 7))) for n in range(5 * 32 + 10)]
 
@@ -25,7 +27,7 @@ def build(lab, tmp_path):
     def built(name, documents=DOCUMENTS, workers=None, encoder=lab.teacher):
         folder = tmp_path / name
         folder.mkdir()
-        how = {"template": "{text}", "count": None, "setup": EncoderSetup(16, 24, "float32", BATCH, "cpu")}
+        how = {"template": "{text}", "count": None, "setup": SETUP}
         build_index(
             documents, encoder, folder, unfinished=tmp_path / f"unfinished {name}", progress=Silence(),
             workers=workers, **how,
@@ -82,12 +84,27 @@ def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path)
 
     from optical_cli.index.elsewhere import SameEncoder, _encode
 
-    other = SameEncoder(lab.teacher, "0" * 64, EncoderSetup(16, 24, "float32", BATCH, "cpu"))
+    other = SameEncoder(lab.teacher, "0" * 64, SETUP)
     with pytest.raises(DataError, match="another encoder in it, or none"):
         next(workers.in_turn(partial(_encode, other, 1), [["boat"]]))
     absent = replace(other, folder=tmp_path / "absent")
     with pytest.raises(DataError, match="another encoder in it, or none"):
         next(workers.in_turn(partial(_encode, absent, 1), [["boat"]]))
+
+
+def test_a_run_is_the_same(lab, build, workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(elsewhere, "FEWEST_DOCUMENTS", 20)
+    build("index")
+    runs = []
+    for name, by in (("here", None), ("by workers", workers)):
+        folder = tmp_path / f"run {name}"
+        folder.mkdir()
+        health = search(
+            {f"q{n}": word for n, word in enumerate(WORDS)}, lab.teacher, tmp_path / "index", folder,
+            depth=30, memory=1 << 24, precision="float32", tag="t", setup=SETUP, progress=Silence(), workers=by,
+        )  # fmt: skip
+        runs.append((health, (folder / "run.trec").read_bytes()))
+    assert runs[0] == runs[1]
 
 
 def test_workers_that_die_again_and_again_are_an_error_of_a_line(workers, monkeypatch):
