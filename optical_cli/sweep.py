@@ -1,7 +1,9 @@
-"""Every cell of an experiment, one after the other; one that fails does not stop the others."""
+"""Every cell of an experiment, one after the other, or by workers; one that fails does not stop the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.store import Artifact
@@ -12,6 +14,10 @@ from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
 from optical_cli.report.result import ApproximateSearch
 from optical_cli.step import Step
+from optical_cli.workers import Workers
+
+if TYPE_CHECKING:
+    from optical_cli.pipeline.elsewhere import CellsElsewhere
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,16 @@ def run_sweep(
     pipeline: Pipeline,
     on_cell: Callable[[Result], None],
     on_standing: Callable[[Standing], None] = lambda _standing: None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> tuple[list[Result], int]:
     """Obtain the scores of every cell.
 
     Args:
         pipeline: of the experiment.
         on_cell: hears of each cell as it is done.
-        on_standing: hears how the sweep stands before each cell, and at the end.
+        on_standing: hears how the sweep stands before each cell, and at the end; with workers, which have several cells
+            in work, the first of them stands for all.
+        say: hears what workers have to say.
 
     Returns:
         a result a cell, in the order of the cells, and how many artifacts had to be made.
@@ -53,34 +62,54 @@ def run_sweep(
         NoRoom: the cache can take nothing more; likewise.
         OpticalError: the experiment's input cannot be used; nothing has been computed then.
     """
-    results: list[Result] = []
     made_before = pipeline.made
     outlook = Outlook(plan(pipeline))
     if outlook.left.artifacts:
         pipeline.check()
     cells = list(cells_of(pipeline.experiment))
+    elsewhere = None if pipeline.workers is None else _elsewhere(pipeline, pipeline.workers, cells, say)
+    in_work = iter(elsewhere or ((cell, partial(_obtain, pipeline, cell)) for cell in cells))
+    results: dict[Cell, Result] = {}
 
-    def standing(running: Cell | None) -> Standing:
-        failed = sum(result.failure is not None for result in results)
+    def standing() -> Standing:
+        failed = sum(result.failure is not None for result in results.values())
+        running = next((cell for cell in cells if cell not in results), None)
         return Standing(len(cells), len(results) - failed, failed, running, outlook.left)
 
-    for cell in cells:
-        on_standing(standing(cell))
+    while True:
+        on_standing(standing())
+        found = next(in_work, None)
+        if found is None:
+            break
+        cell, obtain = found
         try:
-            artifact, _ = pipeline.obtain(pipeline.scores(cell))
-            result = _result(pipeline, cell, artifact)
+            result = _result(pipeline, cell, obtain())
         except (OutOfTime, NoRoom):  # so would the others end, after all their hours
-            raise
+            if elsewhere is None:
+                raise
+            continue  # it raises the same when what else was running has ended
         except OpticalError as error:
             result = _result(pipeline, cell, None, failure=str(error))
         except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory
             result = _result(pipeline, cell, None, failure=f"{type(error).__name__}: {error}")
-        results.append(result)
+        results[cell] = result
         for planned in outlook.steps_of(cell):
             outlook.settle(planned, _made(pipeline, planned))
         on_cell(result)
-    on_standing(standing(None))
-    return results, pipeline.made - made_before
+    made = pipeline.made - made_before + (0 if elsewhere is None else elsewhere.made)
+    return [results[cell] for cell in cells], made
+
+
+def _obtain(pipeline: Pipeline, cell: Cell) -> Artifact:
+    return pipeline.obtain(pipeline.scores(cell))[0]
+
+
+def _elsewhere(
+    pipeline: Pipeline, workers: Workers, cells: Sequence[Cell], say: Callable[[str], None]
+) -> "CellsElsewhere":
+    from optical_cli.pipeline.elsewhere import CellsElsewhere  # loads torch
+
+    return CellsElsewhere(pipeline, workers, cells, say)
 
 
 def cached_results(pipeline: Pipeline) -> list[Result]:

@@ -32,5 +32,8 @@ class Workers(Protocol):
         ...
 
     def as_done(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[tuple[Item, Callable[[], T]]]:
-        """Each item as it is done, with a function that gives its result, or raises what `in_turn` would."""
+        """Each item as it is done, with a function that gives its result, or raises what `in_turn` would.
+
+        Items are taken one by one, as workers come free.
+        """
         ...

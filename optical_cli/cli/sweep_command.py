@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optical_cli.cli import options, show
+from optical_cli.cli.engine import engine_workers
 from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.shell_commands import shell_commands
 from optical_cli.cli.sweep_audience import SweepAudience
@@ -28,6 +29,8 @@ def sweep(
     overrides: options.Set = None,
     cache_dir: options.CacheDir = None,
     device: options.Device = "auto",
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     time_limit: options.TimeLimit = None,
     print_commands: Annotated[
         bool, typer.Option("--print-commands", help="Print a command a cell, to be run wherever, and run none.")
@@ -49,27 +52,29 @@ def sweep(
         other = "--json" if as_json else "--print-commands"
         raise ConfigError(f"--events -: {other} has stdout for itself; name a file, or leave out {other}")
     audience = SweepAudience(events)
-    pipeline = open_pipeline(
-        experiment,
-        overrides,
-        cache_dir,
-        device,
-        time_limit=time_limit,
-        progress=audience.progress,
-        offline=offline,
-        locked=locked,
-    )
-    if print_commands:
-        cells = cells_of(pipeline.experiment)
-        for command in shell_commands(experiment, cells, overrides or (), cache_dir, device, offline=offline):
-            print(command)
-        return
-    for line in _without_room(pipeline):
-        audience.terminal.say(f"warning: {line}")
-    name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
-    with audience.attending(name, measures):
-        results, made = run_sweep(pipeline, audience.cell, audience.stand)
-        audience.end(name, made, results)
+    with engine_workers(engine, ray_address, device, audience.terminal.say) as workers:
+        pipeline = open_pipeline(
+            experiment,
+            overrides,
+            cache_dir,
+            device,
+            time_limit=time_limit,
+            progress=audience.progress,
+            offline=offline,
+            locked=locked,
+            workers=workers,
+        )
+        if print_commands:
+            cells = cells_of(pipeline.experiment)
+            for command in shell_commands(experiment, cells, overrides or (), cache_dir, device, offline=offline):
+                print(command)
+            return
+        for line in _without_room(pipeline):
+            audience.terminal.say(f"warning: {line}")
+        name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
+        with audience.attending(name, measures):
+            results, made = run_sweep(pipeline, audience.cell, audience.stand, audience.progress.say)
+            audience.end(name, made, results)
     if as_json:
         show.as_json(show.sweep_record(name, made, results))
     elif events != "-":

@@ -1,5 +1,5 @@
 """Past one machine: workers on the nodes of a Ray cluster."""
 
-from optical_cli.cluster.ray_cluster import RayCluster
+from optical_cli.cluster.ray_cluster import RayCluster, check_address
 
-__all__ = ["RayCluster"]
+__all__ = ["RayCluster", "check_address"]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,6 +30,8 @@ AHEAD = 2
 """Pieces of work a worker that are under way or waiting to be taken: each is in memory."""
 PATIENCE = 5.0
 """Seconds that the head of a cluster has to answer."""
+TRIES = "2"
+"""To connect to a cluster: each takes up to half a minute, and by default there are twenty."""
 LONGEST_FOLDER = 40
 """Characters of a temporary folder under which the names of Ray's sockets still fit the 107 that a system takes."""
 
@@ -54,7 +57,7 @@ class RayCluster:
             raise MissingDependency(NEEDS_RAY)
         self._address = address or os.environ.get("RAY_ADDRESS") or None
         if self._address is not None:
-            _checked(self._address)
+            check_address(self._address)
         self._device = device
         self._say = say
         self._open = ExitStack()
@@ -101,13 +104,14 @@ class RayCluster:
         start = self._starter(work)
         import ray
 
-        waiting = list(items)
+        waiting = iter(items)
         running: dict[Any, Item] = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < max(self.count, 1):
-                    item = waiting.pop(0)
+            while True:
+                for item in islice(waiting, max(max(self.count, 1) - len(running), 0)):
                     running[start(item)] = item
+                if not running:
+                    return
                 (done, *_), _ = ray.wait(list(running), num_returns=1, fetch_local=False)
                 yield running.pop(done), partial(_result, done)
         finally:
@@ -169,7 +173,7 @@ class RayCluster:
         ]
         here = Node.here()
         others = {node.name for node in map(_result, asked) if node.processor != here.processor}
-        self._say(f"ray: {self.count} workers of {self._threads} threads on {len(fitting)} nodes")
+        self._say(f"ray: {self.count} workers of {self._threads} threads each, {len(fitting)} of {len(_nodes())} nodes")
         if others:
             self._say(
                 f"warning: {', '.join(sorted(others))}: another processor than that of {here.name}; last bits of "
@@ -177,7 +181,7 @@ class RayCluster:
             )
 
 
-def _checked(address: str) -> None:
+def check_address(address: str) -> None:
     """Refuse an address that is none, or where nobody answers: Ray itself would try for ten minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in address or not port.isdigit():
@@ -209,6 +213,8 @@ def _cluster(address: str | None, variables: Mapping[str, str], say: Callable[[s
         if address is None:
             say("ray: starting a cluster of this machine")
             settings |= stack.enter_context(_own_cluster())
+        else:
+            os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", TRIES)  # of whoever answers and is no Ray
         import ray
         from ray.exceptions import RayError
 

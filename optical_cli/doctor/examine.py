@@ -29,8 +29,10 @@ def _looks(root: Path, experiment: Experiment | None, name: str) -> dict[str, Ca
 
     def packages() -> Iterator[Finding]:
         from optical_cli.doctor.packages import look_at_packages
+        from optical_cli.doctor.ray import look_at_ray
 
         yield from look_at_packages()
+        yield look_at_ray()
 
     def machine() -> Iterator[Finding]:
         from optical_cli.doctor.machine import look_at_machine, look_at_precision

@@ -21,6 +21,7 @@ class Maker:
 
     Attributes:
         made: artifacts made so far, not found in the cache.
+        failed: why steps could not be made, by the digests of their keys.
     """
 
     def __init__(self, cache: Cache, processes: Processes, upstream: bool, check: Callable[[], None]) -> None:
@@ -28,7 +29,7 @@ class Maker:
         self._processes = processes
         self._upstream = upstream
         self._check = check
-        self._failed: dict[str, Exception] = {}
+        self.failed: dict[str, Exception] = {}
         self._whole: set[str] = set()
         self.made = 0
 
@@ -43,14 +44,14 @@ class Maker:
             if self._processes.first:
                 self._cache.tidy(step.kind, step.key)
             return found or self._found(step), False
-        if step.key.digest in self._failed:
-            raise self._failed[step.key.digest]
+        if step.key.digest in self.failed:
+            raise self.failed[step.key.digest]
         try:
             self._check()
             folders = {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()}
             made = self._make(step, folders)
         except (OpticalError, RuntimeError, MemoryError, OSError) as error:
-            self._failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
+            self.failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
             raise
         self.made += made
         return self._found(step), made

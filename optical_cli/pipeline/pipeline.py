@@ -41,6 +41,7 @@ class Pipeline:
             the steps that need them can be named, but neither looked up nor made.
 
     Attributes:
+        device, deadline, offline, workers: as they were given.
         encodings, start, checkpoint: the steps that end in a student, of `Students`.
         index, run: those that end in a run, of `Searches`; `scores` follows.
         obtain: finds or makes the artifact of a step, as `Maker` does.
@@ -66,7 +67,7 @@ class Pipeline:
     ) -> None:
         self.experiment = experiment
         self.cache = cache
-        self._offline = offline
+        self.device, self.deadline, self.offline, self.workers = device, deadline, offline, workers
         self._refuse_absent(to_be_read=False)
         self._sources = Sources(experiment, cache.fingerprints, fetch=fetch)
         self._sources.open_all()
@@ -125,8 +126,8 @@ class Pipeline:
         self._sources.check()
 
     def _refuse_absent(self, *, to_be_read: bool) -> None:
-        if self._offline is not None:
-            refuse_absent(self.experiment, self.cache.fingerprints, self._offline, to_be_read=to_be_read)
+        if self.offline is not None:
+            refuse_absent(self.experiment, self.cache.fingerprints, self.offline, to_be_read=to_be_read)
 
     @property
     def not_here(self) -> list[str]:
@@ -148,6 +149,11 @@ class Pipeline:
     def made(self) -> int:
         """Artifacts made so far, not found in the cache."""
         return self._maker.made
+
+    @property
+    def failed(self) -> Mapping[str, Exception]:
+        """Why steps could not be made so far, by the digests of their keys."""
+        return self._maker.failed
 
     @property
     def encoding_precision(self) -> Resolved:

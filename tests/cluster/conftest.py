@@ -20,7 +20,7 @@ def head():
     cluster.shutdown()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def workers(head):
     """Two workers, one a node."""
     from optical_cli.cluster import RayCluster
