@@ -24,6 +24,7 @@ GROUPS = {
     "search": ("bench.search.exact", "bench.search.approximate"),
     "report": ("bench.report",),
     "scale": ("bench.scale",),
+    "ray": ("bench.ray",),
 }
 
 

@@ -40,7 +40,7 @@ def run(recorder: Recorder) -> None:
     setup = EncoderSetup(LONGEST, LONGEST, precision, 64, "cpu")
     with tempfile.TemporaryDirectory() as folder:
         model = write_encoder(Path(folder, "encoder"), 0)
-        speeds = probe(model, _texts(), setup=setup, memory=MEMORY, precision=precision)
+        speeds = probe(model, texts(TEXTS), setup=setup, memory=MEMORY, precision=precision)
     assert speeds.tokens is not None  # noqa: S101 - a probe measures both
     assert speeds.products is not None  # noqa: S101
     recorder.add("scale/encode", speeds.tokens, "tokens/s", size="MiniLM", precision=precision)
@@ -70,9 +70,9 @@ def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _texts() -> list[str]:
+def texts(count: int) -> list[str]:
     """Words of the embedded pair in texts about as long as passages."""
     draw = random.Random(13)  # noqa: S311 - a sample, not a secret
     words = (builtin_data("builtin:tiny") / "queries.en.tsv").read_text(encoding="utf-8").split()
-    lengths = (round(math.exp(draw.gauss(math.log(LENGTH), SPREAD))) for _ in range(TEXTS))
+    lengths = (round(math.exp(draw.gauss(math.log(LENGTH), SPREAD))) for _ in range(count))
     return [" ".join(draw.choices(words, k=min(max(length, SHORTEST), LONGEST))) for length in lengths]
