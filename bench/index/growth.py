@@ -67,7 +67,7 @@ def measure(documents: int) -> dict[str, float]:
             began = perf_counter()
             _search(TokenStore.open(index), queries)
             searched = perf_counter() - began
-        tokens = len(store.tokens)
+        tokens = store.tokens
     return {
         "tokens": tokens, "dimensions": DIMENSIONS, "write": written / tokens, "search": searched / tokens,
         "write_memory": writing.most, "search_memory": searching.most,
@@ -75,10 +75,11 @@ def measure(documents: int) -> dict[str, float]:
 
 
 def _write(store: TokenStore, growing: Path, index: Path) -> None:
-    with Shards(growing) as shards:
+    with Shards(growing, "float16") as shards:
         for first in range(0, len(store), SHARD):
             numbers = range(first, min(first + SHARD, len(store)))
-            shards.append([str(number) for number in numbers], [store[number] for number in numbers])
+            texts = [store[number] for number in numbers]
+            shards.append([str(number) for number in numbers], texts, sum(map(len, texts)))
     shards.deliver(index)
 
 

@@ -77,6 +77,11 @@ class TokenStore:
         offsets = np.concatenate([[0], np.cumsum([last - first for first, last in ends])]).astype(np.int64)
         return self.format.decode(rows, "cpu").numpy(), offsets
 
+    def part(self, first: int, last: int) -> "TokenStore":
+        """The texts from `first` to before `last`, as a store of their own; nothing is copied but the offsets."""
+        begin, end = self.offsets[first], self.offsets[last]
+        return TokenStore(self.rows[begin:end], self.offsets[first : last + 1] - begin, self.format)
+
     @classmethod
     def open(cls, folder: Path, name: str = "tokens") -> Self:
         """Open the store that a `TokenStoreWriter` left in a folder."""

@@ -124,9 +124,7 @@ def merged(parts: Sequence[Found], depth: int) -> Found:
 def _search(search: Search, tokens: Float32, lengths: Int64, part: tuple[int, int]) -> list[Found]:
     """The best of a part for each topic; topics as their tokens (tokens of all topics, dimensions), and lengths."""
     store, (first, last) = _opened(search), part
-    begin, end = store.offsets[first], store.offsets[last]
-    own = TokenStore(store.tokens[begin:end], store.offsets[first : last + 1] - begin)
-    maxsim = MaxSim(own, memory=search.memory, precision=search.precision, device=search.device)
+    maxsim = MaxSim(store.part(first, last), memory=search.memory, precision=search.precision, device=search.device)
     stacked = torch.from_numpy(np.array(tokens))  # a copy: torch wants to be able to write
     queries = torch.split(stacked, lengths.tolist())
     return [(numbers + first, scores) for numbers, scores in maxsim.best(queries, search.depth, lambda _done: None)]

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.load import load_encoder, save_encoder
 from optical_cli.encoder.setup import EncoderSetup
@@ -24,10 +25,10 @@ DOCUMENTS = [Document(f"d{n}", "", " ".join(WORDS[n % k] for k in (2, 3, 5, 7)))
 
 @pytest.fixture
 def build(lab, tmp_path):
-    def built(name, documents=DOCUMENTS, workers=None, encoder=lab.teacher):
+    def built(name, documents=DOCUMENTS, workers=None, encoder=lab.teacher, kept=None):
         folder = tmp_path / name
         folder.mkdir()
-        how = {"template": "{text}", "count": None, "setup": SETUP}
+        how = {"template": "{text}", "count": None, "kept": kept or Index(), "setup": SETUP}
         build_index(
             documents, encoder, folder, unfinished=tmp_path / f"unfinished {name}", progress=Silence(),
             workers=workers, **how,
@@ -43,8 +44,9 @@ def test_there_is_a_worker_a_node(workers):
     assert len(nodes) == 2
 
 
-def test_an_index_is_the_same_though_a_worker_dies_over_a_shard(build, mortal):
-    assert build("by workers", workers=mortal) == build("here")
+@pytest.mark.parametrize("kept", [Index(), Index(pool_factor=2, storage="int8")], ids=["whole", "smaller"])
+def test_an_index_is_the_same_though_a_worker_dies_over_a_shard(build, mortal, kept):
+    assert build("by workers", workers=mortal, kept=kept) == build("here", kept=kept)
     assert mortal.mark.exists()
 
 

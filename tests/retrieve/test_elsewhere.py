@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.retrieve import elsewhere
 from optical_cli.retrieve.elsewhere import SpreadMaxSim, merged, parts_of
 from optical_cli.retrieve.maxsim import MaxSim
@@ -71,7 +70,7 @@ def test_an_index_that_is_another_elsewhere_is_refused(store, queries, tmp_path)
     from optical_cli.errors import CacheError
 
     elsewhere._opened.cache_clear()
-    fewer = TokenStore(store.tokens, store.offsets[:-1])
+    fewer = store.part(0, len(store) - 1)
     with pytest.raises(CacheError, match="57 documents, 56 expected"):
         list(SpreadMaxSim(Here(1), tmp_path, fewer, **HOW).best(queries, 3, lambda _done: None))
     with pytest.raises(CacheError, match="every node needs to see the same cache folder"):
