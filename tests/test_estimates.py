@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from optical_cli import estimates as module
 from optical_cli.cache.manifest import read_manifest, write_manifest
 from optical_cli.cells import Cell
-from optical_cli.estimates import Estimates, cannot_fit
+from optical_cli.estimates import Estimates, cannot_fit, pace, room
 from optical_cli.probe import Speeds
 from optical_cli.sweep import plan
 
@@ -64,15 +63,15 @@ def test_a_pool_is_estimated_by_its_size(estimated, tmp_path):
 def test_a_pooled_index_is_estimated_by_what_is_left_and_its_time_by_what_is_encoded(
     estimated, lab, open_pipeline, own_swept, monkeypatch
 ):
-    monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
     pipeline = open_pipeline(lab.experiment, own_swept)
     whole, _ = pipeline.obtain(pipeline.index(NONE))
     index = named(estimated(own_swept, "index.pool_factor=2"), "indexes", "en-")
     # a document of n tokens keeps 1 + (n - 1) // 2, and the sample has one token more a document than is scored
     assert whole.manifest["health"]["tokens"] / 2 < index.tokens < whole.manifest["health"]["tokens"] / 2 + 6
     encoded = whole.manifest["health"]["tokens"] + 6
-    pace = whole.manifest["seconds"] / whole.manifest["health"]["tokens"]
-    assert index.seconds == pytest.approx(encoded * pace)
+    seconds_a_token = whole.manifest["seconds"] / whole.manifest["health"]["tokens"]
+    assert index.seconds == pytest.approx(encoded * seconds_a_token)
     pooled = open_pipeline(lab.experiment, own_swept, "index.pool_factor=2")
     made, _ = pooled.obtain(pooled.index(NONE))
     assert made.manifest["health"]["tokens_before_pooling"] == whole.manifest["health"]["tokens"]
@@ -80,7 +79,7 @@ def test_a_pooled_index_is_estimated_by_what_is_left_and_its_time_by_what_is_enc
 
 
 def test_seconds_are_those_of_an_earlier_artifact_of_the_same_model_on_this_machine(estimated, own_swept, monkeypatch):
-    monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
     other = ("pairs.sw-en.text='{text}'",)
     (folder,) = (own_swept / "indexes").glob("en-*")
     manifest = read_manifest(folder)
@@ -96,8 +95,8 @@ def test_seconds_are_those_of_an_earlier_artifact_of_the_same_model_on_this_mach
 
 
 def test_an_artifact_says_nothing_of_thirty_times_its_work(estimated, own_swept, monkeypatch):
-    monkeypatch.setattr(module, "WORTH_LEARNING_FROM", 0.0)
-    monkeypatch.setattr(module, "FAR", 0.5)
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
+    monkeypatch.setattr(pace, "FAR", 0.5)
     assert named(estimated(own_swept, "pairs.sw-en.text='{text}'"), "indexes", "en-").basis == "artifacts like it"
 
 
@@ -123,8 +122,8 @@ def test_a_search_that_is_approximate_needs_its_structure(estimated, tmp_path):
 
 
 def test_what_does_not_fit_is_said_before_anything_is_begun(lab, optical, tmp_path, monkeypatch, leftovers):
-    monkeypatch.setattr(module, "free_disk", lambda _folder: 1000)
-    monkeypatch.setattr(module, "memory", lambda: GB)
+    monkeypatch.setattr(room, "free_disk", lambda _folder: 1000)
+    monkeypatch.setattr(room, "memory", lambda: GB)
     found = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--json")
     assert found.code == 0
     warnings = [line for line in found.err.splitlines() if line.startswith("warning: ")]
@@ -137,8 +136,8 @@ def test_what_does_not_fit_is_said_before_anything_is_begun(lab, optical, tmp_pa
 
 
 def test_nothing_is_said_where_all_fits(estimated, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "free_disk", lambda _folder: None)
-    monkeypatch.setattr(module, "memory", lambda: None)
+    monkeypatch.setattr(room, "free_disk", lambda _folder: None)
+    monkeypatch.setattr(room, "memory", lambda: None)
     assert cannot_fit(list(estimated(tmp_path).values()), tmp_path) == []
 
 
