@@ -83,17 +83,16 @@ def cached_duels(
 
 
 def _check_topics(results: Iterable[Result]) -> None:
-    first: dict[tuple[str, str], Result] = {}
+    first: dict[tuple[str, str], frozenset[str]] = {}
     for result in results:
-        if result.scores is not None:
-            scores = first.setdefault((result.pair, result.corpus), result).scores
-            asked, others = ({topic for of_one in one.per_topic.values() for topic in of_one}
-                             for one in (result.scores, scores) if one)  # fmt: skip
-            if asked != others:
-                raise DataError(
-                    f"{result.pair}: {result.setting.label} was scored on other topics; the same topics and judgements "
-                    "expected of what is compared"
-                )
+        if result.scores is None:
+            continue
+        asked = frozenset(topic for of_one in result.scores.per_topic.values() for topic in of_one)
+        if asked != first.setdefault((result.pair, result.corpus), asked):
+            raise DataError(
+                f"{result.pair}: {result.setting.label} was scored on other topics; the same topics and judgements "
+                "expected of what is compared"
+            )
 
 
 def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
