@@ -2,17 +2,43 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.faults.children import Ended, count_events, die, run, run_at_event, run_killed_after
 from tests.faults.outcome import Outcome, Tally
 from tests.faults.stages import Stage, faults_of
 
+Kill = Callable[[Callable[[], Any], Path], Ended]
+"""Does some work in a folder, and kills it at it."""
+
 
 def run_kills(stage: Stage, kills: int, folder: Path, draw: random.Random) -> Outcome:
     """Kill a stage at random, half of the times before it touches a file, half of the times at any moment."""
+
+    def drawn(events: int, seconds: float) -> list[Kill]:
+        def at_a_file(work: Callable[[], Any], cache: Path) -> Ended:
+            return run_at_event(work, cache, draw.randint(1, events), die)
+
+        def at_any_moment(work: Callable[[], Any], _: Path) -> Ended:
+            return run_killed_after(work, draw.uniform(0, seconds))
+
+        return [at_any_moment if number % 2 else at_a_file for number in range(kills)]
+
+    return _run(stage, folder, drawn)
+
+
+def run_kill_at_each_file(stage: Stage, folder: Path) -> Outcome:
+    """Kill a stage once before each time it touches a file, so that nothing hangs on luck or on the machine's speed."""
+    return _run(
+        stage, folder, lambda events, _: [partial(run_at_event, number=at + 1, then=die) for at in range(events)]
+    )
+
+
+def _run(stage: Stage, folder: Path, ways: Callable[[int, float], list[Kill]]) -> Outcome:
+    """Kill a stage in ways that hang on how often it touches files, and how long it takes, undisturbed."""
     cache = stage.fresh_cache(folder / "counted")
     begun = time.monotonic()
     events, ended = count_events(partial(stage.obtain, cache), cache)
@@ -20,23 +46,19 @@ def run_kills(stage: Stage, kills: int, folder: Path, draw: random.Random) -> Ou
     tally = Tally(f"killed in {stage.name}", "kills")
     tally.check(ended.code == 0 and stage.made(cache) == stage.wanted, f"undisturbed: {ended.said}")
     resumed = 0
-    for number in range(kills):
+    for number, kill in enumerate(ways(events, seconds)):
         cache = stage.fresh_cache(folder / f"kill-{number}")
-        killed = _kill(stage, cache, number, events, seconds, draw)
+        killed = _killed(stage, cache, kill)
         left = sorted(path.name for path in cache.glob("unfinished/*/*"))
         resumed += bool(left)
         tally.tried(list(_faults_after(stage, cache, killed)), f"kill {number}, which left {left or 'nothing'}")
     return tally.outcome(f"{events} places at files; {resumed} left something to go on from")
 
 
-def _kill(stage: Stage, cache: Path, number: int, events: int, seconds: float, draw: random.Random) -> Ended:
-    """One try that is killed; drawn anew if it was over before."""
+def _killed(stage: Stage, cache: Path, kill: Kill) -> Ended:
+    """One try that is killed; tried anew if it was over before."""
     for _ in range(20):
-        work = partial(stage.obtain, cache)
-        if number % 2:
-            killed = run_killed_after(work, draw.uniform(0, seconds))
-        else:
-            killed = run_at_event(work, cache, draw.randint(1, events), die)
+        killed = kill(partial(stage.obtain, cache), cache)
         if killed.code < 0 or stage.made(cache) != stage.wanted:
             return killed
         from optical_cli.cache.store import Cache
