@@ -1,5 +1,6 @@
 """Texts to token embeddings: unit length, exactly the tokens that MaxSim scores."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -36,8 +37,10 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
         DataError: a text has no token that MaxSim would score, or an embedding is not finite.
     """
     encode = encoder.encode_query if side == "query" else encoder.encode_document
-    encoded = encode(list(texts), batch_size=batch_size, show_progress_bar=False)
-    embeddings = [torch.nn.functional.normalize(tokens.float(), dim=-1).cpu() for tokens in encoded]
+    encoded = deque(encode(list(texts), batch_size=batch_size, show_progress_bar=False))
+    embeddings = []
+    while encoded:  # each is let go of as it is done with: those of a chunk of long passages are half a gigabyte
+        embeddings.append(torch.nn.functional.normalize(encoded.popleft().float(), dim=-1).cpu())
     for text, tokens in zip(texts, embeddings, strict=True):
         if len(tokens) == 0:
             raise DataError(f"no token of this text is left to score: {text[:60]!r}; remove or mend it")

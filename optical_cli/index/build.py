@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def build_index(
                 shards.append([ids.popleft() for _ in shard.documents], shard.documents, shard.encoded)
                 indexed += len(shard.documents)
                 advance(len(shard.documents))
+                del shard  # while the next one is encoded
     if indexed == 0:
         raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
@@ -88,8 +90,7 @@ def _encoded(
     model = open_encoder(encoder, setup)
     if pool_factor > 1 and pools_already(model):
         progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
-    for shard in encode_stream(model, texts, "document", setup.batch_size):
-        yield pooled(shard, pool_factor)
+    yield from map(partial(pooled, factor=pool_factor), encode_stream(model, texts, "document", setup.batch_size))
 
 
 def _texts(documents: Iterable[Document], template: str, ids: deque[str]) -> Iterator[str]:
