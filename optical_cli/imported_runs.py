@@ -18,6 +18,7 @@ from optical_cli.errors import DataError
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
 from optical_cli.sources import Sources
+from optical_cli.sources.corpus import corpus_of
 from optical_cli.step import Step, make_step
 
 
@@ -131,7 +132,7 @@ def _check_corpus(run: Mapping[str, Ranking], sources: Sources, pair: str, path:
     Raises:
         DataError: it has documents that are not in the pool.
     """
-    ids = sources.corpus(pair).ids
+    ids = corpus_of(sources, pair).ids
     if ids is None:
         return
     outside = sorted({doc_id for ranking in run.values() for doc_id, _ in ranking} - ids)

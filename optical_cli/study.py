@@ -19,6 +19,7 @@ from optical_cli.report.published import Published, published_on
 from optical_cli.report.result import Result, Setting
 from optical_cli.report.study import Study
 from optical_cli.sources import Sources
+from optical_cli.sources.translated import translator_of
 from optical_cli.sweep import cached_results, plan
 
 
@@ -47,7 +48,9 @@ def cached_study(pipeline: Pipeline) -> Study:
         published=tuple(_published(experiment, sources)),
         translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
         translators={
-            cell.pair: sources.translator(cell.pair) for cell in cells_of(experiment) if cell.objective == TRANSLATE
+            cell.pair: translator_of(experiment, cell.pair)
+            for cell in cells_of(experiment)
+            if cell.objective == TRANSLATE
         },
     )
 

@@ -58,7 +58,7 @@ def test_held_out_pairs_by_place_and_number_are_never_trained_on(sources):
     assert [sentence.name for sentence in three] == ["held-out 1", "held-out 2", "held-out 3"]
     assert held_out_sentences(sources, "sw", rows=[3, 1]) == [three[2], three[0]]
     everything = held_out_sentences(sources, "sw", count=6)
-    trained = {pair.teacher for pair in trained_pairs(sources, view_of(sources._experiment, None, None).student)}
+    trained = {pair.teacher for pair in trained_pairs(sources, view_of(sources.experiment, None, None).student)}
     assert len(everything) == 6
     assert not trained & {sentence.text for sentence in everything}
 

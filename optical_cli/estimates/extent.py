@@ -12,6 +12,7 @@ from optical_cli.data.documents import fill
 from optical_cli.encoder.token_counts import dimensions_of, token_counts
 from optical_cli.footprint import pooled_lengths
 from optical_cli.sources import Sources
+from optical_cli.sources.corpus import candidates_of
 
 SPAN, SAMPLE = 50_000, 500
 """A sample, and over how many documents at the beginning of a collection it is spread: they are read in a second."""
@@ -89,7 +90,7 @@ class Extent:
         run = self._sources.candidate_run(pair)
         if run is None:
             return self.topics(pair) * self._experiment.retrieval.depth
-        return len({doc_id for own in self._sources.candidates(pair, run.path).values() for doc_id in own})
+        return len({doc_id for own in candidates_of(self._sources, pair, run.path).values() for doc_id in own})
 
     def _mean_tokens(self, pair: str) -> MeanTokens | None:
         """From a sample; None if the tokenizer is not on this machine, or there is no document."""

@@ -20,6 +20,7 @@ from optical_cli.probe import Speeds
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
 from optical_cli.sources import Sources
+from optical_cli.sources.checks import Checks
 from optical_cli.step import Step, make_step
 from optical_cli.workers import Workers
 
@@ -70,7 +71,8 @@ class Pipeline:
         self.device, self.deadline, self.offline, self.workers = device, deadline, offline, workers
         self._refuse_absent(to_be_read=False)
         self._sources = Sources(experiment, cache.fingerprints, fetch=fetch)
-        self._sources.open_all()
+        self._checks = Checks(self._sources)
+        self._checks.open_all()
         processes = processes or Processes()
         self._workplace = Workplace(
             experiment, self._sources, cache, device, progress or Silence(), processes, deadline, workers
@@ -123,7 +125,7 @@ class Pipeline:
         if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
             raise MissingDependency(NEEDS_PYSTEMMER)
         self._refuse_absent(to_be_read=True)
-        self._sources.check()
+        self._checks.read_all()
 
     def _refuse_absent(self, *, to_be_read: bool) -> None:
         if self.offline is not None:

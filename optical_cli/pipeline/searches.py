@@ -14,7 +14,7 @@ from optical_cli.errors import ConfigError
 from optical_cli.pipeline.students import Students, refuse_bm25
 from optical_cli.pipeline.translations import Asked, Translations
 from optical_cli.pipeline.workplace import Workplace
-from optical_cli.sources import Corpus
+from optical_cli.sources.corpus import Corpus, candidates_of, corpus_of
 from optical_cli.step import Step, make_step
 
 
@@ -209,7 +209,7 @@ class Searches:
 
     def _corpus(self, pair: str, run: Path | None = None) -> Corpus:
         """The documents of a pair, with the run of its candidates; it is said if judged ones are not among them."""
-        corpus = self._sources.corpus(pair, run)
+        corpus = corpus_of(self._sources, pair, run)
         if absent := corpus.health.get("judged_not_in_collection"):
             self._at.progress.say(f"{pair}: {absent} judged documents are not in {self._sources.documents(pair).name}")
         return corpus
@@ -244,7 +244,7 @@ class Searches:
         """The candidates of each topic, if the pair has some; it is said how many topics have none."""
         if run is None:
             return None
-        found = self._sources.candidates(pair, run)
+        found = candidates_of(self._sources, pair, run)
         if without := len(self._sources.topics(pair).topics()) - len(found):
             self._at.progress.say(f"{pair}: {without} topics have no candidates, and so no results")
         return found

@@ -10,6 +10,7 @@ from optical_cli.cells import Cell, Student, student_of
 from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.workplace import Workplace
+from optical_cli.sources.texts import texts_material, texts_of
 from optical_cli.step import VERSIONS, Step, make_step
 
 
@@ -201,7 +202,7 @@ class Students:
         settings = self._at.experiment.student
         if settings.vocabulary == "full":
             return {}
-        texts = self._sources.texts_material(student.languages)
+        texts = texts_material(self._sources, student.languages)
         return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
 
     def _trim(self, student: Student) -> Callable[[Any], dict[str, Any]] | None:
@@ -211,7 +212,7 @@ class Students:
         from optical_cli.encoder.vocabulary import trim_vocabulary
 
         floor = self._at.experiment.student.vocabulary_floor
-        texts = self._sources.texts_of(student.languages)
+        texts = texts_of(self._sources, student.languages)
         return lambda encoder: trim_vocabulary(encoder, texts, floor, self._at.progress)
 
     def _train(

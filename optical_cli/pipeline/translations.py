@@ -9,6 +9,7 @@ from optical_cli.config.experiment import can_be_translated, languages_of
 from optical_cli.data.topics import read_topics
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.workplace import Workplace
+from optical_cli.sources.translated import translated_topics, translator_of
 from optical_cli.step import Step, make_step
 
 
@@ -56,12 +57,12 @@ class Translations:
             )
         if language not in x.translate:
             raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
-        provenance = {"topics_translated_by": self._sources.translator(pair)}
+        provenance = {"topics_translated_by": translator_of(x, pair)}
         if translations := self._sources.translations(pair):
             return Asked(
                 x.teacher.language,
                 translations.fingerprint(self._at.cache.fingerprints),
-                lambda _inputs: self._sources.translated_topics(pair, translations.topics()),
+                lambda _inputs: translated_topics(self._sources, pair, translations.topics()),
                 {},
                 provenance,
             )
@@ -97,7 +98,7 @@ class Translations:
                 device=self._at.setup.device,
                 progress=self._at.progress,
             )
-            return {**health, "model": self._sources.translator(pair)}
+            return {**health, "model": translator_of(x, pair)}
 
         return make_step("translations", "translate", f"{query}-in-{document}-{model.label}", material, build)
 

@@ -1,0 +1,157 @@
+"""The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.data.bitext import Bitext, open_bitext
+from optical_cli.data.collections import (
+    DocumentSource,
+    JudgementSource,
+    Source,
+    TopicSource,
+    open_documents,
+    open_judgements,
+    open_topics,
+)
+from optical_cli.data.downloads import downloads_off
+from optical_cli.data.local_folder import LocalFile
+from optical_cli.data.locations import as_path
+from optical_cli.data.models import resolve_model
+from optical_cli.data.split import Split, split_bitext
+from optical_cli.data.stand_in import StandIn
+from optical_cli.errors import DataError, NotHere
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A model folder as keys and labels know it."""
+
+    label: str
+    folder: Path
+    fingerprint: str
+
+
+AnySource = TypeVar("AnySource", bound=Source)
+
+
+class Sources:
+    """Everything an experiment reads, each opened once.
+
+    Args:
+        experiment: names the sources; relative paths are taken from its `base`.
+        memo: remembers fingerprints.
+        fetch: download what is not on this machine; else a stand-in is in its place, and keys that need it are unknown.
+
+    Attributes:
+        experiment, memo: as they were given.
+        model: opens the model of a name, as the experiment says it.
+        bitext: opens the bitext of a language.
+        split: reads it, for the pairs that are trained on and those that are held out.
+    """
+
+    def __init__(self, experiment: Experiment, memo: Fingerprints, *, fetch: bool = True) -> None:
+        self.experiment = experiment
+        self.memo = memo
+        self._fetch = fetch
+        self._stand_ins: dict[Any, StandIn] = {}
+        self.model = cache(self._model)
+        self.bitext = cache(self._bitext)
+        self.split = cache(self._split)
+
+    def bitext_material(self, language: str) -> dict[str, Any]:
+        """What of a bitext decides a result: its content, and which pairs of it are used."""
+        settings = self.experiment.bitext[language]
+        return {
+            "content": self._or_stand_in(self.bitext(language)).fingerprint(self.memo),
+            "filter": settings.filter.deciding(),
+            "max_pairs": settings.max_pairs,
+            "held_out": settings.held_out,
+        }
+
+    def documents(self, pair: str) -> DocumentSource:
+        """The collection of a pair."""
+        settings = self.experiment.pairs[pair]
+        return self._or_stand_in(open_documents(settings.collection, languages_of(pair)[1], self.experiment.base))
+
+    def topics(self, pair: str) -> TopicSource:
+        """The topics of a pair, in its query language."""
+        settings = self.experiment.pairs[pair]
+        source = settings.topics or settings.collection
+        topics = open_topics(source, languages_of(pair)[0], self.experiment.base, settings.topic_text)
+        return self._or_stand_in(topics)
+
+    def translations(self, pair: str) -> TopicSource | None:
+        """The topics of a pair in the teacher's language, if they are there already and no model is to make them."""
+        x = self.experiment
+        settings = x.translate[languages_of(pair)[0]]
+        if settings.topics is None:
+            return None
+        return self._or_stand_in(open_topics(settings.topics, x.teacher.language, x.base))
+
+    def judgements(self, pair: str) -> JudgementSource:
+        """The judgements of a pair, for its documents."""
+        settings = self.experiment.pairs[pair]
+        source = settings.qrels or settings.collection
+        return self._or_stand_in(open_judgements(source, languages_of(pair)[1], self.experiment.base))
+
+    def candidate_run(self, pair: str) -> LocalFile | None:
+        """The run file whose documents are a pair's candidates; None if it has none, or those of BM25.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        source = self.experiment.pairs[pair].candidates
+        if source is None or self.experiment.bm25.analyzer_of(source):
+            return None
+        path = as_path(source, self.experiment.base)
+        if not path.is_file():
+            raise DataError(f"pairs.{pair}.candidates: {path}: no such file; a TREC run, or bm25, expected")
+        return LocalFile(source, path)
+
+    def downloads(self) -> AbstractContextManager[None]:
+        """In which sources are read: as `fetch` says, what is not on this machine is downloaded or not."""
+        return nullcontext() if self._fetch else downloads_off()
+
+    def is_here(self, model: str) -> bool:
+        """Whether a model that was opened is on this machine, and no stand-in."""
+        return model not in self._stand_ins
+
+    @property
+    def not_here(self) -> list[str]:
+        """Why each source that has a stand-in is not here, a line each."""
+        return list(dict.fromkeys(source.reason for source in self._stand_ins.values()))
+
+    def _model(self, source: str) -> ModelInput:
+        label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
+        try:
+            with self.downloads():
+                model = resolve_model(source, self.experiment.base)
+        except NotHere as error:
+            if self._fetch:
+                raise
+            self._stand_ins[source] = StandIn(source, str(error))
+            return ModelInput(label, Path(source), self._stand_ins[source].fingerprint(self.memo))
+        return ModelInput(label, model.folder, model.fingerprint(self.memo))
+
+    def _bitext(self, language: str) -> Bitext:
+        x = self.experiment
+        return open_bitext(x.bitext[language], (x.teacher.language, language), x.base)
+
+    def _split(self, language: str) -> Split:
+        settings, bitext = self.experiment.bitext[language], self.bitext(language)
+        return split_bitext(bitext.pairs(), settings.held_out, settings.max_pairs, bitext.name)
+
+    def _or_stand_in(self, source: AnySource) -> AnySource | StandIn:
+        """A source, or what stands for it where it is not on this machine and nothing is to be fetched."""
+        if not self._fetch and source not in self._stand_ins:
+            try:
+                with downloads_off():
+                    source.fingerprint(self.memo)
+            except NotHere as error:
+                self._stand_ins[source] = StandIn(source.name, str(error))
+        return self._stand_ins.get(source, source)
