@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.artifacts.scores import read_scores
-from optical_cli.cache.store import Artifact
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cells import Cell, student_of
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.transport import TOLERATED_SHARE

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from optical_cli.align.aligned_file import read_aligned, write_aligned
-from optical_cli.cache.store import Artifact, Health
+from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.cells import Cell
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.pipeline import Pipeline

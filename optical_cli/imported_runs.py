@@ -12,8 +12,8 @@ from typing import Any
 
 from optical_cli.artifacts.run import Ranking, read_run, read_tag
 from optical_cli.artifacts.scores import read_scores, write_scores
+from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
-from optical_cli.cache.store import Artifact, Damaged, Health
 from optical_cli.errors import DataError
 from optical_cli.pipeline import Pipeline
 from optical_cli.report import Result
@@ -68,10 +68,9 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
     Raises:
         CacheError: scores in the cache are damaged; they may be those of such a run, which would be missed in silence.
     """
-    cache = pipeline.cache
     there = [
-        cache.check(entry)
-        for entry in cache.all_entries("scores")
+        entry.checked()
+        for entry in pipeline.cache.all_entries("scores")
         if isinstance(entry, Damaged) or "imported" in entry.manifest["material"]
     ]
     if not there:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from optical_cli.cache.store import Artifact
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cells import Cell
 from optical_cli.step import Step
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
-from optical_cli.cache.store import Health
 from optical_cli.data.stand_in import MARK
 
 # Bumped when a stage's code changes what it computes from the same settings.

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.keys import SHORT_DIGITS
-from optical_cli.cache.store import Artifact
 from optical_cli.cells import cells_of
 from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of, low_resource_pairs
 from optical_cli.config.translate import TRANSLATE

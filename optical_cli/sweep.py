@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from optical_cli.artifacts.scores import read_scores
-from optical_cli.cache.store import Artifact
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cells import Cell, cells_of, student_of
 from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.outlook import Left, Outlook, Planned

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.keys import SHORT_DIGITS, canonical_json
-from optical_cli.cache.store import Artifact, Cache
+from optical_cli.cache.store import Cache
 from optical_cli.step import Step
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

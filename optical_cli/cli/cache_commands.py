@@ -12,7 +12,8 @@ from optical_cli.errors import CacheError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optical_cli.cache.store import Artifact, Cache, Damaged
+    from optical_cli.cache.artifact import Artifact, Damaged
+    from optical_cli.cache.store import Cache
 
 cache_app = typer.Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -53,7 +54,7 @@ def verify(
     """Compare every byte with what was written; exit code 1 if one differs and is left there."""
     cache = open_cache(cache_dir)
     chosen = _named(cache, names) if names else list(cache.all_entries())
-    faults = [(entry, cache.verify(entry)) for entry in chosen]
+    faults = [(entry, entry.faults()) for entry in chosen]
     damaged = [entry for entry, lines in faults if lines]
     doubtful = [artifact.folder.name for artifact in cache.made_from(*damaged)] if damaged else []
     if as_json:
@@ -127,7 +128,7 @@ def prune(
 
 def _parted(entries: "Sequence[Artifact | Damaged]") -> "tuple[list[Artifact], list[Damaged]]":
     """The artifacts, and those that cannot say what they are."""
-    from optical_cli.cache.store import Artifact, Damaged
+    from optical_cli.cache.artifact import Artifact, Damaged
 
     return [e for e in entries if isinstance(e, Artifact)], [e for e in entries if isinstance(e, Damaged)]
 
@@ -145,7 +146,7 @@ def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
     Raises:
         CacheError: a name means none or several.
     """
-    from optical_cli.cache.store import Artifact
+    from optical_cli.cache.artifact import Artifact
 
     def begins(entry: "Artifact | Damaged", digits: str) -> bool:
         key = entry.manifest["key"] if isinstance(entry, Artifact) else entry.folder.name.rsplit("-", 1)[-1]

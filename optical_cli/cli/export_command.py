@@ -15,7 +15,7 @@ from optical_cli.errors import CacheError, ConfigError
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
-    from optical_cli.cache.store import Artifact
+    from optical_cli.cache.artifact import Artifact
     from optical_cli.cells import Cell
     from optical_cli.export.card import License
     from optical_cli.pipeline import Pipeline

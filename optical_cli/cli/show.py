@@ -12,7 +12,7 @@ from optical_cli.errors import DataError
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
-    from optical_cli.cache.store import Artifact, Damaged
+    from optical_cli.cache.artifact import Artifact, Damaged
     from optical_cli.estimates import Estimate
     from optical_cli.outlook import Planned
     from optical_cli.report import Result

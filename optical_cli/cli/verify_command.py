@@ -66,7 +66,7 @@ def verify(
 
 
 def _check_kinds(kinds: list[str] | None, *, deep: bool) -> None:
-    from optical_cli.cache.store import KINDS
+    from optical_cli.cache.artifact import KINDS
 
     if kinds and not deep:
         raise ConfigError("--kind: stands with --deep; without it scores alone are verified")
@@ -78,7 +78,7 @@ def _check_kinds(kinds: list[str] | None, *, deep: bool) -> None:
 def _verified(
     pipeline: "Pipeline", kinds: list[str] | None, device: str, scratch: str, *, deep: bool
 ) -> "Iterator[Verified]":
-    from optical_cli.cache.store import KINDS
+    from optical_cli.cache.artifact import KINDS
     from optical_cli.verify import verify_scores, verify_stages
 
     progress, folder = TerminalProgress(), Path(scratch)
@@ -92,7 +92,7 @@ def _verified(
 
 def _name(one: "Verified") -> str:
     """As folders of the cache are named."""
-    from optical_cli.cache.store import safe_label
+    from optical_cli.cache.building import safe_label
 
     return f"{safe_label(one.step.label)}-{one.step.key.short}"
 

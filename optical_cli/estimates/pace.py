@@ -3,7 +3,8 @@
 import platform
 from collections.abc import Iterator, Sequence
 
-from optical_cli.cache.store import Artifact, Cache
+from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.store import Cache
 from optical_cli.outlook import Planned
 
 WORTH_LEARNING_FROM = 1.0

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from optical_cli.cache.store import Artifact, Cache, Health
+from optical_cli.cache.artifact import Artifact, Health
+from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError, OpticalError
 from optical_cli.processes import Processes
 from optical_cli.step import Step
@@ -93,6 +94,6 @@ class Maker:
         artifact, made = self.obtain(wanted)
         if wanted.key.digest not in self._whole and self._processes.first:
             if not made:
-                self._cache.check(artifact, digests=True)  # damage would go on into all that is made from it
+                artifact.checked(digests=True)  # damage would go on into all that is made from it
             self._whole.add(wanted.key.digest)
         return artifact.folder

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from optical_cli.cache.store import Cache, Health
+from optical_cli.cache.artifact import Health
+from optical_cli.cache.store import Cache
 from optical_cli.cells import Cell
 from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.store import Health
+from optical_cli.cache.artifact import Health
 from optical_cli.cells import Cell, Student, student_of
 from optical_cli.encoder.side import Side
 from optical_cli.errors import CacheError, ConfigError
@@ -188,7 +188,7 @@ class Students:
             for artifact in self._at.cache.entries("encodings")
             if {**artifact.manifest["material"], "bitext": None, "lengths": None} == {**wanted, "lengths": None}
             and lengths <= artifact.manifest["material"]["lengths"].items()
-            and not self._at.cache.verify(artifact)
+            and not artifact.faults()
         ]
 
     def _copy_teacher(self, student: Student, folder: Path) -> Health:

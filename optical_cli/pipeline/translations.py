@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.cache.store import Health
+from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import can_be_translated, languages_of
 from optical_cli.data.topics import read_topics
 from optical_cli.errors import ConfigError

@@ -7,8 +7,8 @@ from typing import Any
 
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.artifacts.token_store import TokenStore, is_of_tokens
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.fingerprints import sha256_of_file
-from optical_cli.cache.store import Artifact
 
 
 def differences(artifact: Artifact, made: Path) -> Iterator[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from optical_cli.cache.store import KINDS, UNFINISHED, Artifact, Cache
+from optical_cli.cache.artifact import KINDS, Artifact
+from optical_cli.cache.store import UNFINISHED, Cache
 from optical_cli.errors import CacheError, OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.progress import Progress
@@ -91,7 +92,7 @@ class _Sound:
     def _look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
         try:
             found = self._cache.find(step.kind, step.key)
-            faults = [] if found is None else self._cache.verify(found)
+            faults = [] if found is None else found.faults()
         except CacheError as error:
             return None, tuple(str(error).splitlines())
         return (None if faults else found), tuple(faults)

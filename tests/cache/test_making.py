@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.cache.keys import key_of
 from optical_cli.cache.making import NotedProgress, Notes
 from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError, NotConverged, OutOfTime
 from optical_cli.progress import Silence
-
-KEY = key_of({"stage": "test", "reg": 0.5})
+from tests.cache.builds import KEY
 
 MAKE_SLOWLY = """
 import sys, time
@@ -30,11 +28,6 @@ def build(folder):
 cache = Cache(Path(sys.argv[1]))
 cache.make("runs", "the run", key_of({"stage": "test", "reg": 0.5}), build)
 """
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return Cache(tmp_path / "cache")
 
 
 def test_another_process_sees_what_is_made_how_far_it_is_and_whether_it_was_killed(cache, spawn):

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from optical_cli.cache.artifact import Artifact, Health
+from optical_cli.cache.building import Build
 from optical_cli.cache.keys import Key
-from optical_cli.cache.store import Artifact, Build, Cache, Health
+from optical_cli.cache.store import Cache
 from tests.faults import namespaces
 from tests.faults.children import Child
 from tests.faults.outcome import Outcome, Tally, skipped

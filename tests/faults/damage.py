@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from optical_cli.cache.store import Artifact, Cache
+from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError
 from tests.faults.children import run
 from tests.faults.disks import command_line
@@ -106,8 +107,7 @@ def _file(artifact: Artifact, draw: random.Random) -> Path:
 
 def _missed(cache: Path, path: Path, artifact: Artifact) -> list[str]:
     """What verify did not find, or found where nothing is."""
-    opened = Cache(cache)
-    found = {entry.folder: faults for entry in opened.all_entries() if (faults := opened.verify(entry))}
+    found = {entry.folder: faults for entry in Cache(cache).all_entries() if (faults := entry.faults())}
     if list(found) != [artifact.folder]:
         return [f"{artifact.folder} expected, found {found}"]
     (faults,) = found.values()

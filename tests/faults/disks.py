@@ -144,9 +144,8 @@ def _faults_of_refusal(cache: Path, ended: Ended, reason: str) -> Iterator[str]:
         yield f"exit code 2 and one line with {reason!r} expected, found {ended.code}: {ended.said}"
     if "fault of optical" in ended.said:
         yield f"told as a fault of optical: {ended.said}"
-    opened = Cache(cache)
-    for entry in opened.all_entries():
-        yield from (f"after it: {fault}" for fault in opened.verify(entry))
+    for entry in Cache(cache).all_entries():
+        yield from (f"after it: {fault}" for fault in entry.faults())
 
 
 def _faults_of_next_try(stage: Stage, cache: Path) -> Iterator[str]:

@@ -74,9 +74,8 @@ def _faults_after(stage: Stage, cache: Path, killed: Ended) -> Iterator[str]:
 
     if killed.code != -9:
         yield f"ended by itself, with {killed.code}: {killed.said}"
-    opened = Cache(cache)
-    for entry in opened.all_entries():
-        yield from (f"after the kill: {fault}" for fault in opened.verify(entry))
+    for entry in Cache(cache).all_entries():
+        yield from (f"after the kill: {fault}" for fault in entry.faults())
     again = run(partial(stage.obtain, cache))
     if again.code != 0:
         yield f"the next try failed: {again.said}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.keys import Key, key_of
-from optical_cli.cache.store import Artifact, Cache
+from optical_cli.cache.store import Cache
 
 TINY_PAIR = (
     "bitext.sw.max_pairs=300",
@@ -78,8 +79,7 @@ def copy_cache(source: Path, target: Path) -> Path:
 
 def faults_of(cache: Path) -> list[str]:
     """What is wrong with a cache in which nobody works: damage, and what was left half-made."""
-    opened = Cache(cache)
-    found = [fault for entry in opened.all_entries() for fault in opened.verify(entry)]
+    found = [fault for entry in Cache(cache).all_entries() for fault in entry.faults()]
     left = [*cache.glob("*/.*.partial"), *cache.glob("unfinished/*"), *cache.glob("making/*.json")]
     return found + [f"{path} was left" for path in left]
 

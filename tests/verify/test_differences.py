@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optical_cli.artifacts.token_store import TokenStoreWriter
-from optical_cli.cache.store import Artifact
+from optical_cli.cache.artifact import Artifact
 from optical_cli.verify.differences import differences
 
 
