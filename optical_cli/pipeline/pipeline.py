@@ -13,8 +13,10 @@ from optical_cli.config.retrieval import NEEDS_FAISS
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import MissingDependency
 from optical_cli.inputs import refuse_absent
+from optical_cli.pipeline.encodings import Encodings
 from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
+from optical_cli.pipeline.starts import Starts
 from optical_cli.pipeline.students import Students
 from optical_cli.pipeline.workplace import Workplace
 from optical_cli.probe import Speeds
@@ -44,7 +46,7 @@ class Pipeline:
 
     Attributes:
         device, deadline, offline, workers: as they were given.
-        encodings, start, checkpoint: the steps that end in a student, of `Students`.
+        encodings, start, checkpoint: the steps that end in a student, of `Encodings`, `Starts` and `Students`.
         index, run: those that end in a run, of `Searches`; `scores` follows.
         obtain: finds or makes the artifact of a step, as `Maker` does.
 
@@ -78,10 +80,11 @@ class Pipeline:
         self._workplace = Workplace(
             experiment, self._sources, cache, device, progress or Silence(), processes, deadline, workers
         )
-        students = Students(self._workplace)
+        encodings, starts = Encodings(self._workplace), Starts(self._workplace)
+        students = Students(self._workplace, encodings, starts)
         searches = Searches(self._workplace, students)
         self._maker = Maker(cache, processes, upstream, self.check)
-        self.encodings, self.start, self.checkpoint = students.encodings, students.start, students.checkpoint
+        self.encodings, self.start, self.checkpoint = encodings.of, starts.of, students.checkpoint
         self.index, self.run = searches.index, searches.run
         self.obtain = self._maker.obtain
 

@@ -1,0 +1,95 @@
+"""What students begin as: the teacher itself, or another encoder that was brought into the teacher's space."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from optical_cli.cache.artifact import Health
+from optical_cli.cells import Student
+from optical_cli.pipeline.workplace import Workplace
+from optical_cli.sources.texts import texts_material, texts_of
+from optical_cli.step import Step, make_step
+
+
+class Starts:
+    """The steps that initialise a student.
+
+    Args:
+        workplace: where they are made.
+    """
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._at = workplace
+        self._sources = workplace.sources
+
+    def of(self, student: Student) -> Step:
+        """The student as initialised."""
+        from_teacher = self._at.experiment.student.init == "teacher"
+        return self._teacher(student) if from_teacher else self._other(student)
+
+    def _teacher(self, student: Student) -> Step:
+        """A copy of the teacher."""
+        teacher = self._sources.model(self._at.experiment.teacher.model)
+        trimmed = self._trimmed_material(student)
+        material = {"init": teacher.fingerprint, "lengths": list(self._at.lengths.values()), **trimmed}
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.distill.start import copy_teacher
+
+            return copy_teacher(teacher.folder, folder, self._at.setup, self._trim(student))
+
+        label = f"{teacher.label}-{student.name}-start" if trimmed else f"{teacher.label}-start"
+        return make_step("checkpoints", "start", label, material, build)
+
+    def _other(self, student: Student) -> Step:
+        """Another encoder, with a warm start if that is wanted."""
+        x = self._at.experiment
+        teacher, init = self._sources.model(x.teacher.model), self._sources.model(x.student.init)
+        warm_start = x.student.warm_start
+        material = {
+            "init": init.fingerprint,
+            "teacher": teacher.fingerprint,
+            "lengths": list(self._at.lengths.values()),
+            "warm_start": warm_start and {
+                **warm_start.deciding(),
+                "precision": self._at.encoding_precision,
+                "side": student.sides[0],
+                "bitexts": [self._sources.bitext_material(language) for language in student.languages],
+            },
+            **self._trimmed_material(student),
+        }  # fmt: skip
+
+        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+            from optical_cli.distill.start import start_student
+
+            return start_student(
+                init.folder,
+                teacher.folder,
+                warm_start,
+                [self._sources.split(language) for language in student.languages],
+                student.sides[0],
+                folder,
+                setup=self._at.setup,
+                progress=self._at.progress,
+                trim=self._trim(student),
+            )
+
+        return make_step("checkpoints", "start", f"{init.label}-{student.name}-start", material, build)
+
+    def _trimmed_material(self, student: Student) -> dict[str, Any]:
+        """What decides which tokens a student keeps: nothing, if it keeps all."""
+        settings = self._at.experiment.student
+        if settings.vocabulary == "full":
+            return {}
+        texts = texts_material(self._sources, student.languages)
+        return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
+
+    def _trim(self, student: Student) -> Callable[[Any], dict[str, Any]] | None:
+        """What cuts down the vocabulary of a student, if that is wanted."""
+        settings = self._at.experiment.student
+        if settings.vocabulary == "full":
+            return None
+        from optical_cli.encoder.vocabulary import trim_vocabulary
+
+        texts = texts_of(self._sources, student.languages)
+        return lambda encoder: trim_vocabulary(encoder, texts, settings.vocabulary_floor, self._at.progress)
