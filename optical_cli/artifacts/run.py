@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TextIO
 
 from optical_cli.errors import DataError
+from optical_cli.quotation import quoted
 
 Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 
 FIELDS = 6
 LONGEST = 1 << 20
 """Characters of a line: a file that is no run must not fill the memory."""
-SHOWN = 60
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
 """Control characters that are no white space, and the byte order mark, which nobody sees."""
 TIE = 2e-6
@@ -100,7 +100,7 @@ def read_run(path: Path) -> dict[str, Ranking]:
                     results = run.setdefault(query_id, {})
                     if doc_id in results:
                         raise DataError(
-                            f"{where}: document {_shown(doc_id)} comes twice for topic {_shown(query_id)}; "
+                            f"{where}: document {quoted(doc_id)} comes twice for topic {quoted(query_id)}; "
                             "expected once, remove one of the lines"
                         )
                     results[doc_id] = score
@@ -139,10 +139,6 @@ def _lines_of(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
         yield f"{path}:{number}", line
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
-
-
 def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:
     seen: set[str] = set()
     for position, (doc_id, score) in enumerate(rank(pairs), start=1):
@@ -161,17 +157,17 @@ def _parse(line: str, where: str) -> tuple[str, str, float]:
     if len(fields) != FIELDS:
         raise DataError(
             f"{where}: expected {FIELDS} fields (query_id Q0 doc_id rank score tag), "
-            f"found {len(fields)}: {_shown(line.strip())}; mend or remove the line"
+            f"found {len(fields)}: {quoted(line.strip())}; mend or remove the line"
         )
     if _CONTROL.search(line):
-        raise DataError(f"{where}: expected ids and a tag without control characters, found {_shown(line.strip())}")
+        raise DataError(f"{where}: expected ids and a tag without control characters, found {quoted(line.strip())}")
     try:
         # Python alone would read 1_0 as 10, and digits of other scripts
         score = float(fields[4]) if fields[4].isascii() and "_" not in fields[4] else math.nan
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise DataError(f"{where}: expected a finite score in field 5, found {_shown(fields[4])}; mend the line")
+        raise DataError(f"{where}: expected a finite score in field 5, found {quoted(fields[4])}; mend the line")
     return fields[0], fields[2], score
 
 

@@ -9,9 +9,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
-from optical_cli.config.settings_file import load_settings, shown
+from optical_cli.config.settings_file import load_settings
 from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError
+from optical_cli.quotation import shortened
 
 LONGEST_FAULT, MOST_FAULTS = 400, 100
 """Characters of a line and lines that are told: names and numbers of faults are as many as somebody has written."""
@@ -39,11 +40,9 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         faults = [line for fault in error.errors() for line in _lines(fault)]
         if all(fault["loc"] for fault in error.errors()):  # so what sections ask of each other was not looked at
             faults += _faults_between_sections(content)
-        raise ConfigError("\n".join(f"{path}: {_cut(line)}" for line in faults[:MOST_FAULTS])) from error
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= LONGEST_FAULT else f"{line[:LONGEST_FAULT]}…"
+        raise ConfigError(
+            "\n".join(f"{path}: {shortened(line, LONGEST_FAULT)}" for line in faults[:MOST_FAULTS])
+        ) from error
 
 
 def _faults_between_sections(content: dict[str, Any]) -> list[str]:
@@ -110,7 +109,7 @@ def _about_value(fault: Any) -> str:
     }.get(kind, fault["msg"])
     expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
     expected = expected.replace("greater than or equal to", "at least")
-    return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {shown(found)}"
+    return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {shortened(repr(found))}"
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:

@@ -8,11 +8,11 @@ import yaml
 
 from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError
+from optical_cli.quotation import shortened
 
 EXTENDS = "extends"
 REPLACED = {"pairs"}
 """Sections that are not merged: which pairs are run is one decision."""
-SHOWN = 60
 LONGEST = 1_000_000
 """Characters of an experiment file: one that is no such file must not fill the memory."""
 
@@ -33,7 +33,9 @@ def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
         return content
     name = content.pop(EXTENDS)
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths have one base
-        raise ConfigError(f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {shown(name)}")
+        raise ConfigError(
+            f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {shortened(repr(name))}"
+        )
     if name in (path.name, *extending):
         raise ConfigError(f"{path}: {EXTENDS}: {name} is extended by itself")
     return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
@@ -72,11 +74,5 @@ def _load(path: Path) -> dict[str, Any]:
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
         raise ConfigError(f"{where}: not YAML: {what}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a mapping of settings expected, found {shown(content)}")
+        raise ConfigError(f"{path}: a mapping of settings expected, found {shortened(repr(content))}")
     return content
-
-
-def shown(value: object) -> str:
-    """A value as a message quotes it."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

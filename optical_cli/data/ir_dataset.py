@@ -17,10 +17,11 @@ from optical_cli.data.documents import Document, checked_documents
 from optical_cli.data.downloads import downloads_allowed, downloads_off
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import checked_judgements
-from optical_cli.data.places import Place, one_line
+from optical_cli.data.places import Place
 from optical_cli.data.topic_fields import check_topic_fields, topic_text
 from optical_cli.data.topics import checked_topics
 from optical_cli.errors import DataError, MissingDependency, NotHere
+from optical_cli.quotation import one_line
 
 Part = Literal["docs", "queries", "qrels"]
 

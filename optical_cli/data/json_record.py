@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from optical_cli.data.places import Place, one_line, quoted
+from optical_cli.data.places import Place
+from optical_cli.quotation import one_line, quoted
 
 
 def json_object(place: Place, line: str) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from optical_cli.errors import DataError
-
-SHOWN = 60
-"""Characters of a name that a message quotes."""
+from optical_cli.quotation import shortened
 
 _PATH_STARTS = ("./", "../", "/", "~")
 
@@ -43,5 +41,4 @@ def names_in(folder: Path) -> list[str]:
 
 def listed(names: list[str]) -> str:
     """Names for a message: the first ten, each shortened."""
-    shown = [name if len(name) <= SHOWN else f"{name[:SHOWN]}…" for name in names[:10]]
-    return (", ".join(shown) + (", …" if len(names) > 10 else "")) or "nothing"
+    return (", ".join(map(shortened, names[:10])) + (", …" if len(names) > 10 else "")) or "nothing"
