@@ -91,7 +91,7 @@ def test_what_it_costs_is_a_comparison_of_an_experiment_with_itself(experiment, 
         (["none", "none"], "two settings expected, found no training twice"),
         (
             ["none", "none", "--set-one", "index.pool_factor=7"],
-            "optical sweep small.yaml` first, and the same with --set index.pool_factor=7",
+            "run `optical sweep small.yaml --set index.pool_factor=7` and `optical sweep small.yaml` first",
         ),
         (["none", "none", "--set-one", "index.pool_factor=0.5"], "index.pool_factor: at least 1 expected, found 0.5"),
     ],

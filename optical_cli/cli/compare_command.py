@@ -1,8 +1,9 @@
-"""`optical compare`: two settings of an experiment against each other, topic by topic."""
+"""`optical compare`: two settings against each other, topic by topic, of one experiment or of two."""
 
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
     from optical_cli.report.result import Setting
 
 One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")]
-Other = Annotated[str, typer.Argument(metavar="OTHER", help="What it is compared with, named in the same way.")]
+Other = Annotated[
+    str | None,
+    typer.Argument(metavar="[OTHER]", help="What it is compared with, named in the same way; with --with, ONE."),
+]
+With = Annotated[str | None, typer.Option("--with", metavar="EXPERIMENT", help="OTHER is of this experiment.")]
 SetOne = Annotated[
     list[str] | None,
     typer.Option("--set-one", metavar="KEY=VALUE", help="As --set, for ONE alone: index.storage=int8. Repeatable."),
 ]
 Count = Annotated[int, typer.Option("--count", min=1, help="How many topics of either end are shown.")]
+Scatter = Annotated[
+    Path | None,
+    typer.Option("--scatter", metavar="FILE", help="Draw both scores of every topic as a point: an .svg or .png file."),
+]
 BINS = 10
 """Of the differences, to either side of 0."""
 BAR = 40
@@ -33,9 +42,11 @@ TOPIC_WIDTH = 70
 def compare(
     experiment: options.Experiment,
     one: One,
-    other: Other,
+    other: Other = None,
     pair: options.Pair = None,
     count: Count = 5,
+    with_: With = None,
+    scatter: Scatter = None,
     overrides: options.Set = None,
     of_one: SetOne = None,
     cache_dir: options.CacheDir = None,
@@ -45,34 +56,93 @@ def compare(
 ) -> None:
     """Compare two settings on the topics of every pair: test, wins and losses, the topics that moved most.
 
-    Reads the cache alone, and tests what `optical report` tests; p is corrected for the pairs that are compared.
+    With --with the second is of another experiment, on the pairs that both have. Reads the cache alone, and tests what
+    `optical report` tests; p is corrected for the pairs that are compared.
     """
-    from optical_cli.study import cached_duels
+    from optical_cli.report.scatter import check_picture, draw_scatter
+    from optical_cli.study import Side, cached_duels, measure_of_both
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
-    x = pipeline.experiment
-    if pair is not None and pair not in x.pairs:
-        raise ConfigError(f"--pair {pair}: not in the experiment; it has {', '.join(x.pairs)}")
-    changed = open_pipeline(experiment, [*(overrides or ()), *of_one], cache_dir, offline=offline) if of_one else None
-    setting, reference = _setting(one, changed.experiment if changed else x, of_one), _setting(other, x)
+    if other is None and with_ is None:
+        raise ConfigError("OTHER: a second setting expected, or --with EXPERIMENT for ONE of another experiment")
+    if scatter is not None:
+        check_picture(scatter, "--scatter")
+    theirs = open_pipeline(with_ or experiment, overrides, cache_dir, offline=offline)
+    own = theirs
+    if with_ is not None or of_one:
+        own = open_pipeline(experiment, [*(overrides or ()), *(of_one or ())], cache_dir, offline=offline)
+    pairs = _pairs(pair, own.experiment, theirs.experiment)
+    whose = _whose((experiment, own.experiment.name), (with_ or experiment, theirs.experiment.name))
+    setting = _setting(one, own.experiment, _in_words(of_one, whose[0]))
+    reference = _setting(other or one, theirs.experiment, _in_words(None, whose[1]))
     if setting == reference:
-        raise ConfigError(f"{one} and {other}: two settings expected, found {setting.label} twice")
-    found, texts = cached_duels(pipeline, setting, reference, [pair] if pair else list(x.pairs), changed)
+        raise ConfigError(f"{one} and {other or one}: two settings expected, found {setting.label} twice")
+    sides = Side(own, setting), Side(theirs, reference)
+    found, texts = cached_duels(*sides, pairs)
     if not found:
-        too = f", and the same with {shlex.join(word for own in of_one for word in ('--set', own))}" if of_one else ""
+        sweeps = _sweeps([(experiment, of_one), (with_ or experiment, None)])
         raise DataError(
-            f"{experiment}: no pair has scores of both {setting.label} and {reference.label} on two topics or more in "
-            f"the cache; run `optical sweep {experiment}` first{too}"
+            f"no pair has scores of both {setting.label} and {reference.label} on two topics or more in the cache; "
+            f"run {sweeps} first"
         )
+    if scatter is not None:
+        draw_scatter(found, measure_of_both(*sides), scatter)
     if as_json:
         show.as_json([_record(duel) for duel in found])
         return
     for duel in found:
         _print_duel(duel, texts[duel.comparison.pair], count, len(found))
+    if scatter is not None:
+        print(scatter)
 
 
-def _setting(text: str, experiment: "ExperimentSettings", changes: Sequence[str] | None = None) -> "Setting":
-    """A setting by the name it has in the experiment file, as a variant if the file was changed for it.
+def _pairs(wanted: str | None, *experiments: "ExperimentSettings") -> list[str]:
+    """The pairs that are compared: those that both experiments have.
+
+    Raises:
+        ConfigError: one was asked for that is not among them, or there are none.
+    """
+    for x in experiments:
+        if wanted is not None and wanted not in x.pairs:
+            raise ConfigError(f"--pair {wanted}: not in {x.name}; it has {', '.join(x.pairs)}")
+    own, theirs = (x.pairs for x in experiments)
+    shared = [name for name in own if name in theirs]
+    if not shared:
+        raise ConfigError(
+            f"--with: an experiment with a pair in common expected; one has {', '.join(own)}, the other "
+            f"{', '.join(theirs)}"
+        )
+    return [wanted] if wanted else shared
+
+
+def _whose(*named: tuple[str, str]) -> list[str]:
+    """What tells two experiments apart: names, or else how they were called; nothing if they are one.
+
+    Args:
+        named: how each was called on the command line, and the name that it has.
+    """
+    called, names = zip(*named, strict=True)
+    if len(set(called)) == 1:
+        return ["", ""]
+    return [f"of {name}" for name in (names if len(set(names)) == len(names) else called)]
+
+
+def _in_words(changes: Sequence[str] | None, whose: str) -> str:
+    """How a setting is a variant: `with index.storage=int8 of tiny`."""
+    changed = f"with {', '.join(changes)}" if changes else ""
+    return " ".join(filter(None, [changed, whose]))
+
+
+def _sweeps(experiments: Sequence[tuple[str, Sequence[str] | None]]) -> str:
+    """The commands that make what was not found."""
+    commands = [
+        shlex.join(["optical", "sweep", experiment, *(word for one in changes or () for word in ("--set", one))])
+        for experiment, changes in experiments
+    ]
+    return " and ".join(f"`{command}`" for command in dict.fromkeys(commands))
+
+
+def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Setting":
+    """A setting by the name it has in the experiment file.
 
     Raises:
         ConfigError: the experiment has no such setting.
@@ -80,7 +150,6 @@ def _setting(text: str, experiment: "ExperimentSettings", changes: Sequence[str]
     from optical_cli.config.bm25 import bm25_objective
     from optical_cli.report.result import TRANSPORT, Setting, format_reg
 
-    variant = ", ".join(changes or ())
     if (analyzer := experiment.bm25.analyzer_of(text)) and "bm25" in experiment.baselines:
         return Setting(bm25_objective(analyzer), None, variant)
     if text in experiment.baselines or text.startswith("run "):
@@ -91,7 +160,7 @@ def _setting(text: str, experiment: "ExperimentSettings", changes: Sequence[str]
         reg = None
     if reg is None or reg not in experiment.transport.reg:
         known = ", ".join([*experiment.baselines, *map(format_reg, experiment.transport.reg)])
-        raise ConfigError(f"{text}: one of the experiment's baselines or values of reg expected: {known}")
+        raise ConfigError(f"{text}: one of {experiment.name}'s baselines or values of reg expected: {known}")
     return Setting(TRANSPORT, reg, variant)
 
 

@@ -76,7 +76,7 @@ class ApproximateSearch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of a table: a baseline, or transport at one reg; `variant` names settings that the others do not have."""
+    """A row of a table: a baseline, or transport at one reg; `variant`, behind the name, tells equal ones apart."""
 
     objective: str
     reg: float | None
@@ -84,8 +84,8 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """`no training`, `reg 0.02`, `reg inf`, `BM25 folding`; `no training with index.storage=int8`."""
-        return f"{self._name} with {self.variant}" if self.variant else self._name
+        """`no training`, `reg 0.02`, `BM25 folding`; a variant is `reg 0 with index.storage=int8`, `reg 0 of tiny`."""
+        return f"{self._name} {self.variant}" if self.variant else self._name
 
     @property
     def _name(self) -> str:

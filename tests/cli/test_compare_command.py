@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -36,10 +37,12 @@ def test_json_has_the_scores_of_every_topic(compare):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["0.3", "inf"], "0.3: one of the experiment's baselines or values of reg expected: none, 0, 0.1, inf"),
-        (["greedy", "inf"], "greedy: one of the experiment's baselines or values of reg expected"),
+        (["0.3", "inf"], "0.3: one of mini's baselines or values of reg expected: none, 0, 0.1, inf"),
+        (["greedy", "inf"], "greedy: one of mini's baselines or values of reg expected"),
         (["0", "0.0"], "two settings expected, found reg 0 twice"),
-        (["0", "inf", "--pair", "sw-yo"], "--pair sw-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
+        (["0", "inf", "--pair", "sw-yo"], "--pair sw-yo: not in mini; it has sw-sw, sw-en, en-sw"),
+        (["0"], "OTHER: a second setting expected, or --with EXPERIMENT for ONE of another experiment"),
+        (["0", "inf", "--scatter", "points.pdf"], "--scatter points.pdf: a file that ends in .svg or .png expected"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(compare, options, said):
@@ -48,7 +51,69 @@ def test_what_cannot_be_compared_is_one_line(compare, options, said):
     assert said in found.err
 
 
-def test_without_scores_the_sweep_is_asked_for(compare, tmp_path):
+def test_without_scores_the_sweep_is_asked_for(compare, lab, tmp_path):
     found = compare("0", "inf", cache=tmp_path / "empty")
     assert (found.code, len(found.errors)) == (2, 1)
-    assert "run `optical sweep" in found.err
+    assert f"run `optical sweep {lab.experiment}` first" in found.err
+
+
+def test_both_scores_of_every_topic_are_drawn(compare, tmp_path):
+    said = compare("0", "inf", "--scatter", tmp_path / "new" / "points.svg")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == str(tmp_path / "new" / "points.svg")
+    texts = re.findall(r"<!-- (.*?) -->", (tmp_path / "new" / "points.svg").read_text())
+    records = json.loads(compare("0", "inf", "--json", "--scatter", tmp_path / "new" / "points.svg").out)
+    for record in records:
+        alike = len(record["topics"]) - record["wins"] - record["losses"]
+        assert f"{record['pair']}: {record['wins']} above, {record['losses']} below, {alike} alike" in texts
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["points.svg"]
+
+
+@pytest.fixture(scope="module")
+def others(lab):
+    """Two experiments with a pair of the first one: one keeps a document a topic, one searches a part of them."""
+    pair = {"sw-en": {"collection": "./data"}}
+    shallow = lab.settings(name="mini-shallow", pairs=pair, retrieval={"depth": 1})
+    pooled = lab.settings(name="mini-pooled", pairs={"sw-en": {**pair["sw-en"], "corpus": "pooled", "pool_size": 1}})
+    elsewhere = lab.settings(name="mini-elsewhere", pairs={"en-en": {"collection": "./data"}})
+    files = {content["name"]: content for content in (shallow, pooled, elsewhere)}
+    return {name: lab.write(content, f"{name}.yaml") for name, content in files.items()}
+
+
+@pytest.fixture
+def scored(optical, others, own_swept):
+    for name in ("mini-shallow", "mini-pooled"):
+        assert optical("evaluate", others[name], "--objective", "none", "--cache-dir", own_swept).code == 0
+    return own_swept
+
+
+def test_two_experiments_are_compared_on_the_pair_that_both_have(optical, compare, others, scored):
+    (record,) = json.loads(compare("none", "--with", others["mini-shallow"], "--json", cache=scored).out)
+    assert (record["setting"], record["reference"]) == ("no training of mini", "no training of mini-shallow")
+    there = optical("evaluate", others["mini-shallow"], "--objective", "none", "--json", "--cache-dir", scored)
+    assert record["reference_mean"] == pytest.approx(json.loads(there.out)["means"]["ndcg@10"])
+    said = compare("inf", "none", "--with", others["mini-shallow"], cache=scored).out
+    assert "sw-en: reg inf of mini 0." in said
+    assert "Holm" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["none", "--with", "mini-elsewhere"], "--with: an experiment with a pair in common expected; one has sw-sw, "),
+        (["none", "--with", "mini-pooled"], "sw-en: the corpora of the two differ; the same expected"),
+        (["none", "--with", "mini-shallow", "--pair", "sw-sw"], "--pair sw-sw: not in mini-shallow; it has sw-en"),
+        (["0", "--with", "mini-shallow"], "reg 0 of mini and reg 0 of mini-shallow on two topics or more in the cache"),
+        (["greedy", "--with", "mini-shallow"], "greedy: one of mini's baselines or values of reg expected"),
+    ],
+)
+def test_what_of_two_experiments_cannot_be_compared_is_one_line(compare, others, scored, options, said):
+    found = compare(*(others.get(word, word) for word in options), cache=scored)
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert said in found.err
+
+
+def test_an_experiment_with_itself_is_no_comparison(compare, lab):
+    found = compare("0", "--with", lab.experiment)
+    assert (found.code, len(found.errors)) == (2, 1)
+    assert "two settings expected, found reg 0 twice" in found.err
