@@ -1,0 +1,88 @@
+"""The run of a search beside the score of every document, on three collections, one of them full of ties."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.run import rank, read_run, write_run
+from optical_cli.config.index import Index
+from optical_cli.data.builtin import builtin_model
+from optical_cli.data.collections import Document, open_documents, open_topics
+from optical_cli.encoder.encode import encode_texts, open_encoder
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.index import build_index
+from optical_cli.progress import Silence
+from optical_cli.retrieve import search
+from optical_cli.retrieve.exact import score
+
+DEPTH = 100
+ROUNDING = 2e-5  # that two sums of 1,000 float32 products in another order are apart
+SETUP = EncoderSetup(24, 48, "float32", 32, "cpu")
+HOW = {"setup": SETUP, "progress": Silence()}
+
+
+def documents_of(name):
+    language = name[:2]
+    read = list(open_documents("builtin:tiny", language, Path()).documents())
+    if name == "en twice":
+        return [
+            Document(f"{copy}{document.doc_id}", document.title, document.text) for copy in "ab" for document in read
+        ]
+    return read
+
+
+@pytest.fixture(scope="module", params=["en", "sw", "en twice"])
+def world(request, tmp_path_factory):
+    """Topics of the tiny pair, their tokens, and an index by its teacher, who knows no Swahili."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "index").mkdir()
+    teacher = builtin_model("builtin:tiny-teacher")
+    build_index(
+        documents_of(request.param), teacher, folder / "index", unfinished=folder / "unfinished",
+        template="{title} {text}", count=None, kept=Index(), **HOW,
+    )  # fmt: skip
+    topics = dict(list(open_topics("builtin:tiny", request.param[:2], Path()).topics().items())[:60])
+    queries = encode_texts(open_encoder(teacher, SETUP), list(topics.values()), "query", SETUP.batch_size)
+    return folder, topics, queries, DocumentIndex.open(folder / "index")
+
+
+@pytest.fixture
+def run_of(world, tmp_path):
+    folder, topics, *_ = world
+
+    def run(precision, memory):
+        search(
+            topics, builtin_model("builtin:tiny-teacher"), folder / "index", tmp_path,
+            depth=DEPTH, memory=memory, precision=precision, tag="t", **HOW,
+        )  # fmt: skip
+        return tmp_path / "run.trec"
+
+    return run
+
+
+def test_it_is_that_of_scoring_every_document_whatever_the_blocks_and_the_precision(world, run_of, tmp_path):
+    _, topics, queries, index = world
+    numbers = np.arange(len(index.doc_ids))
+    everything = (
+        (query_id, rank(zip(index.doc_ids, score(query.numpy(), index.store, numbers).tolist(), strict=True), DEPTH))
+        for query_id, query in zip(topics, queries, strict=True)
+    )
+    write_run(tmp_path / "everything.trec", everything, "t")
+    expected = (tmp_path / "everything.trec").read_bytes()
+    for precision in ("float32", "bfloat16"):
+        for memory in (1 << 20, 1 << 30):
+            assert run_of(precision, memory).read_bytes() == expected, (precision, memory)
+
+
+def test_no_document_stands_behind_one_that_a_product_in_float32_has_behind_it(world, run_of):
+    _, topics, queries, index = world
+    found = read_run(run_of("bfloat16", 1 << 24))
+    for query_id, query in zip(topics, queries, strict=True):
+        scores = np.array([(query.numpy() @ index.store[n].T).max(1).sum() for n in range(len(index.doc_ids))])
+        place = {doc_id: number for number, doc_id in enumerate(index.doc_ids)}
+        chosen = np.array([place[doc_id] for doc_id, _ in found[query_id]])
+        assert len(chosen) == DEPTH
+        assert (np.diff(scores[chosen]) <= ROUNDING).all()
+        assert np.delete(scores, chosen).max() <= scores[chosen].min() + ROUNDING
