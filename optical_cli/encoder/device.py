@@ -20,6 +20,11 @@ def resolve_device(wanted: str) -> str:
     return wanted
 
 
+def idle_gpus(device: str) -> int:
+    """How many GPUs would stand beside the one that computes; 0 if that is none, or if one was chosen by its number."""
+    return torch.cuda.device_count() - 1 if device == "cuda" else 0
+
+
 def device_of_worker(device: str) -> str:
     """What a worker of a cluster calls its device: the GPU that it was given is the only one it sees."""
     return "cuda" if device.startswith("cuda") else device

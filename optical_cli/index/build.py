@@ -10,6 +10,7 @@ from typing import Any
 from optical_cli.config.index import Index
 from optical_cli.data.collections import Document
 from optical_cli.data.documents import fill
+from optical_cli.encoder.device import idle_gpus
 from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.token_pooling import pools_already
@@ -87,6 +88,8 @@ def _encoded(
     if workers is not None:
         yield from encode_elsewhere(workers, encoder, texts, pool_factor, setup)
         return
+    if idle := idle_gpus(setup.device):
+        progress.say(f"index: {idle} more GPUs are here; with --engine ray every one of them encodes")
     model = open_encoder(encoder, setup)
     if pool_factor > 1 and pools_already(model):
         progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")

@@ -10,6 +10,7 @@ from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.cells import Cell
 from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
+from optical_cli.encoder.device import idle_gpus
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index import build_index
@@ -192,3 +193,11 @@ def test_the_manifest_has_the_bytes_of_a_token_and_the_file_has_no_others(build,
     _, counts, _ = build("made", DOCUMENTS)
     assert counts["bytes_a_token"] == {"float16": 2 * 16, "int8": 16 + 2}[storage]
     assert (tmp_path / "made" / tokens_file).stat().st_size == counts["bytes_a_token"] * counts["tokens"]
+
+
+def test_gpus_that_would_stand_idle_are_said(build, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert [idle_gpus(device) for device in ("cuda", "cuda:1", "cpu")] == [3, 0, 0]
+    monkeypatch.setattr("optical_cli.index.build.idle_gpus", lambda _device: 3)
+    *_, said = build("by one of four", DOCUMENTS[:3])
+    assert said == ["index: 3 more GPUs are here; with --engine ray every one of them encodes"]
