@@ -42,8 +42,8 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
             return [html, *(path.replace(folder / path.name) for path in made)]
     except OSError as error:
         raise DataError(
-            f"{error.filename or folder}: the report cannot be written: {error.strerror or error}; "
-            "mend that, or name another folder with --output"
+            f"{error.filename2 or error.filename or folder}: the report cannot be written: {error.strerror or error}; "
+            "mend that, or name another folder with --output, or another file with --html"
         ) from error
 
 

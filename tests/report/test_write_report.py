@@ -66,3 +66,11 @@ def test_a_file_where_the_folder_should_be_is_named(sweep, study_of, tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(DataError, match=rf"{tmp_path}/report: the report cannot be written: File exists"):
         write_report(study_of(sweep), tmp_path / "report")
+
+
+def test_a_folder_where_the_page_should_be_is_named_and_nothing_is_left(sweep, study_of, tmp_path):
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(DataError, match=rf"{tmp_path}/page.html: the report cannot be written: Is a directory"):
+        write_report(study_of(sweep), tmp_path / "report", tmp_path / "page.html")
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("report")] == ["page.html"]
+    assert list((tmp_path / "report").iterdir()) == []
