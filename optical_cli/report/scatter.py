@@ -42,7 +42,7 @@ def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:
     """Draw a panel a duel; the same scores give the same bytes.
 
     Above the diagonal are the topics that the setting won, below it those that it lost. Topics at one place are one
-    point, whose area says how many they are.
+    point, the larger the more they are: its area grows with their root, for a thousand topics have many at 0 and at 1.
 
     Args:
         duels: of two settings, one at least.
@@ -98,8 +98,8 @@ def _draw(ax: "Axes", duel: Duel) -> None:
         own = {place: topics for place, topics in places.items() if _side(*place) == side}
         counts[side] = sum(own.values())
         ax.scatter(
-            [x for x, _ in own], [y for _, y in own], s=[SMALLEST * topics for topics in own.values()],
-            c=colour, marker=marker, alpha=0.6, linewidths=0,
+            [x for x, _ in own], [y for _, y in own], s=[SMALLEST * math.sqrt(topics) for topics in own.values()],
+            c=colour, marker=marker, alpha=0.6, linewidths=0, clip_on=False,
         )  # fmt: skip
     ax.set(xlim=(-MARGIN, 1 + MARGIN), ylim=(-MARGIN, 1 + MARGIN), aspect="equal")
     ax.spines[["top", "right"]].set_visible(False)
