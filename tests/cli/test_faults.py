@@ -220,7 +220,7 @@ def test_a_real_interrupt_while_a_student_trains(spawn, own_lab, own_swept, left
         "--cache-dir", own_swept, "--device", "cpu",
     )  # fmt: skip
     until = time.monotonic() + 120
-    while not list(own_swept.glob("checkpoints/.*.partial/training.jsonl")) and time.monotonic() < until:
+    while not list(own_swept.glob("unfinished/checkpoints-*/training.jsonl")) and time.monotonic() < until:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     time.sleep(1)  # into the steps
