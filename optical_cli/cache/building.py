@@ -19,6 +19,8 @@ from optical_cli.cache.manifest import MANIFEST_FORMAT, describe_files, write_ma
 from optical_cli.cache.provenance import provenance
 from optical_cli.errors import CacheError, ClusterError, OpticalError, OutOfTime
 
+UNFINISHED = "unfinished"
+
 Build = Callable[[Path], Health]
 
 
@@ -31,8 +33,6 @@ class Building:
         kind: the artifact's folder there.
         label: what it is, readable.
         key: what it depends on.
-        work: what its lock and its notes are named.
-        unfinished: where the work keeps what the next try can use.
         notes: of the cache.
     """
 
@@ -40,9 +40,17 @@ class Building:
     kind: str
     label: str
     key: Key
-    work: str
-    unfinished: Path
     notes: Notes
+
+    @property
+    def work(self) -> str:
+        """What its lock, its savepoints and its notes are named."""
+        return work_of(self.kind, self.key)
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the work keeps what the next try can use."""
+        return self.root / UNFINISHED / self.work
 
     def run(self, build: Build) -> Artifact:
         """Build it. If `build` raises, nothing is left but what may stay under `unfinished`.
@@ -119,6 +127,11 @@ class Building:
             self.notes.failed(self.kind, self.label, self.key.digest, self.work, reason)
         if isinstance(error, OpticalError) and not isinstance(error, OutOfTime | CacheError | ClusterError):
             shutil.rmtree(self.unfinished, ignore_errors=True)  # it would be refused again
+
+
+def work_of(kind: str, key: Key) -> str:
+    """What locks, savepoints and notes of an artifact in the making are named."""
+    return f"{kind}-{key.short}"
 
 
 def safe_label(label: str) -> str:

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from optical_cli.cache.artifact import KINDS, Artifact, Damaged, artifact_in
-from optical_cli.cache.building import Build, Building, clear
+from optical_cli.cache.building import UNFINISHED, Build, Building, clear, work_of
 from optical_cli.cache.disk import unusable
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.cache.keys import SHORT_DIGITS, Key
 from optical_cli.cache.locks import Locks
 from optical_cli.cache.making import Making, Notes
 from optical_cli.cache.manifest import MANIFEST
-
-UNFINISHED = "unfinished"
 
 _NAMED = re.compile(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$")
 
@@ -58,14 +56,12 @@ class Cache:
         """
         found = self.find(kind, key)
         if found is None:
-            work = _work(kind, key)
+            work = work_of(kind, key)
             with self._locks.take(work, label):
                 found = self.find(kind, key)
                 if found is None:
                     with self.notes.making(kind, label, key.digest, work):
-                        unfinished = self.unfinished(kind, key)
-                        building = Building(self.root, kind, label, key, work, unfinished, self.notes)
-                        return building.run(build), True
+                        return Building(self.root, kind, label, key, self.notes).run(build), True
         self.tidy(kind, key)
         return found, False
 
@@ -76,11 +72,11 @@ class Cache:
 
     def unfinished(self, kind: str, key: Key) -> Path:
         """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
-        return self.root / UNFINISHED / _work(kind, key)
+        return self.root / UNFINISHED / work_of(kind, key)
 
     def tidy(self, kind: str, key: Key) -> None:
         """Remove what a process that was killed just after it had finished an artifact has left beside it."""
-        work, unfinished = _work(kind, key), self.unfinished(kind, key)
+        work, unfinished = work_of(kind, key), self.unfinished(kind, key)
         if (unfinished.exists() or self.notes.is_noted(work)) and not self._locks.is_taken(work):
             shutil.rmtree(unfinished, ignore_errors=True)
             self.notes.forget(work)
@@ -129,8 +125,3 @@ class Cache:
         except OSError as error:
             raise unusable(self.root / kind, error) from error
         return sorted(path for path in (self.root / kind).glob(pattern) if _NAMED.search(path.name))
-
-
-def _work(kind: str, key: Key) -> str:
-    """What locks, savepoints and notes of an artifact in the making are named."""
-    return f"{kind}-{key.short}"

@@ -45,7 +45,7 @@ CONTRASTS = """
         const node = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
         if (!text || node.closest('title, style, .watermark')) continue;
         const style = getComputedStyle(node), behind = paper(node);
-        const ends = [light(behind), light(over(behind, node.closest('svg') ? style.fill : style.color))].sort();
+        const ends = [light(behind), light(over(behind, node.closest('svg') ? style.fill : style.color))];
         found.push([(Math.max(...ends) + 0.05) / (Math.min(...ends) + 0.05), node.tagName + ' ' + text.slice(0, 40)]);
     }
     return found;
