@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ METADATA: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, 
 PANEL = 2.5  # inches, either way
 MOST_COLUMNS = 3
 SMALLEST = 9.0  # square points, the area of a single topic
+LETTERS_AN_INCH = 14
 MARGIN = 0.04  # of the measure, around 0 and 1
 LOOKS = {"above": (COLOURS[0], "^"), "below": (COLOURS[1], "v"), "alike": ("#595959", "o")}
 
@@ -84,9 +86,15 @@ def _figure(duels: Sequence[Duel], measure: str) -> "Figure":
     label, one = parse_measure(measure).label, duels[0].comparison
     over = " (means over seeds)" if max(duel.comparison.seeds for duel in duels) > 1 else ""
     below = f"{label} of {one.reference.label}{over}; larger points are several topics"
-    figure.supxlabel(harmless(below), fontsize=FONT)
-    figure.supylabel(harmless(f"{label} of {one.setting.label}{over}"), fontsize=FONT)
+    width, height = figure.get_size_inches()
+    figure.supxlabel(_wrapped(below, width), fontsize=FONT)
+    figure.supylabel(_wrapped(f"{label} of {one.setting.label}{over}", height), fontsize=FONT)
     return figure
+
+
+def _wrapped(label: str, inches: float) -> str:
+    """A label in lines that its side of the figure has room for; matplotlib would let it run over the edge."""
+    return "\n".join(textwrap.wrap(harmless(label), int(LETTERS_AN_INCH * inches)))
 
 
 def _draw(ax: "Axes", duel: Duel) -> None:

@@ -4,6 +4,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
 from optical_cli.artifacts.scores import Scores
 from optical_cli.errors import ConfigError, DataError
@@ -40,6 +41,16 @@ def test_topics_at_one_place_are_one_larger_point(make_result, tmp_path):
     drawn = (tmp_path / "points.svg").read_text()
     assert "yo-yo: 3 above, 0 below, 1 alike" in drawn
     assert len(re.findall(r'<use [^>]*style="fill: #(?:0072b2|595959)', drawn)) == 2
+
+
+def test_no_name_runs_over_the_edge_of_a_single_panel(found, tmp_path):
+    long = replace(BLUNT, variant="with index.storage=int8, index.pool_factor=2 of an-experiment-of-a-long-name")
+    one = found[0].comparison
+    for comparison in (one, replace(one, reference=long), replace(one, setting=long)):
+        draw_scatter([replace(found[0], comparison=comparison)], "ndcg@10", tmp_path / "points.png")
+        picture = imread(tmp_path / "points.png")[..., :3]
+        assert picture.min() < 0.5
+        assert min(edge.min() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1])) == 1
 
 
 @pytest.mark.parametrize("name", ["points.svg", "points.PNG"])
