@@ -11,6 +11,7 @@ from tokenizers.decoders import ByteLevel
 from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.side import Side
 from optical_cli.errors import DataError
+from optical_cli.quotation import quoted
 from optical_cli.transport import idf_weights, weighted_marginals
 
 
@@ -77,7 +78,7 @@ def _scored(
     if len(mask) != len(ids):
         raise DataError("the encoder pools tokens, so that no embedding has a token to be named by; take another")
     if not bool(mask.any()):
-        raise DataError(f"no token of this text is left to score: {text[:60]!r}; give another")
+        raise DataError(f"no token of this text is left to score: {quoted(text)}; give another")
     embeddings = torch.nn.functional.normalize(features["token_embeddings"][mask].float(), dim=-1).cpu()
     scored = ids[mask].cpu()
     mass = weighted_marginals(weights[scored][None], torch.ones(1, len(scored)))[0]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -186,6 +187,7 @@ def _home() -> Path:
     return Path(os.environ.get("IR_DATASETS_HOME", Path.home() / ".ir_datasets")).resolve()
 
 
+@cache  # the library takes 2 ms to say it, and a report asks hundreds of times
 def _version() -> str:
     try:
         return version("ir_datasets")

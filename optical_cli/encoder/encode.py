@@ -13,6 +13,7 @@ from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.encoder.side import SIDES, Side
 from optical_cli.errors import DataError
+from optical_cli.quotation import quoted
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
@@ -43,9 +44,9 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
         embeddings.append(torch.nn.functional.normalize(encoded.popleft().float(), dim=-1).cpu())
     for text, tokens in zip(texts, embeddings, strict=True):
         if len(tokens) == 0:
-            raise DataError(f"no token of this text is left to score: {text[:60]!r}; remove or mend it")
+            raise DataError(f"no token of this text is left to score: {quoted(text)}; remove or mend it")
         if not bool(torch.isfinite(tokens).all()):
-            raise DataError(f"the encoder gave an embedding that is not finite for: {text[:60]!r}")
+            raise DataError(f"the encoder gave an embedding that is not finite for: {quoted(text)}")
     return embeddings
 
 

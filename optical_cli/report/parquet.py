@@ -1,31 +1,26 @@
 """Every per-topic score as a Parquet file, whose columns have types: reg is a number, inf among them."""
 
-from itertools import chain
+import csv
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
-
-from optical_cli.report.study import Study
 
 REPEATED = pa.dictionary(pa.int32(), pa.string())
 """Texts that come again in row after row are stored once."""
-CELL = {"pair": REPEATED, "corpus": REPEATED, "objective": REPEATED, "reg": pa.float64(), "seed": pa.int64()}
+TYPES = {
+    **dict.fromkeys(("pair", "corpus", "objective", "topic"), REPEATED), "reg": pa.float64(), "seed": pa.int64(),
+}  # fmt: skip
 
 
-def write_scores_parquet(path: Path, study: Study) -> None:
-    """The rows and columns of `scores.csv`: a row for each topic of each cell; reg is null for what has none."""
-    scored = [(result, result.scores.per_topic) for result in study.results if result.scores]
-    topics = [list(per_topic[study.measures[0]]) for _, per_topic in scored]
-    rows = pa.array(np.repeat(np.arange(len(scored)), [len(own) for own in topics]))  # the cell of each
-    columns = {
-        name: pa.array([getattr(result, name) for result, _ in scored], kind).take(rows) for name, kind in CELL.items()
-    }
-    columns["topic"] = pa.array(chain.from_iterable(topics), REPEATED)
-    for measure in study.measures:
-        values = (
-            per_topic[measure][topic] for (_, per_topic), own in zip(scored, topics, strict=True) for topic in own
-        )
-        columns[measure] = pa.array(np.fromiter(values, dtype=np.float64))
-    pyarrow.parquet.write_table(pa.table(columns), path)
+def write_scores_parquet(path: Path, scores_csv: Path) -> None:
+    """The rows and columns of `scores.csv`, a row for each topic of each cell; reg is null for what has none.
+
+    Read from that file, because pyarrow loads pandas, which takes longer than all else here, to look at a Python list.
+    """
+    with scores_csv.open(encoding="utf-8", newline="") as file:
+        heads = next(csv.reader(file))
+    kinds = {name: TYPES.get(name, pa.float64()) for name in heads}
+    read = pyarrow.csv.ConvertOptions(column_types=kinds)
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(scores_csv, convert_options=read), path)

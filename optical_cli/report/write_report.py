@@ -53,12 +53,10 @@ def _write_files(study: Study, folder: Path) -> list[Path]:
     draw_curve(study, svg, png)
     report.write_text(harmless(markdown(study, svg.name)), encoding="utf-8")
     tex.write_text(harmless(latex(study)), encoding="utf-8")
-    spreadsheets = {
-        folder / "scores.csv": write_scores_csv,
-        folder / "scores.parquet": write_scores_parquet,
-        folder / "means.csv": write_means_csv,
-        folder / "comparisons.csv": write_comparisons_csv,
-    }
-    for path, write in spreadsheets.items():
-        write(path, study)
-    return [report, tex, svg, png, *spreadsheets]
+    scores, parquet = folder / "scores.csv", folder / "scores.parquet"
+    means, comparisons = folder / "means.csv", folder / "comparisons.csv"
+    write_scores_csv(scores, study)
+    write_scores_parquet(parquet, scores)
+    write_means_csv(means, study)
+    write_comparisons_csv(comparisons, study)
+    return [report, tex, svg, png, scores, parquet, means, comparisons]

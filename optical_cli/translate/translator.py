@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from optical_cli.config.translate import Translate
 from optical_cli.encoder.threads import keep_threads
 from optical_cli.errors import DataError, MissingDependency
+from optical_cli.quotation import one_line
 
 # the terminal belongs to the command line
 transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -46,7 +47,7 @@ class Translator:
             loaded: Any = AutoModelForSeq2SeqLM.from_pretrained(str(folder), use_safetensors=True, **_LOCAL_AND_SAFE)
         except ImportError as error:
             raise MissingDependency(
-                f"{folder}: its tokenizer cannot be loaded ({' '.join(str(error).split())[:80]}…); "
+                f"{folder}: its tokenizer cannot be loaded ({one_line(error)}); "
                 "pip install 'optical-cli[translate]' brings sentencepiece"
             ) from error
         except _LOADING as error:
