@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from optical_cli.cache.making import Failure, Making
+from optical_cli.cache.notes import Failure, Making
 from optical_cli.cells import Cell, cells_of
 from optical_cli.errors import OpticalError
 from optical_cli.outlook import Left, Outlook

@@ -14,8 +14,8 @@ from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.cache.atomic import sync, sync_folder
 from optical_cli.cache.disk import chain_of, not_made, size_of, system_error, unusable
 from optical_cli.cache.keys import Key
-from optical_cli.cache.making import Notes
 from optical_cli.cache.manifest import MANIFEST_FORMAT, describe_files, write_manifest
+from optical_cli.cache.notes import Notes
 from optical_cli.cache.provenance import provenance
 from optical_cli.errors import CacheError, ClusterError, OpticalError, OutOfTime
 

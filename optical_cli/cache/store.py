@@ -12,8 +12,8 @@ from optical_cli.cache.disk import unusable
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.cache.keys import SHORT_DIGITS, Key
 from optical_cli.cache.locks import Locks
-from optical_cli.cache.making import Making, Notes
 from optical_cli.cache.manifest import MANIFEST
+from optical_cli.cache.notes import Making, Notes
 
 _NAMED = re.compile(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$")
 

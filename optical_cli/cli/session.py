@@ -68,7 +68,7 @@ def open_unlocked(
     workers: "Workers | None" = None,
 ) -> "Pipeline":
     """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
-    from optical_cli.cache.making import NotedProgress
+    from optical_cli.cache.notes import NotedProgress
     from optical_cli.pipeline import Pipeline
 
     settings = read_settings(experiment, overrides)

@@ -11,7 +11,7 @@ from optical_cli.cli.session import open_cache, open_pipeline
 from optical_cli.cli.terminal import duration, plain, time_left
 
 if TYPE_CHECKING:
-    from optical_cli.cache.making import Failure, Making
+    from optical_cli.cache.notes import Failure, Making
     from optical_cli.cache.store import Cache
     from optical_cli.status import Status
 

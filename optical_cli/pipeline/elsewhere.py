@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from optical_cli.cache.artifact import Artifact
-from optical_cli.cache.making import NotedProgress
+from optical_cli.cache.notes import NotedProgress
 from optical_cli.cache.store import Cache
 from optical_cli.cells import Cell
 from optical_cli.config.experiment import Experiment

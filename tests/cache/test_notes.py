@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.cache.making import NotedProgress, Notes
+from optical_cli.cache.notes import NotedProgress, Notes
 from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError, NotConverged, OutOfTime
 from optical_cli.progress import Silence
@@ -14,7 +14,7 @@ MAKE_SLOWLY = """
 import sys, time
 from pathlib import Path
 from optical_cli.cache.keys import key_of
-from optical_cli.cache.making import NotedProgress
+from optical_cli.cache.notes import NotedProgress
 from optical_cli.cache.store import Cache
 from optical_cli.progress import Silence
 
