@@ -94,11 +94,11 @@ def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path)
         next(workers.in_turn(partial(_encode, absent, 1), [["boat"]]))
 
 
-def test_a_run_is_the_same(lab, build, workers, tmp_path, monkeypatch):
+def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "FEWEST_DOCUMENTS", 20)
     build("index")
     runs = []
-    for name, by in (("here", None), ("by workers", workers)):
+    for name, by in (("here", None), ("by workers", mortal)):
         folder = tmp_path / f"run {name}"
         folder.mkdir()
         health = search(
@@ -107,6 +107,7 @@ def test_a_run_is_the_same(lab, build, workers, tmp_path, monkeypatch):
         )  # fmt: skip
         runs.append((health, (folder / "run.trec").read_bytes()))
     assert runs[0] == runs[1]
+    assert mortal.mark.exists()
 
 
 def test_workers_that_die_again_and_again_are_an_error_of_a_line(workers, monkeypatch):

@@ -1,4 +1,4 @@
-"""A sweep by two workers ends with the artifacts of one by this process."""
+"""A sweep by two workers ends with the artifacts of one by this process, also if one of them dies over a cell."""
 
 import pytest
 
@@ -17,10 +17,11 @@ def artifacts(cache):
     }
 
 
-def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, open_pipeline, workers, tmp_path):
+def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, open_pipeline, mortal, tmp_path):
     cache, heard, stood = tmp_path / "cache", [], []
-    pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", workers=workers)
+    pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", workers=mortal)
     results, made = run_sweep(pipeline, heard.append, stood.append)
+    assert mortal.mark.exists()
     assert [result.failure for result in results] == [None] * 3
     assert sorted(map(str, heard)) == sorted(map(str, results))
     assert made == len(list(cache.glob("*/*/manifest.json")))
