@@ -32,9 +32,13 @@ def quantized_bytes(tokens: int, dimensions: int, how: Approximate) -> int:
     return tokens * (how.code_bytes + 4) + lists * (4 * dimensions + 8) + VALUES * 4 * dimensions
 
 
-def memory_to_index(weights: int, batch_size: int, mean_tokens: float, dimensions: int) -> int:
-    """Making an index: the model, and a shard of documents, as the encoder gives them and at unit length."""
-    return PROGRAM + weights + round(CHUNK_BATCHES * batch_size * mean_tokens * dimensions * (4 + 4))
+def memory_to_index(weights: int, batch_size: int, longest: int, dimensions: int) -> int:
+    """Making an index: the model, and a shard of documents, as the encoder gives them and at unit length.
+
+    As if all of them were the longest: documents that are alike stand together, and a shard of MIRACL Yoruba has 2.6
+    times the tokens of the mean one.
+    """
+    return PROGRAM + weights + CHUNK_BATCHES * batch_size * longest * dimensions * (4 + 4)
 
 
 def memory_to_quantize(tokens: int, dimensions: int, how: Approximate) -> int:

@@ -121,6 +121,15 @@ def test_a_search_that_is_approximate_needs_its_structure(estimated, tmp_path):
     assert run.memory - exact.memory == structure.disk > 0
 
 
+def test_the_memory_of_an_index_is_that_of_a_shard_of_its_longest_documents(estimated, tmp_path):
+    lengths, shard, dimensions = (5, 4), 2 * 32, 16  # of the longest document, of documents, of a token
+    needed = [
+        named(estimated(tmp_path, "encoding.batch_size=2", f"encoding.document_length={most}"), "indexes", "en-").memory
+        for most in lengths
+    ]
+    assert needed[0] - needed[1] == shard * dimensions * (4 + 4)
+
+
 def test_what_does_not_fit_is_said_before_anything_is_begun(lab, optical, tmp_path, monkeypatch, leftovers):
     monkeypatch.setattr(room, "free_disk", lambda _folder: 1000)
     monkeypatch.setattr(room, "memory", lambda: GB)

@@ -89,23 +89,19 @@ class Estimates:
 
     def _index(self, one: Planned) -> Estimate:
         pair = one.cell.pair
-        documents, mean, dimensions = (
-            self._extent.documents(pair),
-            self._extent.mean_tokens(pair),
-            self._extent.dimensions,
-        )
-        if documents is None or mean is None or dimensions is None:
+        documents, each, dimensions = self._extent.documents(pair), self._extent.tokens(pair), self._extent.dimensions
+        if documents is None or each is None or dimensions is None:
             return Estimate(one, documents)
-        tokens = round(documents * mean.kept)
+        tokens = round(documents * each.kept)
         needed = memory_to_index(
-            weight_bytes(self._extent.encoder(pair)), self._experiment.encoding.batch_size, mean.encoded, dimensions
+            weight_bytes(self._extent.encoder(pair)), self._experiment.encoding.batch_size, each.longest, dimensions
         )
         return self._timed(
             Estimate(
                 one, documents, tokens,
                 index_bytes(documents, tokens, dimensions, self._experiment.index.storage), needed,
             ),
-            round(documents * mean.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
+            round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
         )  # fmt: skip
 
     def _quantized(self, one: Planned) -> Estimate:
@@ -156,10 +152,10 @@ class Estimates:
     def _tokens_of(self, index: str, pair: str) -> int | None:
         """Tokens of an index by its key: counted if it is there, else estimated."""
         held = self._pace.tokens().get(index)
-        documents, mean = self._extent.documents(pair), self._extent.mean_tokens(pair)
-        if held is not None or documents is None or mean is None:
+        documents, each = self._extent.documents(pair), self._extent.tokens(pair)
+        if held is not None or documents is None or each is None:
             return held
-        return round(documents * mean.kept)
+        return round(documents * each.kept)
 
     def _speed_of(self, pair: str) -> Speeds:
         return self._speeds(self._extent.encoder(pair), pair)

@@ -19,16 +19,18 @@ SPAN, SAMPLE = 50_000, 500
 
 
 @dataclass(frozen=True)
-class MeanTokens:
-    """Of a document.
+class DocumentTokens:
+    """Tokens of a document.
 
     Attributes:
-        encoded: those that go through the encoder.
-        kept: those that pooling leaves.
+        encoded: those that go through the encoder, on average.
+        kept: those that pooling leaves, on average.
+        longest: those of the longest, encoded.
     """
 
     encoded: float
     kept: float
+    longest: int
 
 
 class Extent:
@@ -51,7 +53,7 @@ class Extent:
         self.teacher = teacher.fingerprint
         self.init = self._teacher if init == "teacher" else sources.model(init).folder
         self.documents = cache(self._documents)
-        self.mean_tokens = cache(self._mean_tokens)
+        self.tokens = cache(self._tokens)
 
     def encoder(self, pair: str) -> Path:
         """The folder of the model that encodes a pair's documents, or that it was made from."""
@@ -92,10 +94,10 @@ class Extent:
             return self.topics(pair) * self._experiment.retrieval.depth
         return len({doc_id for own in candidates_of(self._sources, pair, run.path).values() for doc_id in own})
 
-    def _mean_tokens(self, pair: str) -> MeanTokens | None:
+    def _tokens(self, pair: str) -> DocumentTokens | None:
         """From a sample; None if the tokenizer is not on this machine, or there is no document."""
         counts = token_counts(self.encoder(pair), self.sample(pair), self._experiment.encoding.document_length)
         if counts is None or not len(counts):
             return None
         kept = pooled_lengths(counts, self._experiment.index.pool_factor)
-        return MeanTokens(float(np.mean(counts)), float(np.mean(kept)))
+        return DocumentTokens(float(np.mean(counts)), float(np.mean(kept)), int(np.max(counts)))
