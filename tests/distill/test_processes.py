@@ -10,7 +10,7 @@ import pytest
 from optical_cli.cells import Cell
 
 
-@pytest.mark.parametrize("settings", [(), ("training.batch_tokens=40",), ("student.adapters={rank: 2}",)])
+@pytest.mark.parametrize("settings", [(), ("training.batch_tokens=40", "student.adapters={rank: 2}")])
 def test_two_processes_have_the_loss_curve_of_one(own_lab, own_swept, open_pipeline, settings):
     """Under torchrun, as the README says; one of them writes the artifact, and what was missing before it."""
     settings = ("training.epochs=3", "encoding.query_length=12", *settings)
