@@ -24,18 +24,18 @@ def print_alignments(pair: "AlignedPair", teacher_language: str, language: str) 
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
-    tokens = [one_line(token) for token in pair.student_tokens]
+    tokens = [_on_a_line(token) for token in pair.student_tokens]
     indent = max(len(teacher_language), len(language), len("tokens"))
     print(f"\n{pair.name}")
     for head, said in ((teacher_language, pair.text), (language, pair.translation), ("tokens", " ".join(tokens))):
-        _print_indented(console, head, one_line(said), indent)
-    label = max(len("effective targets"), *(len(one_line(token)) for token in pair.teacher_tokens))
+        _print_indented(console, head, _on_a_line(said), indent)
+    label = max(len("effective targets"), *(len(_on_a_line(token)) for token in pair.teacher_tokens))
     most = max(1, (console.width - min(label, 20) - 2) // (COLUMN + 2))
     for start in range(0, len(pair.alignments), most):
         console.print(_table(pair, tokens, pair.alignments[start : start + most], teacher_language))
 
 
-def one_line(text: str) -> str:
+def _on_a_line(text: str) -> str:
     """Text of data as one line that cannot steer the terminal."""
     return plain(text).replace("\n", "\\n")
 
@@ -66,7 +66,7 @@ def _table(
     for row, (token, mass) in enumerate(zip(pair.teacher_tokens, pair.teacher_mass, strict=True)):
         own = [f"{100 * mass:.1f}"] if weighed else []
         table.add_row(
-            *map(Text, (one_line(token), *own, *(receivers(tokens, of_reg[row].tolist()) for of_reg in shares)))
+            *map(Text, (_on_a_line(token), *own, *(receivers(tokens, of_reg[row].tolist()) for of_reg in shares)))
         )
     table.add_section()
     gap = [""] * weighed
