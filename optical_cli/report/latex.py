@@ -18,11 +18,17 @@ SIGNS = {
     ABOVE: r"$\blacktriangle$", BELOW: r"$\blacktriangledown$", DOUBTFUL: r"\dag{}", MISSING: "--", "−": "$-$",
     APPROXIMATE: r"$\approx$", SMALLER: r"\ddag{}",
 }  # fmt: skip
-PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n"
+PACKAGES = "% needs \\usepackage{booktabs, amssymb, graphicx}\n"
+BESIDE = 3
+"""Pairs that intervals fit beside the means of, on a page; those of more pairs stand below the means."""
+AT_MOST_A_LINE = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
 
 
 def latex(study: Study) -> str:
-    """A `table` for each measure: settings down, pairs across; intervals beside them in small print, marks raised."""
+    """A `table` for each measure: settings down, pairs across; intervals in small print, marks raised.
+
+    What is wider than a line is shrunk to it.
+    """
     return PACKAGES + "\n".join(_table(study, measure) for measure in study.measures)
 
 
@@ -35,7 +41,8 @@ def escape(text: str) -> str:
 def _table(study: Study, measure: str) -> str:
     table = tabulate(study.results, [measure], study.findings)
     heads = " & ".join(["", *(escape(column.pair_head) for column in table.columns)])
-    rows = [f"{escape(row.label)} & {' & '.join(_cell(cell) for cell in row.cells)} \\\\" for row in table.rows]
+    below = len(table.columns) > BESIDE
+    rows = [f"{escape(row.label)} & {' & '.join(_cell(cell, below) for cell in row.cells)} \\\\" for row in table.rows]
     published = published_rows(study.published, table.columns)
     if published:
         rows += ["\\midrule", *(f"{' & '.join(_signs(escape(cell)) for cell in row)} \\\\" for row in published)]
@@ -45,29 +52,37 @@ def _table(study: Study, measure: str) -> str:
         [
             "\\begin{table}",
             f"\\caption{{{_signs(escape(caption))}}}",
+            "\\medskip",
             "\\centering",
+            AT_MOST_A_LINE,
             f"\\begin{{tabular}}{{{'l' * (1 + len(table.columns))}}}",
             "\\toprule",
             f"{heads} \\\\",
             "\\midrule",
             *rows,
             "\\bottomrule",
-            "\\end{tabular}",
+            "\\end{tabular}}",
             "\\end{table}",
             "",
         ]
     )
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, below: bool) -> str:
+    """A mean with its marks, and the interval beside or below it."""
     if cell.mean is None:
         return _signs(escape(cell.text))
-    interval = f" {{\\scriptsize[{bare(cell.interval.low)}, {bare(cell.interval.high)}]}}" if cell.interval else ""
     wanting = f" ({cell.seeds} of {cell.of})" if cell.seeds < cell.of else ""
     raised = (DOUBTFUL if cell.doubtful else "") + (SMALLER if cell.smaller else "") + cell.marks
     marks = f"\\textsuperscript{{{_signs(raised)}}}" if raised else ""
     searched = SIGNS[APPROXIMATE] if cell.searches else ""
-    return f"{searched}{cell.mean:.3f}{interval}{wanting}{marks}"
+    mean = f"{searched}{cell.mean:.3f}"
+    if cell.interval is None:
+        return f"{mean}{wanting}{marks}"
+    interval = f"{{\\scriptsize[{bare(cell.interval.low)}, {bare(cell.interval.high)}]}}"
+    if not below:
+        return f"{mean} {interval}{wanting}{marks}"
+    return f"\\begin{{tabular}}[t]{{@{{}}l@{{}}}}{mean}{wanting}{marks}\\\\[-3pt]{interval}\\end{{tabular}}"
 
 
 def _signs(text: str) -> str:
