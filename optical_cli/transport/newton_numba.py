@@ -38,9 +38,13 @@ def newton_step(K: Floats, u: Floats, v: Floats, a: Floats, b: Floats, kappa: fl
     n, m = len(a), len(b)
     real = K.dtype.type
     P = np.empty((n, m), K.dtype)
+    rows, columns = np.zeros(n, K.dtype), np.zeros(m, K.dtype)  # by loops: P.sum and P[i] = take 3 s more to compile
     for i in range(n):
-        P[i] = u[i] * K[i, :m] * v[:m]
-    rows, columns = P.sum(axis=1), P.sum(axis=0)
+        for j in range(m):
+            P[i, j] = u[i] * K[i, j] * v[j]
+            columns[j] += P[i, j]
+        for j in range(m):
+            rows[i] += P[i, j]
     weight = (rows + real(kappa) * a).astype(P.dtype)
     addition, y = (real(kappa) * b).astype(P.dtype), (b - columns).astype(P.dtype)
     scaled = np.empty((m, n), P.dtype)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from optical_cli.transport.compiled_cache import drop_stale
+from optical_cli.transport.kernel_numba import place
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.quadratic_torch import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 from optical_cli.transport.threads import share
@@ -85,9 +86,9 @@ def _solve_plans(
         a_k, b_k = _unit_sum(a[k][rows]), _unit_sum(b[k][columns])
         f_k, g_k = np.empty_like(a_k), g[k][columns].astype(np.float64)
         iterations[k] = _solve_one(C_k, a_k, b_k, f_k, g_k, reg, threshold, limit, from_start)
-        f[k][rows] = f_k
+        place(f_k, rows, f[k])
         g[k] = 0
-        g[k][columns] = g_k
+        place(g_k, columns, g[k])
         for i in range(len(rows)):
             for j in range(len(columns)):
                 entry = max(f_k[i] + g_k[j] - C_k[i, j], 0.0)

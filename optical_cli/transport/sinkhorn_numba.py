@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from optical_cli.transport.compiled_cache import drop_stale
-from optical_cli.transport.kernel_numba import BROKEN, absorb, allot, begin, gather, scatter, transpose
+from optical_cli.transport.kernel_numba import BROKEN, absorb, allot, begin, gather, place, scatter, transpose
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.relaxed_numba import iterate_relaxed
@@ -102,8 +102,8 @@ def _solve_plans(
             per_rho,
         )
         scatter(K, u, v, rows, columns, plans[k])
-        f[k][rows] = f_k
-        g[k][columns] = g_k
+        place(f_k, rows, f[k])
+        place(g_k, columns, g[k])
 
 
 @njit(cache=True)
