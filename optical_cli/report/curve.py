@@ -76,6 +76,9 @@ def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
     at the foot of the chart and a gap in its line.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     results, measure = study.results, study.findings.measure
     series = _series(study)
@@ -84,10 +87,13 @@ def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
         mpl.rcdefaults()  # whatever the user's matplotlibrc says
         mpl.rcParams.update(STYLE)
         figure = _figure(series, scale, measure, harmless(f"{study.name}: {_corpus_title(results)}"))
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # it is laid out, and need not be for each file
-        figure.savefig(path_svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(path_png, format="png", dpi=DPI, metadata={"Software": None})
+        ConstrainedLayoutEngine().execute(figure)  # once, and not for each file
+        # a canvas draws once where savefig draws twice
+        svg: Any = FigureCanvasSVG(figure)
+        svg.print_svg(path_svg, metadata={"Date": None, "Creator": None})
+        figure.set_dpi(DPI)
+        png: Any = FigureCanvasAgg(figure)
+        png.print_png(path_png, metadata={"Software": None})
 
 
 def _series(study: Study) -> list[Series]:
@@ -141,7 +147,7 @@ def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Fi
     columns = min(len(panels), 2 if len(panels) == 4 else 3)
     rows = math.ceil(len(panels) / columns)
     width, height = (3.4, 2.3) if split else (7.0, 3.8)  # inches, of a panel with the labels to its right
-    figure = Figure(figsize=(width * columns, height * rows + 0.7), layout="constrained")
+    figure = Figure(figsize=(width * columns, height * rows + 0.7))
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=FONT + 2)
     several = any(len(seeds) > 1 for one in series for seeds in one.values.values())

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from optical_cli.report.result import Result, Setting, format_reg
+from optical_cli.report.result import Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 
@@ -13,14 +13,7 @@ CELL = ("pair", "corpus", "objective", "reg")
 
 def write_scores_csv(path: Path, study: Study) -> None:
     """A line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
-    _write(
-        path,
-        (*CELL, "seed", "topic", *study.measures),
-        (
-            (*_cell(result.pair, result.corpus, result.setting), result.seed, topic, *values)
-            for result, topic, values in _topic_rows(study)
-        ),
-    )
+    _write(path, (*CELL, "seed", "topic", *study.measures), _topic_rows(study))
 
 
 def write_means_csv(path: Path, study: Study) -> None:
@@ -69,12 +62,13 @@ def write_comparisons_csv(path: Path, study: Study) -> None:
     )  # fmt: skip
 
 
-def _topic_rows(study: Study) -> Iterator[tuple[Result, str, list[float]]]:
+def _topic_rows(study: Study) -> Iterator[tuple[object, ...]]:
     """Each topic of each scored cell, with its score by each measure of the study."""
     for result in study.results:
         if result.scores:
+            named = (*_cell(result.pair, result.corpus, result.setting), result.seed)
             columns = [result.scores.per_topic[measure] for measure in study.measures]
-            yield from ((result, topic, [column[topic] for column in columns]) for topic in columns[0])
+            yield from ((*named, topic, *(column[topic] for column in columns)) for topic in columns[0])
 
 
 def _cell(pair: str, corpus: str, setting: Setting) -> tuple[str, str, str, str]:

@@ -138,7 +138,7 @@ def test_an_empty_corpus_is_refused(build):
 
 
 def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipeline, spawn, tmp_path):
-    lines = [json.dumps({"doc_id": f"more{n}", "text": TEXTS[n % len(TEXTS)]}) for n in range(2000)]
+    lines = [json.dumps({"doc_id": f"more{n}", "text": TEXTS[n % len(TEXTS)]}) for n in range(1000)]
     with (own_lab.data / "docs.en.jsonl").open("a") as file:
         file.write("".join(f"{line}\n" for line in lines))
     cell = Cell("sw-en", "none", None, 13)
