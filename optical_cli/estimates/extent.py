@@ -20,12 +20,12 @@ SPAN, SAMPLE = 50_000, 500
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """Tokens of a document.
+    """Of a sampled document, cut at `encoding.document_length`.
 
     Attributes:
-        encoded: those that go through the encoder, on average.
-        kept: those that pooling leaves, on average.
-        longest: those of the longest, encoded.
+        encoded: tokens that go through the encoder, the mean.
+        kept: tokens that pooling leaves, the mean.
+        longest: tokens of the longest that go through the encoder.
     """
 
     encoded: float
