@@ -242,7 +242,7 @@ def open_pipeline() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def swept(lab: Lab, open_pipeline: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that holds the whole sweep of the mini experiment; not to be changed."""
-    from optical_cli.sweep import run_sweep
+    from optical_cli.sweep.sweep import run_sweep
 
     cache = tmp_path_factory.mktemp("swept")
     results, _ = run_sweep(open_pipeline(lab.experiment, cache), lambda _result: None)
@@ -317,3 +317,37 @@ def leftovers() -> Callable[[Path], list[str]]:
         )
 
     return found
+
+
+DIMENSIONS = 18  # no multiple of what the compiled loops do at once
+
+
+def unit(count, generator):
+    import torch
+
+    return torch.nn.functional.normalize(torch.randn(count, DIMENSIONS, generator=generator), dim=-1)
+
+
+@pytest.fixture(params=["float16", "int8"])
+def store(tmp_path, request):
+    """57 documents of 1 to 29 tokens; the last three are the same, and so are two in the middle."""
+    import torch
+
+    from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
+
+    generator = torch.Generator().manual_seed(3)
+    texts = [unit(n, generator) for n in torch.randint(1, 30, (57,), generator=generator).tolist()]
+    texts[55] = texts[56] = texts[54]
+    texts[31] = texts[12]
+    with TokenStoreWriter(tmp_path, storage=request.param) as writer:
+        writer.append([tokens.numpy() for tokens in texts])
+    return TokenStore.open(tmp_path)
+
+
+@pytest.fixture
+def queries():
+    """Tokens of five queries of 1 to 33 tokens."""
+    import torch
+
+    generator = torch.Generator().manual_seed(4)
+    return [unit(n, generator) for n in (5, 1, 9, 3, 33)]

@@ -17,9 +17,9 @@ from optical_cli.artifacts.quantized_index import QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.progress import Silence
-from optical_cli.retrieve import quantize
 from optical_cli.retrieve.approximate import ApproximateMaxSim
 from optical_cli.retrieve.maxsim import MaxSim
+from optical_cli.retrieve.quantize import quantize
 
 DOCUMENTS = 100_000
 TOPICS, TOPIC_TOKENS = 100, 32

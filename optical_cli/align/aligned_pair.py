@@ -68,3 +68,18 @@ class AlignedPair:
     teacher_mass: tuple[float, ...]
     student_mass: tuple[float, ...]
     alignments: tuple[Alignment, ...]
+
+
+@dataclass(frozen=True)
+class AlignedSentences:
+    """Sentence pairs of a held-out bitext, aligned by the students of each reg.
+
+    Attributes:
+        student: its languages, as labels call it.
+        language: of the translations.
+        pairs: with an alignment a reg.
+    """
+
+    student: str
+    language: str
+    pairs: tuple[AlignedPair, ...]

@@ -10,8 +10,7 @@ from tokenizers.decoders import ByteLevel
 
 from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.side import Side
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 from optical_cli.transport import idf_weights, weighted_marginals
 
 

@@ -18,8 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 

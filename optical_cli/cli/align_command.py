@@ -19,11 +19,11 @@ from optical_cli.errors import CacheError, ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair
-    from optical_cli.cells import Cell
+    from optical_cli.align.sentences import Sentence
     from optical_cli.config import Experiment as ExperimentSettings
     from optical_cli.pipeline import Pipeline
-    from optical_cli.sentences import Sentence
-    from optical_cli.step import Step
+    from optical_cli.pipeline.cells import Cell
+    from optical_cli.pipeline.step import Step
 
 MOST_ROWS = 10_000
 TYPED = "your sentence"
@@ -71,8 +71,8 @@ def align(
     """
     chosen = _chosen_rows(rows, count, text, translation)
     pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream, offline=offline)
-    from optical_cli.sentences import held_out_sentences, trained_pairs, view_of
-    from optical_cli.sources import Sources
+    from optical_cli.align.sentences import held_out_sentences, trained_pairs, view_of
+    from optical_cli.pipeline.sources import Sources
 
     x = pipeline.experiment
     view = view_of(x, pair, language)
@@ -92,7 +92,7 @@ def align(
         step.key.digest: cache(partial(_obtain, pipeline, step, upstream=not no_upstream)) for step in steps.values()
     }
     students = {reg: obtain[step.key.digest] for reg, step in steps.items()}
-    from optical_cli.alignments import align_sentences
+    from optical_cli.align.alignments import align_sentences
 
     pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.encoding_precision, device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
@@ -172,7 +172,7 @@ def _parse_rows(rows: str) -> list[int]:
 
 
 def _typed(text: str, translation: str) -> "Sentence":
-    from optical_cli.sentences import Sentence
+    from optical_cli.align.sentences import Sentence
 
     return Sentence(TYPED, text.strip(), translation.strip())
 

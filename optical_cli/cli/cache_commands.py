@@ -109,7 +109,7 @@ def prune(
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
-    from optical_cli.sweep import steps
+    from optical_cli.sweep.sweep import steps
 
     cache = open_cache(cache_dir)
     pipelines = [open_pipeline(experiment, overrides, cache_dir, offline=offline) for experiment in experiments]

@@ -9,7 +9,7 @@ from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
 from optical_cli.cli.compare_command import compare
 from optical_cli.cli.doctor_command import doctor
-from optical_cli.cli.engine import engine_workers
+from optical_cli.cli.engine import open_engine
 from optical_cli.cli.evaluate_command import evaluate
 from optical_cli.cli.export_command import export
 from optical_cli.cli.fetch_command import fetch
@@ -119,7 +119,7 @@ def _add_stage(stage: Stage) -> None:
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
-        with engine_workers(engine, ray_address, device, TerminalProgress().say) as workers:
+        with open_engine(engine, ray_address, device, TerminalProgress().say) as remote:
             pipeline = open_pipeline(
                 experiment,
                 overrides,
@@ -129,7 +129,7 @@ def _add_stage(stage: Stage) -> None:
                 time_limit=time_limit,
                 offline=offline,
                 locked=locked,
-                workers=workers,
+                remote=remote,
             )
             for step in stage.steps_of(pipeline, Wanted(reg, objective, pair, seed)):
                 obtain(pipeline, step, as_json=as_json)
@@ -163,15 +163,19 @@ def plan(
 
     Sizes come from a sample of the texts, times from what like artifacts took on this machine, or from a probe.
     """
-    from optical_cli.estimates import Estimates, cannot_fit
-    from optical_cli.sweep import plan as planned_steps
+    from optical_cli.plan.estimate import Estimates
+    from optical_cli.plan.probe import probe_of
+    from optical_cli.plan.room import cannot_fit
+    from optical_cli.sweep.sweep import plan as planned_steps
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked, fetch=False)
     pipeline.check()
     steps = list(planned_steps(pipeline))
     for reason in pipeline.not_here:
         TerminalProgress().say(f"not checked: {reason}")
-    found = Estimates(pipeline.experiment, pipeline.cache, steps, pipeline.probe if probe else None).to_make()
+    found = Estimates(
+        pipeline.experiment, pipeline.cache, steps, probe_of(pipeline.context) if probe else None
+    ).to_make()
     if as_json:
         show.as_json([show.planned_record(planned, found) for planned in steps])
     else:
@@ -183,7 +187,7 @@ def plan(
 @app.command("warm-up")
 def warm_up(debug: options.Debug = False) -> None:  # noqa: ARG001
     """Compile once what numba and ranx compile on first use, so that no experiment waits for it."""
-    from optical_cli.warm_up import warm_up as compile_all
+    from optical_cli.doctor.warm_up import warm_up as compile_all
 
     progress = TerminalProgress()
     progress.say("compiling, up to a minute on a new machine")

@@ -14,9 +14,9 @@ from optical_cli.cli.study_tables import print_text
 from optical_cli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from optical_cli.artifacts.result import Setting
     from optical_cli.config import Experiment as ExperimentSettings
     from optical_cli.report.findings import Duel
-    from optical_cli.report.result import Setting
 
 One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")]
 Other = Annotated[
@@ -59,8 +59,8 @@ def compare(
     With --with the second is of another experiment, on the pairs that both have. Reads the cache alone, and tests what
     `optical report` tests; p is corrected for the pairs that are compared.
     """
+    from optical_cli.report.gather import Side, cached_duels, measure_of_both
     from optical_cli.report.scatter import check_picture, draw_scatter
-    from optical_cli.study import Side, cached_duels, measure_of_both
 
     if other is None and with_ is None:
         raise ConfigError("OTHER: a second setting expected, or --with EXPERIMENT for ONE of another experiment")
@@ -147,8 +147,8 @@ def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Sett
     Raises:
         ConfigError: the experiment has no such setting.
     """
+    from optical_cli.artifacts.result import TRANSPORT, Setting, format_reg
     from optical_cli.config.bm25 import bm25_objective
-    from optical_cli.report.result import TRANSPORT, Setting, format_reg
 
     if (analyzer := experiment.bm25.analyzer_of(text)) and "bm25" in experiment.baselines:
         return Setting(bm25_objective(analyzer), None, variant)

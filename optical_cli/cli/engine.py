@@ -1,4 +1,4 @@
-"""`--engine`: who computes, this process or the workers of a cluster."""
+"""`--engine`: where the work is done, in this process or on a cluster."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,16 +8,16 @@ from optical_cli.errors import ConfigError
 from optical_cli.processes import Processes
 
 if TYPE_CHECKING:
-    from optical_cli.workers import Workers
+    from optical_cli.pipeline.context import Remote
 
 ENGINES = ("local", "ray")
 
 
 @contextmanager
-def engine_workers(
+def open_engine(
     engine: str, ray_address: str | None, device: str, say: Callable[[str], None]
-) -> "Iterator[Workers | None]":
-    """The workers of an engine, as long as the command runs; None: this process.
+) -> "Iterator[Remote | None]":
+    """What computes in place of this process, as long as the command runs; None: this process.
 
     Args:
         engine: as `--engine` has it.
@@ -41,7 +41,8 @@ def engine_workers(
         return
     if Processes().count > 1:
         raise ConfigError("--engine ray: is one process that has workers; start it without torchrun")
-    from optical_cli.cluster import RayCluster
+    from optical_cli.cluster.ray_cluster import RayCluster
+    from optical_cli.cluster.spread_cells import spread_over
 
     with RayCluster(ray_address, device, say) as workers:
-        yield workers
+        yield spread_over(workers)

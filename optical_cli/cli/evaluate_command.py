@@ -13,7 +13,7 @@ from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.pipeline import Pipeline
-    from optical_cli.step import Step
+    from optical_cli.pipeline.step import Step
 
 Run = Annotated[
     Path | None,
@@ -55,7 +55,7 @@ def evaluate(
 
 
 def _imported(pipeline: "Pipeline", wanted: Wanted, run: Path) -> "Step":
-    from optical_cli.imported_runs import import_step
+    from optical_cli.sweep.imported_runs import import_step
 
     if (wanted.reg, wanted.objective, wanted.seed) != (None, None, None):
         raise ConfigError("--run: a run of another system has no reg, objective or seed; leave these options out")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
     from optical_cli.cache.artifact import Artifact
-    from optical_cli.cells import Cell
     from optical_cli.export.card import License
     from optical_cli.pipeline import Pipeline
+    from optical_cli.pipeline.cells import Cell
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The new folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a model that is in the folder.")]
@@ -116,7 +116,7 @@ def _cell(pipeline: "Pipeline", wanted: Wanted) -> "Cell":
     Raises:
         ConfigError: several students could be meant, or the pair has none.
     """
-    from optical_cli.cells import student_of
+    from optical_cli.pipeline.cells import student_of
 
     x = pipeline.experiment
     learning = {name: student for name in x.pairs if (student := student_of(x, name))}
@@ -156,8 +156,8 @@ def _write(
 ) -> str | None:
     """Write folder and card; why PyLate cannot load it, or None."""
     from optical_cli.export.card import write_card
+    from optical_cli.export.exports import gather_facts
     from optical_cli.export.write_folder import write_folder
-    from optical_cli.exports import gather_facts
 
     facts, encoding = gather_facts(pipeline, cell, checkpoint, license_said, repo), pipeline.experiment.encoding
 

@@ -9,7 +9,7 @@ from optical_cli.cli.session import open_cache, read_settings
 from optical_cli.cli.terminal import TerminalProgress, size
 
 if TYPE_CHECKING:
-    from optical_cli.fetch import Fetched
+    from optical_cli.pipeline.fetch import Fetched
 
 
 def fetch(
@@ -24,7 +24,7 @@ def fetch(
     Of models safetensors alone are taken, and no code. What cannot be had stops nothing else, and the exit code is 1;
     the same command goes on with it.
     """
-    from optical_cli.fetch import fetch_inputs
+    from optical_cli.pipeline.fetch import fetch_inputs
 
     progress = TerminalProgress()
     settings = read_settings(experiment, overrides)

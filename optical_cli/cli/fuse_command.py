@@ -31,7 +31,7 @@ def fuse(
 ) -> None:
     """Fuse TREC runs, of BM25 and of a student or anybody's, into one."""
     from optical_cli.artifacts.run import read_run, replace_run
-    from optical_cli.fuse import METHODS, fuse_runs
+    from optical_cli.evaluate.fuse import METHODS, fuse_runs
 
     chosen = next((name for name in METHODS if name == method), None)
     if chosen is None:

@@ -14,7 +14,7 @@ from optical_cli.progress import Advance
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from optical_cli.sweep import Standing
+    from optical_cli.sweep.sweep import Standing
 
 BAR_WIDTH = 20
 REFRESHES_A_SECOND = 2  # a training has the cores to itself
@@ -89,7 +89,7 @@ def standing_lines(standing: "Standing", so_far: float, since: float) -> list[st
         so_far: seconds that the sweep has taken.
         since: seconds since it was heard of; they are taken off what is left.
     """
-    from optical_cli.report.result import Setting
+    from optical_cli.artifacts.result import Setting
 
     ended = standing.done + standing.failed
     filled = round(BAR_WIDTH * ended / standing.cells)

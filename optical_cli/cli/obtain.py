@@ -7,7 +7,7 @@ from optical_cli.cli.terminal import TerminalProgress, duration
 
 if TYPE_CHECKING:
     from optical_cli.pipeline import Pipeline
-    from optical_cli.step import Step
+    from optical_cli.pipeline.step import Step
 
 
 def obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool) -> None:

@@ -9,9 +9,9 @@ import typer
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optical_cli.cells import Cell
     from optical_cli.config import Experiment as ExperimentSettings
     from optical_cli.config.bm25 import Analyzer
+    from optical_cli.pipeline.cells import Cell
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
 Set = Annotated[
@@ -97,9 +97,9 @@ class Wanted:
         Raises:
             ConfigError: something has to be said and was not, or is not in the experiment.
         """
-        from optical_cli.cells import Cell
         from optical_cli.config.experiment import languages_of
         from optical_cli.config.translate import TRANSLATE
+        from optical_cli.pipeline.cells import Cell
 
         pair = self.named_pair(experiment)
         self._check_values()

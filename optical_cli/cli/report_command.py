@@ -12,8 +12,8 @@ from optical_cli.cli.study_tables import print_study, study_record
 from optical_cli.cli.terminal import TerminalProgress
 
 if TYPE_CHECKING:
+    from optical_cli.align.aligned_pair import AlignedSentences
     from optical_cli.pipeline import Pipeline
-    from optical_cli.report.study import AlignedSentences
 
 
 def report(
@@ -37,8 +37,8 @@ def report(
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
+    from optical_cli.report.gather import cached_study
     from optical_cli.report.write_report import write_report
-    from optical_cli.study import cached_study
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     study = cached_study(pipeline)
@@ -56,7 +56,7 @@ def report(
 
 def _aligned(pipeline: "Pipeline", count: int) -> "tuple[AlignedSentences, ...]":
     """Held-out sentences for the page; it is said if there is nothing to show."""
-    from optical_cli.held_out_alignments import held_out_alignments
+    from optical_cli.align.held_out_alignments import held_out_alignments
 
     found = tuple(held_out_alignments(pipeline, count))
     if not found:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from optical_cli.cache.store import Cache
     from optical_cli.config import Experiment
     from optical_cli.pipeline import Pipeline
+    from optical_cli.pipeline.context import Remote
     from optical_cli.progress import Progress
-    from optical_cli.workers import Workers
 
 
 def open_pipeline(
@@ -31,11 +31,11 @@ def open_pipeline(
     offline: bool = False,
     locked: bool = False,
     fetch: bool = True,
-    workers: "Workers | None" = None,
+    remote: "Remote | None" = None,
 ) -> "Pipeline":
     """Read the experiment and open everything it names; `progress` hears of its work, by default the terminal.
 
-    With `workers` these do what of it they can. Without `fetch` nothing is downloaded, and what is not here has a
+    `remote` does what it can of the work. Without `fetch` nothing is downloaded, and what is not here has a
     stand-in.
 
     Raises:
@@ -48,7 +48,7 @@ def open_pipeline(
     progress = progress or TerminalProgress()
     pipeline = open_unlocked(
         experiment, overrides, cache_dir, device, upstream=upstream, progress=progress, offline=offline, fetch=fetch,
-        deadline=None if time_limit is None else started + seconds_of(time_limit), workers=workers,
+        deadline=None if time_limit is None else started + seconds_of(time_limit), remote=remote,
     )  # fmt: skip
     _keep_to_lock(pipeline, experiment, progress, strict=locked, fetch=fetch)
     return pipeline
@@ -65,7 +65,7 @@ def open_unlocked(
     offline: bool = False,
     deadline: float | None = None,
     fetch: bool = True,
-    workers: "Workers | None" = None,
+    remote: "Remote | None" = None,
 ) -> "Pipeline":
     """The same, whatever the lock of the experiment says; `deadline` is that of `Pipeline`."""
     from optical_cli.cache.notes import NotedProgress
@@ -79,7 +79,7 @@ def open_unlocked(
     remedy = fetch_command(experiment, overrides) if offline else None
     return Pipeline(
         settings, cache, device, noted,
-        upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch, workers=workers,
+        upstream=upstream, deadline=deadline, offline=remedy, fetch=fetch, remote=remote,
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *
         if strict:
             raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
         return
-    from optical_cli.lock import keep_to_lock, lock_of, read_lock
+    from optical_cli.reproduce.lock import keep_to_lock, lock_of, read_lock
 
     remedy, now = shlex.join(["optical", "lock", experiment]), lock_of(pipeline, revisions=False, fetch=fetch)
     for line in keep_to_lock(path, read_lock(path), now, remedy, strict=strict):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optical_cli.cells import Cell
+    from optical_cli.pipeline.cells import Cell
 
 
 def shell_commands(

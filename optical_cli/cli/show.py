@@ -11,12 +11,12 @@ from optical_cli.cli.terminal import duration, plain, size
 from optical_cli.errors import DataError
 
 if TYPE_CHECKING:
+    from optical_cli.artifacts.result import Result
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.artifact import Artifact, Damaged
-    from optical_cli.estimates import Estimate
-    from optical_cli.outlook import Planned
-    from optical_cli.report import Result
-    from optical_cli.why import Explanation
+    from optical_cli.plan.estimate import Estimate
+    from optical_cli.plan.outlook import Planned
+    from optical_cli.reproduce.why import Explanation
 
 WIDE = 200
 COLUMN_GAP = 3
@@ -81,7 +81,7 @@ def _state(planned: "Planned") -> str:
 
 def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     """What all that is to be made takes, and where the times are from."""
-    from optical_cli.probe import PROBED
+    from optical_cli.plan.probe import PROBED
 
     if not estimates:
         return

@@ -8,7 +8,7 @@ from optical_cli.cli.options import Wanted
 
 if TYPE_CHECKING:
     from optical_cli.pipeline import Pipeline
-    from optical_cli.step import Step
+    from optical_cli.pipeline.step import Step
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stage:
 
 
 def _distill(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
-    from optical_cli.cells import student_of
+    from optical_cli.pipeline.cells import student_of
 
     x = pipeline.experiment
     learning = [name for name in x.pairs if student_of(x, name)]

@@ -13,7 +13,7 @@ from optical_cli.cli.terminal import duration, plain, time_left
 if TYPE_CHECKING:
     from optical_cli.cache.notes import Failure, Making
     from optical_cli.cache.store import Cache
-    from optical_cli.status import Status
+    from optical_cli.sweep.status import Status
 
 MARKS = {"done": "✓", "running": "▶", "stopped": "‖", "failed": "✗", "to do": "·"}
 
@@ -38,7 +38,7 @@ def status(
         else:
             _print_cache(cache, making, failures)
         return
-    from optical_cli.status import status_of
+    from optical_cli.sweep.status import status_of
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
     making, failures = list(pipeline.cache.in_the_making()), pipeline.cache.notes.all_failures()
@@ -57,7 +57,7 @@ def status(
 
 def _print_cells(name: str, found: "Status") -> None:
     """A cell of the table is a setting of a pair, with a mark for each seed."""
-    from optical_cli.report.result import Setting
+    from optical_cli.artifacts.result import Setting
 
     counts = ", ".join(f"{count} {state}" for state in MARKS if (count := found.count(state)))
     left = found.left

@@ -11,9 +11,9 @@ from optical_cli.cli.terminal import TerminalProgress
 from optical_cli.processes import Processes
 
 if TYPE_CHECKING:
+    from optical_cli.artifacts.result import Result
     from optical_cli.progress import Progress
-    from optical_cli.report import Result
-    from optical_cli.sweep import Standing
+    from optical_cli.sweep.sweep import Standing
 
 
 class SweepAudience:

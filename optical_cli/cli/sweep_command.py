@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optical_cli.cli import options, show
-from optical_cli.cli.engine import engine_workers
+from optical_cli.cli.engine import open_engine
 from optical_cli.cli.session import open_pipeline
 from optical_cli.cli.shell_commands import shell_commands
 from optical_cli.cli.sweep_audience import SweepAudience
@@ -45,14 +45,14 @@ def sweep(
 
     A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
     """
-    from optical_cli.cells import cells_of
-    from optical_cli.sweep import run_sweep
+    from optical_cli.pipeline.cells import cells_of
+    from optical_cli.sweep.sweep import run_sweep
 
     if events == "-" and (as_json or print_commands):
         other = "--json" if as_json else "--print-commands"
         raise ConfigError(f"--events -: {other} has stdout for itself; name a file, or leave out {other}")
     audience = SweepAudience(events)
-    with engine_workers(engine, ray_address, device, audience.terminal.say) as workers:
+    with open_engine(engine, ray_address, device, audience.terminal.say) as remote:
         pipeline = open_pipeline(
             experiment,
             overrides,
@@ -62,7 +62,7 @@ def sweep(
             progress=audience.progress,
             offline=offline,
             locked=locked,
-            workers=workers,
+            remote=remote,
         )
         if print_commands:
             cells = cells_of(pipeline.experiment)
@@ -91,12 +91,13 @@ def sweep(
 
 def _without_room(pipeline: "Pipeline") -> list[str]:
     """What of an index or a search that is to be made this machine has no room for, before anything is begun."""
-    from optical_cli.sweep import plan
+    from optical_cli.sweep.sweep import plan
 
     steps = list(plan(pipeline))
     if not any(one.artifact is None and one.step.kind in ("indexes", "quantized") for one in steps):
         return []
-    from optical_cli.estimates import Estimates, cannot_fit
+    from optical_cli.plan.estimate import Estimates
+    from optical_cli.plan.room import cannot_fit
 
     pipeline.check()
     return cannot_fit(Estimates(pipeline.experiment, pipeline.cache, steps).to_make(), pipeline.cache.root)

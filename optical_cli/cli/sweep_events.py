@@ -17,9 +17,9 @@ from optical_cli.progress import Advance, Progress, counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optical_cli.cells import Cell
-    from optical_cli.report import Result
-    from optical_cli.sweep import Standing
+    from optical_cli.artifacts.result import Result
+    from optical_cli.pipeline.cells import Cell
+    from optical_cli.sweep.sweep import Standing
 
 SECONDS_BETWEEN_EVENTS = 2.0
 

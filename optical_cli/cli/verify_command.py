@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optical_cli.pipeline import Pipeline
-    from optical_cli.verify import Verified
+    from optical_cli.reproduce.recompute import Verified
 
 Deep = Annotated[bool, typer.Option("--deep", help="Compute whole stages anew, trainings among them.")]
 Kind = Annotated[
@@ -40,7 +40,7 @@ def verify(
 
     The cache stays as it is. Exit code 1 if something differs, is damaged, or cannot be computed.
     """
-    from optical_cli.verify.recompute import WRONG
+    from optical_cli.reproduce.recompute import WRONG
 
     _check_kinds(kinds, deep=deep)
     pipeline = open_pipeline(experiment, overrides, cache_dir, device, offline=offline, locked=locked)
@@ -79,7 +79,7 @@ def _verified(
     pipeline: "Pipeline", kinds: list[str] | None, device: str, scratch: str, *, deep: bool
 ) -> "Iterator[Verified]":
     from optical_cli.cache.artifact import KINDS
-    from optical_cli.verify import verify_scores, verify_stages
+    from optical_cli.reproduce.recompute import verify_scores, verify_stages
 
     progress, folder = TerminalProgress(), Path(scratch)
     if not deep:

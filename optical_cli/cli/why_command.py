@@ -28,7 +28,7 @@ def _add(stage: Stage) -> None:
         as_json: options.Json = False,
         debug: options.Debug = False,  # noqa: ARG001 - read at the edge, before there are options
     ) -> None:
-        from optical_cli.why import explain
+        from optical_cli.reproduce.why import explain
 
         pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
         steps = stage.steps_of(pipeline, Wanted(reg, objective, pair, seed))

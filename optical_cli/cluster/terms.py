@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from optical_cli.cache.provenance import provenance
-from optical_cli.encoder.processor import LIMITS, model_line, units
 from optical_cli.errors import ConfigError
+from optical_cli.machine import INSTRUCTION_LIMITS, instruction_sets, model_line
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-INHERITED = ("OMP_WAIT_POLICY", "NUMBA_THREADING_LAYER", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", *LIMITS)
+INHERITED = ("OMP_WAIT_POLICY", "NUMBA_THREADING_LAYER", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", *INSTRUCTION_LIMITS)
 """Environment variables that workers are given as they stand here."""
 
 
@@ -56,7 +56,7 @@ class Node:
     @classmethod
     def here(cls) -> "Node":
         """This one."""
-        return cls(platform.node(), " ".join([model_line().partition(":")[2].strip(), *units()]))
+        return cls(platform.node(), " ".join([model_line().partition(":")[2].strip(), *instruction_sets()]))
 
 
 def perform(terms: Terms, work: Callable[[Item], T], item: Item) -> T:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
 from optical_cli.config.index import Index
+from optical_cli.config.measures import parse_measure
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
     Count,
@@ -26,7 +27,6 @@ from optical_cli.config.training import Training
 from optical_cli.config.translate import TRANSLATE, Translate
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
-from optical_cli.measures import parse_measure
 
 Objective = Literal["transport", "pooled_mse", "greedy", "none"]
 Baseline = Literal["bm25", "translate", "none", "pooled_mse", "greedy"]

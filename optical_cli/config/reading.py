@@ -11,8 +11,7 @@ from pydantic import BaseModel, ValidationError
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
 from optical_cli.config.settings_file import load_settings
 from optical_cli.config.yaml_text import read_yaml
-from optical_cli.errors import ConfigError
-from optical_cli.quotation import shortened
+from optical_cli.errors import ConfigError, shortened
 
 LONGEST_FAULT, MOST_FAULTS = 400, 100
 """Characters of a line and lines that are told: names and numbers of faults are as many as somebody has written."""

@@ -7,8 +7,7 @@ from typing import Any
 import yaml
 
 from optical_cli.config.yaml_text import read_yaml
-from optical_cli.errors import ConfigError
-from optical_cli.quotation import shortened
+from optical_cli.errors import ConfigError, shortened
 
 EXTENDS = "extends"
 REPLACED = {"pairs"}

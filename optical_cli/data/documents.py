@@ -9,8 +9,7 @@ from optical_cli.data.identifiers import checked_id
 from optical_cli.data.json_record import json_object
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 
 from optical_cli.data.places import Place
-from optical_cli.quotation import quoted
+from optical_cli.errors import quoted
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
 """Control characters, which steer the terminal of whoever looks at a run file, and the byte order mark."""

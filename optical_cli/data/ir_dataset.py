@@ -21,8 +21,7 @@ from optical_cli.data.judgements import checked_judgements
 from optical_cli.data.places import Place
 from optical_cli.data.topic_fields import check_topic_fields, topic_text
 from optical_cli.data.topics import checked_topics
-from optical_cli.errors import DataError, MissingDependency, NotHere
-from optical_cli.quotation import one_line
+from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
 
 Part = Literal["docs", "queries", "qrels"]
 

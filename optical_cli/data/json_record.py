@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from optical_cli.data.places import Place
-from optical_cli.quotation import one_line, quoted
+from optical_cli.errors import one_line, quoted
 
 
 def json_object(place: Place, line: str) -> dict[str, Any]:

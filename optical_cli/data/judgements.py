@@ -6,8 +6,7 @@ from pathlib import Path
 
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 _GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of other scripts and any length
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from optical_cli.errors import DataError
-from optical_cli.quotation import shortened
+from optical_cli.errors import DataError, shortened
 
 _PATH_STARTS = ("./", "../", "/", "~")
 

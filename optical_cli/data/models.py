@@ -12,8 +12,7 @@ from optical_cli.data.downloads import downloads_allowed
 from optical_cli.data.file_digest import file_digest
 from optical_cli.data.held import Held, size_of
 from optical_cli.data.locations import listed, local_path, names_in
-from optical_cli.errors import DataError, NotHere
-from optical_cli.quotation import one_line
+from optical_cli.errors import DataError, NotHere, one_line
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
 _PREFIXES = ("vocab", "merges")

@@ -6,8 +6,7 @@ from pathlib import Path
 from optical_cli.data.identifiers import checked_id
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 
 def read_topics(path: Path) -> dict[str, str]:

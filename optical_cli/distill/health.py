@@ -9,8 +9,7 @@ import torch
 
 from optical_cli.config.transport import TOLERATED_SHARE, Transport
 from optical_cli.data.bitext import SentencePair
-from optical_cli.errors import NotConverged
-from optical_cli.quotation import quoted
+from optical_cli.errors import NotConverged, quoted
 from optical_cli.transport import Coupling
 
 

@@ -6,7 +6,7 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment
 from optical_cli.doctor.finding import Finding
 from optical_cli.errors import DataError, NotHere
-from optical_cli.inputs import Input, inputs_of
+from optical_cli.pipeline.inputs import Input, inputs_of
 
 
 def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from optical_cli.doctor.finding import Finding
-from optical_cli.encoder.processor import limits, model_line, told, units
+from optical_cli.machine import instruction_limits, instruction_sets, model_line, system_file
 
 LITTLE_MEMORY = 4e9
 """Bytes: the README's student of a small multilingual encoder took 4.0 GB to train."""
@@ -26,8 +26,8 @@ def look_at_machine() -> Iterator[Finding]:
 
 def _processor(capability: str) -> Finding:
     model = model_line().partition(":")[2].strip() or "a processor that the system does not name"
-    found = f"{model}, {' '.join(units()) or 'instruction sets not told'}; torch uses {capability}"
-    if held_back := limits():
+    found = f"{model}, {' '.join(instruction_sets()) or 'instruction sets not told'}; torch uses {capability}"
+    if held_back := instruction_limits():
         said = ", ".join(f"{name}={value}" for name, value in held_back.items())
         return Finding(
             "processor", "warning", f"{found}; {said}",
@@ -54,7 +54,7 @@ def allowed_cores() -> float:
     cores = float(os.cpu_count() or 1)
     if hasattr(os, "sched_getaffinity"):
         cores = min(cores, len(os.sched_getaffinity(0)))
-    quota, _, period = told(f"{CGROUP}/cpu.max").strip().partition(" ")
+    quota, _, period = system_file(f"{CGROUP}/cpu.max").strip().partition(" ")
     return min(cores, int(quota) / int(period)) if quota.isdigit() and period.isdigit() else cores
 
 
@@ -97,12 +97,12 @@ def _memory() -> Finding:
 
 def free_memory() -> float | None:
     """Bytes that this process may still take: of the machine or of its container; None where that is not told."""
-    lines = told("/proc/meminfo").splitlines()
+    lines = system_file("/proc/meminfo").splitlines()
     kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
     if kilobytes is None:
         return None
     free = 1024.0 * int(kilobytes)
-    limit, used = told(f"{CGROUP}/memory.max").strip(), told(f"{CGROUP}/memory.current").strip()
+    limit, used = system_file(f"{CGROUP}/memory.max").strip(), system_file(f"{CGROUP}/memory.current").strip()
     return min(free, float(limit) - float(used)) if limit.isdigit() and used.isdigit() else free
 
 

@@ -12,8 +12,7 @@ from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.encoder.side import SIDES, Side
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from optical_cli.cache.atomic import write_text
-from optical_cli.encoder.processor import model_line, told, units
 from optical_cli.errors import CacheError
+from optical_cli.machine import instruction_sets, model_line, system_file
 
 Resolved = Literal["float32", "bfloat16"]
 
@@ -87,9 +87,9 @@ def _record(records: Path) -> Path:
 
 def _machine() -> str:
     """A name for what the measurement depends on: processor, GPU driver, torch."""
-    parts = [platform.machine(), platform.processor(), model_line(), told(_GPU_DRIVER), version("torch")]
+    parts = [platform.machine(), platform.processor(), model_line(), system_file(_GPU_DRIVER), version("torch")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def _has_bfloat16_units() -> bool:
-    return bool(told(_GPU_DRIVER)) or bool(_UNITS.intersection(units()))
+    return bool(system_file(_GPU_DRIVER)) or bool(_UNITS.intersection(instruction_sets()))

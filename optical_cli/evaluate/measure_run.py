@@ -13,8 +13,8 @@ from typing import Any
 
 from optical_cli.artifacts.run import Ranking, in_order
 from optical_cli.artifacts.scores import Scores
+from optical_cli.config.measures import LABELS, WITHOUT_CUTOFF, Measure, parse_measure
 from optical_cli.errors import DataError
-from optical_cli.measures import LABELS, WITHOUT_CUTOFF, Measure, parse_measure
 
 Judgements = Mapping[str, Mapping[str, int]]  # query_id -> doc_id -> grade
 

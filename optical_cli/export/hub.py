@@ -6,8 +6,7 @@ from huggingface_hub import HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from optical_cli.errors import ConfigError, OpticalError
-from optical_cli.quotation import one_line
+from optical_cli.errors import ConfigError, OpticalError, one_line
 
 
 def check_push(repo: str) -> None:

@@ -1,7 +1,7 @@
 """Encodes a collection, document by document, into an index folder."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,11 +15,12 @@ from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.encoder.token_pooling import pools_already
 from optical_cli.errors import DataError
-from optical_cli.index.elsewhere import encode_elsewhere
 from optical_cli.index.pooled import Pooled, pooled
 from optical_cli.index.shards import Shards
 from optical_cli.progress import Progress
-from optical_cli.workers import Workers
+
+EncodeShards = Callable[[Path, Iterator[str], float, EncoderSetup], Iterator[Pooled]]
+"""Encodes documents shard by shard: encoder folder, texts, pool factor, setup. The bits are those of `build_index`."""
 
 
 def build_index(
@@ -33,7 +34,7 @@ def build_index(
     kept: Index,
     setup: EncoderSetup,
     progress: Progress,
-    workers: Workers | None = None,
+    encode: EncodeShards | None = None,
 ) -> dict[str, Any]:
     """Encode documents as they come; never more than a shard of them is in memory.
 
@@ -48,7 +49,7 @@ def build_index(
         kept: what is kept of the documents.
         setup: how texts are encoded.
         progress: hears of the documents.
-        workers: that encode the shards, with the same bits, if this process is not to do it.
+        encode: encodes the shards in place of this process.
 
     Returns:
         counts of documents and tokens, of the tokens before any were pooled, and the bytes of one, for the manifest.
@@ -64,7 +65,7 @@ def build_index(
         with progress.task("index", left, "documents") as advance:
             ids: deque[str] = deque()
             texts = _texts(islice(documents, indexed, None), template, ids)
-            for shard in _encoded(texts, encoder, kept.pool_factor, setup, progress, workers):
+            for shard in _encoded(texts, encoder, kept.pool_factor, setup, progress, encode):
                 shards.append([ids.popleft() for _ in shard.documents], shard.documents, shard.encoded)
                 indexed += len(shard.documents)
                 advance(len(shard.documents))
@@ -82,11 +83,11 @@ def _encoded(
     pool_factor: float,
     setup: EncoderSetup,
     progress: Progress,
-    workers: Workers | None,
+    encode: EncodeShards | None,
 ) -> Iterator[Pooled]:
-    """Shard after shard, by this process or by workers."""
-    if workers is not None:
-        yield from encode_elsewhere(workers, encoder, texts, pool_factor, setup)
+    """Shard after shard, by this process or by `encode`."""
+    if encode is not None:
+        yield from encode(encoder, texts, pool_factor, setup)
         return
     if idle := idle_gpus(setup.device):
         progress.say(f"index: {idle} more GPUs are here; with --engine ray every one of them encodes")

@@ -7,20 +7,20 @@ from typing import Any
 
 from optical_cli.cache.artifact import Health
 from optical_cli.encoder.side import Side
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.step import VERSIONS, Step, make_step
+from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.step import VERSIONS, Step, make_step
 
 
 class Encodings:
     """The steps that encode a bitext with the teacher.
 
     Args:
-        workplace: where they are made.
+        context: where they are made.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._at = workplace
-        self._sources = workplace.sources
+    def __init__(self, context: Context) -> None:
+        self._at = context
+        self._sources = context.sources
 
     def of(self, language: str, sides: tuple[Side, ...]) -> Step:
         """The teacher's token embeddings of a bitext."""

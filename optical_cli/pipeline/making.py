@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError, OpticalError
+from optical_cli.pipeline.step import Step
 from optical_cli.processes import Processes
-from optical_cli.step import Step
 
 
 class Maker:

@@ -1,31 +1,29 @@
 """The sentence: bitext, distill, index, retrieve, evaluate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.store import Cache
-from optical_cli.cells import Cell
 from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.retrieval import NEEDS_FAISS
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import MissingDependency
-from optical_cli.inputs import refuse_absent
+from optical_cli.pipeline.cells import Cell
+from optical_cli.pipeline.checks import Checks
+from optical_cli.pipeline.context import Context, Remote
 from optical_cli.pipeline.encodings import Encodings
+from optical_cli.pipeline.inputs import refuse_absent
 from optical_cli.pipeline.making import Maker
 from optical_cli.pipeline.searches import Searches
+from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.starts import Starts
+from optical_cli.pipeline.step import Step, make_step
 from optical_cli.pipeline.students import Students
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.probe import Speeds
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress, Silence
-from optical_cli.sources import Sources
-from optical_cli.sources.checks import Checks
-from optical_cli.step import Step, make_step
-from optical_cli.workers import Workers
 
 
 class Pipeline:
@@ -40,12 +38,14 @@ class Pipeline:
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
         offline: nothing is downloaded, and this command is named as the one that would; None: what is missing is.
-        workers: that encode indexes and search them, with the same artifacts as without; None: this process does.
+        remote: encodes and searches indexes, and makes cells of a sweep, in place of this process, with the same
+            artifacts; None: this process does.
         fetch: download what the experiment names and this machine does not have; else such sources have stand-ins, and
             the steps that need them can be named, but neither looked up nor made.
 
     Attributes:
-        device, deadline, offline, workers: as they were given.
+        context: what its steps are made from.
+        device, deadline, offline, remote: as they were given.
         encodings, start, checkpoint: the steps that end in a student, of `Encodings`, `Starts` and `Students`.
         index, run: those that end in a run, of `Searches`; `scores` follows.
         obtain: finds or makes the artifact of a step, as `Maker` does.
@@ -67,22 +67,22 @@ class Pipeline:
         deadline: float | None = None,
         offline: str | None = None,
         fetch: bool = True,
-        workers: Workers | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self.experiment = experiment
         self.cache = cache
-        self.device, self.deadline, self.offline, self.workers = device, deadline, offline, workers
+        self.device, self.deadline, self.offline, self.remote = device, deadline, offline, remote
         self._refuse_absent(to_be_read=False)
         self._sources = Sources(experiment, cache.fingerprints, fetch=fetch)
         self._checks = Checks(self._sources)
         self._checks.open_all()
         processes = processes or Processes()
-        self._workplace = Workplace(
-            experiment, self._sources, cache, device, progress or Silence(), processes, deadline, workers
+        self.context = Context(
+            experiment, self._sources, cache, device, progress or Silence(), processes, deadline, remote
         )
-        encodings, starts = Encodings(self._workplace), Starts(self._workplace)
-        students = Students(self._workplace, encodings, starts)
-        searches = Searches(self._workplace, students)
+        encodings, starts = Encodings(self.context), Starts(self.context)
+        students = Students(self.context, encodings, starts)
+        searches = Searches(self.context, students)
         self._maker = Maker(cache, processes, upstream, self.check)
         self.encodings, self.start, self.checkpoint = encodings.of, starts.of, students.checkpoint
         self.index, self.run = searches.index, searches.run
@@ -140,17 +140,6 @@ class Pipeline:
         """Why each source that was not fetched is not here, a line each."""
         return self._sources.not_here
 
-    def probe(self, model: Path, texts: Sequence[str]) -> Speeds:
-        """How fast this machine encodes with a model, and searches, by the settings of the experiment."""
-        from optical_cli.probe import probe
-
-        return probe(
-            model, texts,
-            setup=self._workplace.setup,
-            memory=self.experiment.retrieval.memory,
-            precision=self._workplace.search_precision(),
-        )  # fmt: skip
-
     @property
     def made(self) -> int:
         """Artifacts made so far, not found in the cache."""
@@ -164,9 +153,9 @@ class Pipeline:
     @property
     def encoding_precision(self) -> Resolved:
         """In which texts are encoded on this machine."""
-        return self._workplace.encoding_precision
+        return self.context.encoding_precision
 
     @property
     def training_precision(self) -> Resolved:
         """In which students are trained on this machine."""
-        return self._workplace.training_precision
+        return self.context.training_precision

@@ -6,31 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.cells import Cell
 from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.config.translate import TRANSLATE
 from optical_cli.errors import ConfigError
+from optical_cli.pipeline.cells import Cell
+from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.corpus import Corpus, candidates_of, corpus_of
+from optical_cli.pipeline.step import Step, make_step
 from optical_cli.pipeline.students import Students, refuse_bm25
 from optical_cli.pipeline.translations import Asked, Translations
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.sources.corpus import Corpus, candidates_of, corpus_of
-from optical_cli.step import Step, make_step
 
 
 class Searches:
     """The steps that end in a run.
 
     Args:
-        workplace: where they are made.
+        context: where they are made.
         students: that encode what is not in the teacher's language.
     """
 
-    def __init__(self, workplace: Workplace, students: Students) -> None:
-        self._at = workplace
-        self._sources = workplace.sources
+    def __init__(self, context: Context, students: Students) -> None:
+        self._at = context
+        self._sources = context.sources
         self._students = students
-        self._translations = Translations(workplace)
+        self._translations = Translations(context)
 
     def index(self, cell: Cell) -> Step:
         """The token embeddings of the pair's documents, by the teacher or by the cell's student.
@@ -56,7 +56,7 @@ class Searches:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.index import build_index
 
-            corpus = self._corpus(cell.pair, candidates.run(inputs))
+            remote, corpus = self._at.remote, self._corpus(cell.pair, candidates.run(inputs))
             health = build_index(
                 corpus.documents(),
                 encoder.folder(inputs),
@@ -67,7 +67,7 @@ class Searches:
                 kept=x.index,
                 setup=self._at.setup,
                 progress=self._at.progress,
-                workers=self._at.workers,
+                encode=remote.encode if remote else None,
             )
             return {**health, **corpus.health}
 
@@ -85,7 +85,7 @@ class Searches:
         material = {"index": index.key.digest, **how.of_the_structure}
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve import quantize
+            from optical_cli.retrieve.quantize import quantize
 
             return quantize(inputs["index"], folder, how=how, progress=self._at.progress)
 
@@ -143,8 +143,10 @@ class Searches:
         label = "-".join(filter(None, [cell.pair, pair.corpus_name, *how, cell.name])).replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve import Quantized, search
+            from optical_cli.retrieve.engines import Quantized
+            from optical_cli.retrieve.search import search
 
+            remote = self._at.remote
             health = search(
                 asked.topics(inputs),
                 encoder.folder(inputs),
@@ -158,7 +160,7 @@ class Searches:
                 progress=self._at.progress,
                 candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
                 quantized=Quantized(inputs["quantized"], x.retrieval) if approximate else None,
-                workers=self._at.workers,
+                open_exact=remote.open_exact if remote else None,
             )
             return {**health, **asked.provenance}
 
@@ -193,7 +195,7 @@ class Searches:
         label = f"{name}-{mode}-{bm25_objective(analyzer)}".replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.bm25 import search
+            from optical_cli.retrieve.bm25 import search
 
             whole = pair.corpus == "candidates"
             corpus = Corpus(documents, None, {}) if whole else self._corpus(name)

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.cells import Student
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.sources.texts import texts_material, texts_of
-from optical_cli.step import Step, make_step
+from optical_cli.pipeline.cells import Student
+from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.texts import texts_material, texts_of
 
 
 class Starts:
     """The steps that initialise a student.
 
     Args:
-        workplace: where they are made.
+        context: where they are made.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._at = workplace
-        self._sources = workplace.sources
+    def __init__(self, context: Context) -> None:
+        self._at = context
+        self._sources = context.sources
 
     def of(self, student: Student) -> Step:
         """The student as initialised."""

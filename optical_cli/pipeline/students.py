@@ -5,26 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.cells import Cell, Student, student_of
 from optical_cli.errors import CacheError, ConfigError
+from optical_cli.pipeline.cells import Cell, Student, student_of
+from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.encodings import Encodings
 from optical_cli.pipeline.starts import Starts
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.step import Step, make_step
+from optical_cli.pipeline.step import Step, make_step
 
 
 class Students:
     """The steps that end in a student.
 
     Args:
-        workplace: where they are made.
+        context: where they are made.
         encodings: that students learn from.
         starts: that they begin as.
     """
 
-    def __init__(self, workplace: Workplace, encodings: Encodings, starts: Starts) -> None:
-        self._at = workplace
-        self._sources = workplace.sources
+    def __init__(self, context: Context, encodings: Encodings, starts: Starts) -> None:
+        self._at = context
+        self._sources = context.sources
         self._encodings = encodings
         self._starts = starts
         self._fits: dict[Student, Health] = {}

@@ -8,9 +8,9 @@ from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import can_be_translated, languages_of
 from optical_cli.data.topics import read_topics
 from optical_cli.errors import ConfigError
-from optical_cli.pipeline.workplace import Workplace
-from optical_cli.sources.translated import translated_topics, translator_of
-from optical_cli.step import Step, make_step
+from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.translated import translated_topics, translator_of
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Translations:
     """The topics of pairs in the teacher's language.
 
     Args:
-        workplace: where they are made.
+        context: where they are made.
     """
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._at = workplace
-        self._sources = workplace.sources
+    def __init__(self, context: Context) -> None:
+        self._at = context
+        self._sources = context.sources
 
     def of(self, pair: str) -> Asked:
         """The translated topics of a pair.
@@ -88,7 +88,7 @@ class Translations:
         }
 
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.translate import translate_topics
+            from optical_cli.retrieve.translated_topics import translate_topics
 
             health = translate_topics(
                 topics.topics(),

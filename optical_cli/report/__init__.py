@@ -3,7 +3,7 @@
 Here is what a sweep shows; what takes numpy or more, as findings and written reports do, is imported from its module.
 """
 
-from optical_cli.report.result import Result
+from optical_cli.artifacts.result import Result
 from optical_cli.report.table import Table, tabulate
 from optical_cli.report.text_curve import text_curve
 

@@ -11,11 +11,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optical_cli.measures import parse_measure
+from optical_cli.artifacts.result import Result, corpora, format_reg
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
 from optical_cli.report.harmless import harmless
-from optical_cli.report.result import Result, corpora, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
 

@@ -1,6 +1,6 @@
 """The table of the gap between low-resource and other pairs."""
 
-from optical_cli.measures import parse_measure
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.figures import signed
 from optical_cli.report.findings import Findings, Gap, Interval
 from optical_cli.report.sections import Section

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical_cli.align.aligned_pair import AlignedPair, Alignment
+from optical_cli.artifacts.result import format_reg
 from optical_cli.report.curve import DPI, FONT, STYLE
 from optical_cli.report.glyphs import Glyphs, find_glyphs
-from optical_cli.report.result import format_reg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

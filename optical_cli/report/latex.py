@@ -2,7 +2,7 @@
 
 import re
 
-from optical_cli.measures import parse_measure
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.notes import notes_below
 from optical_cli.report.published import published_rows

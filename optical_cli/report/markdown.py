@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable
 
-from optical_cli.measures import parse_measure
+from optical_cli.artifacts.result import corpora
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.answer import answer
 from optical_cli.report.gap_section import gap_section
-from optical_cli.report.result import corpora
 from optical_cli.report.sections import (
     Section,
     choice_section,

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from optical_cli.artifacts.result import Result
 from optical_cli.config.bm25 import bm25_objective
-from optical_cli.measures import parse_measure
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.figures import listed
-from optical_cli.report.result import Result
 from optical_cli.report.table import FULL, MISSING, Column
 
 FILE = Path(__file__).with_name("published.yaml")

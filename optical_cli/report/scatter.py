@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optical_cli.config.measures import parse_measure
 from optical_cli.errors import ConfigError, DataError
-from optical_cli.measures import parse_measure
 from optical_cli.report.curve import COLOURS, DPI, FONT, STYLE
 from optical_cli.report.findings import Duel
 from optical_cli.report.harmless import harmless

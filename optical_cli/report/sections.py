@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from optical_cli.artifacts.result import Result, Setting
 from optical_cli.artifacts.scores import Scores
-from optical_cli.measures import parse_measure
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.figures import effect, p_value, percent, signed
 from optical_cli.report.findings import Findings
 from optical_cli.report.notes import notes_below
 from optical_cli.report.published import published_rows
-from optical_cli.report.result import Result, Setting
 from optical_cli.report.study import Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, tabulate
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from optical_cli.report.result import Setting, format_reg
+from optical_cli.artifacts.result import Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 

@@ -3,26 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optical_cli.align.aligned_pair import AlignedPair
+from optical_cli.align.aligned_pair import AlignedSentences
+from optical_cli.artifacts.result import Result
 from optical_cli.report.findings import Findings
 from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published
-from optical_cli.report.result import Result
-
-
-@dataclass(frozen=True)
-class AlignedSentences:
-    """Sentence pairs of a held-out bitext, aligned by the students of each reg.
-
-    Attributes:
-        student: its languages, as labels call it.
-        language: of the translations.
-        pairs: with an alignment a reg.
-    """
-
-    student: str
-    language: str
-    pairs: tuple[AlignedPair, ...]
 
 
 @dataclass(frozen=True)

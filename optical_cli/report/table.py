@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from optical_cli.artifacts.result import ApproximateSearch, Result, Setting
+from optical_cli.config.measures import parse_measure
 from optical_cli.config.transport import TOLERATED_SHARE
-from optical_cli.measures import parse_measure
-from optical_cli.report.result import ApproximateSearch, Result, Setting
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from optical_cli.measures import parse_measure
-from optical_cli.report.result import Result
+from optical_cli.artifacts.result import Result
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.table import Cell, Table, tabulate
 
 EIGHTHS = " ▏▎▍▌▋▊▉"

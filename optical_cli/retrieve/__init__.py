@@ -1,7 +1,4 @@
-"""`optical retrieve`: topics against an index, by MaxSim."""
+"""`optical retrieve`: topics against an index or a collection, by MaxSim, by BM25, or translated.
 
-from optical_cli.retrieve.engines import Quantized
-from optical_cli.retrieve.quantize import quantize
-from optical_cli.retrieve.search import search
-
-__all__ = ["Quantized", "quantize", "search"]
+Modules are imported one by one: BM25 runs without torch.
+"""

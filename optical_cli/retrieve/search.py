@@ -1,6 +1,6 @@
 """A run: for each topic the documents with the highest MaxSim."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
-from optical_cli.retrieve.elsewhere import SpreadMaxSim
 from optical_cli.retrieve.engines import Engine, Exact, OfAll, OfCandidates, OfPromising, Quantized
 from optical_cli.retrieve.maxsim import MaxSim
-from optical_cli.workers import Workers
 
 RUN = "run.trec"
+
+OpenExact = Callable[..., Exact]
+"""Opens an exact search in place of `MaxSim`: (index folder, its tokens, memory=, precision=, device=)."""
 
 
 def search(
@@ -37,7 +38,7 @@ def search(
     progress: Progress,
     candidates: Mapping[str, Sequence[str]] | None = None,
     quantized: Quantized | None = None,
-    workers: Workers | None = None,
+    open_exact: OpenExact | None = None,
 ) -> dict[str, Any]:
     """Search every topic and write a TREC run file; topics are encoded and written a few thousand at a time.
 
@@ -55,8 +56,8 @@ def search(
         candidates: documents by query id, if each topic is to be ranked among its own; topics without any are not
             searched.
         quantized: if the promising documents alone are to be scored.
-        workers: that search every document, with the same run, if this process is not to do it; candidates and what
-            is promising are this process's.
+        open_exact: searches every document in place of this process, with the same run; candidates and approximate
+            searches stay in this process.
 
     Returns:
         counts of topics and documents, for the manifest; of topics without candidates, if there are candidates; of an
@@ -69,7 +70,7 @@ def search(
     documents = DocumentIndex.open(index)
     how: dict[str, Any] = {"memory": memory, "precision": precision, "device": setup.device}
     maxsim = MaxSim(documents.store, **how)
-    exact: Exact = maxsim if workers is None else SpreadMaxSim(workers, index, documents.store, **how)
+    exact: Exact = maxsim if open_exact is None else open_exact(index, documents.store, **how)
     engine: Engine = OfAll(exact, len(documents.store), depth, precision)
     if candidates is not None:
         engine = OfCandidates(maxsim, documents.doc_ids, candidates, len(topics))

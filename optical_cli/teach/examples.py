@@ -7,8 +7,7 @@ from pathlib import Path
 from optical_cli.data.json_record import json_object
 from optical_cli.data.lines import read_lines
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import quoted
+from optical_cli.errors import DataError, quoted
 
 FIELDS = ("query", "positive", "negatives")
 MEND = "mend or remove the line"

@@ -66,7 +66,7 @@ def test_scores_that_are_no_json_or_absent_are_refused(tmp_path):
 
 
 def test_scores_tables_and_measure_names_import_nothing_heavy():
-    modules = "optical_cli.artifacts.scores, optical_cli.report, optical_cli.measures, optical_cli.evaluate"
+    modules = "optical_cli.artifacts.scores, optical_cli.report, optical_cli.config.measures, optical_cli.evaluate"
     heavy = "{'numpy', 'numba', 'ranx', 'matplotlib', 'torch', 'pandas'}"
     code = f"import sys, {modules}; print(sorted({heavy} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -111,10 +111,14 @@ def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab,
 
     import torch
 
-    from optical_cli.encoder.processor import units
+    from optical_cli.machine import instruction_sets
 
-    here = {"python": platform.python_version(), "torch": torch.__version__, "units": " ".join(units()) or "none told",
-            "threads": os.environ["OMP_NUM_THREADS"]}  # fmt: skip
+    here = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "units": " ".join(instruction_sets()) or "none told",
+        "threads": os.environ["OMP_NUM_THREADS"],
+    }
     lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
     told = locked(change=change)
     assert told.code == 0

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from optical_cli.cache.store import Cache
-from optical_cli.cells import Cell
 from optical_cli.errors import NotConverged
+from optical_cli.pipeline.cells import Cell
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ from functools import partial
 
 import pytest
 
+from optical_cli.cluster import spread_search
+from optical_cli.cluster.spread_index import spread_encoding
+from optical_cli.cluster.spread_search import SpreadMaxSim
 from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.load import load_encoder, save_encoder
@@ -13,7 +16,7 @@ from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ClusterError, DataError
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
-from optical_cli.retrieve import elsewhere, search
+from optical_cli.retrieve.search import search
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -31,7 +34,7 @@ def build(lab, tmp_path):
         how = {"template": "{text}", "count": None, "kept": kept or Index(), "setup": SETUP}
         build_index(
             documents, encoder, folder, unfinished=tmp_path / f"unfinished {name}", progress=Silence(),
-            workers=workers, **how,
+            encode=workers and partial(spread_encoding, workers), **how,
         )  # fmt: skip
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -84,7 +87,7 @@ def test_what_comes_before_a_document_that_cannot_be_read_is_kept(build, workers
 def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path):
     from dataclasses import replace
 
-    from optical_cli.index.elsewhere import SameEncoder, _encode
+    from optical_cli.cluster.spread_index import SameEncoder, _encode
 
     other = SameEncoder(lab.teacher, "0" * 64, SETUP)
     with pytest.raises(DataError, match="another encoder in it, or none"):
@@ -95,7 +98,7 @@ def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path)
 
 
 def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, tmp_path, monkeypatch):
-    monkeypatch.setattr(elsewhere, "FEWEST_DOCUMENTS", 20)
+    monkeypatch.setattr(spread_search, "FEWEST_DOCUMENTS", 20)
     build("index")
     runs = []
     for name, by in (("here", None), ("by workers", mortal)):
@@ -103,7 +106,8 @@ def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, 
         folder.mkdir()
         health = search(
             {f"q{n}": word for n, word in enumerate(WORDS)}, lab.teacher, tmp_path / "index", folder,
-            depth=30, memory=1 << 24, precision="float32", tag="t", setup=SETUP, progress=Silence(), workers=by,
+            depth=30, memory=1 << 24, precision="float32", tag="t", setup=SETUP, progress=Silence(),
+            open_exact=by and partial(SpreadMaxSim, by),
         )  # fmt: skip
         runs.append((health, (folder / "run.trec").read_bytes()))
     assert runs[0] == runs[1]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from optical_cli.sweep import run_sweep
+from optical_cli.cluster.spread_cells import spread_over
+from optical_cli.sweep.sweep import run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -19,7 +20,7 @@ def artifacts(cache):
 
 def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, open_pipeline, mortal, tmp_path):
     cache, heard, stood = tmp_path / "cache", [], []
-    pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", workers=mortal)
+    pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", remote=spread_over(mortal))
     results, made = run_sweep(pipeline, heard.append, stood.append)
     assert mortal.mark.exists()
     assert [result.failure for result in results] == [None] * 3

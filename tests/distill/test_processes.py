@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from optical_cli.cells import Cell
+from optical_cli.pipeline.cells import Cell
 
 
 @pytest.mark.parametrize("settings", [(), ("training.batch_tokens=40", "student.adapters={rank: 2}")])

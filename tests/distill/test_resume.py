@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from optical_cli.cells import Cell
 from optical_cli.errors import NotConverged, OutOfTime
+from optical_cli.pipeline.cells import Cell
 
 SETTINGS = ("training.epochs=8", "training.save_every=0.001", "training.log_every=4", "training.watch=3")
 CELL = Cell("sw-sw", "transport", 0.1, 13)

@@ -7,7 +7,6 @@ from safetensors.torch import load_file
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
-from optical_cli.cells import Cell
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives, teacher_tokens
@@ -24,6 +23,7 @@ from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ConfigError, NotConverged
+from optical_cli.pipeline.cells import Cell
 from optical_cli.processes import Processes
 from optical_cli.progress import Silence
 from optical_cli.transport import Coupling, uniform_marginals

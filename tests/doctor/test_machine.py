@@ -16,16 +16,16 @@ def test_more_threads_than_cores_are_a_warning_with_the_number_to_set(monkeypatc
 
 
 def test_the_cores_are_those_of_the_container(monkeypatch):
-    monkeypatch.setattr(machine, "told", {"/sys/fs/cgroup/cpu.max": "50000 100000\n"}.__getitem__)
+    monkeypatch.setattr(machine, "system_file", {"/sys/fs/cgroup/cpu.max": "50000 100000\n"}.__getitem__)
     assert machine.allowed_cores() == 0.5
-    monkeypatch.setattr(machine, "told", {"/sys/fs/cgroup/cpu.max": "max 100000\n"}.__getitem__)
+    monkeypatch.setattr(machine, "system_file", {"/sys/fs/cgroup/cpu.max": "max 100000\n"}.__getitem__)
     assert machine.allowed_cores() >= 1
 
 
 def test_the_memory_is_that_of_the_container(monkeypatch):
     files = {"/proc/meminfo": "MemTotal: 9\nMemAvailable:   20000000 kB\n", "/sys/fs/cgroup/memory.max": "3000000000",
              "/sys/fs/cgroup/memory.current": "1000000000"}  # fmt: skip
-    monkeypatch.setattr(machine, "told", lambda path: files.get(path, ""))
+    monkeypatch.setattr(machine, "system_file", lambda path: files.get(path, ""))
     assert machine.free_memory() == 2e9
     assert found("memory").state == "warning"
     files["/sys/fs/cgroup/memory.max"] = "max"

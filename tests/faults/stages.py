@@ -172,7 +172,7 @@ def _pipeline(root: Path) -> Any:
 
 
 def _step(stage: str, pipeline: Any) -> Any:
-    from optical_cli.cells import Cell
+    from optical_cli.pipeline.cells import Cell
 
     cell = Cell("sw-sw", "transport", 0.02, 13)
     student = pipeline.checkpoint(cell)

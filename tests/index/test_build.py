@@ -7,13 +7,13 @@ import time
 import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
-from optical_cli.cells import Cell
 from optical_cli.config.index import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.device import idle_gpus
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index import build_index
+from optical_cli.pipeline.cells import Cell
 from optical_cli.progress import Silence
 
 BATCH = 2  # shards of 64 documents

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from optical_cli.artifacts.result import Result
 from optical_cli.artifacts.scores import Scores
-from optical_cli.measures import main_measure
-from optical_cli.report import Result
+from optical_cli.config.measures import main_measure
 from optical_cli.report.findings import find
 from optical_cli.report.study import Study
 

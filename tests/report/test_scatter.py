@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.artifacts.scores import Scores
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.report.findings import duels
-from optical_cli.report.result import Setting
 from optical_cli.report.scatter import check_picture, draw_scatter
 
 SHARP, BLUNT = Setting("transport", 0.1), Setting("transport", inf)

@@ -1,28 +1,47 @@
+"""A translation model from scratch: a T5 that nobody has trained, with the words of the mini world."""
+
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
-import torch
 
-from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-
-DIMENSIONS = 18  # no multiple of what the compiled loops do at once
-
-
-def unit(count, generator):
-    return torch.nn.functional.normalize(torch.randn(count, DIMENSIONS, generator=generator), dim=-1)
+WORDS = [
+    "Amina", "Juma", "anatengeneza", "ananunua", "anauza", "mashua", "wavu", "mahindi",
+    "mends", "buys", "sells", "the", "boat", "net", "maize",
+]  # fmt: skip
+CODES = ["swh_Latn", "eng_Latn"]
 
 
-@pytest.fixture(params=["float16", "int8"])
-def store(tmp_path, request):
-    """57 documents of 1 to 29 tokens; the last three are the same, and so are two in the middle."""
-    generator = torch.Generator().manual_seed(3)
-    texts = [unit(n, generator) for n in torch.randint(1, 30, (57,), generator=generator).tolist()]
-    texts[55] = texts[56] = texts[54]
-    texts[31] = texts[12]
-    with TokenStoreWriter(tmp_path, storage=request.param) as writer:
-        writer.append([tokens.numpy() for tokens in texts])
-    return TokenStore.open(tmp_path)
+@pytest.fixture(scope="session")
+def build_translator() -> Callable[..., Path]:
+    """Write such a model into a folder."""
+
+    def build(folder: Path, seed: int = 3) -> Path:
+        import torch
+        from tokenizers import Tokenizer, models, pre_tokenizers, processors
+        from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+        vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>", *CODES, *WORDS])}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106 - no password
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+        fast = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",  # noqa: S106
+            additional_special_tokens=CODES, model_max_length=64,
+        )  # fmt: skip
+        torch.manual_seed(seed)
+        config = T5Config(
+            vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2,
+            decoder_start_token_id=0, pad_token_id=0, eos_token_id=1, initializer_factor=5.0,
+        )  # fmt: skip
+        T5ForConditionalGeneration(config).save_pretrained(folder)
+        fast.save_pretrained(folder)
+        return folder
+
+    return build
 
 
-@pytest.fixture
-def queries():
-    generator = torch.Generator().manual_seed(4)
-    return [unit(n, generator) for n in (5, 1, 9, 3, 33)]
+@pytest.fixture(scope="session")
+def translator(build_translator, tmp_path_factory) -> Path:
+    """One of them; not to be changed."""
+    return build_translator(tmp_path_factory.mktemp("models") / "sw-en")

@@ -10,12 +10,12 @@ from optical_cli.artifacts.quantized_index import QuantizedIndex, default_lists
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 from optical_cli.config.retrieval import Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
-from optical_cli.footprint import quantized_bytes
+from optical_cli.plan.footprint import quantized_bytes
 from optical_cli.progress import Silence
-from optical_cli.retrieve import quantize
 from optical_cli.retrieve.approximate import ApproximateMaxSim
 from optical_cli.retrieve.maxsim import MaxSim
 from optical_cli.retrieve.promise_numba import promises
+from optical_cli.retrieve.quantize import quantize
 
 pytest.importorskip("faiss")
 

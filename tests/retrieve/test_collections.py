@@ -14,8 +14,8 @@ from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
-from optical_cli.retrieve import search
 from optical_cli.retrieve.exact import score
+from optical_cli.retrieve.search import search
 
 DEPTH = 100
 ROUNDING = 2e-5  # that two sums of 1,000 float32 products in another order are apart

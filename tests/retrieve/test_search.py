@@ -11,7 +11,7 @@ from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
-from optical_cli.retrieve import search
+from optical_cli.retrieve.search import search
 
 HOW = {"setup": EncoderSetup(16, 24, "float32", 2, "cpu"), "progress": Silence()}
 SAME = "Amina mends the boat ."

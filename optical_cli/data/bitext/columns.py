@@ -6,7 +6,7 @@ from typing import Any
 from optical_cli.data.bitext.rows import Row
 from optical_cli.data.locations import listed
 from optical_cli.data.places import Place
-from optical_cli.quotation import quoted
+from optical_cli.errors import quoted
 
 TRANSLATION = "translation"
 """The column under which the datasets library keeps a sentence by language."""

@@ -9,8 +9,7 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.columns import TRANSLATION, row_of
 from optical_cli.data.bitext.rows import Row, RowSource
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import one_line
+from optical_cli.errors import DataError, one_line
 
 _READING = 1  # raise it when rows are made of a dataset in another way: remembered fingerprints end
 

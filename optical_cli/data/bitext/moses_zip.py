@@ -12,8 +12,7 @@ from optical_cli.data.bitext.aligned import paired
 from optical_cli.data.bitext.rows import Row, digest_of
 from optical_cli.data.lines import lines_of
 from optical_cli.data.locations import listed
-from optical_cli.errors import DataError
-from optical_cli.quotation import one_line
+from optical_cli.errors import DataError, one_line
 
 # an encrypted member is a RuntimeError, an unknown packing a NotImplementedError, which is one; a name may be no UTF-8
 _DAMAGED = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)

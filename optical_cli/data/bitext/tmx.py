@@ -12,8 +12,7 @@ from optical_cli.data.lines import LONGEST
 from optical_cli.data.locations import listed
 from optical_cli.data.packed import unpacked
 from optical_cli.data.places import Place
-from optical_cli.errors import DataError
-from optical_cli.quotation import one_line, quoted
+from optical_cli.errors import DataError, one_line, quoted
 
 _CHUNK = 1 << 16
 _NATIVE = {"bpt", "ept", "it", "ph", "ut"}  # markup of the translated document, no text of it (TMX 1.4b)

@@ -7,7 +7,7 @@ from pathlib import Path
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.bitext.rows import Row, digest_of
 from optical_cli.data.lines import read_lines
-from optical_cli.quotation import quoted
+from optical_cli.errors import quoted
 
 
 @dataclass(frozen=True)

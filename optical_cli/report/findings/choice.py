@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.result import Setting
-from optical_cli.statistics import cross_fit
+from optical_cli.report.statistics.cross_fit import cross_fit
 
 RULERS: Mapping[str, tuple[str, int]] = {"p@1": ("P@1", 1), "transport_cost": ("transport cost", -1)}
 """Figures on the held-out bitext: how they are called, and 1 where more is better."""

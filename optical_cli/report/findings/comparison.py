@@ -5,9 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.result import Setting
-from optical_cli.statistics import bootstrap_intervals, effect_size, holm, sign_flip, smallest_difference
+from optical_cli.report.statistics.bootstrap import bootstrap_intervals
+from optical_cli.report.statistics.effect_size import effect_size
+from optical_cli.report.statistics.holm import holm
+from optical_cli.report.statistics.sign_flip import sign_flip
+from optical_cli.report.statistics.smallest_difference import smallest_difference
 
 ALPHA = 0.05
 ABOVE, BELOW = "▲", "▼"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.comparison import Comparison, compare
 from optical_cli.report.findings.group import groups_of, rng_of
 from optical_cli.report.findings.movers import Mover, by_difference
-from optical_cli.report.result import Result, Setting
 
 
 @dataclass(frozen=True)

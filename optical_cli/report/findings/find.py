@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.choice import choose
 from optical_cli.report.findings.comparison import compare
 from optical_cli.report.findings.findings import Findings
@@ -13,8 +14,7 @@ from optical_cli.report.findings.group import Group, groups_of, rng_of
 from optical_cli.report.findings.interactions import interactions
 from optical_cli.report.findings.interval import Interval
 from optical_cli.report.findings.movers import movers
-from optical_cli.report.result import Result, Setting
-from optical_cli.statistics import bootstrap_intervals
+from optical_cli.report.statistics.bootstrap import bootstrap_intervals
 
 MOST_REFERENCES = 26  # a letter each
 

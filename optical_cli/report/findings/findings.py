@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.choice import Choice
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison
 from optical_cli.report.findings.gaps import Gaps
 from optical_cli.report.findings.interactions import Interaction
 from optical_cli.report.findings.interval import Interval
 from optical_cli.report.findings.movers import Movers
-from optical_cli.report.result import Setting
 
 
 @dataclass(frozen=True)

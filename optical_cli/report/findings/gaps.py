@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.group import Group
 from optical_cli.report.findings.interval import Interval
-from optical_cli.report.result import Setting
-from optical_cli.statistics import bootstrap_means, percentile_intervals
+from optical_cli.report.statistics.bootstrap import bootstrap_means, percentile_intervals
 
 
 @dataclass(frozen=True)

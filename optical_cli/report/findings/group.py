@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optical_cli.report.result import Result, Setting
-from optical_cli.statistics import TopicScores
+from optical_cli.artifacts.result import Result, Setting
+from optical_cli.report.statistics.scores import TopicScores
 
 RngOf = Callable[[str, "Group"], np.random.Generator]
 """The source of chance for a purpose and a pair."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.result import Result, Setting
-from optical_cli.statistics import interaction, seed_interaction
+from optical_cli.report.statistics.interaction import interaction
+from optical_cli.report.statistics.seed_interaction import seed_interaction
 
 ALPHA = 0.05
 

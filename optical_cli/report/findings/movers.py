@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.choice import Choice
 from optical_cli.report.findings.group import Group
-from optical_cli.report.result import Setting
 
 SHOWN = 5
 

@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from optical_cli.align.aligned_pair import AlignedPair, Alignment
+from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment
 from optical_cli.align.receivers import all_alike, receivers
-from optical_cli.report.result import format_reg
-from optical_cli.report.study import AlignedSentences
+from optical_cli.artifacts.result import format_reg
 
 SQUARE = 15
 LETTER = 6.6  # width of one of a label, at the size that style.css gives it

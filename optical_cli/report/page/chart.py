@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from optical_cli.measures import parse_measure
+from optical_cli.artifacts.result import Setting, format_reg
+from optical_cli.config.measures import parse_measure
 from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
-from optical_cli.report.result import Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import FAILED, FULL, Column, tabulate
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from optical_cli.report.result import format_reg
+from optical_cli.artifacts.result import format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import APPROXIMATE, DOUBTFUL, SMALLER, Cell, tabulate
 

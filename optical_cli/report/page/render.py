@@ -6,12 +6,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from optical_cli.measures import parse_measure
+from optical_cli.artifacts.result import corpora
+from optical_cli.config.measures import parse_measure
 from optical_cli.report import answer, origins, sections
 from optical_cli.report.figures import signed
 from optical_cli.report.gap_section import gap_section
 from optical_cli.report.page import alignment, chart, heat
-from optical_cli.report.result import corpora
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
 

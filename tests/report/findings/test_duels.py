@@ -2,8 +2,8 @@ from math import inf
 
 import pytest
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings import duels
-from optical_cli.report.result import Setting
 
 SHARP, BLUNT, NONE = Setting("transport", 0.1), Setting("transport", inf), Setting("none", None)
 

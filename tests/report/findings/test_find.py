@@ -2,8 +2,8 @@ from math import inf
 
 import pytest
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings import find
-from optical_cli.report.result import Setting
 
 REG = {reg: Setting("transport", reg) for reg in (0.02, 0.1, inf)}
 

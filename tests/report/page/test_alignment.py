@@ -3,10 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from optical_cli.align.aligned_pair import AlignedPair, Alignment
+from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment
 from optical_cli.report.page import page
 from optical_cli.report.page.alignment import drawn
-from optical_cli.report.study import AlignedSentences
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from math import inf
 import numpy as np
 import pytest
 
-from optical_cli.align.aligned_pair import AlignedPair, Alignment
+from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment
 from optical_cli.report.findings import find
 from optical_cli.report.ledger import Entry
 from optical_cli.report.page import page
-from optical_cli.report.study import AlignedSentences, Study
+from optical_cli.report.study import Study
 
 pytestmark = pytest.mark.xdist_group("chromium")
 

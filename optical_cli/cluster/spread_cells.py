@@ -1,0 +1,213 @@
+"""Cells of a sweep that workers make, each in a pipeline of its own over the cache that they share."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+
+from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.notes import NotedProgress
+from optical_cli.cache.store import Cache
+from optical_cli.cluster.spread_index import spread_encoding
+from optical_cli.cluster.spread_search import SpreadMaxSim
+from optical_cli.config.experiment import Experiment
+from optical_cli.encoder.device import device_of_worker, resolve_device
+from optical_cli.errors import CacheError, NoRoom, OpticalError, OutOfTime
+from optical_cli.pipeline.cells import Cell
+from optical_cli.pipeline.context import Remote
+from optical_cli.pipeline.pipeline import Pipeline
+from optical_cli.processes import Workers
+from optical_cli.progress import Silence
+
+
+def spread_over(workers: Workers) -> Remote:
+    """Encode, search and make cells by workers."""
+    return Remote(
+        encode=partial(spread_encoding, workers),
+        open_exact=partial(SpreadMaxSim, workers),
+        cells=partial(SpreadCells, workers),
+    )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a worker has to know to open the pipeline of a sweep.
+
+    Attributes:
+        name: of this sweep, and of no other.
+        experiment: with the precisions that the sweep's own process has found.
+        root: of the cache, which all nodes see.
+        device: of a worker.
+        offline: the command that downloads, if nothing is to be.
+        until: when no training is to go on, by `time.time()`; None for no limit.
+    """
+
+    name: str
+    experiment: Experiment = field(compare=False)
+    root: Path = field(compare=False)
+    device: str = field(compare=False)
+    offline: str | None = field(compare=False)
+    until: float | None = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        made: artifacts that were made for it.
+        said: what somebody may want to know.
+        failed: why steps cannot be made, by their digests.
+        error: why the cell has no scores; None if it has.
+    """
+
+    made: int
+    said: tuple[str, ...]
+    failed: Mapping[str, Exception]
+    error: Exception | None
+
+
+class SpreadCells:
+    """The cells of a sweep, made by workers, each of which takes one at a time.
+
+    Args:
+        workers: of a cluster whose nodes see the cache, and the experiment's input under the same paths.
+        pipeline: of the sweep.
+        cells: to be made.
+        say: hears what workers have to say.
+
+    Attributes:
+        made: artifacts that workers have made so far.
+    """
+
+    def __init__(self, workers: Workers, pipeline: Pipeline, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+        self._pipeline = pipeline
+        self._workers = workers
+        self._cells = cells
+        self._say = say
+        self._failed: dict[str, Exception] = {}
+        self._refused: list[tuple[Cell, Exception]] = []
+        self._stopped: OpticalError | None = None
+        self.made = 0
+
+    def __iter__(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
+        """Each cell as it is done, with a function that gives its scores, or raises why it has none.
+
+        Raises:
+            OutOfTime: the time limit has stopped a training; what else was running has ended too.
+            NoRoom: the cache can take nothing more; likewise.
+        """
+        cached: list[Cell] = []
+        left: list[Cell] = []
+        for cell in self._cells:
+            (left if self._find(cell) is None else cached).append(cell)
+        for cell in cached:
+            yield cell, partial(self._scores, cell)
+        if not left:
+            return
+        sweep = _sweep_of(self._pipeline)
+        for cell, done in self._workers.as_done(partial(_make, sweep), self._to_do(left)):
+            yield cell, partial(self._settle, cell, done)
+            if self._stopped is None:
+                yield from self._refusals()
+        if self._stopped is not None:
+            raise self._stopped
+        yield from self._refusals()
+
+    def _to_do(self, cells: Sequence[Cell]) -> Iterator[Cell]:
+        """Cells that may still have scores: of different students first, that workers need not wait for each other."""
+        pairs = list(self._pipeline.experiment.pairs)
+        for cell in sorted(cells, key=lambda cell: pairs.index(cell.pair)):
+            if self._stopped is not None:
+                return
+            needed = [step.key.digest for step in self._pipeline.scores(cell).with_inputs()]
+            failed = next((self._failed[digest] for digest in needed if digest in self._failed), None)
+            if failed is None:
+                yield cell
+            else:  # a student that failed is not trained again for the next pair
+                self._refused.append((cell, failed))
+
+    def _refusals(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
+        while self._refused:
+            cell, error = self._refused.pop(0)
+            yield cell, partial(_raise, error)
+
+    def _settle(self, cell: Cell, done: Callable[[], Outcome]) -> Artifact:
+        outcome = done()
+        self.made += outcome.made
+        self._failed |= outcome.failed
+        for line in outcome.said:
+            self._say(line)
+        if isinstance(outcome.error, OutOfTime | NoRoom):
+            self._stopped = outcome.error
+        if outcome.error is not None:
+            raise outcome.error
+        return self._scores(cell)
+
+    def _scores(self, cell: Cell) -> Artifact:
+        found = self._find(cell)
+        if found is None:
+            raise CacheError(
+                f"scores of {cell.pair} {cell.name}: made by a worker, and not found in {self._pipeline.cache.root}; "
+                "all nodes need to see one cache folder, and the same input under the same paths"
+            )
+        return found
+
+    def _find(self, cell: Cell) -> Artifact | None:
+        return self._pipeline.cache.find("scores", self._pipeline.scores(cell).key)
+
+
+def _sweep_of(pipeline: Pipeline) -> Sweep:
+    x = pipeline.experiment
+    precise = {
+        "encoding": x.encoding.model_copy(update={"precision": pipeline.encoding_precision}),
+        "training": x.training.model_copy(update={"precision": pipeline.training_precision}),
+    }
+    left = None if pipeline.deadline is None else pipeline.deadline - time.monotonic()
+    return Sweep(
+        uuid.uuid4().hex,
+        x.model_copy(update=precise),
+        pipeline.cache.root,
+        device_of_worker(resolve_device(pipeline.device)),
+        pipeline.offline,
+        None if left is None else time.time() + left,
+    )
+
+
+def _make(sweep: Sweep, cell: Cell) -> Outcome:
+    """Obtain the scores of a cell; what fails is an outcome, too."""
+    pipeline, heard = _opened(sweep)
+    before, error = pipeline.made, None
+    try:
+        pipeline.obtain(pipeline.scores(cell))
+    except (OpticalError, RuntimeError, MemoryError, OSError) as raised:
+        error = raised
+    said = tuple(heard.lines)
+    heard.lines.clear()
+    return Outcome(pipeline.made - before, said, pipeline.failed, error)
+
+
+@lru_cache(maxsize=1)
+def _opened(sweep: Sweep) -> tuple[Pipeline, "_Heard"]:
+    """The pipeline of this worker, opened for its first cell."""
+    heard, cache = _Heard(), Cache(sweep.root)
+    deadline = None if sweep.until is None else time.monotonic() + sweep.until - time.time()
+    noted = NotedProgress(heard, cache.notes)
+    return Pipeline(sweep.experiment, cache, sweep.device, noted, deadline=deadline, offline=sweep.offline), heard
+
+
+class _Heard(Silence):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        """Keep it."""
+        self.lines.append(message)
+
+
+def _raise(error: Exception) -> Artifact:
+    raise error

@@ -1,0 +1,164 @@
+"""What the artifacts that are still to be made will take: from a sample of the texts, and from what was made before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from optical_cli.artifacts.quantized_index import default_lists
+from optical_cli.cache.store import Cache
+from optical_cli.config.experiment import Experiment
+from optical_cli.encoder.token_counts import weight_bytes
+from optical_cli.pipeline.sources import Sources
+from optical_cli.plan.extent import Extent
+from optical_cli.plan.footprint import (
+    index_bytes,
+    memory_to_index,
+    memory_to_quantize,
+    memory_to_search,
+    quantized_bytes,
+)
+from optical_cli.plan.outlook import Outlook, Planned
+from optical_cli.plan.pace import Pace
+from optical_cli.plan.probe import PROBED, Probe, Speeds
+
+BYTES_OF_A_RESULT = 60
+"""A line of a run file."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an artifact will take.
+
+    Attributes:
+        planned: the artifact.
+        documents: of an index.
+        tokens: of an index, from the sample, after pooling; those that an encoder does not score are counted too.
+        disk: bytes.
+        memory: bytes at most, the pages of index files left out.
+        seconds: None if nothing says it.
+        basis: what the seconds are taken from.
+    """
+
+    planned: Planned
+    documents: int | None = None
+    tokens: int | None = None
+    disk: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+    basis: str | None = None
+
+
+class Estimates:
+    """Estimates of the artifacts of an experiment.
+
+    Args:
+        experiment: whose they are.
+        held: where artifacts are.
+        planned: every step of the experiment once.
+        probe: measures the speed of a model on some texts; it goes before what earlier artifacts took.
+    """
+
+    def __init__(
+        self, experiment: Experiment, held: Cache, planned: Sequence[Planned], probe: Probe | None = None
+    ) -> None:
+        self._experiment = experiment
+        self._planned = planned
+        self._probe = probe
+        self._extent = Extent(experiment, Sources(experiment, held.fingerprints, fetch=False))
+        self._pace = Pace(held, planned, self._extent.teacher)
+        self._outlook = Outlook(planned)
+        self._speeds = cache(self._measured)
+
+    def to_make(self) -> list[Estimate]:
+        """An estimate for each artifact that the cache does not hold, those left out whose input is not here."""
+        return [self._of(one) for one in self._planned if one.artifact is None and one.step.known]
+
+    def _of(self, one: Planned) -> Estimate:
+        by_kind = {
+            "indexes": self._index,
+            "quantized": self._quantized,
+            "runs": self._run,
+            "checkpoints": self._student,
+        }
+        found = by_kind.get(one.step.kind, Estimate)(one)
+        if found.seconds is None:
+            seconds = self._outlook.expected(one)
+            found = replace(found, seconds=seconds, basis=None if seconds is None else "artifacts like it")
+        return found
+
+    def _index(self, one: Planned) -> Estimate:
+        pair = one.cell.pair
+        documents, each, dimensions = self._extent.documents(pair), self._extent.tokens(pair), self._extent.dimensions
+        if documents is None or each is None or dimensions is None:
+            return Estimate(one, documents)
+        tokens = round(documents * each.kept)
+        needed = memory_to_index(
+            weight_bytes(self._extent.encoder(pair)), self._experiment.encoding.batch_size, each.longest, dimensions
+        )
+        return self._timed(
+            Estimate(
+                one, documents, tokens,
+                index_bytes(documents, tokens, dimensions, self._experiment.index.storage), needed,
+            ),
+            round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
+        )  # fmt: skip
+
+    def _quantized(self, one: Planned) -> Estimate:
+        (index,) = one.step.inputs.values()
+        tokens, dimensions = self._tokens_of(index.key.digest, one.cell.pair), self._extent.dimensions
+        if tokens is None or dimensions is None:
+            return Estimate(one)
+        how = self._experiment.retrieval.approximate
+        return self._timed(
+            Estimate(
+                one, self._extent.documents(one.cell.pair), tokens,
+                quantized_bytes(tokens, dimensions, how), memory_to_quantize(tokens, dimensions, how),
+            ),
+            tokens * (how.lists or default_lists(tokens)), None, "quantized", "tokens by lists",
+        )  # fmt: skip
+
+    def _run(self, one: Planned) -> Estimate:
+        x, pair = self._experiment, one.cell.pair
+        topics = self._extent.topics(pair)
+        disk = topics * x.retrieval.depth * BYTES_OF_A_RESULT
+        if "index" not in one.step.inputs:
+            return Estimate(one, disk=disk)
+        tokens, dimensions = self._tokens_of(one.step.inputs["index"].key.digest, pair), self._extent.dimensions
+        if tokens is None or dimensions is None:
+            return Estimate(one, disk=disk)
+        approximate = x.is_approximate(pair)
+        structure = quantized_bytes(tokens, dimensions, x.retrieval.approximate) if approximate else 0
+        needed = memory_to_search(weight_bytes(self._extent.init), x.retrieval.memory, structure)
+        found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed)
+        if approximate or x.pairs[pair].corpus == "candidates":
+            return found  # the time of neither grows with topics and tokens alone
+        return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
+
+    def _student(self, one: Planned) -> Estimate:
+        adapted = self._experiment.student.adapters is not None and one.cell.objective != "none"
+        return Estimate(one, disk=None if adapted else weight_bytes(self._extent.init))
+
+    def _timed(self, found: Estimate, work: float, probed: float | None, kind: str, unit: str) -> Estimate:
+        """An estimate with the seconds of some work: at the probe's pace, else at that of an earlier artifact."""
+        if probed is not None:
+            return replace(found, seconds=work / probed, basis=PROBED)
+        pace = self._pace.seconds(work, kind, found.planned)
+        if pace is None:
+            return found
+        seconds, artifact = pace
+        return replace(found, seconds=seconds, basis=f"{kind}/{artifact.folder.name}, {unit} a second")
+
+    def _tokens_of(self, index: str, pair: str) -> int | None:
+        """Tokens of an index by its key: counted if it is there, else estimated."""
+        held = self._pace.tokens().get(index)
+        documents, each = self._extent.documents(pair), self._extent.tokens(pair)
+        if held is not None or documents is None or each is None:
+            return held
+        return round(documents * each.kept)
+
+    def _speed_of(self, pair: str) -> Speeds:
+        return self._speeds(self._extent.encoder(pair), pair)
+
+    def _measured(self, model: Path, pair: str) -> Speeds:
+        return Speeds() if self._probe is None else self._probe(model, self._extent.sample(pair))

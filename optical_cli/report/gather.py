@@ -1,0 +1,206 @@
+"""What the cache holds of an experiment, and what it says."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optical_cli.artifacts.result import Result, Setting
+from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.keys import SHORT_DIGITS
+from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of, low_resource_pairs
+from optical_cli.config.measures import main_measure
+from optical_cli.config.translate import TRANSLATE
+from optical_cli.data.ir_dataset import IrDataset
+from optical_cli.errors import ConfigError, DataError
+from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.cells import cells_of
+from optical_cli.pipeline.sources import Sources
+from optical_cli.pipeline.translated import translator_of
+from optical_cli.report.figures import listed
+from optical_cli.report.findings import Duel, duels, find
+from optical_cli.report.ledger import Entry
+from optical_cli.report.published import Published, published_on
+from optical_cli.report.study import Study
+from optical_cli.sweep.imported_runs import imported_runs
+from optical_cli.sweep.sweep import cached_results, plan
+
+
+def cached_study(pipeline: Pipeline) -> Study:
+    """Every cell that the cache holds scores of, with findings; nothing is computed but these."""
+    experiment, others = pipeline.experiment, list(imported_runs(pipeline))
+    results = [*cached_results(pipeline), *(other.result for other in others)]
+    measures, evaluation = experiment.evaluation.measures, experiment.evaluation
+    findings = find(
+        results,
+        measures,
+        main_measure(measures),
+        reference=evaluation.reference,
+        seed=evaluation.seed,
+        low_resource=low_resource_pairs(evaluation.low_resource, experiment.pairs),
+    )
+    sources = Sources(experiment, pipeline.cache.fingerprints)
+    return Study(
+        name=experiment.name,
+        transport=experiment.transport.in_words,
+        measures=measures,
+        results=results,
+        findings=findings,
+        texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
+        ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
+        published=tuple(_published(experiment, sources)),
+        translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
+        translators={
+            cell.pair: translator_of(experiment, cell.pair)
+            for cell in cells_of(experiment)
+            if cell.objective == TRANSLATE
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two settings that are compared.
+
+    Attributes:
+        pipeline: of the experiment that it is of.
+        setting: with a variant, if the name alone does not tell it from the other.
+    """
+
+    pipeline: Pipeline
+    setting: Setting
+
+
+def cached_duels(
+    one: Side, other: Side, pairs: Collection[str]
+) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
+    """Two settings on pairs that both experiments have, by the tested measure, and by pair the texts of the topics.
+
+    Raises:
+        ConfigError: the measure that is tested is not one of both.
+        DataError: a pair was scored on other topics, judgements or documents on one side.
+    """
+    measure, seed = measure_of_both(one, other), other.pipeline.experiment.evaluation.seed
+    every = {pipeline: _every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
+    results: list[Result] = []
+    for pair in pairs:
+        own, theirs = (_scored(every[side.pipeline], side.setting, pair) for side in (one, other))
+        if own and theirs:
+            _check_topics([*own, *theirs])
+            if one.pipeline is not other.pipeline:
+                _check_same(one.pipeline, other.pipeline, pair)
+            results += _of_shared_seeds(own, theirs)
+    found = duels(results, one.setting, other.setting, measure, seed)
+    sources = Sources(other.pipeline.experiment, other.pipeline.cache.fingerprints)
+    return found, {duel.comparison.pair: _texts(sources, duel.comparison.pair) for duel in found}
+
+
+def measure_of_both(one: Side, other: Side) -> str:
+    """The measure by which two settings are compared: the one that the second's experiment tests.
+
+    Raises:
+        ConfigError: the first's experiment does not measure it.
+    """
+    known = one.pipeline.experiment.evaluation.measures
+    measure = main_measure(other.pipeline.experiment.evaluation.measures)
+    if measure not in known:
+        raise ConfigError(
+            f"evaluation.measures: {measure}, by which is compared, expected among those of {one.setting.label}, found "
+            f"{', '.join(known)}"
+        )
+    return measure
+
+
+def _every_result(pipeline: Pipeline) -> list[Result]:
+    return [*cached_results(pipeline), *(other.result for other in imported_runs(pipeline))]
+
+
+def _scored(results: Iterable[Result], setting: Setting, pair: str) -> list[Result]:
+    """Those of a setting on a pair, as its variant."""
+    named = [result for result in results if (result.objective, result.reg) == (setting.objective, setting.reg)]
+    return [replace(result, variant=setting.variant) for result in named if result.scores and result.pair == pair]
+
+
+def _of_shared_seeds(own: Sequence[Result], theirs: Sequence[Result]) -> list[Result]:
+    """Both without the seeds that one of them lacks, so that means and differences are of the same students.
+
+    What has one seed only stands against every seed of the other; if several share none, all are taken.
+    """
+    seeds = {result.seed for result in own} & {result.seed for result in theirs}
+    if not seeds or 1 in (len(own), len(theirs)):
+        return [*own, *theirs]
+    return [result for result in (*own, *theirs) if result.seed in seeds]
+
+
+def _check_topics(results: Iterable[Result]) -> None:
+    first: dict[str, frozenset[str]] = {}
+    for result in results:
+        if result.scores is None:
+            continue
+        asked = frozenset(topic for of_one in result.scores.per_topic.values() for topic in of_one)
+        if asked != first.setdefault(result.pair, asked):
+            raise DataError(
+                f"{result.pair}: {result.setting.label} was scored on other topics; the same topics and judgements "
+                "expected of what is compared"
+            )
+
+
+def _check_same(one: Pipeline, other: Pipeline, pair: str) -> None:
+    """Refuse scores of other documents or judgements: topics may have the same ids there and ask for something else."""
+    own, theirs = _of_what(one, pair), _of_what(other, pair)
+    if differing := [name for name, content in own.items() if content != theirs[name]]:
+        raise DataError(
+            f"{pair}: the {listed(differing)} of the two differ; the same expected of what is compared, or else a "
+            "difference is not one of the settings alone"
+        )
+
+
+def _of_what(pipeline: Pipeline, pair: str) -> dict[str, Any]:
+    """What two runs of a pair have to share for their scores to compare; the words of their topics may differ."""
+    sources, memo = Sources(pipeline.experiment, pipeline.cache.fingerprints), pipeline.cache.fingerprints
+    settings = pipeline.experiment.pairs[pair]
+    return {
+        "collections": sources.documents(pair).fingerprint(memo),
+        "corpora": (settings.corpus_name, settings.pool_seed if settings.corpus == "pooled" else None),
+        "judgements": sources.judgements(pair).fingerprint(memo),
+    }
+
+
+def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
+    """What others have published of the pairs in one language that search the whole of a collection."""
+    same_formula = (experiment.bm25.k1, experiment.bm25.b) == (0.9, 0.4) and experiment.retrieval.depth >= 100
+    for name, pair in experiment.pairs.items():
+        parts = (sources.documents(name), sources.topics(name), sources.judgements(name))
+        ids = [part.dataset_id for part in parts if isinstance(part, IrDataset)]
+        if len(ids) == len(parts) and pair.corpus == "full" and in_one_language(name):
+            ours = same_formula and pair.text == WHOLE_TEXT
+            yield from published_on(name, languages_of(name)[0], *ids, our_bm25_is_theirs=ours)
+
+
+def _texts(sources: Sources, pair: str) -> Mapping[str, str]:
+    """The topics of a pair; none where they are no longer at hand, which scores in the cache can do without."""
+    try:
+        return sources.topics(pair).topics()
+    except DataError:
+        return {}
+
+
+def _ledger(pipeline: Pipeline) -> Iterator[Entry]:
+    """The artifacts that the cache holds of the experiment, in the order in which they were made."""
+    for planned in plan(pipeline):
+        if planned.artifact is not None:
+            yield _entry(planned.artifact)
+
+
+def _entry(artifact: Artifact) -> Entry:
+    manifest = artifact.manifest
+    return Entry(
+        kind=artifact.kind,
+        label=manifest["label"],
+        key=manifest["key"][:SHORT_DIGITS],
+        seconds=float(manifest["seconds"]),
+        size=artifact.size,
+        tokens=manifest["health"].get("tokens"),
+        created=manifest["created"],
+        commit=manifest.get("git"),
+        versions=manifest.get("versions", {}),
+    )

@@ -1,0 +1,1 @@
+"""Inference from per-topic scores: intervals, tests, power, an honest choice. Arrays in, arrays out, numpy alone."""

@@ -1,0 +1,1 @@
+"""Whether a result comes out again, and if not, what differs."""

@@ -1,0 +1,226 @@
+"""The lock of an experiment: a file beside it that says what its figures came from, and that is kept to.
+
+Content that differs is refused, for the experiment would be another one. Versions and what a machine decides move last
+digits, so they are told, and refused only if that is asked for.
+"""
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Annotated, Literal
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from optical_cli.cache.keys import SHORT_DIGITS
+from optical_cli.errors import ConfigError, DataError, NotHere
+from optical_cli.machine import instruction_limits, instruction_sets, threads
+from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.inputs import inputs_of
+
+OURS = "optical-cli"
+SHOWN = 8
+"""Differences of versions that a line tells; the others are counted."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LockedInput(_Part):
+    """An input.
+
+    Attributes:
+        source: what the experiment calls it.
+        content: SHA-256 of what of it decides a result.
+        revision: the commit of what came from the hub.
+    """
+
+    source: str
+    content: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    revision: str | None = None
+
+
+class Machine(_Part):
+    """What a machine decides, and what its last digits follow from.
+
+    Attributes:
+        precision: what `auto` and the others came to, by setting.
+        threads: that torch computes on.
+        units: instruction sets.
+        limits: environment variables that keep libraries from using them.
+    """
+
+    precision: dict[str, str]
+    threads: int
+    units: tuple[str, ...]
+    limits: dict[str, str]
+
+
+class Lock(_Part):
+    """What an experiment was run with.
+
+    Attributes:
+        format: of the file.
+        inputs: by the setting that names them.
+        python: its version.
+        packages: the versions of optical and of all that it stands on.
+        machine: what it decided.
+    """
+
+    format: Literal[1] = 1
+    inputs: dict[str, LockedInput]
+    python: str
+    packages: dict[str, str]
+    machine: Machine
+
+
+def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -> Lock:
+    """What the experiment would be run with here and now.
+
+    Args:
+        pipeline: of the experiment.
+        revisions: also those of inputs from the hub, for which all inputs have to be here.
+        fetch: download what is not here; else it is left out.
+
+    Raises:
+        DataError: an input cannot be read.
+    """
+    memo = pipeline.cache.fingerprints
+    inputs = {}
+    for one in inputs_of(pipeline.experiment, memo):
+        try:
+            content = one.fingerprint(memo) if fetch else one.known_fingerprint(memo)
+        except NotHere:
+            continue
+        inputs[one.key] = LockedInput(
+            source=one.source, content=content, revision=one.held().revision if revisions else None
+        )
+    precision = {"encoding": pipeline.encoding_precision, "training": pipeline.training_precision}
+    machine = Machine(
+        precision=dict(precision), threads=threads(), units=tuple(instruction_sets()), limits=instruction_limits()
+    )
+    return Lock(inputs=inputs, python=platform.python_version(), packages=installed_versions(), machine=machine)
+
+
+def write_lock(lock: Lock) -> str:
+    """The content of the file."""
+    return json.dumps(lock.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_lock(path: Path) -> Lock:
+    """What `write_lock` wrote.
+
+    Raises:
+        ConfigError: the file is something else.
+    """
+    try:
+        return Lock.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
+        said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else " ".join(str(error).split())
+        raise ConfigError(f"{path}: a lock of format 1 expected ({said}); `optical lock` writes it anew") from error
+
+
+def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bool) -> Iterator[str]:
+    """Refuse what is not as it was locked, and say what may move last digits.
+
+    Args:
+        path: of the lock, for messages.
+        locked: what it says.
+        now: what is here.
+        remedy: the command that locks what is here.
+        strict: also refuse other versions and another machine.
+
+    Raises:
+        DataError: an input has another content, a line each; or what `strict` refuses.
+    """
+    if faults := list(_other_inputs(path, locked, now, remedy)):
+        raise DataError("\n".join(faults))
+    differences = [*_other_versions(locked, now), *_other_machine(locked.machine, now.machine)]
+    if strict and differences:
+        raise DataError("\n".join(f"{path}: {line}" for line in differences))
+    yield from (f"{path}: {line}; last digits may differ" for line in differences)
+
+
+def _other_inputs(path: Path, locked: Lock, now: Lock, remedy: str) -> Iterator[str]:
+    """Inputs with another content; one that the experiment no longer has is nobody's loss."""
+    for key, found in now.inputs.items():
+        expected = locked.inputs.get(key)
+        if expected is None:
+            yield f"{path}: {key}: not locked, found {_in_words(found)}; `{remedy}` locks what is here now"
+        elif expected.content != found.content:
+            pinned = _pinned(key, expected)
+            yield (
+                f"{path}: {key}: {_in_words(expected)} expected, found {_in_words(found)}; "
+                f"{pinned or 'put back what was locked'}, or `{remedy}` locks what is here now"
+            )
+
+
+def _in_words(one: LockedInput) -> str:
+    at = f" at {one.revision[:SHORT_DIGITS]}" if one.revision else ""
+    return f"{one.source}{at} (content {one.content[:SHORT_DIGITS]})"
+
+
+def _pinned(key: str, locked: LockedInput) -> str:
+    """How to get what was locked from the hub again; "" if it did not come from there."""
+    if locked.revision is None:
+        return ""
+    if key.startswith("bitext."):
+        return f"set {key}.revision to {locked.revision}"
+    return f"set {key} to {locked.source.partition('@')[0]}@{locked.revision}"
+
+
+def _other_versions(locked: Lock, now: Lock) -> Iterator[str]:
+    names = dict.fromkeys([*locked.packages, *now.packages])
+    pairs = {name: (locked.packages.get(name), now.packages.get(name)) for name in names}
+    pairs = {"python": (locked.python, now.python), **pairs}
+    other = [f"{name} {found or 'not there'} ({expected or 'not there'} locked)"
+             for name, (expected, found) in pairs.items() if expected != found]  # fmt: skip
+    if other:
+        more = f", and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
+        yield f"other versions: {', '.join(other[:SHOWN])}{more}"
+
+
+def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
+    for setting, expected in locked.precision.items():
+        if now.precision.get(setting) != expected:
+            yield (
+                f"{setting}.precision: {expected} was locked, and this machine takes {now.precision.get(setting)}; "
+                f"--set {setting}.precision={expected} takes the other"
+            )
+    if locked.threads != now.threads:
+        wanted = locked.threads
+        yield f"another number of threads: {now.threads} ({wanted} locked); set OMP_NUM_THREADS={wanted}"
+    if set(locked.units) != set(now.units):
+        yield f"other instruction sets: {_listed(now.units)} ({_listed(locked.units)} locked)"
+    if locked.limits != now.limits:
+        yield f"other limits to instruction sets: {_set(now.limits)} ({_set(locked.limits)} locked)"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " ".join(names) or "none told"
+
+
+def _set(variables: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in variables.items()) or "none"
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of optical and of all that it stands on here, by name."""
+    found: dict[str, str] = {}
+    waiting = [OURS]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        try:
+            there = distribution(name)
+        except PackageNotFoundError:  # of another system or Python, or optional
+            continue
+        found[name] = there.version
+        wanted = map(Requirement, there.requires or ())
+        waiting += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return dict(sorted(found.items()))

@@ -1,0 +1,111 @@
+"""Why an artifact has to be made: what differs from the nearest one that the cache holds."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.keys import SHORT_DIGITS, canonical_json
+from optical_cli.cache.store import Cache
+from optical_cli.pipeline.step import Step
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that an artifact depends on, and that another artifact was made with in another way.
+
+    Attributes:
+        artifact: whose setting or input it is: the one asked for, or one upstream of it.
+        what: a setting such as `training.epochs`, or an input such as `bitext`.
+        there: its value in the artifact that the cache holds; None if that one knew no such thing.
+        wanted: its value now; None likewise.
+    """
+
+    artifact: str
+    what: str
+    there: str | None
+    wanted: str | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A step, and how far the cache is from its artifact.
+
+    Attributes:
+        step: what was asked for.
+        artifact: it, if it is in the cache.
+        nearest: the artifact of the same stage with the fewest differences, else; None if there is none.
+        differences: from that one; those of an input stand with what is upstream of it.
+    """
+
+    step: Step
+    artifact: Artifact | None
+    nearest: Artifact | None
+    differences: tuple[Difference, ...]
+
+
+def explain(step: Step, cache: Cache) -> Explanation:
+    """What keeps the cache from holding the artifact of a step."""
+    found = cache.find(step.kind, step.key)
+    if found is not None:
+        return Explanation(step, found, None, ())
+    by_digest = {artifact.manifest["key"]: artifact for artifact in cache.entries()}
+    candidates = [
+        (list(dict.fromkeys(_differences(step, artifact, by_digest))), artifact)  # several ways lead upstream
+        for artifact in by_digest.values()
+        if artifact.kind == step.kind and artifact.manifest["material"]["stage"] == step.key.material["stage"]
+    ]
+    if not candidates:
+        return Explanation(step, None, None, ())
+    fewest = min(len(differences) for differences, _ in candidates)
+    alike = [candidate for candidate in candidates if len(candidate[0]) == fewest]
+    differences, nearest = max(alike, key=lambda candidate: str(candidate[1].manifest["created"]))
+    return Explanation(step, None, nearest, tuple(differences))
+
+
+def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifact]) -> Iterator[Difference]:
+    """What differs; an input that was made in another way is followed upstream."""
+    upstream = {one.key.digest: one for one in step.inputs.values()}
+    there, wanted = _leaves(artifact.manifest["material"]), _leaves(step.key.material)
+    for what in dict.fromkeys([*wanted, *there]):
+        before, after = there.get(what), wanted.get(what)
+        if before == after:
+            continue
+        made, needed = by_digest.get(before or ""), upstream.get(after or "")
+        if made is not None and needed is not None and made.kind == needed.kind:
+            yield from _differences(needed, made, by_digest)
+        else:
+            yield Difference(step.label, what, _named(before, by_digest, {}), _named(after, by_digest, upstream))
+
+
+def _leaves(material: Any, prefix: str = "") -> dict[str, str]:
+    """The values of nested material by dotted names, each as text that equal values share."""
+    named: Iterable[tuple[Any, Any]] = ()
+    if isinstance(material, Mapping):
+        named = material.items()
+    elif isinstance(material, list | tuple) and any(_is_nested(item) for item in material):
+        named = enumerate(material)
+    if not named:
+        return {prefix: material if isinstance(material, str) else canonical_json(material)}
+    found: dict[str, str] = {}
+    for name, value in named:
+        found |= _leaves(value, f"{prefix}.{name}" if prefix else str(name))
+    return found
+
+
+def _is_nested(item: Any) -> bool:
+    return isinstance(item, Mapping) or (isinstance(item, str) and _DIGEST.fullmatch(item) is not None)
+
+
+def _named(value: str | None, by_digest: Mapping[str, Artifact], upstream: Mapping[str, Step]) -> str | None:
+    """A value as a reader knows it: an artifact by its name, content by the first digits of its fingerprint."""
+    if value is None or not _DIGEST.fullmatch(value):
+        return value
+    if value in upstream:
+        return upstream[value].label
+    if value in by_digest:
+        return by_digest[value].folder.name
+    return f"content {value[:SHORT_DIGITS]}"

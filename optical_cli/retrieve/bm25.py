@@ -1,0 +1,117 @@
+"""A run by BM25: documents by the words they share with the topic (Robertson and Zaragoza 2009), Lucene's variant.
+
+bm25s (Lù 2024, arXiv 2407.03618) keeps what each word adds to each document's score; a topic's scores are sums of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import numpy as np
+
+from optical_cli.artifacts.run import TIE, Ranking, rank, write_run
+from optical_cli.config.bm25 import Analyzer
+from optical_cli.data.documents import Document, fill
+from optical_cli.errors import DataError
+from optical_cli.progress import Progress
+from optical_cli.retrieve import analyzers
+
+RUN = "run.trec"
+METHOD = "lucene"
+
+
+def search(
+    topics: Mapping[str, str],
+    documents: Iterable[Document],
+    folder: Path,
+    *,
+    analyzer: Analyzer,
+    language: str,
+    k1: float,
+    b: float,
+    template: str,
+    count: int | None,
+    depth: int,
+    tag: str,
+    progress: Progress,
+    candidates: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Search every topic and write a TREC run file; only documents that share a word with the topic are in it.
+
+    Args:
+        topics: texts by query id.
+        documents: checked ones; their words are held in memory, as numbers.
+        folder: receives the run.
+        analyzer: how a text becomes words.
+        language: of topics and documents.
+        k1: of the formula.
+        b: of the formula.
+        template: what of a document is searched, with {title} and {text}.
+        count: how many documents there are, if it is known, for the estimate of time.
+        depth: documents kept for a topic.
+        tag: the run's name.
+        progress: hears of documents and topics.
+        candidates: documents by query id, if each topic is to be ranked among its own. How rare a word is still follows
+            from all documents.
+
+    Returns:
+        counts for the manifest: topics, those that share no word with any document, documents, words, and the analyzer.
+
+    Raises:
+        DataError: no document has a word.
+        MissingDependency: the analyzer needs PyStemmer, which is not installed.
+    """
+    analyze = analyzers.analyzer(analyzer, language)
+    vocabulary: dict[str, int] = {}
+    doc_ids: list[str] = []
+    words: list[list[int]] = []
+    with progress.task("bm25: read", count, "documents") as advance:
+        for document in documents:
+            doc_ids.append(document.doc_id)
+            words.append([vocabulary.setdefault(w, len(vocabulary)) for w in analyze(fill(template, document))])
+            advance(1)
+    if not vocabulary:
+        raise DataError(f"no document has a word that the analyzer {analyzer} knows; look at pairs.*.collection")
+    index = bm25s.BM25(k1=k1, b=b, method=METHOD)
+    index.index((words, vocabulary), create_empty_token=False, show_progress=False)
+    number = {doc_id: n for n, doc_id in enumerate(doc_ids)}
+    empty = 0
+
+    def rankings() -> Iterator[tuple[str, Ranking]]:
+        nonlocal empty
+        with progress.task("bm25: search", len(topics), "topics") as advance:
+            for query_id, text in topics.items():
+                asked = [vocabulary[word] for word in analyze(text) if word in vocabulary]
+                scores = index.get_scores_from_ids(asked)
+                if candidates is not None:
+                    scores = _of_candidates(scores, [number[doc_id] for doc_id in candidates.get(query_id, ())])
+                ranking = _best(scores, doc_ids, depth)
+                empty += not ranking
+                yield query_id, ranking
+                advance(1)
+
+    write_run(folder / RUN, rankings(), tag)
+    return {
+        "topics": len(topics),
+        "topics_without_results": empty,
+        "documents": len(doc_ids),
+        "vocabulary": len(vocabulary),
+        "analyzer": analyzer,
+    }
+
+
+def _of_candidates(scores: Any, numbers: list[int]) -> Any:
+    """The scores with those of all other documents at 0."""
+    kept = np.zeros_like(scores)
+    kept[numbers] = scores[numbers]
+    return kept
+
+
+def _best(scores: Any, doc_ids: list[str], depth: int) -> Ranking:
+    """The best of those that have a score, ties as in any run file."""
+    (found,) = np.nonzero(scores > 0)
+    if len(found) > depth:
+        last = np.partition(scores[found], -depth)[-depth]
+        found = found[scores[found] >= last - TIE]
+    return rank(((doc_ids[number], float(scores[number])) for number in found), depth)

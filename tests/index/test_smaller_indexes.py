@@ -1,0 +1,121 @@
+"""An experiment whose index keeps less than was encoded, from the command line."""
+
+import json
+
+import pytest
+
+from optical_cli.artifacts.result import Result
+from optical_cli.cli.show import records
+from optical_cli.config.index import Index
+
+SMALLER = ["--set", "index.storage=int8", "--set", "index.pool_factor=2"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def experiment(lab):
+    pairs = {"sw-sw": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
+    content = lab.settings(name="mini-small", pairs=pairs, baselines=["bm25", "none"], transport={"reg": [0.1]})
+    return lab.write(content, "small.yaml")
+
+
+@pytest.fixture(scope="module")
+def once():
+    return {}
+
+
+@pytest.fixture
+def scored(experiment, optical, cache, once):
+    """Scores without training, of the whole index and of the smaller one."""
+    if not once:
+        for settings in ([], SMALLER):
+            for pair in ("sw-sw", "sw-en"):
+                of_pair = ["--objective", "none", "--pair", pair, *settings]
+                assert optical("evaluate", experiment, *of_pair, "--cache-dir", cache).code == 0
+        words = ["--objective", "bm25", "--pair", "sw-sw"]
+        assert optical("evaluate", experiment, *words, "--cache-dir", cache).code == 0
+        once["done"] = True
+
+
+@pytest.mark.usefixtures("scored")
+def test_a_report_marks_what_was_searched_in_a_smaller_index_and_says_how_it_is_smaller(
+    experiment, optical, cache, tmp_path
+):
+    def reported(*settings):
+        return optical("report", experiment, *settings, "--cache-dir", cache, "-o", tmp_path / "report")
+
+    whole = reported()
+    assert (whole.code, "‡" in whole.out) == (0, False)
+    smaller = reported(*SMALLER)
+    assert (smaller.code, smaller.errors) == (0, [])
+    lines = smaller.out.split("\n\n")[0].splitlines()
+    marked = {name: "‡" in line for name in ("BM25 folding", "no training") for line in lines if name in line}
+    assert marked == {"BM25 folding": False, "no training": True}
+    note = "‡ The index of these runs keeps less of the documents than was encoded: tokens pooled by 2 "
+    assert f"{note}(index.pool_factor), a byte a number (index.storage)." in " ".join(smaller.out.split())
+    for name in ("report.html", "report.md"):
+        assert "keeps less of the documents than was encoded: " in (tmp_path / "report" / name).read_text()
+    assert r"\ddag{}" in (tmp_path / "report" / "report.tex").read_text()
+    means = (tmp_path / "report" / "means.csv").read_text()
+    assert "a byte a number (index.storage)" in means
+
+
+@pytest.mark.usefixtures("scored")
+def test_what_it_costs_is_a_comparison_of_an_experiment_with_itself(experiment, optical, cache):
+    to_one = [word.replace("--set", "--set-one") for word in SMALLER]
+    said = optical("compare", experiment, "none", "none", *to_one, "--cache-dir", cache)
+    assert (said.code, said.errors) == (0, [])
+    text = " ".join(said.out.split())
+    assert "sw-en: no training with index.storage=int8, index.pool_factor=2 0." in text
+    assert ", no training 0." in text
+    (record,) = json.loads(
+        optical("compare", experiment, "none", "none", *to_one, "--pair", "sw-en", "--json", "--cache-dir", cache).out
+    )
+    scores = {}
+    for settings in ([], SMALLER):
+        at = ["--pair", "sw-en", "--objective", "none", "--cache-dir", cache]
+        scores[bool(settings)] = json.loads(optical("evaluate", experiment, *settings, *at, "--json").out)["means"]
+    assert record["mean"] == pytest.approx(scores[True]["ndcg@10"])
+    assert record["reference_mean"] == pytest.approx(scores[False]["ndcg@10"])
+
+
+@pytest.mark.usefixtures("scored")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["none", "none", "--set-one", "index.storage=int4"], "index.storage"),
+        (["none", "none"], "two settings expected, found no training twice"),
+        (
+            ["none", "none", "--set-one", "index.pool_factor=7"],
+            "run `optical sweep small.yaml --set index.pool_factor=7` and `optical sweep small.yaml` first",
+        ),
+        (["none", "none", "--set-one", "index.pool_factor=0.5"], "index.pool_factor: at least 1 expected, found 0.5"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(experiment, optical, cache, options, said, monkeypatch):
+    monkeypatch.chdir(experiment.parent)
+    found = optical("compare", experiment.name, *options, "--cache-dir", cache)
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert said in found.err
+
+
+@pytest.mark.usefixtures("scored")
+def test_other_topics_are_not_compared(experiment, optical, cache, lab):
+    fewer = lab.data / "fewer.trec"
+    fewer.write_text("".join((lab.data / "qrels.trec").read_text().splitlines(keepends=True)[:2]))
+    other = "pairs.sw-en.qrels=./data/fewer.trec"
+    at = ["--pair", "sw-en", "--cache-dir", cache]
+    assert optical("evaluate", experiment, "--objective", "none", "--set", other, *at).code == 0
+    found = optical("compare", experiment, "none", "none", "--set-one", other, *at)
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert "was scored on other topics" in found.err
+
+
+def test_the_json_of_a_result_says_how_its_index_is_smaller():
+    for kept in (Index(pool_factor=2, storage="int8"), None):
+        (record,) = records([Result("sw-en", "none", None, 13, "full", None, None, None, None, index=kept)])
+        assert record.get("index") == (kept and {"pool_factor": 2.0, "storage": "int8"})

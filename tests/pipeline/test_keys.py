@@ -1,0 +1,564 @@
+"""Every setting, one by one: it changes the keys of what it can influence, and no other."""
+
+import copy
+import fnmatch
+import json
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from optical_cli.config.experiment import Experiment
+from optical_cli.config.settings import SpeedOnly
+from optical_cli.encoder import precision
+from optical_cli.pipeline.cells import Cell, student_of
+
+OBJECTIVES = [("none", None), ("greedy", None), ("transport", 0.0), ("transport", 0.1), ("transport", float("inf"))]
+PAIRS = ["sw-sw", "sw-en", "en-sw"]
+NAMES = [objective if reg is None else f"{reg:g}" for objective, reg in OBJECTIVES]
+
+
+@pytest.fixture
+def world(own_lab):
+    """The mini world, and beside it another of everything a setting can name."""
+    root = own_lab.root
+    shutil.copytree(own_lab.teacher, root / "teacher2")
+    flip_last_byte(root / "teacher2" / "model.safetensors")
+    lines = own_lab.bitext.read_text().splitlines()
+    (root / "other.tsv").write_text("\n".join(lines[1:]) + "\n")
+    (root / "en.tsv").write_text("".join("\t".join(reversed(line.split("\t"))) + "\n" for line in lines))
+    write_datasets(root, lines)
+    shutil.copytree(own_lab.data, root / "data2")
+    for name in ("docs.sw.jsonl", "docs.en.jsonl", "queries.sw.tsv", "qrels.trec"):
+        (root / "data2" / name).write_text("".join((root / "data2" / name).read_text().splitlines(True)[:-1]))
+    return own_lab
+
+
+def write_datasets(root: Path, lines: list[str]) -> None:
+    """Two datasets, `pairs` with two configs of two splits."""
+    records = [json.dumps(dict(zip(("en", "sw", "other"), [*line.split("\t"), line], strict=True))) for line in lines]
+    files = {"train": records, "test": records[1:], "clean": records[2:], "clean-test": records[3:]}
+    for name in ("pairs", "pairs2"):
+        (root / name).mkdir()
+    for name, held in files.items():
+        (root / "pairs" / f"{name}.jsonl").write_text("\n".join(held) + "\n")
+    (root / "pairs2" / "train.jsonl").write_text("\n".join(records[4:]) + "\n")
+    configs = [("default", "", "train"), ("clean", "clean-", "clean")]
+    card = [
+        {"config_name": name, "data_files": [{"split": "train", "path": f"{train}.jsonl"},
+                                             {"split": "test", "path": f"{before}test.jsonl"}]}
+        for name, before, train in configs
+    ]  # fmt: skip
+    (root / "pairs" / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': card})}---\n")
+
+
+@pytest.fixture
+def base(world):
+    """An experiment in which everything is used: a pooled and a full corpus, a bitext that no pair needs."""
+    return world.settings(
+        bitext={
+            "sw": {"source": "bitext.tsv", "held_out": 6, "max_pairs": 20},
+            "en": {"source": "en.tsv", "held_out": 6},
+        },
+        pairs={
+            "sw-sw": {"collection": "./data", "corpus": "pooled", "pool_size": 1},
+            "sw-en": {"collection": "./data"},
+            "en-sw": {"collection": "./data"},
+        },
+        baselines=["none", "greedy"],
+        training={"watch": 3},
+    )
+
+
+@pytest.fixture
+def keys_of(open_pipeline, tmp_path):
+    """The keys of all that an experiment makes, by stage, pair and objective."""
+
+    def found(lab, content, seed=13):
+        pipeline = open_pipeline(lab.write(content), tmp_path / "cache")
+        student = student_of(pipeline.experiment, "sw-sw")
+        keys = {"encodings": pipeline.encodings("sw", student.sides)}
+        for (objective, reg), name in zip(OBJECTIVES, NAMES, strict=True):
+            cells = {pair: Cell(pair, objective, reg, seed) for pair in PAIRS}
+            keys["start" if objective == "none" else f"distill:{name}"] = pipeline.checkpoint(cells["sw-sw"])
+            for pair, cell in cells.items():
+                keys[f"index:{pair}:{name}"] = pipeline.index(cell)
+                keys[f"run:{pair}:{name}"] = pipeline.run(cell)
+                keys[f"scores:{pair}:{name}"] = pipeline.scores(cell)
+        words = Cell("sw-sw", "bm25-folding", None, seed)
+        keys |= {"bm25": pipeline.run(words), "bm25-scores": pipeline.scores(words)}
+        return {name: step.key.digest for name, step in keys.items()}
+
+    return found
+
+
+def flip_last_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def depends_on(node: str) -> set[str]:
+    """What a node stands on, as the design has it."""
+    if node in ("encodings", "start", "bm25"):
+        return set()
+    if node == "bm25-scores":
+        return {"bm25"}
+    stage, *rest = node.split(":")
+    if stage == "distill":
+        return {"start", "encodings"}
+    pair, name = rest
+    student = "start" if name == "none" else f"distill:{name}"
+    if stage == "index":
+        return {student} if pair.endswith("-sw") else set()
+    if stage == "run":
+        return {f"index:{pair}:{name}"} | ({student} if pair.startswith("sw-") else set())
+    return {f"run:{pair}:{name}"}
+
+
+def reached(nodes, changed: list[str]) -> set[str]:
+    """The nodes of some patterns, and all that stands on them."""
+    found = {node for node in nodes if any(fnmatch.fnmatch(node, pattern) for pattern in changed)}
+    while grown := {node for node in nodes if node not in found and depends_on(node) & found}:
+        found |= grown
+    return found
+
+
+def test_the_graph_of_this_file_has_no_loose_end(world, base, keys_of):
+    nodes = keys_of(world, base)
+    assert len(nodes) == 1 + 5 + 3 * 15 + 2
+    assert all(depends_on(node) <= nodes.keys() for node in nodes)
+    assert reached(nodes, ["encodings"]) == {node for node in nodes if not node.endswith(":none")} - {
+        "start", "bm25", "bm25-scores", *(f"index:sw-en:{name}" for name in NAMES)
+    }  # fmt: skip
+
+
+def test_different_work_has_different_keys(world, base, keys_of):
+    keys = keys_of(world, base)
+    shared = {f"index:sw-en:{name}" for name in NAMES}  # the teacher's index, whatever the student
+    assert len({keys[node] for node in shared}) == 1
+    # en-sw and sw-sw differ in corpus mode; everything but the shared index stands on its own
+    assert len(set(keys.values())) == len(keys) - len(shared) + 1
+
+
+ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
+BM25 = ["bm25", "bm25-scores"]
+NOTHING = object()
+OF_A_DATASET = object()  # see WITH_A_DATASET
+OF_A_TRANSLATION = object()  # see tests/translate/test_baseline.py
+OF_FIELDS = object()  # of topics of ir_datasets
+OF_CANDIDATES = object()  # see WITH_CANDIDATES
+
+# setting -> (another value, what it changes at the root; what stands on that changes too)
+EXAMPLES: dict[str, tuple[Any, list[str]]] = {
+    "name": ("another", []),
+    "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
+    "teacher.language": ("de", ["distill:*", "index:sw-en:*", "run:en-sw:*"]),  # English is foreign now
+    "student.init": ("./student", ["start"]),
+    "student.warm_start": (None, []),  # a copy of the teacher needs none (see the next table)
+    "student.warm_start.sentences": (10, []),
+    "student.warm_start.ridge": (0.5, []),
+    "student.warm_start.refinements": (2, []),
+    "student.warm_start.pairs": (10, []),
+    "student.warm_start.reg": (0.5, []),
+    "student.freeze_embeddings": (True, ["distill:*"]),
+    "student.vocabulary": ("trim", ["start"]),
+    "student.vocabulary_floor": (5, []),  # of a vocabulary that is trimmed (see below)
+    "student.adapters": ({}, ["distill:*"]),
+    "student.adapters.rank": (2, ["distill:*"]),
+    "student.adapters.alpha": (2.0, ["distill:*"]),
+    "student.adapters.dropout": (0.5, ["distill:*"]),
+    "student.adapters.targets": (["query"], ["distill:*"]),
+    "encoding.query_length": (12, ["encodings", "start", "run:*"]),
+    "encoding.document_length": (20, ["start", "index:*"]),
+    "encoding.precision": ("bfloat16", ["encodings", "index:*", "run:*"]),
+    "encoding.batch_size": (3, []),
+    "bitext.sw.source": ("other.tsv", ["encodings"]),
+    "bitext.sw.dataset": (OF_A_DATASET, []),
+    "bitext.sw.config": (OF_A_DATASET, []),
+    "bitext.sw.split": (OF_A_DATASET, []),
+    "bitext.sw.revision": (OF_A_DATASET, []),  # of one on the hub: see tests/data/bitext
+    "bitext.sw.columns": (OF_A_DATASET, []),
+    "bitext.sw.filter.equal": (False, ["encodings"]),
+    "bitext.sw.filter.length_ratio": (4, ["encodings"]),
+    "bitext.sw.filter.max_characters": (None, ["encodings"]),
+    "bitext.sw.max_pairs": (10, ["encodings"]),
+    "bitext.sw.held_out": (4, ["encodings"]),
+    "bitext.en.source": ("other.tsv", []),  # no pair needs it
+    "bitext.en.dataset": (OF_A_DATASET, []),
+    "bitext.en.config": (OF_A_DATASET, []),
+    "bitext.en.split": (OF_A_DATASET, []),
+    "bitext.en.revision": (OF_A_DATASET, []),
+    "bitext.en.columns": (OF_A_DATASET, []),
+    "bitext.en.filter.equal": (False, []),
+    "bitext.en.filter.length_ratio": (4, []),
+    "bitext.en.filter.max_characters": (None, []),
+    "bitext.en.max_pairs": (10, []),
+    "bitext.en.held_out": (4, []),
+    "transport.solver": ("quadratic", ["distill:0.1"]),  # 0 and inf are the same plans with every solver
+    "transport.reg_marginal": (2.0, []),  # of another solver (see tests/config)
+    "transport.steps": (5, []),  # the same
+    "transport.reg": ([0.5, "inf", 0, 0.1], []),  # a longer grid leaves the points it had
+    "transport.marginals": ("idf", ["distill:0", "distill:0.1", "distill:inf"]),
+    "transport.threshold": (1e-3, ["distill:0.1"]),  # 0 and inf have nothing to converge
+    "transport.max_iterations": (500, ["distill:0.1"]),
+    "transport.on_unconverged": ("warn", ["distill:0.1"]),
+    "transport.anneal": ({}, ["distill:0", "distill:0.1"]),
+    "transport.anneal.from": (0.1, ["distill:0"]),  # 0.1 begins there and stays
+    "transport.anneal.share": (1.0, ["distill:0", "distill:0.1"]),
+    "training.epochs": (2, ["distill:*"]),
+    "training.batch_size": (4, ["distill:*"]),
+    "training.learning_rate": (2e-3, ["distill:*"]),
+    "training.warmup": (0.2, ["distill:*"]),
+    "training.weight_decay": (0.0, ["distill:*"]),
+    "training.max_length": (8, ["encodings", "distill:*"]),
+    "training.precision": ("bfloat16", ["distill:*"]),
+    "training.log_every": (5, []),
+    "training.watch": (2, []),
+    "training.batch_tokens": (60, ["distill:*"]),
+    "training.accumulate": (2, ["distill:*"]),
+    "training.recompute": (True, []),
+    "training.dropout": (0.5, ["distill:*"]),
+    "training.start_share": (0.5, ["distill:*"]),
+    "training.early_stopping": ({"patience": 1}, ["distill:*"]),
+    "training.early_stopping.measure": ("transport_cost", ["distill:*"]),
+    "training.early_stopping.patience": (1, ["distill:*"]),
+    "training.save_every": (5, []),
+    "training.report_to": (["tensorboard"], []),
+    "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
+    "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
+    "pairs.sw-sw.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
+    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
+    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.text": ("{text}", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.candidates": (OF_CANDIDATES, []),
+    "pairs.sw-en.candidates": (OF_CANDIDATES, []),
+    "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
+    "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
+    "pairs.sw-en.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
+    "pairs.sw-en.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
+    "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
+    "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
+    "pairs.sw-en.pool_size": (2, []),  # of a full corpus
+    "pairs.sw-en.pool_seed": (14, []),
+    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
+    "index.pool_factor": (2, ["index:*"]),
+    "index.storage": ("int8", ["index:*"]),
+    "retrieval.engine": ("approximate", ["run:*"]),
+    "retrieval.depth": (4, ["run:*", "bm25"]),
+    "retrieval.memory": ("2MB", []),
+    "retrieval.precision": ("bfloat16", []),
+    "retrieval.approximate.lists": (8, []),  # of the other engine (see below)
+    "retrieval.approximate.code_bytes": (8, []),
+    "retrieval.approximate.probes": (2, []),
+    "retrieval.approximate.rescored": (200, []),
+    "retrieval.approximate.checked": (5, []),
+    "retrieval.approximate.seed": (14, []),
+    "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
+    "bm25.k1": (1.2, ["bm25"]),
+    "bm25.b": (0.75, ["bm25"]),
+    "translate.sw.model": ("./student", []),  # of a baseline of its own
+    "translate.sw.topics": (OF_A_TRANSLATION, []),
+    "translate.sw.by": (OF_A_TRANSLATION, []),
+    "translate.sw.source_code": (OF_A_TRANSLATION, []),
+    "translate.sw.target_code": (OF_A_TRANSLATION, []),
+    "translate.sw.prefix": (OF_A_TRANSLATION, []),
+    "translate.sw.beams": (OF_A_TRANSLATION, []),
+    "translate.sw.max_length": (OF_A_TRANSLATION, []),
+    "translate.sw.batch_size": (OF_A_TRANSLATION, []),
+    "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
+    "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
+    "evaluation.seed": (7, []),
+    "evaluation.low_resource": (["en"], []),
+    "seeds": ([14, 13], []),
+    "baselines": (["greedy"], []),
+}
+
+# the same settings where the student comes from another space than the teacher
+WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
+    "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
+    "student.warm_start": (None, ["start"]),
+    "student.warm_start.sentences": (10, ["start"]),
+    "student.warm_start.ridge": (0.5, ["start"]),
+    "student.warm_start.refinements": (2, ["start"]),
+    "student.warm_start.pairs": (10, ["start"]),
+    "student.warm_start.reg": (0.5, ["start"]),
+    "encoding.precision": ("bfloat16", ["start", "encodings", "index:*", "run:*"]),
+    "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
+    "bitext.sw.filter.equal": (False, ["start", "encodings"]),
+    "bitext.sw.max_pairs": (10, ["start", "encodings"]),
+    "bitext.sw.held_out": (4, ["start", "encodings"]),
+    "bitext.en.source": ("other.tsv", []),
+    "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
+# where the student keeps the tokens that are used alone
+WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
+    "student.vocabulary_floor": (5, ["start"]),
+    "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
+    "bitext.en.source": ("other.tsv", []),
+    "pairs.sw-sw.collection": ("./data2", ["start", "index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", "bm25*"]),
+    "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*", "bm25"]),
+    "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
+    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # of the teacher's documents
+    "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
+# where the bitext is a dataset
+WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
+    "bitext.sw.dataset": ("./pairs2", ["encodings"]),
+    "bitext.sw.config": ("clean", ["encodings"]),
+    "bitext.sw.split": ("test", ["encodings"]),
+    "bitext.sw.columns": (["en", "other"], ["encodings"]),
+    "bitext.sw.filter.equal": (False, ["encodings"]),
+    "bitext.en.source": ("other.tsv", []),
+}
+
+# where each topic is ranked among the documents of a run
+WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
+    "pairs.sw-sw.candidates": ("other.trec", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.qrels": ("./data2", ["scores:sw-sw:*", "bm25-scores"]),
+    "pairs.sw-sw.pool_size": (2, []),
+    "bm25.analyzers": (["lower"], []),
+    "bm25.k1": (1.2, ["bm25"]),
+}
+
+# and where that run is one of the experiment's own
+WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
+    "pairs.sw-sw.candidates": ("bm25-lower", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
+    "bm25.analyzers": (["lower"], ["index:sw-sw:*", "bm25"]),
+    "bm25.k1": (1.2, ["index:sw-sw:*", "bm25"]),
+    "retrieval.depth": (4, ["run:*", "index:sw-sw:*", "bm25"]),
+    "training.learning_rate": (2e-3, ["distill:*"]),
+}
+
+# where the search is approximate
+WITH_AN_APPROXIMATE_SEARCH: dict[str, tuple[Any, list[str]]] = {
+    "retrieval.approximate.lists": (8, ["run:*"]),
+    "retrieval.approximate.code_bytes": (8, ["run:*"]),
+    "retrieval.approximate.probes": (2, ["run:*"]),
+    "retrieval.approximate.rescored": (200, ["run:*"]),
+    "retrieval.approximate.checked": (5, ["run:*"]),
+    "retrieval.approximate.seed": (14, ["run:*"]),
+    "retrieval.depth": (4, ["run:*", "bm25"]),
+    "retrieval.memory": ("2MB", []),
+    "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
+}
+
+
+def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its key, with its field; one pair of dicts of sections stands for each name."""
+    for name, field in section.model_fields.items():
+        if name == "base":
+            continue
+        key = f"{prefix}{field.alias or name}"
+        kind = get_origin(field.annotation)
+        inner = [part for part in get_args(field.annotation) if is_section(part)]
+        if is_section(field.annotation):
+            yield from settings_of(field.annotation, f"{key}.")
+        elif kind is dict:
+            for own in {"bitext": ("sw", "en"), "pairs": ("sw-sw", "sw-en"), "translate": ("sw",)}[name]:
+                yield from settings_of(inner[0], f"{key}.{own}.")
+        else:
+            yield key, field
+            if kind is UnionType and inner:
+                yield from settings_of(inner[0], f"{key}.")
+
+
+def is_section(candidate: Any) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+
+
+def changed_by(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(content)
+    section, parts = changed, key.split(".")
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+    assert section.get(parts[-1], NOTHING) != value, "the example is the value that stands there"
+    section[parts[-1]] = value
+    return changed
+
+
+def test_every_setting_has_an_example():
+    assert sorted(EXAMPLES) == sorted(key for key, _ in settings_of(Experiment))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        key
+        for key, (value, _) in EXAMPLES.items()
+        if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS, OF_A_TRANSLATION)
+    ],
+)
+def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):
+    value, changes = EXAMPLES[key]
+    before, after = keys_of(world, base), keys_of(world, changed_by(base, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_A_WARM_START)
+def test_the_same_where_the_student_starts_from_another_encoder(world, base, keys_of, key):
+    value, changes = WITH_A_WARM_START[key]
+    content = changed_by(base, "student.init", "./student")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_A_TRIMMED_VOCABULARY)
+def test_the_same_where_the_vocabulary_is_trimmed(world, base, keys_of, key):
+    value, changes = WITH_A_TRIMMED_VOCABULARY[key]
+    content = changed_by(base, "student.vocabulary", "trim")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_A_DATASET)
+def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
+    value, changes = WITH_A_DATASET[key]
+    content = changed_by(base, "bitext.sw", {"dataset": "./pairs", "max_pairs": 20, "held_out": 6})
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+@pytest.mark.parametrize("key", WITH_AN_APPROXIMATE_SEARCH)
+def test_the_same_where_the_search_is_approximate(world, base, keys_of, key):
+    value, changes = WITH_AN_APPROXIMATE_SEARCH[key]
+    content = changed_by(base, "retrieval.engine", "approximate")
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+def test_candidates_are_all_scored_whatever_the_engine(world, base, keys_of):
+    (world.root / "run.trec").write_text("q1 Q0 d1 1 0.9 t\n")
+    pair = {"collection": "./data", "corpus": "candidates", "candidates": "run.trec"}
+    content = changed_by(base, "pairs.sw-sw", pair)
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, "retrieval.engine", "approximate"))
+    assert {node for node in before if before[node] != after[node]} == reached(before, ["run:sw-en:*", "run:en-sw:*"])
+
+
+@pytest.mark.parametrize(
+    ("run", "examples", "key"),
+    [
+        (run, examples, key)
+        for run, examples in (("run.trec", WITH_CANDIDATES), ("bm25", WITH_CANDIDATES_OF_BM25))
+        for key in examples
+    ],
+)
+def test_the_same_where_there_are_candidates(world, base, keys_of, run, examples, key):
+    value, changes = examples[key]
+    for name, topic in (("run.trec", "q1"), ("other.trec", "q2")):
+        (world.root / name).write_text(f"{topic} Q0 d1 1 0.9 t\n")
+    content = changed_by(base, "pairs.sw-sw", {"collection": "./data", "corpus": "candidates", "candidates": run})
+    before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
+    marked = {
+        key: mark for key, field in settings_of(Experiment) for mark in field.metadata if isinstance(mark, SpeedOnly)
+    }
+    assert set(marked) == {
+        "encoding.batch_size", "training.log_every", "training.watch", "training.save_every", "training.report_to",
+        "training.recompute", "retrieval.memory", "retrieval.precision",
+    }  # fmt: skip
+    for key, mark in marked.items():
+        assert EXAMPLES[key][1] == []
+        assert mark.reason
+
+
+def test_the_seed_is_that_of_the_training(world, base, keys_of):
+    before, after = keys_of(world, base), keys_of(world, base, seed=14)
+    assert {node for node in before if before[node] != after[node]} == reached(before, ["distill:*"])
+
+
+def test_no_key_knows_a_folder_an_order_a_spelling_or_a_time(world, base, keys_of, tmp_path):
+    before = keys_of(world, base)
+
+    moved = type(world)(Path(shutil.copytree(world.root, tmp_path / "elsewhere")))
+    assert keys_of(moved, base) == before
+
+    for path in world.root.rglob("*"):
+        os.utime(path, (1, 1))
+    assert keys_of(world, base) == before
+
+    assert keys_of(world, shuffled(base)) == before
+    text = yaml.safe_dump(base).replace("epochs: 1\n", "epochs: 1.0\n").replace("- 0\n", "- 0.0\n")
+    assert text.count("epochs: 1.0") == text.count("- 0.0") == 1
+    assert keys_of(world, text) == before
+
+    absolute = changed_by(base, "teacher.model", str(world.teacher))
+    assert keys_of(world, absolute) == before
+
+
+def shuffled(value: Any) -> Any:
+    """The same mappings in another order."""
+    if not isinstance(value, dict):
+        return value
+    names = list(value)
+    random.Random(1).shuffle(names)  # noqa: S311 - no secret
+    return {name: shuffled(value[name]) for name in names}
+
+
+def test_the_order_of_the_measures_changes_no_key(world, base, keys_of):
+    turned = changed_by(base, "evaluation.measures", ["recall@100", "ndcg@10"])
+    assert keys_of(world, turned) == keys_of(world, base)
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("bitext.tsv", ["encodings"]),
+        ("data/docs.sw.jsonl", ["index:sw-sw:*", "index:en-sw:*", "bm25"]),
+        ("data/docs.en.jsonl", ["index:sw-en:*"]),
+        ("data/queries.sw.tsv", ["run:sw-sw:*", "run:sw-en:*", "bm25"]),
+        ("data/queries.en.tsv", ["run:en-sw:*"]),
+        ("data/qrels.trec", ["index:sw-sw:*", "scores:*", *BM25]),
+        ("teacher/model.safetensors", ALL_OF_THE_TEACHER),
+        ("teacher/1_Dense/model.safetensors", ALL_OF_THE_TEACHER),
+        ("teacher/tokenizer.json", ALL_OF_THE_TEACHER),
+        ("student/model.safetensors", []),
+        ("en.tsv", []),
+    ],
+)
+def test_a_byte_of_the_input_changes_the_keys_that_read_it(world, base, keys_of, path, changes):
+    before = keys_of(world, base)
+    target = world.root / path
+    changed = bytearray(target.read_bytes())
+    changed[-3] ^= 1
+    target.write_bytes(bytes(changed))
+    after = keys_of(world, base)
+    assert {node for node in before if before[node] != after[node]} == reached(before, changes)
+
+
+def test_auto_is_the_precision_it_stands_for(world, base, keys_of, monkeypatch):
+    auto = changed_by(changed_by(base, "encoding.precision", "auto"), "training.precision", "auto")
+    monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: False)
+    assert keys_of(world, auto) == keys_of(world, base)
+    monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: True)
+    monkeypatch.setattr(precision, "_measured", lambda: {"float32": 1.0, "bfloat16": 0.4})
+    both = changed_by(changed_by(base, "encoding.precision", "bfloat16"), "training.precision", "bfloat16")
+    assert keys_of(world, auto) == keys_of(world, both) != keys_of(world, base)
+
+
+def test_the_material_is_plain_json_and_names_no_path(world, base, open_pipeline, tmp_path):
+    pipeline = open_pipeline(world.write(base), tmp_path / "cache")
+    for name, (objective, reg) in zip(NAMES, OBJECTIVES, strict=True):
+        for step in pipeline.scores(Cell("sw-sw", objective, reg, 13)).with_inputs():
+            text = json.dumps(step.key.material, default=str)
+            assert str(tmp_path) not in text, name
+            assert "mini" not in text, name

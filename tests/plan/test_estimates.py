@@ -1,0 +1,160 @@
+"""What is said of the artifacts that are still to be made."""
+
+import json
+
+import pytest
+
+from optical_cli.cache.manifest import read_manifest, write_manifest
+from optical_cli.pipeline.cells import Cell
+from optical_cli.plan import pace, room
+from optical_cli.plan.estimate import Estimates
+from optical_cli.plan.probe import Speeds
+from optical_cli.plan.room import cannot_fit
+from optical_cli.sweep.sweep import plan
+
+NONE = Cell("sw-en", "none", None, 13)
+GB = 10**9
+
+
+@pytest.fixture
+def estimated(lab, open_pipeline):
+    """The estimates of an experiment by kind and label."""
+
+    def found(cache, *overrides, probe=None):
+        pipeline = open_pipeline(lab.experiment, cache, *overrides)
+        made = Estimates(pipeline.experiment, pipeline.cache, list(plan(pipeline)), probe).to_make()
+        return {(one.planned.step.kind, one.planned.step.label): one for one in made}
+
+    return found
+
+
+def named(found, kind, part):
+    (one,) = [one for (of, label), one in found.items() if of == kind and part in label]
+    return one
+
+
+def test_the_size_of_an_index_is_close_to_what_it_becomes(estimated, lab, open_pipeline, tmp_path):
+    index = named(estimated(tmp_path), "indexes", "en-")
+    pipeline = open_pipeline(lab.experiment, tmp_path)
+    made, _ = pipeline.obtain(pipeline.index(NONE))
+    assert index.documents == made.manifest["health"]["documents"] == 6
+    # the teacher scores no full stops, of which each document has one
+    assert index.tokens == made.manifest["health"]["tokens"] + 6
+    headers = 200  # of offsets.npy, and a JSON file
+    assert 0 < index.disk - made.size + headers < 6 * 2 * 16 + 6 * 16 + headers
+    again = estimated(tmp_path)
+    assert not [one for (kind, label), one in again.items() if kind == "indexes" and label.startswith("en-")]
+
+
+def test_eight_bits_are_estimated_as_the_bytes_they_take(estimated, lab, open_pipeline, tmp_path):
+    index = named(estimated(tmp_path, "index.storage=int8"), "indexes", "en-")
+    pipeline = open_pipeline(lab.experiment, tmp_path, "index.storage=int8")
+    made, _ = pipeline.obtain(pipeline.index(NONE))
+    whole = named(estimated(tmp_path), "indexes", "en-")
+    saved = (32 - made.manifest["health"]["bytes_a_token"]) * index.tokens
+    assert whole.disk - index.disk == saved > 0
+
+
+def test_a_pool_is_estimated_by_its_size(estimated, tmp_path):
+    found = estimated(tmp_path, "pairs.sw-en.corpus=pooled", "pairs.sw-en.pool_size=1")
+    assert named(found, "indexes", "en-").documents == 5 + 1  # five are judged, of six
+    found = estimated(tmp_path, "pairs.sw-en.corpus=pooled", "pairs.sw-en.pool_size=0")
+    assert named(found, "indexes", "en-").documents == 5
+
+
+def test_a_pooled_index_is_estimated_by_what_is_left_and_its_time_by_what_is_encoded(
+    estimated, lab, open_pipeline, own_swept, monkeypatch
+):
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
+    pipeline = open_pipeline(lab.experiment, own_swept)
+    whole, _ = pipeline.obtain(pipeline.index(NONE))
+    index = named(estimated(own_swept, "index.pool_factor=2"), "indexes", "en-")
+    # a document of n tokens keeps 1 + (n - 1) // 2, and the sample has one token more a document than is scored
+    assert whole.manifest["health"]["tokens"] / 2 < index.tokens < whole.manifest["health"]["tokens"] / 2 + 6
+    encoded = whole.manifest["health"]["tokens"] + 6
+    seconds_a_token = whole.manifest["seconds"] / whole.manifest["health"]["tokens"]
+    assert index.seconds == pytest.approx(encoded * seconds_a_token)
+    pooled = open_pipeline(lab.experiment, own_swept, "index.pool_factor=2")
+    made, _ = pooled.obtain(pooled.index(NONE))
+    assert made.manifest["health"]["tokens_before_pooling"] == whole.manifest["health"]["tokens"]
+    assert index.tokens - made.manifest["health"]["tokens"] in range(7)
+
+
+def test_seconds_are_those_of_an_earlier_artifact_of_the_same_model_on_this_machine(estimated, own_swept, monkeypatch):
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
+    other = ("pairs.sw-en.text='{text}'",)
+    (folder,) = (own_swept / "indexes").glob("en-*")
+    manifest = read_manifest(folder)
+    manifest["seconds"] = 12.0
+    write_manifest(folder, manifest)
+    index = named(estimated(own_swept, *other), "indexes", "en-")
+    assert index.seconds == pytest.approx(12.0 * index.tokens / manifest["health"]["tokens"])
+    assert index.basis == f"indexes/{folder.name}, tokens a second"
+
+    manifest["host"]["name"] = "another"
+    write_manifest(folder, manifest)
+    assert named(estimated(own_swept, *other), "indexes", "en-").basis == "artifacts like it"
+
+
+def test_an_artifact_says_nothing_of_thirty_times_its_work(estimated, own_swept, monkeypatch):
+    monkeypatch.setattr(pace, "WORTH_LEARNING_FROM", 0.0)
+    monkeypatch.setattr(pace, "FAR", 0.5)
+    assert named(estimated(own_swept, "pairs.sw-en.text='{text}'"), "indexes", "en-").basis == "artifacts like it"
+
+
+def test_a_probe_goes_before_what_was_made_earlier(estimated, own_swept):
+    asked = []
+
+    def probe(model, texts):
+        asked.append((model.name, len(texts)))
+        return Speeds(tokens=10.0, products=100.0)
+
+    found = estimated(own_swept, "pairs.sw-en.text='{text}'", probe=probe)
+    index, run = named(found, "indexes", "en-"), named(found, "runs", "sw-en-full-none")
+    assert (index.seconds, index.basis) == (index.tokens / 10, "a probe")
+    assert run.seconds == 4 * index.tokens / 100
+    assert asked == [("teacher", 6)]
+
+
+def test_a_search_that_is_approximate_needs_its_structure(estimated, tmp_path):
+    found = estimated(tmp_path, "retrieval.engine=approximate", "retrieval.approximate.code_bytes=4")
+    run, structure = named(found, "runs", "sw-en-full-approximate-none"), named(found, "quantized", "en-")
+    exact = named(estimated(tmp_path), "runs", "sw-en-full-none")
+    assert run.memory - exact.memory == structure.disk > 0
+
+
+def test_the_memory_of_an_index_is_that_of_a_shard_of_its_longest_documents(estimated, tmp_path):
+    lengths, shard, dimensions = (5, 4), 2 * 32, 16  # of the longest document, of documents, of a token
+    needed = [
+        named(estimated(tmp_path, "encoding.batch_size=2", f"encoding.document_length={most}"), "indexes", "en-").memory
+        for most in lengths
+    ]
+    assert needed[0] - needed[1] == shard * dimensions * (4 + 4)
+
+
+def test_what_does_not_fit_is_said_before_anything_is_begun(lab, optical, tmp_path, monkeypatch, leftovers):
+    monkeypatch.setattr(room, "free_disk", lambda _folder: 1000)
+    monkeypatch.setattr(room, "memory", lambda: GB)
+    found = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--json")
+    assert found.code == 0
+    warnings = [line for line in found.err.splitlines() if line.startswith("warning: ")]
+    assert "what is to be made takes about 0.0 GB on the disk, and 0.0 GB are free in" in warnings[0]
+    assert "of memory, and this machine has 1.0 GB; lower retrieval.memory" in warnings[-1]
+    assert leftovers(tmp_path) == []
+    swept = optical("sweep", lab.experiment, "--cache-dir", tmp_path)
+    assert [line for line in swept.err.splitlines() if line.startswith("warning: ")] == warnings
+    assert "warning" not in optical("sweep", lab.experiment, "--cache-dir", tmp_path).err  # nothing is to be made
+
+
+def test_nothing_is_said_where_all_fits(estimated, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "free_disk", lambda _folder: None)
+    monkeypatch.setattr(room, "memory", lambda: None)
+    assert cannot_fit(list(estimated(tmp_path).values()), tmp_path) == []
+
+
+def test_a_probe_of_this_machine_gives_every_index_a_time(lab, optical, tmp_path):
+    found = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--probe", "--json")
+    records = [one for one in json.loads(found.out) if one["kind"] in ("indexes", "runs")]
+    assert records
+    assert all(one["estimate"]["seconds"] > 0 and one["estimate"]["seconds_from"] == "a probe" for one in records)
+    assert "about" in optical("plan", lab.experiment, "--cache-dir", tmp_path).out

@@ -1,0 +1,94 @@
+"""An experiment that searches approximately, from the command line."""
+
+import json
+import sys
+
+import pytest
+
+from optical_cli.artifacts.run import read_run
+from optical_cli.pipeline.cells import Cell
+
+pytest.importorskip("faiss")
+
+HOW = {"lists": 4, "code_bytes": 4, "probes": 2, "rescored": 5, "checked": 2}
+NONE = Cell("sw-en", "none", None, 13)
+
+
+@pytest.fixture
+def experiment(lab):
+    def written(**how):
+        pairs = {"sw-sw": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
+        retrieval = {"engine": "approximate", "depth": 5, "approximate": {**HOW, **how}}
+        content = lab.settings(
+            name="mini-approximate", pairs=pairs, retrieval=retrieval, baselines=["bm25", "none"],
+            transport={"reg": [0.1]},
+        )  # fmt: skip
+        return lab.write(content, "approximate.yaml")
+
+    return written
+
+
+def test_a_sweep_marks_what_was_searched_approximately_and_says_what_it_found(experiment, optical, tmp_path):
+    cache = tmp_path / "cache"
+    swept = optical("sweep", experiment(), "--cache-dir", cache)
+    assert (swept.code, swept.errors) == (0, [])
+    table = swept.out.split("\n\n")[0]
+    names = ("BM25 folding", "no training", "reg 0.1")
+    marked = {name: "≈" in line for name in names for line in table.splitlines() if line.strip().startswith(name)}
+    assert marked == {"BM25 folding": False, "no training": True, "reg 0.1": True}
+    assert "≈ These runs did not score every document (retrieval.engine: approximate): " in " ".join(swept.out.split())
+
+    again = optical("sweep", experiment(), "--cache-dir", cache, "--json")
+    results = json.loads(again.out)["results"]
+    assert json.loads(again.out)["made"] == 0
+    searches = {(one["pair"], one["objective"]): one.get("search") for one in results}
+    assert searches["sw-sw", "bm25-folding"] is None
+    assert 0.5 < searches["sw-en", "none"]["overlap"] <= 1
+
+
+def test_the_manifest_of_a_run_has_the_overlap_that_its_file_has(experiment, open_pipeline, tmp_path):
+    approximate = open_pipeline(experiment(probes=1), tmp_path / "cache")
+    run, _ = approximate.obtain(approximate.run(NONE))
+    exact_pipeline = open_pipeline(experiment(), tmp_path / "cache", "retrieval.engine=exact")
+    exact, _ = exact_pipeline.obtain(exact_pipeline.run(NONE))
+    found, best = (read_run(one.folder / "run.trec") for one in (run, exact))
+    shares = [len(dict(found[q]).keys() & dict(best[q]).keys()) / len(best[q]) for q in best]
+    health = run.manifest["health"]
+    assert health["engine"] == "approximate"
+    assert health["checked_topics"] == 2
+    assert min(shares) <= health["least_overlap"] <= health["overlap"] <= max(shares)
+    assert "sw-en-full-approximate-none" in run.folder.name
+    assert "overlap" not in exact.manifest["health"]
+
+
+def test_the_index_is_shared_with_the_exact_search_and_quantised_once(experiment, open_pipeline, tmp_path):
+    approximate = open_pipeline(experiment(), tmp_path / "cache")
+    exact = open_pipeline(experiment(), tmp_path / "cache", "retrieval.engine=exact")
+    assert approximate.index(NONE).key == exact.index(NONE).key
+
+    def structure(*overrides):
+        return open_pipeline(experiment(), tmp_path / "cache", *overrides).run(NONE).inputs["quantized"].key
+
+    assert structure("retrieval.approximate.probes=3") == structure()  # a matter of the search
+    assert structure("retrieval.approximate.code_bytes=8") != structure()
+
+
+def test_keeping_more_than_is_rescored_is_refused(experiment, optical, tmp_path):
+    found = optical("plan", experiment(rescored=4), "--cache-dir", tmp_path / "cache")
+    assert (found.code, found.out) == (2, "")
+    assert "retrieval.approximate.rescored: at least retrieval.depth (5) expected, found 4" in found.errors[0]
+
+
+def test_without_faiss_nothing_is_begun(experiment, optical, tmp_path, monkeypatch, leftovers):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    found = optical("sweep", experiment(), "--cache-dir", tmp_path / "cache")
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert "needs faiss, which is not installed: pip install 'optical-cli[approximate]'" in found.errors[0]
+    assert leftovers(tmp_path / "cache") == []
+
+
+def test_codes_that_do_not_fit_fail_their_cells_and_say_why(experiment, optical, tmp_path):
+    found = optical("retrieve", experiment(code_bytes=5), "--pair", "sw-en", "--objective", "none",
+                    "--cache-dir", tmp_path / "cache")  # fmt: skip
+    assert (found.code, found.out) == (2, "")
+    assert "code_bytes: a divisor of the 16 dimensions of a token expected, found 5" in found.errors[0]

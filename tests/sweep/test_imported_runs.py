@@ -1,0 +1,71 @@
+import pytest
+
+from optical_cli.errors import DataError
+from optical_cli.report.gather import cached_study
+from optical_cli.sweep.imported_runs import import_step, imported_runs
+
+RUN = "q1 Q0 d1 1 2.5 theirs\nq1 Q0 d5 2 1.5 theirs\nq2 Q0 d6 1 1.0 theirs\nq4 Q0 d1 1 1.0 theirs\n"
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    path = tmp_path / "theirs.trec"
+    path.write_text(RUN, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def pipeline(lab, own_swept, open_pipeline):
+    return open_pipeline(lab.experiment, own_swept)
+
+
+def imported(pipeline):
+    return [(one.result.pair, one.result.objective) for one in imported_runs(pipeline)]
+
+
+def test_it_is_measured_over_the_same_topics_and_stands_in_the_report(pipeline, theirs):
+    _, made = pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
+    assert made
+    study = cached_study(pipeline)
+    (row,) = [result for result in study.results if result.setting.label == "run theirs"]
+    assert (row.pair, row.corpus, row.scores.topics) == ("sw-sw", "full", 3)
+    assert row.scores.per_topic["ndcg@10"] == {"q1": 1.0, "q2": 0.0, "q3": 0.0}
+    assert [setting.label for setting in study.findings.references] == ["no training", "run theirs", "reg inf"]
+    assert any(entry.label == "sw-sw-full-theirs" for entry in study.ledger)
+
+
+def test_the_same_file_is_measured_once_wherever_it_lies(pipeline, theirs, tmp_path):
+    pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
+    moved = theirs.rename(tmp_path / "moved.trec")
+    assert pipeline.obtain(import_step(pipeline, "sw-sw", moved))[1] is False
+
+
+def test_it_belongs_to_pairs_of_the_same_data_alone(pipeline, theirs, own_lab, own_swept, open_pipeline):
+    pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
+    assert imported(pipeline) == [("sw-sw", "run theirs")]
+    pooled = {"sw-sw": {"collection": "./data", "corpus": "pooled", "pool_size": 1}}
+    changed = own_lab.write(own_lab.settings(pairs=pooled))
+    assert imported(open_pipeline(changed, own_swept)) == []
+    other_seeds = own_lab.write(own_lab.settings(seeds=[14], name="other"), "seeds.yaml")
+    assert imported(open_pipeline(other_seeds, own_swept)) == [("sw-sw", "run theirs")]
+
+
+def test_another_run_of_the_same_tag_is_refused_until_the_first_is_gone(pipeline, theirs):
+    artifact, _ = pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
+    theirs.write_text("q1 Q0 d2 1 2.5 theirs\n", encoding="utf-8")
+    pipeline.cache.fingerprints._files.clear()  # as in another process
+    with pytest.raises(DataError, match=f"the tag theirs already stands.*cache remove {artifact.folder.name}"):
+        import_step(pipeline, "sw-sw", theirs)
+    pipeline.cache.remove(artifact)
+    assert pipeline.obtain(import_step(pipeline, "sw-sw", theirs))[1]
+
+
+def test_a_run_over_more_than_the_pool_is_refused(own_lab, open_pipeline, theirs, tmp_path):
+    pooled = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 0}}
+    pipeline = open_pipeline(own_lab.write(own_lab.settings(pairs=pooled, bitext={})), tmp_path / "cache")
+    step = import_step(pipeline, "en-en", theirs)
+    assert pipeline.obtain(step)[1]
+    theirs.write_text("q1 Q0 d4 1 2.5 more\n", encoding="utf-8")  # nobody has judged d4
+    pipeline.cache.fingerprints._files.clear()
+    with pytest.raises(DataError, match="found 1 documents that are not in its pool, such as 'd4'"):
+        pipeline.obtain(import_step(pipeline, "en-en", theirs))
