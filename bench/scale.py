@@ -18,7 +18,7 @@ from optical_cli.data.builtin import builtin_data
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.plan.footprint import index_bytes, quantized_bytes
-from optical_cli.plan.probe import TEXTS, Speeds, probe
+from optical_cli.plan.pace import TEXTS, Speeds, probe
 
 PASSAGES = {
     "ar": 2_061_414, "bn": 297_265, "de": 15_866_222, "en": 32_893_221, "es": 10_373_953, "fa": 2_207_172,

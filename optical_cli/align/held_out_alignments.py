@@ -26,7 +26,7 @@ def held_out_alignments(pipeline: Pipeline, count: int) -> Iterator[AlignedSente
         pipeline: of the experiment.
         count: how many pairs of each language, or what its bitext holds out.
     """
-    x, sources = pipeline.experiment, Sources(pipeline.experiment, pipeline.cache.fingerprints)
+    x, sources = pipeline.experiment, pipeline.sources
     for view in _views(x):
         held_out = len(sources.split(view.language).held_out)
         students = dict(_students(pipeline, view))
@@ -68,7 +68,7 @@ def _step(
         "trained_on": [sources.bitext_material(code) for code in view.student.languages] if by_rarity else None,
         "side": view.side,
         "lengths": [x.encoding.query_length, x.encoding.document_length, x.training.max_length],
-        "precision": pipeline.encoding_precision,
+        "precision": pipeline.context.encoding_precision,
         "transport": [[reg, x.transport.solve_arguments(reg)] for reg in students],
         "threshold": x.transport.threshold,
     }
@@ -78,8 +78,10 @@ def _step(
 
         obtain = {reg: (lambda student=student: student.folder) for reg, student in students.items()}
         trained_on = trained_pairs(sources, view.student)
-        pairs = align_sentences(x, sentences, trained_on, view.side, obtain, pipeline.encoding_precision, "auto")
+        pairs = align_sentences(
+            x, sentences, trained_on, view.side, obtain, pipeline.context.encoding_precision, "auto"
+        )
         write_aligned(folder / FILE, pairs)
         return {"sentences": len(pairs), "unconverged": sum(not a.converged for p in pairs for a in p.alignments)}
 
-    return make_step("alignments", "align", f"{view.student.name}-{view.language}-held-out", material, build)
+    return make_step("align", f"{view.student.name}-{view.language}-held-out", material, build)

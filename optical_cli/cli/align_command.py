@@ -72,14 +72,13 @@ def align(
     chosen = _chosen_rows(rows, count, text, translation)
     pipeline = open_pipeline(experiment, overrides, cache_dir, device, upstream=not no_upstream, offline=offline)
     from optical_cli.align.sentences import held_out_sentences, trained_pairs, view_of
-    from optical_cli.pipeline.sources import Sources
 
     x = pipeline.experiment
     view = view_of(x, pair, language)
     cells = _cells(x, view.pair, regs, seed)
     folder = output or Path("reports") / x.name / "alignments"
     _check_folder(folder)
-    sources = Sources(x, pipeline.cache.fingerprints)
+    sources = pipeline.sources
     if text is not None and translation is not None:
         sentences = [_typed(text, translation)]
     else:
@@ -94,7 +93,7 @@ def align(
     students = {reg: obtain[step.key.digest] for reg, step in steps.items()}
     from optical_cli.align.alignments import align_sentences
 
-    pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.encoding_precision, device)
+    pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.context.encoding_precision, device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)
     if as_json:

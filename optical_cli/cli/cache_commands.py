@@ -109,11 +109,11 @@ def prune(
     debug: options.Debug = False,  # noqa: ARG001
 ) -> None:
     """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
-    from optical_cli.sweep.sweep import steps
+    from optical_cli.plan.planned import steps_of
 
     cache = open_cache(cache_dir)
     pipelines = [open_pipeline(experiment, overrides, cache_dir, offline=offline) for experiment in experiments]
-    needed = {step.key.digest for pipeline in pipelines for step, _ in steps(pipeline)}
+    needed = {step.key.digest for pipeline in pipelines for step, _ in steps_of(pipeline)}
     artifacts, damaged = _parted(list(cache.all_entries()))
     unneeded = [artifact for artifact in artifacts if artifact.manifest["key"] not in needed]
     for artifact in unneeded:

@@ -163,19 +163,16 @@ def plan(
 
     Sizes come from a sample of the texts, times from what like artifacts took on this machine, or from a probe.
     """
-    from optical_cli.plan.estimate import Estimates
-    from optical_cli.plan.probe import probe_of
-    from optical_cli.plan.room import cannot_fit
-    from optical_cli.sweep.sweep import plan as planned_steps
+    from optical_cli.plan.estimate import cannot_fit, estimate
+    from optical_cli.plan.pace import probe_of
+    from optical_cli.plan.planned import plan as planned_steps
 
     pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline, locked=locked, fetch=False)
     pipeline.check()
-    steps = list(planned_steps(pipeline))
-    for reason in pipeline.not_here:
+    steps = planned_steps(pipeline)
+    for reason in pipeline.sources.not_here:
         TerminalProgress().say(f"not checked: {reason}")
-    found = Estimates(
-        pipeline.experiment, pipeline.cache, steps, probe_of(pipeline.context) if probe else None
-    ).to_make()
+    found = estimate(pipeline, steps, probe_of(pipeline.context) if probe else None)
     if as_json:
         show.as_json([show.planned_record(planned, found) for planned in steps])
     else:

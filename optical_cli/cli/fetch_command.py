@@ -9,7 +9,7 @@ from optical_cli.cli.session import open_cache, read_settings
 from optical_cli.cli.terminal import TerminalProgress, size
 
 if TYPE_CHECKING:
-    from optical_cli.pipeline.fetch import Fetched
+    from optical_cli.pipeline.inputs import Fetched
 
 
 def fetch(
@@ -24,11 +24,12 @@ def fetch(
     Of models safetensors alone are taken, and no code. What cannot be had stops nothing else, and the exit code is 1;
     the same command goes on with it.
     """
-    from optical_cli.pipeline.fetch import fetch_inputs
+    from optical_cli.pipeline.inputs import fetch_inputs
+    from optical_cli.pipeline.sources import Sources
 
     progress = TerminalProgress()
-    settings = read_settings(experiment, overrides)
-    fetched = list(fetch_inputs(settings, open_cache(cache_dir, progress).fingerprints, progress.say))
+    memo = open_cache(cache_dir, progress).fingerprints
+    fetched = list(fetch_inputs(Sources(read_settings(experiment, overrides), memo), progress.say))
     if as_json:
         show.as_json([_record(one) for one in fetched])
     else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optical_cli.artifacts.scores import Scores
     from optical_cli.cache.artifact import Artifact, Damaged
     from optical_cli.plan.estimate import Estimate
-    from optical_cli.plan.outlook import Planned
+    from optical_cli.plan.planned import Planned
     from optical_cli.reproduce.why import Explanation
 
 WIDE = 200
@@ -81,7 +81,7 @@ def _state(planned: "Planned") -> str:
 
 def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     """What all that is to be made takes, and where the times are from."""
-    from optical_cli.plan.probe import PROBED
+    from optical_cli.plan.pace import PROBED
 
     if not estimates:
         return

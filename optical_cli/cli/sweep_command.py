@@ -12,7 +12,10 @@ from optical_cli.cli.sweep_audience import SweepAudience
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optical_cli.pipeline import Pipeline
+    from optical_cli.plan.planned import Planned
 
 Events = Annotated[
     str | None,
@@ -46,6 +49,7 @@ def sweep(
     A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
     """
     from optical_cli.pipeline.cells import cells_of
+    from optical_cli.plan.planned import plan
     from optical_cli.sweep.sweep import run_sweep
 
     if events == "-" and (as_json or print_commands):
@@ -69,11 +73,12 @@ def sweep(
             for command in shell_commands(experiment, cells, overrides or (), cache_dir, device, offline=offline):
                 print(command)
             return
-        for line in _without_room(pipeline):
+        planned = plan(pipeline)
+        for line in _without_room(pipeline, planned):
             audience.terminal.say(f"warning: {line}")
         name, measures = pipeline.experiment.name, pipeline.experiment.evaluation.measures
         with audience.attending(name, measures):
-            results, made = run_sweep(pipeline, audience.cell, audience.stand, audience.progress.say)
+            results, made = run_sweep(pipeline, planned, audience.cell, audience.stand, audience.progress.say)
             audience.end(name, made, results)
     if as_json:
         show.as_json(show.sweep_record(name, made, results))
@@ -89,15 +94,11 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _without_room(pipeline: "Pipeline") -> list[str]:
+def _without_room(pipeline: "Pipeline", planned: "Sequence[Planned]") -> list[str]:
     """What of an index or a search that is to be made this machine has no room for, before anything is begun."""
-    from optical_cli.sweep.sweep import plan
-
-    steps = list(plan(pipeline))
-    if not any(one.artifact is None and one.step.kind in ("indexes", "quantized") for one in steps):
+    if not any(one.artifact is None and one.step.kind in ("indexes", "quantized") for one in planned):
         return []
-    from optical_cli.plan.estimate import Estimates
-    from optical_cli.plan.room import cannot_fit
+    from optical_cli.plan.estimate import cannot_fit, estimate
 
     pipeline.check()
-    return cannot_fit(Estimates(pipeline.experiment, pipeline.cache, steps).to_make(), pipeline.cache.root)
+    return cannot_fit(estimate(pipeline, planned), pipeline.cache.root)

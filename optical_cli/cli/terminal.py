@@ -11,7 +11,7 @@ from optical_cli.progress import Advance, counted
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from optical_cli.plan.outlook import Left
+    from optical_cli.plan.planned import Left
 
 SECONDS_BETWEEN_LINES = 10.0
 

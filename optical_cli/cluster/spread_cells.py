@@ -162,16 +162,16 @@ class SpreadCells:
 def _sweep_of(pipeline: Pipeline) -> Sweep:
     x = pipeline.experiment
     precise = {
-        "encoding": x.encoding.model_copy(update={"precision": pipeline.encoding_precision}),
-        "training": x.training.model_copy(update={"precision": pipeline.training_precision}),
+        "encoding": x.encoding.model_copy(update={"precision": pipeline.context.encoding_precision}),
+        "training": x.training.model_copy(update={"precision": pipeline.context.training_precision}),
     }
-    left = None if pipeline.deadline is None else pipeline.deadline - time.monotonic()
+    left = None if pipeline.context.deadline is None else pipeline.context.deadline - time.monotonic()
     return Sweep(
         uuid.uuid4().hex,
         x.model_copy(update=precise),
         pipeline.cache.root,
-        device_of_worker(resolve_device(pipeline.device)),
-        pipeline.offline,
+        device_of_worker(resolve_device(pipeline.context.wanted_device)),
+        pipeline.context.offline,
         None if left is None else time.time() + left,
     )
 

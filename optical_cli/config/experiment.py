@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Collection, Iterable
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
+from optical_cli.config.corpus import CorpusSettings
 from optical_cli.config.index import Index
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
     Count,
-    CountFromZero,
     Precision,
     Reg,
     Seed,
@@ -86,7 +86,7 @@ class Encoding(Settings):
     batch_size: Annotated[Count, BATCHING] = 64
 
 
-class Pair(Settings):
+class Pair(CorpusSettings):
     """A language pair `q-d`: where its documents, topics and judgements come from.
 
     Attributes:
@@ -95,12 +95,6 @@ class Pair(Settings):
         topic_text: which fields of the topics are asked, such as `{title} {description}`; null for the usual one.
         translated_by: who or what translated the topics, for manifests and reports; null for topics that are none.
         qrels: the same, or a TREC qrels file; null for those of the collection.
-        corpus: `full`; `pooled`: every judged document and `pool_size` random others; `candidates`: the documents of a
-            run, each topic among its own.
-        candidates: that run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) for a search of the whole
-            collection by BM25.
-        pool_size: random documents of a pooled corpus.
-        pool_seed: draws them.
         text: what of a document is encoded.
     """
 
@@ -109,27 +103,7 @@ class Pair(Settings):
     topic_text: Annotated[str, Field(pattern=r"\{\w+\}")] | None = None
     translated_by: Annotated[str, Field(min_length=1)] | None = None
     qrels: str | None = None
-    corpus: Literal["full", "pooled", "candidates"] = "full"
-    candidates: str | None = None
-    pool_size: CountFromZero = 5000
-    pool_seed: Seed = 13
     text: Annotated[str, AfterValidator(_checked_template)] = WHOLE_TEXT
-
-    @property
-    def corpus_name(self) -> str:
-        """The corpus mode as tables show it: `full`, `pooled 5000` or `candidates of bm25`."""
-        if self.candidates is not None:
-            return f"candidates of {'_'.join(PurePath(self.candidates).stem.split())}"
-        return "full" if self.corpus == "full" else f"pooled {self.pool_size}"
-
-    @model_validator(mode="after")
-    def _candidates_of_a_run(self) -> Self:
-        if (self.corpus == "candidates") != (self.candidates is not None):
-            raise ValueError(
-                "candidates: a TREC run file or bm25 expected beside `corpus: candidates`, and nowhere else, "
-                f"found {self.candidates or 'none'} beside `corpus: {self.corpus}`"
-            )
-        return self
 
 
 class Evaluation(Settings):
@@ -187,7 +161,7 @@ class Experiment(Settings):
 
     def is_approximate(self, pair: str) -> bool:
         """Whether a pair is searched approximately; candidates are all scored, whatever the engine."""
-        return self.retrieval.engine == "approximate" and self.pairs[pair].candidates is None
+        return self.retrieval.engine == "approximate" and not self.pairs[pair].mode.own_documents
 
     @property
     def stemmed_pairs(self) -> list[str]:

@@ -7,6 +7,7 @@ from optical_cli.config.experiment import Experiment
 from optical_cli.doctor.finding import Finding
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.inputs import Input, inputs_of
+from optical_cli.pipeline.sources import Sources
 
 
 def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Finding]:
@@ -17,7 +18,7 @@ def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Fin
         memo: remembers fingerprints.
         name: of the experiment as commands take it.
     """
-    for one in inputs_of(x, memo):
+    for one in inputs_of(Sources(x, memo)):
         yield _look_at(one, name)
 
 

@@ -16,7 +16,6 @@ from optical_cli.errors import ConfigError
 from optical_cli.export.card import HERE, Facts, License, Measured, TrainedOn
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell, student_of
-from optical_cli.pipeline.sources import Sources
 
 
 def gather_facts(
@@ -87,7 +86,7 @@ def _transport(experiment: Experiment, cell: Cell) -> dict[str, Any] | None:
 
 
 def _trained_on(pipeline: Pipeline, languages: tuple[str, ...]) -> Iterator[TrainedOn]:
-    sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
+    sources = pipeline.sources
     for language in languages:
         split, bitext = sources.split(language), sources.bitext(language)
         yield TrainedOn(

@@ -8,9 +8,9 @@ from optical_cli.data.local_folder import LocalDocuments
 from optical_cli.data.topics import match_topics
 from optical_cli.data.weights import is_called, matrix_names
 from optical_cli.errors import DataError, NotHere
-from optical_cli.pipeline.corpus import corpus_of
+from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.translated import translated_pairs, translated_topics
+from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
 
 class Checks:
@@ -18,10 +18,12 @@ class Checks:
 
     Args:
         sources: the input.
+        corpus: the corpus of a pair.
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, corpus: Callable[[str], FullCorpus]) -> None:
         self._sources = sources
+        self._corpus = corpus
         self._experiment = sources.experiment
         self._all_read = False
 
@@ -119,7 +121,7 @@ class Checks:
         compared = (run, self._sources.topics(pair), self._sources.documents(pair))
         memo.of_stream(
             f"candidates read: {' '.join(source.fingerprint(memo) for source in compared)}",
-            lambda: (doc_id.encode() for doc_id in sorted(corpus_of(self._sources, pair, run.path).ids or ())),
+            lambda: (doc_id.encode() for doc_id in sorted(self._corpus(pair).read({}).ids or ())),
         )
 
 

@@ -68,6 +68,7 @@ class Context:
         progress: hears how far the work is.
         processes: that run the same pipeline together.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
+        offline: nothing is downloaded, and this command is named as the one that would; None if downloads are allowed.
         remote: encodes and searches indexes in place of this process; None: this process does.
     """
 
@@ -77,7 +78,8 @@ class Context:
     wanted_device: str
     progress: Progress
     processes: Processes
-    deadline: float | None
+    deadline: float | None = None
+    offline: str | None = None
     remote: "Remote | None" = None
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 from optical_cli.cache.artifact import Health
 from optical_cli.encoder.side import Side
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.step import VERSIONS, Step, make_step
+from optical_cli.pipeline.step import STAGES, Step, make_step
 
 
 class Encodings:
@@ -58,11 +58,11 @@ class Encodings:
             )
             return {**tokens, "bitext": dropped, "tokenizer": fit}
 
-        return make_step("encodings", "encodings", f"{teacher.label}-{language}", material, build)
+        return make_step("encodings", f"{teacher.label}-{language}", material, build)
 
     def _like(self, material: Mapping[str, Any]) -> list[Path]:
         """Encodings of other bitexts that were made as these are to be: their sentences need not be encoded again."""
-        wanted = {**material, "stage": "encodings", "version": VERSIONS["encodings"], "bitext": None}
+        wanted = {**material, "stage": "encodings", "version": STAGES["encodings"].version, "bitext": None}
         lengths = material["lengths"].items()
         return [
             artifact.folder

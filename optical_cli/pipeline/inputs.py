@@ -1,11 +1,12 @@
-"""The inputs of an experiment, each under the setting that names it: what this machine holds, and bringing the rest."""
+"""The inputs of an experiment, each under the setting that names it: what is here, and fetching the rest."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
+from optical_cli.config.experiment import can_be_translated, languages_of
+from optical_cli.data.downloads import downloads_off
 from optical_cli.data.held import Held
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
@@ -31,45 +32,48 @@ class Input:
 
     Attributes:
         key: the setting that names it, such as `teacher.model`.
-        source: what that says.
+        source: the value of that setting.
+        open: finds it; downloads a model unless inside `downloads_off`.
     """
 
     key: str
     source: str
-    _open: Callable[[bool], Opened]
+    open: Callable[[], Opened]
 
     def held(self, memo: Fingerprints | None = None) -> Held:
-        """What this machine has of it, looked up without a network.
+        """What this machine has of it; nothing is downloaded.
 
         Args:
-            memo: also read to the end what is read to the end once only, and remember its fingerprint.
+            memo: if given, also read to the end an input that is read to the end only once, and remember its
+                fingerprint.
 
         Raises:
             NotHere: it would have to be downloaded.
             DataError: it cannot be used.
         """
-        return self._open(True).held(memo)
+        with downloads_off():
+            return self.open().held(memo)
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits; downloads what is not here.
+        """SHA-256 of what of it decides a result, 64 hex digits; downloads what is missing.
 
         Raises:
             DataError: it cannot be read.
         """
-        return self._open(False).fingerprint(memo)
+        return self.open().fingerprint(memo)
 
     def known_fingerprint(self, memo: Fingerprints) -> str:
-        """The same as is remembered, or as it is read with no network.
+        """The fingerprint as it is remembered or read; nothing is downloaded.
 
         Raises:
             NotHere: it would have to be downloaded.
             DataError: it cannot be read.
         """
-        opened = self._open(True)
-        if isinstance(opened, IrDataset):
-            return opened.known_fingerprint(memo)
-        opened.held(memo)
-        return opened.fingerprint(memo)
+        with downloads_off():
+            opened = self.open()
+            if not isinstance(opened, IrDataset):  # of those a remembered fingerprint is enough
+                opened.held(memo)
+            return opened.fingerprint(memo)
 
     def fetch(self, memo: Fingerprints) -> Held:
         """Download what of it is missing, and read it once.
@@ -77,32 +81,68 @@ class Input:
         Raises:
             DataError: it cannot be had, or cannot be used.
         """
-        opened = self._open(False)
+        opened = self.open()
         if isinstance(opened, IrDataset):
-            opened.download()  # a fingerprint that is remembered would read nothing
+            opened.download()  # a remembered fingerprint would read nothing
         opened.fingerprint(memo)
         return opened.held(memo)
 
 
-def refuse_absent(x: Experiment, memo: Fingerprints, remedy: str, *, to_be_read: bool) -> None:
+def inputs_of(sources: Sources) -> Iterator[Input]:
+    """Models, bitexts, collections, topics, judgements and candidates, in the order of the experiment file."""
+    x = sources.experiment
+
+    def model(key: str, source: str) -> Input:
+        return Input(key, source, lambda: resolve_model(source, x.base))
+
+    def named(key: str, source: str, opener: Callable[[str], Opened | None], name: str) -> Input:
+        return Input(key, source, lambda: _found(opener(name)))
+
+    yield model("teacher.model", x.teacher.model)
+    if x.student.init != "teacher":
+        yield model("student.init", x.student.init)
+    for language, bitext in x.bitext.items():
+        source = (bitext.dataset, bitext.config) if bitext.dataset else bitext.source or ()
+        yield named(f"bitext.{language}", " ".join(filter(None, source)), sources.bitext, language)
+    for pair, settings in x.pairs.items():
+        yield named(f"pairs.{pair}.collection", settings.collection, sources.documents, pair)
+        yield named(f"pairs.{pair}.topics", settings.topics or settings.collection, sources.topics, pair)
+        yield named(f"pairs.{pair}.qrels", settings.qrels or settings.collection, sources.judgements, pair)
+        if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
+            yield named(f"pairs.{pair}.candidates", settings.candidates, sources.candidate_run, pair)
+    for pair in x.pairs:
+        language = languages_of(pair)[0]
+        translate = x.translate.get(language) if can_be_translated(pair, x.teacher.language) else None
+        if translate is not None and translate.model is not None:
+            yield model(f"translate.{language}.model", translate.model)
+        elif translate is not None:
+            yield named(f"translate.{language}.topics", str(translate.topics), sources.translations, pair)
+
+
+def _found(opened: Opened | None) -> Opened:
+    if opened is None:  # only inputs that the experiment names are asked for
+        raise ValueError("an input that the experiment does not name")
+    return opened
+
+
+def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
     """Refuse an experiment with inputs that would have to be downloaded.
 
-    What is wrong with an input in another way is not said here, but where it is opened.
+    Other faults of an input are reported where it is opened.
 
     Args:
-        x: the experiment.
-        memo: remembers fingerprints.
+        sources: of the experiment.
         remedy: the command that downloads them.
-        to_be_read: they have to be here; else it is enough that their fingerprints are remembered, for these are all
-            that is asked of an input of which every artifact is in the cache.
+        to_be_read: whether they have to be here; else a remembered fingerprint is enough, for nothing else is asked of
+            an input of which every artifact is in the cache.
 
     Raises:
         NotHere: naming all of them, in one line.
     """
     absent: dict[str, list[str]] = {}
-    for one in inputs_of(x, memo):
+    for one in inputs_of(sources):
         try:
-            one.held(memo) if to_be_read else one.known_fingerprint(memo)
+            one.held(sources.memo) if to_be_read else one.known_fingerprint(sources.memo)
         except NotHere:
             absent.setdefault(one.source, []).append(one.key)
         except DataError:
@@ -114,52 +154,45 @@ def refuse_absent(x: Experiment, memo: Fingerprints, remedy: str, *, to_be_read:
         )
 
 
-def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:
-    """Models, bitexts, collections, topics, judgements and candidates, in the order of the experiment file.
+@dataclass(frozen=True)
+class Fetched:
+    """An input after it was fetched.
+
+    Attributes:
+        input: which.
+        downloaded: whether it, or a part of it, was not here before.
+        held: what this machine has of it now; None if it cannot be had.
+        fingerprint: SHA-256 of what of it decides a result; "" if it cannot be had.
+        fault: why it cannot be had; "" if it can.
+    """
+
+    input: Input
+    downloaded: bool
+    held: Held | None
+    fingerprint: str
+    fault: str = ""
+
+
+def fetch_inputs(sources: Sources, say: Callable[[str], None]) -> Iterator[Fetched]:
+    """Read each input once and download what is missing; one that cannot be had stops no other.
+
+    Downloads are kept, so that the next try goes on: models and datasets with the rest of a file, ir_datasets with
+    the next file.
 
     Args:
-        x: the experiment.
-        memo: remembers fingerprints.
+        sources: of the experiment.
+        say: called with a line before each download.
     """
-    sources = Sources(x, memo)
-    yield Input("teacher.model", x.teacher.model, _model_opener(x, x.teacher.model))
-    if x.student.init != "teacher":
-        yield Input("student.init", x.student.init, _model_opener(x, x.student.init))
-    for language, bitext in x.bitext.items():
-        named = (bitext.dataset, bitext.config) if bitext.dataset else bitext.source or ()
-        yield Input(f"bitext.{language}", " ".join(filter(None, named)), _opener(sources.bitext, language))
-    for pair, settings in x.pairs.items():
-        yield Input(f"pairs.{pair}.collection", settings.collection, _opener(sources.documents, pair))
-        yield Input(f"pairs.{pair}.topics", settings.topics or settings.collection, _opener(sources.topics, pair))
-        yield Input(f"pairs.{pair}.qrels", settings.qrels or settings.collection, _opener(sources.judgements, pair))
-        if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
-            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(_of_all(sources.candidate_run), pair))
-    for pair in x.pairs:
-        language = languages_of(pair)[0]
-        translate = x.translate.get(language) if can_be_translated(pair, x.teacher.language) else None
-        if translate is not None and translate.model is not None:
-            yield Input(f"translate.{language}.model", translate.model, _model_opener(x, translate.model))
-        elif translate is not None:
-            yield Input(
-                f"translate.{language}.topics", str(translate.topics), _opener(_of_all(sources.translations), pair)
-            )
-
-
-def _model_opener(x: Experiment, source: str) -> Callable[[bool], Opened]:
-    return lambda offline: resolve_model(source, x.base, offline=offline)
-
-
-def _opener(open_named: Callable[[str], Opened], name: str) -> Callable[[bool], Opened]:
-    """Opening what no network is needed to open, though it may be needed to read it."""
-    return lambda _offline: open_named(name)
-
-
-def _of_all(find: Callable[[str], Opened | None]) -> Callable[[str], Opened]:
-    """The same of pairs that have one, which is all that are asked for."""
-
-    def opened(pair: str) -> Opened:
-        found = find(pair)
-        assert found is not None  # noqa: S101 - of a pair that names one
-        return found
-
-    return opened
+    memo = sources.memo
+    for one in inputs_of(sources):
+        downloaded = False
+        try:
+            try:
+                held = one.held(memo)
+            except NotHere:
+                say(f"{one.key}: downloading {one.source}")
+                downloaded = True
+                held = one.fetch(memo)
+            yield Fetched(one, downloaded, held, one.known_fingerprint(memo))
+        except DataError as error:
+            yield Fetched(one, downloaded, None, "", str(error))

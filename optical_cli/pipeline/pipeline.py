@@ -9,7 +9,6 @@ from optical_cli.cache.store import Cache
 from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.retrieval import NEEDS_FAISS
-from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import MissingDependency
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.checks import Checks
@@ -45,9 +44,10 @@ class Pipeline:
 
     Attributes:
         context: what its steps are made from.
-        device, deadline, offline, remote: as they were given.
         encodings, start, checkpoint: the steps that end in a student, of `Encodings`, `Starts` and `Students`.
         index, run: those that end in a run, of `Searches`; `scores` follows.
+        corpus: the documents a pair is searched in.
+        sources: the inputs of the experiment, opened.
         obtain: finds or makes the artifact of a step, as `Maker` does.
 
     Raises:
@@ -71,27 +71,26 @@ class Pipeline:
     ) -> None:
         self.experiment = experiment
         self.cache = cache
-        self.device, self.deadline, self.offline, self.remote = device, deadline, offline, remote
-        self._refuse_absent(to_be_read=False)
-        self._sources = Sources(experiment, cache.fingerprints, fetch=fetch)
-        self._checks = Checks(self._sources)
-        self._checks.open_all()
+        self.sources = Sources(experiment, cache.fingerprints, fetch=fetch)
         processes = processes or Processes()
         self.context = Context(
-            experiment, self._sources, cache, device, progress or Silence(), processes, deadline, remote
+            experiment, self.sources, cache, device, progress or Silence(), processes, deadline, offline, remote
         )
+        self._refuse_absent(to_be_read=False)
         encodings, starts = Encodings(self.context), Starts(self.context)
         students = Students(self.context, encodings, starts)
         searches = Searches(self.context, students)
+        self._checks = Checks(self.sources, searches.corpus)
+        self._checks.open_all()
         self._maker = Maker(cache, processes, upstream, self.check)
         self.encodings, self.start, self.checkpoint = encodings.of, starts.of, students.checkpoint
-        self.index, self.run = searches.index, searches.run
+        self.index, self.run, self.corpus = searches.index, searches.run, searches.corpus
         self.obtain = self._maker.obtain
 
     def scores(self, cell: Cell) -> Step:
         """The measures of a cell's run."""
-        run, qrels = self.run(cell), self._sources.judgements(cell.pair)
-        topics = self._sources.topics(cell.pair)
+        run, qrels = self.run(cell), self.sources.judgements(cell.pair)
+        topics = self.sources.topics(cell.pair)
         measures = self.experiment.evaluation.measures
         material = {
             "run": run.key.digest,
@@ -114,7 +113,7 @@ class Pipeline:
                 "empty_topics": scores.empty_topics,
             }
 
-        return make_step("scores", "evaluate", run.label, material, build, {"run": run})
+        return make_step("evaluate", run.label, material, build, {"run": run})
 
     def check(self) -> None:
         """Read all input, before anything expensive starts.
@@ -132,13 +131,8 @@ class Pipeline:
         self._checks.read_all()
 
     def _refuse_absent(self, *, to_be_read: bool) -> None:
-        if self.offline is not None:
-            refuse_absent(self.experiment, self.cache.fingerprints, self.offline, to_be_read=to_be_read)
-
-    @property
-    def not_here(self) -> list[str]:
-        """Why each source that was not fetched is not here, a line each."""
-        return self._sources.not_here
+        if self.context.offline is not None:
+            refuse_absent(self.sources, self.context.offline, to_be_read=to_be_read)
 
     @property
     def made(self) -> int:
@@ -149,13 +143,3 @@ class Pipeline:
     def failed(self) -> Mapping[str, Exception]:
         """Why steps could not be made so far, by the digests of their keys."""
         return self._maker.failed
-
-    @property
-    def encoding_precision(self) -> Resolved:
-        """In which texts are encoded on this machine."""
-        return self.context.encoding_precision
-
-    @property
-    def training_precision(self) -> Resolved:
-        """In which students are trained on this machine."""
-        return self.context.training_precision

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from optical_cli.cache.artifact import Health
 from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
@@ -12,10 +12,10 @@ from optical_cli.config.translate import TRANSLATE
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.corpus import Corpus, candidates_of, corpus_of
+from optical_cli.pipeline.corpus import MODES, Corpus, Folders, FullCorpus
 from optical_cli.pipeline.step import Step, make_step
 from optical_cli.pipeline.students import Students, refuse_bm25
-from optical_cli.pipeline.translations import Asked, Translations
+from optical_cli.pipeline.translations import TopicInput, Translations
 
 
 class Searches:
@@ -42,11 +42,11 @@ class Searches:
         x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
         _, language = languages_of(cell.pair)
         documents = self._sources.documents(cell.pair)
-        encoder, candidates = self._encoder(language, cell), self._candidates(cell.pair)
+        encoder, corpus = self._encoder(language, cell), self.corpus(cell.pair)
         material = {
             "encoder": encoder.material,
             "documents": documents.fingerprint(self._at.cache.fingerprints),
-            "corpus": self._corpus_material(cell.pair),
+            "corpus": corpus.material,
             "text": pair.text,
             "length": x.encoding.document_length,
             "precision": self._at.encoding_precision,
@@ -56,23 +56,23 @@ class Searches:
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.index import build_index
 
-            remote, corpus = self._at.remote, self._corpus(cell.pair, candidates.run(inputs))
+            remote, read = self._at.remote, self._said(cell.pair, corpus.read(inputs))
             health = build_index(
-                corpus.documents(),
+                read.documents(),
                 encoder.folder(inputs),
                 folder,
                 unfinished=self._at.cache.unfinished(step.kind, step.key),
                 template=pair.text,
-                count=corpus.count,
+                count=read.count,
                 kept=x.index,
                 setup=self._at.setup,
                 progress=self._at.progress,
                 encode=remote.encode if remote else None,
             )
-            return {**health, **corpus.health}
+            return {**health, **read.health}
 
-        label = "-".join(filter(None, [language, documents.name, pair.corpus_name, x.index.name, encoder.label]))
-        step = make_step("indexes", "index", label, material, build, {**encoder.inputs, **candidates.inputs})
+        label = "-".join(filter(None, [language, documents.name, corpus.label, x.index.name, encoder.label]))
+        step = make_step("index", label, material, build, {**encoder.inputs, **corpus.inputs})
         return step
 
     def quantized(self, cell: Cell) -> Step:
@@ -89,7 +89,7 @@ class Searches:
 
             return quantize(inputs["index"], folder, how=how, progress=self._at.progress)
 
-        return make_step("quantized", "quantize", index.label, material, build, {"index": index})
+        return make_step("quantize", index.label, material, build, {"index": index})
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell.
@@ -107,13 +107,18 @@ class Searches:
                 f"{cell.pair}: BM25 matches words, and these topics and documents are in different languages; "
                 "choose a pair of one language"
             )
-        candidates = self._candidates(cell.pair)
-        return self._bm25_run(cell.pair, cell.analyzer, self._corpus_material(cell.pair), candidates)
+        return self._bm25_run(self.corpus(cell.pair), cell.analyzer)
 
-    def _topics(self, pair: str) -> Asked:
+    def corpus(self, pair: str) -> FullCorpus:
+        """The documents a pair is searched in, by its corpus mode."""
+        whole = FullCorpus(self._sources, pair, _no_first_stage)
+        mode = MODES[self._at.experiment.pairs[pair].corpus]
+        return mode(self._sources, pair, lambda analyzer: self._bm25_run(whole, analyzer))
+
+    def _topics(self, pair: str) -> TopicInput:
         """The topics of a pair as they are."""
         topics = self._sources.topics(pair)
-        return Asked(
+        return TopicInput(
             languages_of(pair)[0],
             topics.fingerprint(self._at.cache.fingerprints),
             lambda _inputs: topics.topics(),
@@ -121,12 +126,12 @@ class Searches:
             _provenance(self._at.experiment.pairs[pair]),
         )
 
-    def _maxsim_run(self, cell: Cell, asked: Asked) -> Step:
-        x, pair = self._at.experiment, self._at.experiment.pairs[cell.pair]
+    def _maxsim_run(self, cell: Cell, asked: TopicInput) -> Step:
+        x = self._at.experiment
         approximate = x.is_approximate(cell.pair)
         retrieval = x.retrieval if approximate else x.retrieval.exact
         index, encoder = self.index(cell), self._encoder(asked.language, cell)
-        candidates = self._candidates(cell.pair)
+        corpus = self.corpus(cell.pair)
         material = {
             "index": index.key.digest,
             "encoder": encoder.material,
@@ -135,12 +140,12 @@ class Searches:
             "length": x.encoding.query_length,
             "precision": self._at.encoding_precision,
         }
-        inputs = {"index": index, **encoder.inputs, **candidates.inputs, **asked.inputs}
+        inputs = {"index": index, **encoder.inputs, **corpus.inputs, **asked.inputs}
         if approximate:
             inputs["quantized"] = self.quantized(cell)
             material["quantized"] = inputs["quantized"].key.digest
         how = [x.index.name, "approximate" if approximate else ""]
-        label = "-".join(filter(None, [cell.pair, pair.corpus_name, *how, cell.name])).replace(" ", "")
+        label = "-".join(filter(None, [cell.pair, corpus.label, *how, cell.name])).replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.retrieve.engines import Quantized
@@ -158,27 +163,25 @@ class Searches:
                 tag=label,
                 setup=self._at.setup,
                 progress=self._at.progress,
-                candidates=self._own_candidates(cell.pair, candidates.run(inputs)),
+                candidates=self._candidates(corpus, inputs),
                 quantized=Quantized(inputs["quantized"], x.retrieval) if approximate else None,
                 open_exact=remote.open_exact if remote else None,
             )
             return {**health, **asked.provenance}
 
-        return make_step("runs", "retrieve", label, material, build, inputs)
+        return make_step("retrieve", label, material, build, inputs)
 
-    def _bm25_run(
-        self, name: str, analyzer: Analyzer, corpus_material: Mapping[str, Any], candidates: "_Candidates"
-    ) -> Step:
-        """A run by words; how rare a word is follows from the whole collection where there are candidates.
+    def _bm25_run(self, corpus: FullCorpus, analyzer: Analyzer) -> Step:
+        """A run by words.
 
         Raises:
             ConfigError: the words of a language are to be stemmed that has no stemmer.
         """
-        x, pair = self._at.experiment, self._at.experiment.pairs[name]
+        x, name, pair = self._at.experiment, corpus.pair, corpus.settings
         documents, topics = self._sources.documents(name), self._sources.topics(name)
         material = {
             "documents": documents.fingerprint(self._at.cache.fingerprints),
-            "corpus": corpus_material,
+            "corpus": corpus.material,
             "text": pair.text,
             "topics": topics.fingerprint(self._at.cache.fingerprints),
             "analyzer": analyzer,
@@ -191,64 +194,33 @@ class Searches:
             material["stemmer"] = stemmer_of(language)
             if material["stemmer"] is None:
                 raise ConfigError(no_stemmer_for(language))
-        mode = pair.corpus_name if corpus_material["mode"] == pair.corpus else corpus_material["mode"]
-        label = f"{name}-{mode}-{bm25_objective(analyzer)}".replace(" ", "")
+        label = f"{name}-{corpus.label}-{bm25_objective(analyzer)}".replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.retrieve.bm25 import search
 
-            whole = pair.corpus == "candidates"
-            corpus = Corpus(documents, None, {}) if whole else self._corpus(name)
+            read = self._said(name, corpus.counted(inputs))
             health = search(
-                topics.topics(), corpus.documents(), folder,
-                analyzer=analyzer, language=language, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=corpus.count,
+                topics.topics(), read.documents(), folder,
+                analyzer=analyzer, language=language, k1=x.bm25.k1, b=x.bm25.b, template=pair.text, count=read.count,
                 depth=x.retrieval.depth, tag=label, progress=self._at.progress,
-                candidates=self._own_candidates(name, candidates.run(inputs)),
+                candidates=self._candidates(corpus, inputs),
             )  # fmt: skip
-            return {**health, **corpus.health, **_provenance(pair)}
+            return {**health, **read.health, **_provenance(pair)}
 
-        return make_step("runs", "bm25", label, material, build, candidates.inputs)
+        return make_step("bm25", label, material, build, corpus.inputs)
 
-    def _corpus(self, pair: str, run: Path | None = None) -> Corpus:
-        """The documents of a pair, with the run of its candidates; it is said if judged ones are not among them."""
-        corpus = corpus_of(self._sources, pair, run)
+    def _said(self, pair: str, corpus: Corpus) -> Corpus:
+        """A corpus; the user is told if judged documents are not in the collection."""
         if absent := corpus.health.get("judged_not_in_collection"):
             self._at.progress.say(f"{pair}: {absent} judged documents are not in {self._sources.documents(pair).name}")
         return corpus
 
-    def _corpus_material(self, pair_name: str) -> dict[str, Any]:
-        pair = self._at.experiment.pairs[pair_name]
-        if pair.corpus == "full":
-            return {"mode": "full"}
-        if pair.corpus == "candidates":
-            return {"mode": "candidates", **self._candidates(pair_name).material}
-        qrels = self._sources.judgements(pair_name).fingerprint(self._at.cache.fingerprints)
-        return {"mode": "pooled", "size": pair.pool_size, "seed": pair.pool_seed, "qrels": qrels}
-
-    def _candidates(self, pair: str) -> "_Candidates":
-        """The run whose documents a pair is searched in: a file, a search by BM25, or none."""
-        source = self._at.experiment.pairs[pair].candidates
-        if source is None:
-            return NO_CANDIDATES
-        if file := self._sources.candidate_run(pair):
-            memo = self._at.cache.fingerprints
-            material = {"run": file.fingerprint(memo), "topics": self._sources.topics(pair).fingerprint(memo)}
-            return _Candidates(material, lambda _inputs: file.path, {})
-        analyzer = self._at.experiment.bm25.analyzer_of(source) or self._at.experiment.bm25.analyzers[0]
-        first_stage = self._bm25_run(pair, analyzer, {"mode": "full"}, NO_CANDIDATES)
-        return _Candidates(
-            {"run": first_stage.key.digest},
-            lambda inputs: inputs["candidates"] / "run.trec",
-            {"candidates": first_stage},
-        )
-
-    def _own_candidates(self, pair: str, run: Path | None) -> Mapping[str, Sequence[str]] | None:
-        """The candidates of each topic, if the pair has some; it is said how many topics have none."""
-        if run is None:
-            return None
-        found = candidates_of(self._sources, pair, run)
-        if without := len(self._sources.topics(pair).topics()) - len(found):
-            self._at.progress.say(f"{pair}: {without} topics have no candidates, and so no results")
+    def _candidates(self, corpus: FullCorpus, folders: Folders) -> Mapping[str, Sequence[str]] | None:
+        """The candidates of each topic, if the corpus has some; the user is told how many topics have none."""
+        found = corpus.candidates(folders)
+        if found is not None and (without := len(self._sources.topics(corpus.pair).topics()) - len(found)):
+            self._at.progress.say(f"{corpus.pair}: {without} topics have no candidates, and so no results")
         return found
 
     def _encoder(self, language: str, cell: Cell) -> "_Encoder":
@@ -268,16 +240,8 @@ def _provenance(pair: Pair) -> Health:
     return {} if pair.translated_by is None else {"topics_translated_by": pair.translated_by}
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """The run whose documents a pair is searched in: what keys have of it, where it is, the steps behind it."""
-
-    material: Mapping[str, str]
-    run: Callable[[Mapping[str, Path]], Path | None]
-    inputs: Mapping[str, Step]
-
-
-NO_CANDIDATES = _Candidates({}, lambda _inputs: None, {})
+def _no_first_stage(analyzer: Analyzer) -> NoReturn:
+    raise ValueError(f"the whole collection needs no run by {analyzer}")
 
 
 @dataclass(frozen=True)

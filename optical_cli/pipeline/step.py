@@ -9,19 +9,32 @@ from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.data.stand_in import MARK
 
-# Bumped when a stage's code changes what it computes from the same settings.
-VERSIONS = {
-    "encodings": 3,
-    "start": 2,
-    "distill": 3,
-    "average": 1,
-    "index": 1,
-    "quantize": 1,
-    "retrieve": 2,
-    "bm25": 1,
-    "translate": 1,
-    "evaluate": 1,
-    "align": 1,
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the pipeline.
+
+    Attributes:
+        kind: the folder of the cache that its artifacts are in.
+        version: raised when the stage computes something else from the same settings.
+    """
+
+    kind: str
+    version: int
+
+
+STAGES = {
+    "encodings": Stage("encodings", 3),
+    "start": Stage("checkpoints", 2),
+    "distill": Stage("checkpoints", 3),
+    "average": Stage("checkpoints", 1),
+    "index": Stage("indexes", 1),
+    "quantize": Stage("quantized", 1),
+    "retrieve": Stage("runs", 2),
+    "bm25": Stage("runs", 1),
+    "translate": Stage("translations", 1),
+    "evaluate": Stage("scores", 1),
+    "align": Stage("alignments", 1),
 }
 
 
@@ -58,7 +71,6 @@ class Step:
 
 
 def make_step(
-    kind: str,
     stage: str,
     label: str,
     material: Mapping[str, Any],
@@ -68,5 +80,5 @@ def make_step(
     together: bool = False,
 ) -> Step:
     """The step of a stage, keyed by its material: every setting, input key and fingerprint that can change it."""
-    key = key_of({"stage": stage, "version": VERSIONS[stage], **material})
-    return Step(kind, label, key, build, inputs or {}, together)
+    key = key_of({"stage": stage, "version": STAGES[stage].version, **material})
+    return Step(STAGES[stage].kind, label, key, build, inputs or {}, together)

@@ -69,7 +69,7 @@ class Students:
             return self._train(cell, student, folder, inputs, self._at.cache.unfinished(step.kind, step.key))
 
         label = f"{student.name}-{cell.name}"
-        step = make_step("checkpoints", "distill", label, material, build, {"start": start, **bitexts}, together=True)
+        step = make_step("distill", label, material, build, {"start": start, **bitexts}, together=True)
         return step
 
     def _transport_material(self, cell: Cell) -> dict[str, Any] | None:
@@ -144,7 +144,7 @@ class Students:
             return {**health, "held_out_end": seen} if seen else health
 
         inputs = {**trained.inputs, "trained": trained}
-        return make_step("checkpoints", "average", f"{trained.label}-averaged", material, build, inputs)
+        return make_step("average", f"{trained.label}-averaged", material, build, inputs)
 
     def _health_of(self, step: Step) -> Health:
         """What the manifest of an artifact that is in the cache says of its making."""

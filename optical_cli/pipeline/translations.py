@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optical_cli.cache.artifact import Health
-from optical_cli.config.experiment import can_be_translated, languages_of
+from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
+from optical_cli.data.locations import local_path
 from optical_cli.data.topics import read_topics
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, DataError
 from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Step, make_step
-from optical_cli.pipeline.translated import translated_topics, translator_of
 
 
 @dataclass(frozen=True)
-class Asked:
+class TopicInput:
     """What a search asks.
 
     Attributes:
@@ -43,7 +44,7 @@ class Translations:
         self._at = context
         self._sources = context.sources
 
-    def of(self, pair: str) -> Asked:
+    def of(self, pair: str) -> TopicInput:
         """The translated topics of a pair.
 
         Raises:
@@ -59,7 +60,7 @@ class Translations:
             raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
         provenance = {"topics_translated_by": translator_of(x, pair)}
         if translations := self._sources.translations(pair):
-            return Asked(
+            return TopicInput(
                 x.teacher.language,
                 translations.fingerprint(self._at.cache.fingerprints),
                 lambda _inputs: translated_topics(self._sources, pair, translations.topics()),
@@ -67,7 +68,7 @@ class Translations:
                 provenance,
             )
         step = self._step(pair)
-        return Asked(
+        return TopicInput(
             x.teacher.language,
             step.key.digest,
             lambda inputs: read_topics(inputs["translations"] / "topics.tsv"),
@@ -100,9 +101,43 @@ class Translations:
             )
             return {**health, "model": translator_of(x, pair)}
 
-        return make_step("translations", "translate", f"{query}-in-{document}-{model.label}", material, build)
+        return make_step("translate", f"{query}-in-{document}-{model.label}", material, build)
 
     def _example(self) -> str:
         teacher = self._at.experiment.teacher.language
         foreign = next(iter(self._at.experiment.bitext), "sw")
         return f"{foreign}-{teacher}"
+
+
+def translated_pairs(experiment: Experiment) -> list[str]:
+    """The pairs that can be searched by the teacher with translated topics, and have what translates them."""
+    return [
+        pair
+        for pair in experiment.pairs
+        if can_be_translated(pair, experiment.teacher.language) and languages_of(pair)[0] in experiment.translate
+    ]
+
+
+def translator_of(experiment: Experiment, pair: str) -> str:
+    """Who or what translates the topics of a pair: as the experiment says, or the name of the model."""
+    settings = experiment.translate[languages_of(pair)[0]]
+    model = settings.model or ""
+    here = model and local_path(model, experiment.base)
+    return settings.by or (Path(model).name if here else model)
+
+
+def translated_topics(sources: Sources, pair: str, translations: Mapping[str, str]) -> dict[str, str]:
+    """The topics of a pair, each with the text of its translation, in the order of the topics.
+
+    Raises:
+        DataError: one has no translation.
+    """
+    topics = sources.topics(pair)
+    asked = topics.topics()
+    if missing := [query_id for query_id in asked if query_id not in translations]:
+        language = languages_of(pair)[0]
+        raise DataError(
+            f"translate.{language}.topics: {len(missing)} of {len(asked)} topics of {topics.name} have no "
+            f"translation there, such as {missing[0]!r}; add them"
+        )
+    return {query_id: translations[query_id] for query_id in asked}

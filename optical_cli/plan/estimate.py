@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from optical_cli.artifacts.quantized_index import default_lists
-from optical_cli.cache.store import Cache
-from optical_cli.config.experiment import Experiment
 from optical_cli.encoder.token_counts import weight_bytes
-from optical_cli.pipeline.sources import Sources
+from optical_cli.machine import free_disk, memory
+from optical_cli.pipeline import Pipeline
 from optical_cli.plan.extent import Extent
 from optical_cli.plan.footprint import (
     index_bytes,
@@ -18,12 +17,17 @@ from optical_cli.plan.footprint import (
     memory_to_search,
     quantized_bytes,
 )
-from optical_cli.plan.outlook import Outlook, Planned
-from optical_cli.plan.pace import Pace
-from optical_cli.plan.probe import PROBED, Probe, Speeds
+from optical_cli.plan.pace import PROBED, Pace, Probe, Speeds
+from optical_cli.plan.planned import Planned, TimeEstimator
 
 BYTES_OF_A_RESULT = 60
 """A line of a run file."""
+
+REMEDIES = {
+    "indexes": "lower encoding.batch_size",
+    "quantized": "lower retrieval.approximate.lists, or search by exact",
+    "runs": "lower retrieval.memory or retrieval.approximate.code_bytes, or search by exact",
+}
 
 
 @dataclass(frozen=True)
@@ -49,32 +53,32 @@ class Estimate:
     basis: str | None = None
 
 
-class Estimates:
-    """Estimates of the artifacts of an experiment.
+def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None = None) -> list[Estimate]:
+    """An estimate for each artifact that the cache does not hold, except those whose input is not on this machine.
 
     Args:
-        experiment: whose they are.
-        held: where artifacts are.
+        pipeline: of the experiment.
         planned: every step of the experiment once.
-        probe: measures the speed of a model on some texts; it goes before what earlier artifacts took.
+        probe: measures the speed of a model; it takes precedence over what earlier artifacts took.
     """
+    estimates = _Estimates(pipeline, planned, probe)
+    return [estimates.of(one) for one in planned if one.artifact is None and one.step.known]
 
-    def __init__(
-        self, experiment: Experiment, held: Cache, planned: Sequence[Planned], probe: Probe | None = None
-    ) -> None:
-        self._experiment = experiment
-        self._planned = planned
+
+class _Estimates:
+    """Estimates of the artifacts of an experiment; a method for each kind."""
+
+    def __init__(self, pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None) -> None:
+        self._pipeline = pipeline
+        self._experiment = pipeline.experiment
         self._probe = probe
-        self._extent = Extent(experiment, Sources(experiment, held.fingerprints, fetch=False))
-        self._pace = Pace(held, planned, self._extent.teacher)
-        self._outlook = Outlook(planned)
+        self._extent = Extent(pipeline)
+        self._pace = Pace(pipeline.cache, planned, self._extent.teacher)
+        self._times = TimeEstimator(planned)
         self._speeds = cache(self._measured)
 
-    def to_make(self) -> list[Estimate]:
-        """An estimate for each artifact that the cache does not hold, those left out whose input is not here."""
-        return [self._of(one) for one in self._planned if one.artifact is None and one.step.known]
-
-    def _of(self, one: Planned) -> Estimate:
+    def of(self, one: Planned) -> Estimate:
+        """The estimate of a step."""
         by_kind = {
             "indexes": self._index,
             "quantized": self._quantized,
@@ -83,7 +87,7 @@ class Estimates:
         }
         found = by_kind.get(one.step.kind, Estimate)(one)
         if found.seconds is None:
-            seconds = self._outlook.expected(one)
+            seconds = self._times.seconds_for(one)
             found = replace(found, seconds=seconds, basis=None if seconds is None else "artifacts like it")
         return found
 
@@ -131,7 +135,7 @@ class Estimates:
         structure = quantized_bytes(tokens, dimensions, x.retrieval.approximate) if approximate else 0
         needed = memory_to_search(weight_bytes(self._extent.init), x.retrieval.memory, structure)
         found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed)
-        if approximate or x.pairs[pair].corpus == "candidates":
+        if approximate or x.pairs[pair].mode.own_documents:
             return found  # the time of neither grows with topics and tokens alone
         return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
 
@@ -162,3 +166,32 @@ class Estimates:
 
     def _measured(self, model: Path, pair: str) -> Speeds:
         return Speeds() if self._probe is None else self._probe(model, self._extent.sample(pair))
+
+
+def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
+    """What this machine has no room for, a line each.
+
+    Args:
+        estimates: of all that is to be made.
+        cache: the folder that it will be made in.
+    """
+    said = []
+    disk, free = sum(one.disk or 0 for one in estimates), free_disk(cache)
+    if free is not None and disk > free:
+        said.append(
+            f"what is to be made takes about {_size(disk)} on the disk, and {_size(free)} are free in {cache}; "
+            "give a folder on another disk with --cache-dir, or `optical cache prune`"
+        )
+    there = memory()
+    for kind in dict.fromkeys(one.planned.step.kind for one in estimates):
+        most = max((one for one in estimates if one.planned.step.kind == kind), key=lambda one: one.memory or 0)
+        if there is not None and (most.memory or 0) > there:
+            said.append(
+                f"{kind}/{most.planned.step.label} takes about {_size(most.memory or 0)} of memory, and this machine "
+                f"has {_size(there)}; {REMEDIES[kind]}"
+            )
+    return said
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"

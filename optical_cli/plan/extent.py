@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from optical_cli.config.experiment import Experiment, Pair, languages_of
+from optical_cli.config.experiment import languages_of
 from optical_cli.data.documents import fill
 from optical_cli.encoder.token_counts import dimensions_of, token_counts
-from optical_cli.pipeline.corpus import candidates_of
-from optical_cli.pipeline.sources import Sources
+from optical_cli.pipeline import Pipeline
 from optical_cli.plan.footprint import pooled_lengths
 
 SPAN, SAMPLE = 50_000, 500
@@ -37,17 +36,17 @@ class Extent:
     """The collections of an experiment, and the models that read them.
 
     Args:
-        experiment: whose they are.
-        sources: its input, as far as it is on this machine.
+        pipeline: of the experiment; its input may be missing in part.
 
     Attributes:
         teacher: its fingerprint.
         init: the folder of the model that students begin as.
     """
 
-    def __init__(self, experiment: Experiment, sources: Sources) -> None:
-        self._experiment = experiment
-        self._sources = sources
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._experiment = experiment = pipeline.experiment
+        self._sources = sources = pipeline.sources
         teacher, init = sources.model(experiment.teacher.model), experiment.student.init
         self._teacher = teacher.folder
         self.teacher = teacher.fingerprint
@@ -78,21 +77,7 @@ class Extent:
 
     def _documents(self, pair: str) -> int | None:
         """How many documents a pair is searched in; None if nothing says it."""
-        settings, whole = self._experiment.pairs[pair], self._sources.documents(pair).count()
-        if settings.corpus == "full":
-            return whole
-        most = self._chosen(pair, settings)
-        return most if whole is None else min(most, whole)
-
-    def _chosen(self, pair: str, settings: Pair) -> int:
-        """How many documents a pool or candidates are, at most."""
-        if settings.corpus == "pooled":
-            grades = self._sources.judgements(pair).judgements().values()
-            return settings.pool_size + len({doc_id for of_topic in grades for doc_id in of_topic})
-        run = self._sources.candidate_run(pair)
-        if run is None:
-            return self.topics(pair) * self._experiment.retrieval.depth
-        return len({doc_id for own in candidates_of(self._sources, pair, run.path).values() for doc_id in own})
+        return self._pipeline.corpus(pair).most(self._sources.documents(pair).count())
 
     def _tokens(self, pair: str) -> DocumentTokens | None:
         """From a sample; None if the tokenizer is not on this machine, or there is no document."""

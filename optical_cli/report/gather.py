@@ -15,14 +15,15 @@ from optical_cli.errors import ConfigError, DataError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import cells_of
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.translated import translator_of
+from optical_cli.pipeline.translations import translator_of
+from optical_cli.plan.planned import plan
 from optical_cli.report.figures import listed
 from optical_cli.report.findings import Duel, duels, find
 from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published, published_on
 from optical_cli.report.study import Study
 from optical_cli.sweep.imported_runs import imported_runs
-from optical_cli.sweep.sweep import cached_results, plan
+from optical_cli.sweep.sweep import cached_results
 
 
 def cached_study(pipeline: Pipeline) -> Study:
@@ -38,7 +39,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         seed=evaluation.seed,
         low_resource=low_resource_pairs(evaluation.low_resource, experiment.pairs),
     )
-    sources = Sources(experiment, pipeline.cache.fingerprints)
+    sources = pipeline.sources
     return Study(
         name=experiment.name,
         transport=experiment.transport.in_words,
@@ -90,8 +91,8 @@ def cached_duels(
                 _check_same(one.pipeline, other.pipeline, pair)
             results += _of_shared_seeds(own, theirs)
     found = duels(results, one.setting, other.setting, measure, seed)
-    sources = Sources(other.pipeline.experiment, other.pipeline.cache.fingerprints)
-    return found, {duel.comparison.pair: _texts(sources, duel.comparison.pair) for duel in found}
+    texts = {duel.comparison.pair: _texts(other.pipeline.sources, duel.comparison.pair) for duel in found}
+    return found, texts
 
 
 def measure_of_both(one: Side, other: Side) -> str:
@@ -156,11 +157,10 @@ def _check_same(one: Pipeline, other: Pipeline, pair: str) -> None:
 
 def _of_what(pipeline: Pipeline, pair: str) -> dict[str, Any]:
     """What two runs of a pair have to share for their scores to compare; the words of their topics may differ."""
-    sources, memo = Sources(pipeline.experiment, pipeline.cache.fingerprints), pipeline.cache.fingerprints
-    settings = pipeline.experiment.pairs[pair]
+    sources, memo = pipeline.sources, pipeline.cache.fingerprints
     return {
         "collections": sources.documents(pair).fingerprint(memo),
-        "corpora": (settings.corpus_name, settings.pool_seed if settings.corpus == "pooled" else None),
+        "corpora": pipeline.corpus(pair).identity,
         "judgements": sources.judgements(pair).fingerprint(memo),
     }
 

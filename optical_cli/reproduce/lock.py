@@ -91,7 +91,7 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
     """
     memo = pipeline.cache.fingerprints
     inputs = {}
-    for one in inputs_of(pipeline.experiment, memo):
+    for one in inputs_of(pipeline.sources):
         try:
             content = one.fingerprint(memo) if fetch else one.known_fingerprint(memo)
         except NotHere:
@@ -99,7 +99,7 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
         inputs[one.key] = LockedInput(
             source=one.source, content=content, revision=one.held().revision if revisions else None
         )
-    precision = {"encoding": pipeline.encoding_precision, "training": pipeline.training_precision}
+    precision = {"encoding": pipeline.context.encoding_precision, "training": pipeline.context.training_precision}
     machine = Machine(
         precision=dict(precision), threads=threads(), units=tuple(instruction_sets()), limits=instruction_limits()
     )

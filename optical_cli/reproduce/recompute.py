@@ -13,9 +13,9 @@ from optical_cli.cache.store import Cache
 from optical_cli.errors import CacheError, OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.step import Step
+from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Progress
 from optical_cli.reproduce.differences import differences
-from optical_cli.sweep.sweep import steps
 
 State = Literal["same", "differs", "damaged", "failed", "not verified"]
 WRONG: tuple[State, ...] = ("differs", "damaged", "failed")
@@ -102,7 +102,7 @@ class _Sound:
 def _verify(pipeline: Pipeline, twin: Pipeline, kinds: Collection[str], scratch: Path) -> Iterator[Verified]:
     """What the cache of a pipeline holds, computed by a twin that may have another cache."""
     sound = _Sound(pipeline.cache)
-    for step, _ in steps(twin):
+    for step, _ in steps_of(twin):
         if step.kind not in kinds:
             continue
         artifact, damage = sound.look(step)

@@ -6,7 +6,6 @@ corpus mode and measures it was measured for, in whatever experiment, until its 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
 from optical_cli.errors import DataError
 from optical_cli.pipeline import Pipeline
-from optical_cli.pipeline.corpus import corpus_of
-from optical_cli.pipeline.sources import Sources
+from optical_cli.pipeline.corpus import Folders, FullCorpus
 from optical_cli.pipeline.step import Step, make_step
 
 
@@ -41,12 +39,26 @@ def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
     Raises:
         DataError: it cannot be read, or another run of that pair has its tag.
     """
-    tag = read_tag(path)
-    sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
-    material = {"imported": pipeline.cache.fingerprints.of_file(path), **_belongs_to(pipeline, sources, pair)}
-    build = partial(_measure, pipeline, sources, pair, path, tag)
-    corpus = pipeline.experiment.pairs[pair].corpus_name.replace(" ", "")
-    step = make_step("scores", "evaluate", f"{pair}-{corpus}-{tag}", material, lambda folder, _inputs: build(folder))
+    tag, corpus = read_tag(path), pipeline.corpus(pair)
+    material = {"imported": pipeline.cache.fingerprints.of_file(path), **_belongs_to(pipeline, pair)}
+
+    def build(folder: Path, inputs: Folders) -> Health:
+        from optical_cli.evaluate import evaluate_run
+
+        run = read_run(path)
+        _check_corpus(run, corpus, inputs, path)
+        sources, measures = pipeline.sources, pipeline.experiment.evaluation.measures
+        scores = evaluate_run(run, sources.judgements(pair).judgements(), sources.topics(pair).topics(), measures)
+        write_scores(folder / "scores.json", scores)
+        return {
+            "tag": tag,
+            "topics": scores.topics,
+            "unjudged_topics": scores.unjudged_topics,
+            "empty_topics": scores.empty_topics,
+        }
+
+    label = f"{pair}-{corpus.label}-{tag}".replace(" ", "")
+    step = make_step("evaluate", label, material, build, corpus.inputs)
     for other in imported_runs(pipeline):
         named = (other.result.pair, other.result.objective) == (pair, objective_of(tag))
         if named and other.artifact.manifest["key"] != step.key.digest:
@@ -68,19 +80,17 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
     Raises:
         CacheError: scores in the cache are damaged; they may be those of such a run, which would be missed in silence.
     """
-    there = [
+    imported = [
         entry.checked()
         for entry in pipeline.cache.all_entries("scores")
         if isinstance(entry, Damaged) or "imported" in entry.manifest["material"]
     ]
-    if not there:
+    if not imported:
         return
-    sources = Sources(pipeline.experiment, pipeline.cache.fingerprints)
     for pair, settings in pipeline.experiment.pairs.items():
-        wanted = _belongs_to(pipeline, sources, pair)
-        for artifact in there:
+        wanted = _belongs_to(pipeline, pair)
+        for artifact in imported:
             if key_of({**artifact.manifest["material"], **wanted}).digest == artifact.manifest["key"]:
-                scores = read_scores(artifact.folder / "scores.json")
                 yield ImportedRun(
                     artifact,
                     Result(
@@ -89,7 +99,7 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
                         reg=None,
                         seed=pipeline.experiment.seeds[0],
                         corpus=settings.corpus_name,
-                        scores=scores,
+                        scores=read_scores(artifact.folder / "scores.json"),
                         failure=None,
                         health=None,
                         seconds=None,
@@ -97,47 +107,38 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
                 )
 
 
-def _belongs_to(pipeline: Pipeline, sources: Sources, pair: str) -> dict[str, Any]:
-    """What a run has to share with a pair to stand beside it."""
-    settings, memo = pipeline.experiment.pairs[pair], pipeline.cache.fingerprints
+def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
+    """What a run must share with a pair to be compared on it."""
+    sources, memo = pipeline.sources, pipeline.cache.fingerprints
     return {
         "documents": sources.documents(pair).fingerprint(memo),
-        "corpus": [settings.corpus_name, settings.pool_seed if settings.corpus == "pooled" else None],
+        "corpus": pipeline.corpus(pair).identity,
         "topics": sources.topics(pair).fingerprint(memo),
         "qrels": sources.judgements(pair).fingerprint(memo),
         "measures": sorted(set(pipeline.experiment.evaluation.measures)),
     }
 
 
-def _measure(pipeline: Pipeline, sources: Sources, pair: str, path: Path, tag: str, folder: Path) -> Health:
-    from optical_cli.evaluate import evaluate_run
-
-    run = read_run(path)
-    _check_corpus(run, sources, pair, path)
-    judgements, topics = sources.judgements(pair).judgements(), sources.topics(pair).topics()
-    scores = evaluate_run(run, judgements, topics, pipeline.experiment.evaluation.measures)
-    write_scores(folder / "scores.json", scores)
-    return {
-        "tag": tag,
-        "topics": scores.topics,
-        "unjudged_topics": scores.unjudged_topics,
-        "empty_topics": scores.empty_topics,
-    }
-
-
-def _check_corpus(run: Mapping[str, Ranking], sources: Sources, pair: str, path: Path) -> None:
-    """Refuse a run that was not made over the pool of a pooled pair.
+def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folders, path: Path) -> None:
+    """Refuse a run that was made over other documents than those of the pair.
 
     Raises:
-        DataError: it has documents that are not in the pool.
+        DataError: it has documents that are not in the pool, or that are no candidates of their topic.
     """
-    ids = corpus_of(sources, pair).ids
-    if ids is None:
+    allowed, own = corpus.read(inputs).ids, corpus.candidates(inputs)
+    if allowed is None:
         return
-    outside = sorted({doc_id for ranking in run.values() for doc_id, _ in ranking} - ids)
+    asked = corpus.sources.topics(corpus.pair).topics()
+    outside = sorted(
+        (doc_id, query_id)
+        for query_id, ranking in run.items()
+        for doc_id, _ in ranking
+        if doc_id not in allowed or (own is not None and query_id in asked and doc_id not in own.get(query_id, ()))
+    )
     if outside:
+        doc_id, query_id = outside[0]
         raise DataError(
-            f"{path}: a run over the corpus of {pair} expected, found {len(outside)} documents that are not in its "
-            f"pool, such as {outside[0]!r}; figures on other corpora do not compare: search the pool, or set "
-            f"pairs.{pair}.corpus to full"
+            f"{path}: a run over the corpus of {corpus.pair} ({corpus.label}) expected, found {len(outside)} documents "
+            f"that are not in it, such as {doc_id!r} of topic {query_id!r}; figures on other corpora do not compare: "
+            f"search this corpus, or set pairs.{corpus.pair}.corpus to full"
         )

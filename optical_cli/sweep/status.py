@@ -7,8 +7,7 @@ from optical_cli.cache.notes import Failure, Making
 from optical_cli.errors import OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell, cells_of
-from optical_cli.plan.outlook import Left, Outlook
-from optical_cli.sweep.sweep import plan
+from optical_cli.plan.planned import Left, TimeEstimator, plan
 
 DONE, RUNNING, STOPPED, FAILED, TO_DO = "done", "running", "stopped", "failed", "to do"
 
@@ -53,7 +52,7 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}
     failed = {one.key: one.reason for one in failures}
     cells = tuple(_status(pipeline, cell, at_work, failed) for cell in cells_of(pipeline.experiment))
-    return Status(cells, Outlook(plan(pipeline)).left)
+    return Status(cells, TimeEstimator(plan(pipeline)).left)
 
 
 def _status(pipeline: Pipeline, cell: Cell, at_work: dict[str, str], failed: dict[str, str]) -> CellStatus:

@@ -1,6 +1,6 @@
 """Every cell of an experiment, one after the other, or by workers; one that fails does not stop the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,8 +10,7 @@ from optical_cli.cache.artifact import Artifact
 from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell, cells_of, student_of
-from optical_cli.pipeline.step import Step
-from optical_cli.plan.outlook import Left, Outlook, Planned
+from optical_cli.plan.planned import Left, Planned, TimeEstimator
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Standing:
 
 def run_sweep(
     pipeline: Pipeline,
+    planned: Iterable[Planned],
     on_cell: Callable[[Result], None],
     on_standing: Callable[[Standing], None] = lambda _standing: None,
     say: Callable[[str], None] = lambda _line: None,
@@ -43,32 +43,33 @@ def run_sweep(
 
     Args:
         pipeline: of the experiment.
-        on_cell: hears of each cell as it is done.
-        on_standing: hears how the sweep stands before each cell, and at the end; with workers, which have several cells
-            in work, the first of them stands for all.
-        say: hears what workers have to say.
+        planned: every step of the experiment once.
+        on_cell: called with each cell as it is done.
+        on_standing: called before each cell, and at the end; of several cells that workers have in work, with the
+            first.
+        say: called with each message of workers.
 
     Returns:
         a result a cell, in the order of the cells, and how many artifacts had to be made.
 
     Raises:
         OutOfTime: the time limit has stopped a training; what was finished stays in the cache.
-        NoRoom: the cache can take nothing more; likewise.
+        NoRoom: the cache can take nothing more; what was finished stays.
         OpticalError: the experiment's input cannot be used; nothing has been computed then.
     """
     made_before = pipeline.made
-    outlook = Outlook(plan(pipeline))
-    if outlook.left.artifacts:
+    times = TimeEstimator(planned)
+    if times.left.artifacts:
         pipeline.check()
     cells = list(cells_of(pipeline.experiment))
-    remote = None if pipeline.remote is None else pipeline.remote.cells(pipeline, cells, say)
+    remote = pipeline.context.remote.cells(pipeline, cells, say) if pipeline.context.remote else None
     in_work = iter(remote or ((cell, partial(_obtain, pipeline, cell)) for cell in cells))
     results: dict[Cell, Result] = {}
 
     def standing() -> Standing:
         failed = sum(result.failure is not None for result in results.values())
         running = next((cell for cell in cells if cell not in results), None)
-        return Standing(len(cells), len(results) - failed, failed, running, outlook.left)
+        return Standing(len(cells), len(results) - failed, failed, running, times.left)
 
     while True:
         on_standing(standing())
@@ -87,8 +88,8 @@ def run_sweep(
         except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory
             result = _result(pipeline, cell, None, failure=f"{type(error).__name__}: {error}")
         results[cell] = result
-        for planned in outlook.steps_of(cell):
-            outlook.settle(planned, _made(pipeline, planned))
+        for one in times.steps_of(cell):
+            times.settle(one, _made(pipeline, one))
         on_cell(result)
     made = pipeline.made - made_before + (0 if remote is None else remote.made)
     return [results[cell] for cell in cells], made
@@ -102,22 +103,6 @@ def cached_results(pipeline: Pipeline) -> list[Result]:
     """A result a cell from what the cache holds; a cell without scores there has none."""
     cells = cells_of(pipeline.experiment)
     return [_result(pipeline, cell, pipeline.cache.find("scores", pipeline.scores(cell).key)) for cell in cells]
-
-
-def plan(pipeline: Pipeline) -> Iterator[Planned]:
-    """Every step of the experiment once, in the order in which it would be made."""
-    for step, cell in steps(pipeline):
-        yield Planned(step, cell, pipeline.cache.find(step.kind, step.key))
-
-
-def steps(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
-    """The same without a look into the cache: each step with the first cell that needs it."""
-    seen: set[str] = set()
-    for cell in cells_of(pipeline.experiment):
-        for step in pipeline.scores(cell).with_inputs():
-            if step.key.digest not in seen:
-                seen.add(step.key.digest)
-                yield step, cell
 
 
 def _made(pipeline: Pipeline, planned: Planned) -> Artifact | None:

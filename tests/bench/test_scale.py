@@ -1,5 +1,5 @@
 from bench.scale import PASSAGES, table
-from optical_cli.plan.probe import Speeds
+from optical_cli.plan.pace import Speeds
 
 
 def test_a_line_follows_from_passages_and_speeds():

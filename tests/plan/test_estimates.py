@@ -6,11 +6,11 @@ import pytest
 
 from optical_cli.cache.manifest import read_manifest, write_manifest
 from optical_cli.pipeline.cells import Cell
-from optical_cli.plan import pace, room
-from optical_cli.plan.estimate import Estimates
-from optical_cli.plan.probe import Speeds
-from optical_cli.plan.room import cannot_fit
-from optical_cli.sweep.sweep import plan
+from optical_cli.plan import estimate as room
+from optical_cli.plan import pace
+from optical_cli.plan.estimate import cannot_fit, estimate
+from optical_cli.plan.pace import Speeds
+from optical_cli.plan.planned import plan
 
 NONE = Cell("sw-en", "none", None, 13)
 GB = 10**9
@@ -22,7 +22,7 @@ def estimated(lab, open_pipeline):
 
     def found(cache, *overrides, probe=None):
         pipeline = open_pipeline(lab.experiment, cache, *overrides)
-        made = Estimates(pipeline.experiment, pipeline.cache, list(plan(pipeline)), probe).to_make()
+        made = estimate(pipeline, plan(pipeline), probe)
         return {(one.planned.step.kind, one.planned.step.label): one for one in made}
 
     return found

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from optical_cli.cache.building import safe_label
+from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Silence
 from optical_cli.reproduce.recompute import verify_scores, verify_stages
-from optical_cli.sweep.sweep import steps
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def forge(pipeline, kind, part, change):
 
     It is left alone among those of its kind.
     """
-    step = next(step for step, _ in steps(pipeline) if step.kind == kind and part in f"{safe_label(step.label)}-")
+    step = next(step for step, _ in steps_of(pipeline) if step.kind == kind and part in f"{safe_label(step.label)}-")
     artifact = pipeline.cache.find(kind, step.key)
     kept = pipeline.cache.root / "kept"
     shutil.copytree(artifact.folder, kept, ignore=shutil.ignore_patterns("manifest.json"))

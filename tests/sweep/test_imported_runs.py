@@ -67,5 +67,56 @@ def test_a_run_over_more_than_the_pool_is_refused(own_lab, open_pipeline, theirs
     assert pipeline.obtain(step)[1]
     theirs.write_text("q1 Q0 d4 1 2.5 more\n", encoding="utf-8")  # nobody has judged d4
     pipeline.cache.fingerprints._files.clear()
-    with pytest.raises(DataError, match="found 1 documents that are not in its pool, such as 'd4'"):
+    with pytest.raises(
+        DataError,
+        match=r"en-en \(pooled 0\) expected, found 1 documents .* 'd4' of topic 'q1'",
+    ):
         pipeline.obtain(import_step(pipeline, "en-en", theirs))
+
+
+CANDIDATES = "q1 Q0 d1 1 3.0 first\nq1 Q0 d5 2 2.0 first\nq2 Q0 d2 1 1.0 first\nq2 Q0 d6 2 0.5 first\n"
+
+
+@pytest.fixture
+def reranked(own_lab, open_pipeline, tmp_path):
+    """A pipeline that reranks the candidates of a file."""
+
+    def opened(run=CANDIDATES, folder=".", cache="cache", **pair):
+        (own_lab.root / folder).mkdir(exist_ok=True)
+        (own_lab.root / folder / "first.trec").write_text(run)
+        named = {"candidates": f"{folder}/first.trec", **pair}
+        pairs = {"sw-sw": {"collection": "./data", "corpus": "candidates", **named}}
+        return open_pipeline(own_lab.write(own_lab.settings(pairs=pairs), f"{folder}.yaml"), tmp_path / cache)
+
+    return opened
+
+
+def test_a_run_over_candidates_is_checked_against_these_and_not_against_a_pool(reranked, tmp_path):
+    path = tmp_path / "rerun.trec"
+    path.write_text("q1 Q0 d5 1 2.5 rerun\nq2 Q0 d6 1 1.0 rerun\nelsewhere Q0 d1 1 1.0 rerun\n")
+    pipeline = reranked()
+    assert pipeline.obtain(import_step(pipeline, "sw-sw", path))[1]  # d6 is judged for no topic that was asked for it
+    path.write_text("q1 Q0 d2 1 2.5 rerun\n")  # a candidate of q2, judged, and none of q1
+    pipeline.cache.fingerprints._files.clear()
+    with pytest.raises(DataError, match=r"candidates of first.* found 1 documents .* 'd2' of topic 'q1'"):
+        pipeline.obtain(import_step(reranked(cache="other"), "sw-sw", path))
+
+
+def test_a_run_over_candidates_of_bm25_is_checked_against_what_bm25_finds(reranked, tmp_path):
+    pipeline = reranked(candidates="bm25")
+    found, _ = pipeline.obtain(pipeline.corpus("sw-sw").inputs["candidates"])
+    path = tmp_path / "rerun.trec"
+    path.write_text((found.folder / "run.trec").read_text().replace("bm25", "rerun"))
+    assert pipeline.obtain(import_step(pipeline, "sw-sw", path))[1]
+
+
+def test_candidates_are_known_by_their_content_and_not_by_the_name_of_their_file(reranked, tmp_path):
+    path = tmp_path / "rerun.trec"
+    path.write_text("q1 Q0 d1 1 2.5 rerun\n")
+    one = reranked(folder="one")
+    one.obtain(import_step(one, "sw-sw", path))
+    assert imported(reranked(folder="same")) == [("sw-sw", "run rerun")]
+    other = reranked(CANDIDATES.replace("d5", "d3"), folder="other")
+    assert other.experiment.pairs["sw-sw"].corpus_name == one.experiment.pairs["sw-sw"].corpus_name
+    assert imported(other) == []
+    assert import_step(other, "sw-sw", path).key != import_step(one, "sw-sw", path).key

@@ -5,7 +5,12 @@ import shutil
 import pytest
 
 from optical_cli.errors import NoRoom, NotConverged
-from optical_cli.sweep.sweep import cached_results, plan, run_sweep
+from optical_cli.plan.planned import plan
+from optical_cli.sweep.sweep import cached_results, run_sweep
+
+
+def sweep(pipeline, on_cell):
+    return run_sweep(pipeline, plan(pipeline), on_cell)
 
 
 def no_one(_result):
@@ -15,7 +20,7 @@ def no_one(_result):
 def test_the_whole_sweep_is_in_the_cache_and_a_second_run_makes_nothing(lab, swept, open_pipeline):
     pipeline = open_pipeline(lab.experiment, swept)
     heard = []
-    results, made = run_sweep(pipeline, heard.append)
+    results, made = run_sweep(pipeline, plan(pipeline), heard.append)
     assert made == 0
     assert heard == results
     assert [(r.pair, r.objective, r.reg) for r in results if r.pair == "sw-sw"] == [
@@ -43,7 +48,7 @@ def test_the_plan_names_each_artifact_once_in_the_order_of_making(lab, swept, op
 def test_the_same_seed_gives_the_same_files_and_another_seed_does_not(own_lab, swept, open_pipeline, tmp_path):
     changed = own_lab.write(own_lab.settings(transport={"reg": 0.1}, baselines=[], seeds=[13, 14]))
     pipeline = open_pipeline(changed, tmp_path / "cache")
-    results, made = run_sweep(pipeline, no_one)
+    results, made = run_sweep(pipeline, plan(pipeline), no_one)
     assert made > 0
     assert [result.failure for result in results] == [None] * 6
     again = {path.parent.name: path.read_bytes() for path in tmp_path.glob("cache/runs/*/run.trec")}
@@ -111,7 +116,7 @@ def test_a_student_that_failed_is_not_trained_again_for_the_next_pair(
         raise NotConverged("no")
 
     monkeypatch.setattr(train, "train_student", fail)
-    results, _ = run_sweep(open_pipeline(impossible, own_swept), no_one)
+    results, _ = sweep(open_pipeline(impossible, own_swept), no_one)
     assert trained == [0.01]
     assert sum(result.failure is not None for result in results) == 3
 
@@ -121,7 +126,7 @@ def test_a_fault_of_the_machine_is_a_failed_cell_too(own_lab, own_swept, open_pi
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr("optical_cli.distill.train.train_student", too_large)
-    results, _ = run_sweep(open_pipeline(own_lab.experiment, own_swept, "transport.reg=[0.2, 0.1]"), no_one)
+    results, _ = sweep(open_pipeline(own_lab.experiment, own_swept, "transport.reg=[0.2, 0.1]"), no_one)
     failures = {(result.reg, result.failure) for result in results}
     assert failures == {(None, None), (0.1, None), (0.2, "RuntimeError: out of memory")}
 
@@ -159,9 +164,9 @@ def test_a_sweep_stops_at_a_full_disk_and_goes_on_when_there_is_room(own_lab, ow
     with monkeypatch.context() as patched:
         patched.setattr("optical_cli.artifacts.scores.write_scores", full)
         with pytest.raises(NoRoom, match=r"No space left on device: .* the same command goes on then"):
-            run_sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
+            sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
     assert len(tried) == 1
     assert all(result.failure is None for result in heard)
-    results, made = run_sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
+    results, made = sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
     assert made == len(scores) - 1
     assert all(result.failure is None for result in results)

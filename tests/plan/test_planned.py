@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.step import make_step
-from optical_cli.plan.outlook import Left, Outlook, Planned
+from optical_cli.plan.planned import Left, Planned, TimeEstimator
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ def planned(stage, pair, number, seconds=None):
 def test_a_step_takes_what_the_like_of_it_took_for_the_same_pair_else_for_any():
     to_make = [planned("index", "sw-sw", 3), planned("index", "en-sw", 4), planned("distill", "sw-sw", 5)]
     made = [planned("index", "sw-sw", 1, 10.0), planned("index", "sw-sw", 2, 20.0), planned("index", "sw-en", 6, 40.0)]
-    outlook = Outlook([*made, *to_make])
-    assert outlook.left == Left(3, 15.0 + 20.0, 1)  # sw-sw: median of 10 and 20; en-sw: of 10, 20 and 40
-    outlook.settle(to_make[2], Made({"seconds": 100.0}))
-    assert outlook.left == Left(2, 35.0, 0)
-    outlook.settle(to_make[0], None)
-    assert outlook.left == Left(1, 20.0, 0)
+    times = TimeEstimator([*made, *to_make])
+    assert times.left == Left(3, 15.0 + 20.0, 1)  # sw-sw: median of 10 and 20; en-sw: of 10, 20 and 40
+    times.settle(to_make[2], Made({"seconds": 100.0}))
+    assert times.left == Left(2, 35.0, 0)
+    times.settle(to_make[0], None)
+    assert times.left == Left(1, 20.0, 0)
 
 
 def test_nothing_is_left_when_all_is_made():
-    assert Outlook([planned("index", "sw-sw", 1, 3.0)]).left == Left(0, 0, 0)
-    assert Outlook([]).left == Left(0, 0, 0)
+    assert TimeEstimator([planned("index", "sw-sw", 1, 3.0)]).left == Left(0, 0, 0)
+    assert TimeEstimator([]).left == Left(0, 0, 0)

@@ -1,0 +1,94 @@
+"""Corpus modes: which documents of a collection a pair is searched in. `pipeline/corpus.py` reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, model_validator
+
+from optical_cli.config.settings import CountFromZero, Seed, Settings
+
+FULL, POOLED, CANDIDATES = "full", "pooled", "candidates"
+
+
+@dataclass(frozen=True)
+class CorpusMode:
+    """A corpus mode as the experiment file, tables and cards know it.
+
+    Attributes:
+        label: what tables show, with settings of the pair: `pooled {pool_size}`.
+        sentence: what is searched, for people.
+        caution: why figures do not compare with published ones; "" if they do.
+        own_documents: whether each topic is ranked among documents of its own.
+    """
+
+    label: str
+    sentence: str
+    caution: str = ""
+    own_documents: bool = False
+
+
+CORPUS_MODES = {
+    FULL: CorpusMode("full", "the whole collection"),
+    POOLED: CorpusMode(
+        "pooled {pool_size}",
+        "every judged document and `pool_size` others, drawn at random",
+        "A pooled corpus is every judged document and a random sample of the others: "
+        "its figures are higher than, and do not compare with, those of a full corpus.",
+    ),
+    CANDIDATES: CorpusMode(
+        "candidates of {candidates}",
+        "the documents of a run, each topic among its own",
+        "Where there are candidates, each topic ranks the documents of another run, and finds no others.",
+        own_documents=True,
+    ),
+}
+
+
+def _known_mode(name: str) -> str:
+    if name not in CORPUS_MODES:
+        raise ValueError(f"{', '.join(CORPUS_MODES)} expected, found {name!r}")
+    return name
+
+
+class CorpusSettings(Settings):
+    """Which documents of its collection a pair is searched in.
+
+    Attributes:
+        corpus: `full`: the whole collection; `pooled`: every judged document and `pool_size` random others;
+            `candidates`: the documents of a run, each topic among its own.
+        candidates: that run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) for a search of the whole
+            collection by BM25.
+        pool_size: random documents of a pooled corpus.
+        pool_seed: seed that draws them.
+    """
+
+    corpus: Annotated[str, AfterValidator(_known_mode)] = FULL
+    candidates: str | None = None
+    pool_size: CountFromZero = 5000
+    pool_seed: Seed = 13
+
+    @property
+    def mode(self) -> CorpusMode:
+        """The row of the corpus mode."""
+        return CORPUS_MODES[self.corpus]
+
+    @property
+    def corpus_name(self) -> str:
+        """The corpus mode as tables show it: `full`, `pooled 5000`, `candidates of bm25`. No identity: see the keys."""
+        settings: Mapping[str, object] = dict(self)
+        return self.mode.label.format_map({**settings, "candidates": _stem(self.candidates)})
+
+    @model_validator(mode="after")
+    def _candidates_of_a_run(self) -> Self:
+        if (self.corpus == CANDIDATES) != (self.candidates is not None):
+            raise ValueError(
+                "candidates: a TREC run file or bm25 expected beside `corpus: candidates`, and nowhere else, "
+                f"found {self.candidates or 'none'} beside `corpus: {self.corpus}`"
+            )
+        return self
+
+
+def _stem(candidates: str | None) -> str:
+    return "_".join(PurePath(candidates or "").stem.split())
