@@ -9,9 +9,10 @@ from time import perf_counter
 import numpy as np
 
 from bench.results import Recorder
-from optical_cli.artifacts.result import TRANSPORT, Result
+from optical_cli.artifacts.result import Result
 from optical_cli.artifacts.scores import Scores
 from optical_cli.config.measures import main_measure
+from optical_cli.config.objectives import TRANSPORT
 from optical_cli.report.findings import find
 from optical_cli.report.study import Study
 from optical_cli.report.write_report import write_report

@@ -230,7 +230,7 @@ def own_lab(lab: Lab, tmp_path: Path) -> Lab:
 def open_pipeline() -> Callable[..., Any]:
     """The pipeline of an experiment file over a cache folder."""
     from optical_cli.cache.store import Cache
-    from optical_cli.config import read_experiment
+    from optical_cli.config.reading import read_experiment
     from optical_cli.pipeline import Pipeline
 
     def opened(experiment: Path, cache: Path, *overrides: str, **settings: Any) -> Pipeline:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 
 FILES = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
 FILES_TO_BE_MADE = {"hc4", "miracl-cross", "miracl-yo", "miracl-yo-pooled", "xquad-r"}  # they name what nobody serves

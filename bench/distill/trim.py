@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.distill.world import EXPERIMENTS, make_world, write_experiment
 from bench.results import Recorder
 from optical_cli.cache.store import Cache
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
 

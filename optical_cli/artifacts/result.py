@@ -5,19 +5,8 @@ from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
 from optical_cli.config.index import Index
-from optical_cli.config.translate import TRANSLATE
+from optical_cli.config.objectives import OBJECTIVES, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
-
-TRANSPORT = "transport"
-
-BM25 = "bm25"
-BASELINES = {
-    BM25: "BM25",
-    TRANSLATE: "translated topics",
-    "none": "no training",
-    "pooled_mse": "pooled MSE",
-    "greedy": "greedy alignment",
-}
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,8 @@ class Result:
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:
             raise ValueError(f"{self}: a failed cell has no scores")
-        if (self.objective == TRANSPORT) != (self.reg is not None):
+        row = OBJECTIVES.get(self.objective)
+        if (row is not None and row.has_reg) != (self.reg is not None):
             raise ValueError(f"{self}: transport has a reg and a baseline has none")
         if self.reg is not None and not self.reg >= 0:
             raise ValueError(f"{self}: reg is a number from 0 to inf")
@@ -91,20 +81,21 @@ class Setting:
     def _name(self) -> str:
         if self.reg is None:
             analyzer = self.objective.removeprefix(self.baseline).removeprefix("-")
-            return f"{BASELINES.get(self.baseline, self.baseline)} {analyzer}".rstrip()
+            row = OBJECTIVES.get(self.baseline)
+            return f"{row.label if row else self.baseline} {analyzer}".rstrip()
         return f"reg {format_reg(self.reg)}"
 
     @property
     def baseline(self) -> str:
         """What an experiment file calls it: `bm25`, by whatever analyzer; a run of another system as it is."""
-        return BM25 if self.objective.startswith(f"{BM25}-") else self.objective
+        return row_name(self.objective)
 
     @property
     def rank(self) -> tuple[int, str, float]:
         """Sorts baselines first, the untrained student before the trained ones, then reg from 0 to inf."""
         if self.reg is not None:
-            return len(BASELINES) + 1, "", self.reg
-        known = list(BASELINES)
+            return len(OBJECTIVES) + 1, "", self.reg
+        known = list(OBJECTIVES)
         return known.index(self.baseline) if self.baseline in known else len(known), self.objective, 0.0
 
 

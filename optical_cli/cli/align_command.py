@@ -20,7 +20,7 @@ from optical_cli.errors import CacheError, ConfigError
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair
     from optical_cli.align.sentences import Sentence
-    from optical_cli.config import Experiment as ExperimentSettings
+    from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.pipeline import Pipeline
     from optical_cli.pipeline.cells import Cell
     from optical_cli.pipeline.step import Step

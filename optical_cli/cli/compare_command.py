@@ -15,7 +15,7 @@ from optical_cli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.result import Setting
-    from optical_cli.config import Experiment as ExperimentSettings
+    from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.report.findings import Duel
 
 One = Annotated[str, typer.Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")]
@@ -147,10 +147,11 @@ def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Sett
     Raises:
         ConfigError: the experiment has no such setting.
     """
-    from optical_cli.artifacts.result import TRANSPORT, Setting, format_reg
+    from optical_cli.artifacts.result import Setting, format_reg
     from optical_cli.config.bm25 import bm25_objective
+    from optical_cli.config.objectives import BM25, TRANSPORT
 
-    if (analyzer := experiment.bm25.analyzer_of(text)) and "bm25" in experiment.baselines:
+    if (analyzer := experiment.bm25.analyzer_of(text)) and BM25 in experiment.baselines:
         return Setting(bm25_objective(analyzer), None, variant)
     if text in experiment.baselines or text.startswith("run "):
         return Setting(text, None, variant)

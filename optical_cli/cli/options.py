@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, baseline_names, objective_of
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optical_cli.config import Experiment as ExperimentSettings
     from optical_cli.config.bm25 import Analyzer
+    from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.pipeline.cells import Cell
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
@@ -45,8 +46,7 @@ Objective = Annotated[
     str | None,
     typer.Option(
         "--objective",
-        help="A baseline instead of the transport: none, pooled_mse, greedy, translate or bm25 (bm25-lower: by that "
-        "analyzer).",
+        help=f"A baseline in place of {TRANSPORT}: {', '.join(baseline_names())} ({BM25}-lower: by that analyzer).",
     ),
 ]
 Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
@@ -98,21 +98,19 @@ class Wanted:
             ConfigError: something has to be said and was not, or is not in the experiment.
         """
         from optical_cli.config.experiment import languages_of
-        from optical_cli.config.translate import TRANSLATE
         from optical_cli.pipeline.cells import Cell
 
         pair = self.named_pair(experiment)
         self._check_values()
-        if (self.objective or "").startswith("bm25"):
+        objective = self.objective or TRANSPORT
+        if not objective_of(objective).has_student:
             self._refuse_reg()
-            return Cell(pair, self._bm25_objective(experiment.bm25.analyzers), None, experiment.seeds[0])
-        if self.objective == TRANSLATE:
-            self._refuse_reg()
-            return Cell(pair, TRANSLATE, None, experiment.seeds[0])
+            name = self._bm25_objective(experiment.bm25.analyzers) if objective == BM25 else objective
+            return Cell(pair, name, None, experiment.seeds[0])
         seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
         if all(encoded[side] == experiment.teacher.language for side in sides):
-            return Cell(pair, "none", None, seed)
+            return Cell(pair, UNTRAINED, None, seed)
         return Cell(pair, *self._objective_and_reg(experiment.transport.reg), seed)
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
@@ -134,9 +132,8 @@ class Wanted:
         from optical_cli.config.bm25 import ANALYZERS, bm25_objective
         from optical_cli.config.settings import SEEDS, checked_reg
 
-        others = ("transport", "none", "pooled_mse", "greedy", "translate", "bm25")
-        if self.objective not in (None, *others, *map(bm25_objective, ANALYZERS)):
-            raise ConfigError(f"--objective {self.objective}: {', '.join(others)} expected, or bm25-ANALYZER")
+        if self.objective not in (None, *OBJECTIVES, *map(bm25_objective, ANALYZERS)):
+            raise ConfigError(f"--objective {self.objective}: {', '.join(OBJECTIVES)} expected, or {BM25}-ANALYZER")
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
@@ -145,14 +142,14 @@ class Wanted:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 
     def _objective_and_reg(self, regs: tuple[float, ...]) -> tuple[str, float | None]:
-        if self.objective not in (None, "transport"):
+        if self.objective not in (None, TRANSPORT):
             self._refuse_reg()
             return str(self.objective), None
         reg = regs[0] if self.reg is None and len(regs) == 1 else self.reg
         if reg is None:
             listed = ", ".join(f"{value:g}" for value in regs)
             raise ConfigError(f"--reg: the experiment has several values, say which: {listed}; or name an --objective")
-        return "transport", abs(reg)  # -0.0 is 0
+        return TRANSPORT, abs(reg)  # -0.0 is 0
 
     def _refuse_reg(self) -> None:
         if self.reg is not None:
@@ -162,8 +159,6 @@ class Wanted:
         """The objective with its analyzer, which need not be said if the experiment has one only."""
         from optical_cli.config.bm25 import bm25_objective
 
-        if self.objective != "bm25":
-            return str(self.objective)
         if len(analyzers) > 1:
             listed = ", ".join(map(bm25_objective, analyzers))
             raise ConfigError(f"--objective bm25: the experiment has several analyzers, say which: {listed}")

@@ -13,7 +13,7 @@ from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.cache.store import Cache
-    from optical_cli.config import Experiment
+    from optical_cli.config.experiment import Experiment
     from optical_cli.pipeline import Pipeline
     from optical_cli.pipeline.context import Remote
     from optical_cli.progress import Progress
@@ -115,7 +115,7 @@ def read_settings(experiment: str, overrides: Sequence[str] | None) -> "Experime
     Raises:
         ConfigError: they are wrong.
     """
-    from optical_cli.config import read_experiment
+    from optical_cli.config.reading import read_experiment
     from optical_cli.data.builtin import builtin_experiment
 
     return read_experiment(builtin_experiment(experiment) or Path(experiment), overrides or ())

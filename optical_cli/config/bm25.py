@@ -4,6 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from optical_cli.config.objectives import BM25
 from optical_cli.config.settings import Number, Settings
 
 Analyzer = Literal["folding", "lower", "whitespace", "stemmed"]
@@ -41,7 +42,7 @@ class Bm25(Settings):
 
     def analyzer_of(self, name: str) -> Analyzer | None:
         """The analyzer of `bm25` (the first one) or of `bm25-lower`; None for a name that is not of BM25."""
-        if name == "bm25":
+        if name == BM25:
             return self.analyzers[0]
         return next((analyzer for analyzer in ANALYZERS if name == bm25_objective(analyzer)), None)
 
@@ -61,4 +62,4 @@ def no_stemmer_for(language: str) -> str:
 
 def bm25_objective(analyzer: Analyzer) -> str:
     """What BM25 by an analyzer is called: as an objective, and as a source of candidates."""
-    return f"bm25-{analyzer}"
+    return f"{BM25}-{analyzer}"

@@ -5,13 +5,22 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
 from optical_cli.config.corpus import CorpusSettings
 from optical_cli.config.index import Index
 from optical_cli.config.measures import parse_measure
+from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import (
     Count,
@@ -24,12 +33,9 @@ from optical_cli.config.settings import (
 )
 from optical_cli.config.student import Student
 from optical_cli.config.training import Training
-from optical_cli.config.translate import TRANSLATE, Translate
+from optical_cli.config.translate import Translate
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
-
-Objective = Literal["transport", "pooled_mse", "greedy", "none"]
-Baseline = Literal["bm25", "translate", "none", "pooled_mse", "greedy"]
 
 WHOLE_TEXT = "{title} {text}"
 
@@ -51,11 +57,28 @@ def _checked_measure(name: str) -> str:
     return name
 
 
+def _checked_baseline(name: object) -> object:
+    if name not in (known := baseline_names()):
+        raise ValueError(f"{', '.join(known[:-1])} or {known[-1]}")
+    return name
+
+
+def _checked_reference(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError as error:  # one line in place of one for each kind of reference
+        raise ValueError(f"a baseline ({', '.join(baseline_names())}) or a reg") from error
+
+
 def _checked_template(text: str) -> str:
     fields = re.findall(r"\{(.*?)\}", text)
     if "text" not in fields or set(fields) - {"title", "text"}:
         raise ValueError("a template with {text}, and {title} if wanted, expected")
     return text
+
+
+Baseline = Annotated[str, BeforeValidator(_checked_baseline)]
+Reference = Annotated[Baseline | Reg, WrapValidator(_checked_reference)]
 
 
 class Teacher(Settings):
@@ -123,7 +146,7 @@ class Evaluation(Settings):
         "mrr@10",
         "judged@10",
     )
-    reference: Annotated[tuple[Baseline | Reg, ...] | None, BeforeValidator(as_several)] = None
+    reference: Annotated[tuple[Reference, ...] | None, BeforeValidator(as_several)] = None
     seed: Seed = 13
     low_resource: Annotated[tuple[str, ...], BeforeValidator(as_several)] = ()
 
@@ -156,7 +179,7 @@ class Experiment(Settings):
     translate: Annotated[dict[str, Translate], Field(default_factory=dict)]
     evaluation: Evaluation = Evaluation()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (13,)
-    baselines: tuple[Baseline, ...] = ("none",)
+    baselines: tuple[Baseline, ...] = (UNTRAINED,)
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     def is_approximate(self, pair: str) -> bool:
@@ -166,7 +189,7 @@ class Experiment(Settings):
     @property
     def stemmed_pairs(self) -> list[str]:
         """The pairs whose words are stemmed, for a row of their own or for the candidates of others."""
-        rows = "bm25" in self.baselines and STEMMED in self.bm25.analyzers
+        rows = BM25 in self.baselines and STEMMED in self.bm25.analyzers
         return [
             name
             for name, pair in self.pairs.items()
@@ -282,5 +305,4 @@ def in_one_language(pair: str) -> bool:
 
 def can_be_translated(pair: str, teacher_language: str) -> bool:
     """Whether the topics of a pair, once they are in the teacher's language, are in that of its documents."""
-    query, document = languages_of(pair)
-    return document == teacher_language != query
+    return OBJECTIVES[TRANSLATE].suits(*languages_of(pair), teacher_language)

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from optical_cli.config.settings import Count, Settings
 
-TRANSLATE = "translate"
 _OF_A_MODEL = {"source_code", "target_code", "prefix", "beams", "max_length", "batch_size"}
 
 Name = Annotated[str, Field(min_length=1)]

@@ -6,10 +6,9 @@ from typing import Any
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.distill import objectives
 from optical_cli.distill.health import Guard, Health
 from optical_cli.distill.idf import Idf
-from optical_cli.distill.objectives import Tokens
+from optical_cli.distill.objectives import Loss, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.side import Side
 from optical_cli.errors import NotConverged
@@ -45,7 +44,7 @@ class AlignmentLoss(torch.nn.Module):
         model: MultiVectorEncoder,
         teacher: TeacherTokens,
         sides: Sequence[Side],
-        objective: objectives.Objective,
+        objective: Loss,
         guard: Guard,
         idf: Idf | None = None,
     ) -> None:

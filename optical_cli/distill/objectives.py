@@ -1,4 +1,4 @@
-"""What the student is trained on: one loss a sentence pair, from the teacher's tokens and its own."""
+"""The loss of each objective that students are trained on; `config/objectives.py` has the rest of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ class Aligned:
     reg: float | None = None
 
 
-Objective = Callable[[Tokens, Tokens, int], Aligned]
+Loss = Callable[[Tokens, Tokens, int], Aligned]
 """From the teacher's tokens, the student's, and the number of the step, from 1."""
 
 
-def transport(schedule: Schedule, settings: Transport) -> Objective:
+def transport(schedule: Schedule, settings: Transport) -> Loss:
     """The transport cost <P, C> under the regularized plan P, held constant: the envelope gradient.
 
     Without the entropy term, so that losses of different reg can be compared. It raises `NotConverged` where the
@@ -69,6 +69,14 @@ def greedy(teacher: Tokens, student: Tokens, _step: int) -> Aligned:
     C = cosine_cost(teacher.vectors, student.vectors).masked_fill(~teacher.mask[:, :, None], torch.inf)
     nearest = C.amin(1).masked_fill(~student.mask, 0)
     return Aligned(nearest.sum(-1) / student.mask.sum(-1))
+
+
+LOSSES: dict[str, Callable[[Schedule, Transport], Loss]] = {
+    "transport": transport,
+    "pooled_mse": lambda _schedule, _settings: pooled_mse,
+    "greedy": lambda _schedule, _settings: greedy,
+}
+"""What makes the loss of an objective, by its name."""
 
 
 def _mean_token(tokens: Tokens) -> torch.Tensor:

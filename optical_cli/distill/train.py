@@ -12,17 +12,18 @@ from datasets.utils.logging import disable_progress_bar
 from sentence_transformers import MultiVectorEncoder
 from transformers import PrinterCallback
 
+from optical_cli.config.objectives import OBJECTIVES
 from optical_cli.config.student import Adapters
 from optical_cli.config.training import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.split import Split
-from optical_cli.distill import objectives
 from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.diary import Diary
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.idf import Idf
 from optical_cli.distill.loss import DIVERGED, AlignmentLoss
+from optical_cli.distill.objectives import LOSSES
 from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
@@ -77,7 +78,7 @@ def train_student(
         folder: receives the student and training.jsonl.
         unfinished: a folder that outlives a kill; a training that finds a savepoint there goes on from it, and ends
             with the student of one that was not killed.
-        objective: `transport`, `pooled_mse` or `greedy`.
+        objective: one that students are trained on.
         reg: of the transport; that of its last step, if it is annealed.
         freeze_embeddings: leave the word embeddings as they are.
         adapters: train these in place of the weights; None for the weights.
@@ -108,17 +109,18 @@ def train_student(
     sentences, rows = _foreign_sides(bitexts, teacher)
     batches = _batches(encoder, sentences, lengths[trained[0]], training, seed, processes)
     steps = math.ceil(batches.batches * training.epochs)
-    schedule = Schedule.of(reg, transport, steps) if objective == "transport" else None
+    has_reg = OBJECTIVES[objective].has_reg
     idf = None
-    if schedule and transport.marginals == "idf":
+    if has_reg and transport.marginals == "idf":
         idf = Idf.of_bitext(teacher, rows, encoder, sentences, {side: lengths[side] for side in trained})
     plans = math.ceil(len(sentences) * training.epochs) * len(trained)
     pairs = [pair for split in bitexts for pair in split.pairs]
     guard = Guard(transport, plans // processes.count, pairs, progress.say)
-    loss = AlignmentLoss(encoder, teacher, trained, _objective(objective, schedule, transport), guard, idf)
+    made = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
+    loss = AlignmentLoss(encoder, teacher, trained, made, guard, idf)
     unfinished.mkdir(parents=True, exist_ok=True)
     savepoints = Savepoints(unfinished, training.save_every)
-    name = f"distill {objective}" + (f" reg {reg:g}" if schedule else "")
+    name = f"distill {objective}" + (f" reg {reg:g}" if has_reg else "")
     with progress.task(name, steps, "steps") as advance:
         diary = Diary(
             loss,
@@ -202,12 +204,6 @@ def _batches(
         processes=processes.count,
         parts=training.accumulate,
     )
-
-
-def _objective(name: str, schedule: Schedule | None, settings: Transport) -> objectives.Objective:
-    if schedule is not None:
-        return objectives.transport(schedule, settings)
-    return {"pooled_mse": objectives.pooled_mse, "greedy": objectives.greedy}[name]
 
 
 def _foreign_sides(bitexts: Sequence[Split], teacher: TeacherTokens) -> tuple[list[str], list[int]]:

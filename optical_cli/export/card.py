@@ -7,6 +7,8 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from optical_cli.config.objectives import objective_of
+
 CARD_FILE = "README.md"
 TAGS = [
     "sentence-transformers",
@@ -170,17 +172,10 @@ def _header(facts: Facts) -> str:
 
 
 def _what_it_is(facts: Facts, dimensions: int) -> str:
-    how = {
-        "transport": "It was trained by optimal transport distillation: the loss is the cost of moving its tokens onto "
-        "the teacher's.",
-        "greedy": "It was trained by distillation over a greedy alignment of tokens with the teacher's, a baseline.",
-        "pooled_mse": "It was trained by distillation of the mean of its tokens, a baseline.",
-        "none": "It was not trained on any translation: it is a student as initialised, a baseline.",
-    }[facts.objective]
     languages = ", ".join(facts.languages)
     return (
         f"A late-interaction (multi-vector) retrieval encoder for {languages}, {dimensions} dimensions a token, scored "
-        f"with MaxSim. {how}\n\n"
+        f"with MaxSim. {objective_of(facts.objective).sentence}\n\n"
         f"Its embeddings live in the space of its teacher, {facts.teacher} ({facts.teacher_language}): texts in "
         f"{facts.teacher_language} are encoded by the teacher, texts in {languages} by this model, and the two are "
         "searched together."
@@ -215,7 +210,7 @@ def _training(facts: Facts) -> str:
     ]
     if facts.reg is not None:
         rows.append(("reg", facts.reg))
-    if facts.objective != "none":
+    if objective_of(facts.objective).is_trained:
         rows.append(("seed", str(facts.seed)))
     sections = {"transport": facts.transport, "training": facts.training, "encoding": facts.encoding}
     for section, settings in sections.items():

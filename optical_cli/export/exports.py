@@ -38,7 +38,6 @@ def gather_facts(
     if student is None:
         raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides; there is no student to export")
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
-    trained = cell.objective != "none"
     return Facts(
         name=(repo or f"{x.name}-{student.name}-{cell.name}").rsplit("/", 1)[-1],
         loaded_as=repo or HERE,
@@ -53,7 +52,7 @@ def gather_facts(
         training=checkpoint.manifest["material"].get("training"),
         encoding=x.encoding.deciding(),
         seed=cell.seed,
-        bitexts=list(_trained_on(pipeline, student.languages)) if trained else [],
+        bitexts=list(_trained_on(pipeline, student.languages)) if cell.is_trained else [],
         health=health,
         doubtful=health.get("unconverged", 0) > TOLERATED_SHARE * health.get("plans", 0),
         scores=list(_measured(pipeline, cell, checkpoint)),

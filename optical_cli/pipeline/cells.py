@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optical_cli.config.bm25 import ANALYZERS, Analyzer, bm25_objective
-from optical_cli.config.experiment import Experiment, can_be_translated, in_one_language, languages_of
-from optical_cli.config.translate import TRANSLATE
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, objective_of
 from optical_cli.encoder.side import SIDES, Side
 
 
@@ -28,7 +28,7 @@ class Cell:
     @property
     def name(self) -> str:
         """How labels and messages call it: `reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
-        if self.objective == "none" or not self.has_student:  # no training, no seed
+        if not self.is_trained:  # no training, no seed
             return self.objective
         return f"{self.objective if self.reg is None else f'reg{self.reg:g}'}-seed{self.seed}"
 
@@ -40,7 +40,12 @@ class Cell:
     @property
     def has_student(self) -> bool:
         """Whether a student may have a part in it: not in BM25, and not where translated topics meet the teacher."""
-        return self.analyzer is None and self.objective != TRANSLATE
+        return objective_of(self.objective).has_student
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a student is trained for it."""
+        return objective_of(self.objective).is_trained
 
 
 @dataclass(frozen=True)
@@ -62,28 +67,26 @@ class Student:
 
 
 def cells_of(experiment: Experiment) -> Iterator[Cell]:
-    """Every seed, baseline, reg and pair; a pair that needs no student stands once, under `none`.
-
-    BM25 has a cell only where topics and documents are in one language: it matches words. Translation has one where
-    the documents are in the teacher's language and the topics are not.
-    """
+    """Every seed, baseline, reg and pair that suit each other; a pair that needs no student stands once, untrained."""
+    baselines = [OBJECTIVES[name] for name in experiment.baselines]
     points: list[tuple[str, float | None]] = [
-        (baseline, None) for baseline in experiment.baselines if baseline not in ("bm25", TRANSLATE)
+        (name, None)
+        for row in OBJECTIVES.values()
+        if row in baselines and not row.has_student
+        for name in ([bm25_objective(one) for one in experiment.bm25.analyzers] if row.name == BM25 else [row.name])
     ]
-    points += [("transport", reg) for reg in sorted(experiment.transport.reg)]
-    learning = [pair for pair in experiment.pairs if student_of(experiment, pair)]
-    analyzers = experiment.bm25.analyzers if "bm25" in experiment.baselines else ()
-    translated = [pair for pair in experiment.pairs if can_be_translated(pair, experiment.teacher.language)]
+    points += [(row.name, None) for row in baselines if row.has_student]
+    points += [(TRANSPORT, reg) for reg in sorted(experiment.transport.reg)]
     for seed in experiment.seeds:
-        for analyzer in analyzers:
-            yield from (
-                Cell(pair, bm25_objective(analyzer), None, seed) for pair in experiment.pairs if in_one_language(pair)
-            )
-        if TRANSLATE in experiment.baselines:
-            yield from (Cell(pair, TRANSLATE, None, seed) for pair in translated)
-        for objective, reg in points:
-            yield from (Cell(pair, objective, reg, seed) for pair in learning)
-    yield from (Cell(pair, "none", None, experiment.seeds[0]) for pair in experiment.pairs if pair not in learning)
+        for name, reg in points:
+            yield from (Cell(pair, name, reg, seed) for pair in experiment.pairs if _suit(experiment, name, pair))
+    for pair in experiment.pairs:
+        if not _suit(experiment, UNTRAINED, pair):
+            yield Cell(pair, UNTRAINED, None, experiment.seeds[0])
+
+
+def _suit(experiment: Experiment, objective: str, pair: str) -> bool:
+    return objective_of(objective).suits(*languages_of(pair), experiment.teacher.language)
 
 
 def student_of(experiment: Experiment, pair: str) -> Student | None:

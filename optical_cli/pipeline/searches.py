@@ -8,7 +8,7 @@ from typing import NoReturn
 from optical_cli.cache.artifact import Health
 from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
-from optical_cli.config.translate import TRANSLATE
+from optical_cli.config.objectives import TRANSLATE
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context
@@ -230,7 +230,7 @@ class Searches:
             return _Encoder(teacher.fingerprint, teacher.label, lambda _inputs: teacher.folder, {})
         checkpoint = self._students.checkpoint(cell)
         needed = {"checkpoint": checkpoint}
-        if self._at.experiment.student.adapters is not None and cell.objective != "none":
+        if self._at.experiment.student.adapters is not None and cell.is_trained:
             needed["start"] = checkpoint.inputs["start"]  # adapters alone are no encoder
         return _Encoder(checkpoint.key.digest, checkpoint.label, lambda inputs: inputs["checkpoint"], needed)
 

@@ -42,7 +42,7 @@ class Students:
         student = student_of(self._at.experiment, cell.pair)
         if student is None:
             raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
-        if cell.objective == "none":
+        if not cell.is_trained:
             return self._starts.of(student)
         trained = self._trained(cell, student)
         share = self._at.experiment.training.start_share

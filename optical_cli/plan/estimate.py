@@ -140,7 +140,7 @@ class _Estimates:
         return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
 
     def _student(self, one: Planned) -> Estimate:
-        adapted = self._experiment.student.adapters is not None and one.cell.objective != "none"
+        adapted = self._experiment.student.adapters is not None and one.cell.is_trained
         return Estimate(one, disk=None if adapted else weight_bytes(self._extent.init))
 
     def _timed(self, found: Estimate, work: float, probed: float | None, kind: str, unit: str) -> Estimate:

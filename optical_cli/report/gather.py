@@ -9,7 +9,7 @@ from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.keys import SHORT_DIGITS
 from optical_cli.config.experiment import WHOLE_TEXT, Experiment, in_one_language, languages_of, low_resource_pairs
 from optical_cli.config.measures import main_measure
-from optical_cli.config.translate import TRANSLATE
+from optical_cli.config.objectives import TRANSLATE
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.pipeline import Pipeline

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from optical_cli.artifacts.result import Setting
-from optical_cli.config.translate import TRANSLATE
+from optical_cli.config.objectives import TRANSLATE
 from optical_cli.report.published import sources_note
 from optical_cli.report.study import Study
 from optical_cli.report.table import Table

@@ -2,7 +2,7 @@ import pytest
 
 from optical_cli.align.sentences import held_out_sentences, trained_pairs, view_of
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.sources import Sources
 

@@ -124,7 +124,7 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (
             ["--objective", "gready"],
-            "--objective gready: transport, none, pooled_mse, greedy, translate, bm25 expected, or bm25-ANALYZER",
+            "--objective gready: bm25, translate, none, pooled_mse, greedy, transport expected, or bm25-ANALYZER",
         ),
         (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
         (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.config import read_experiment
 from optical_cli.config.bitext import Bitext
+from optical_cli.config.reading import read_experiment
 from optical_cli.errors import ConfigError
 
 FILE = "name: x\nteacher: {{model: ./teacher}}\nbitext: {{sw: {{{}}}}}\npairs: {{sw-sw: {{collection: ./data}}}}\n"

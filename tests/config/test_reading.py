@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.config.settings import SMALLEST_REG
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
@@ -169,6 +169,15 @@ def test_reg_is_one_value_or_several(read, text, regs):
 )
 def test_a_reference_is_a_baseline_or_a_reg_or_several(read, text, reference):
     assert read(LEAST, f"evaluation.reference={text}").evaluation.reference == reference
+
+
+@pytest.mark.parametrize("found", ["'noone'", "0.0001", "True"])
+def test_a_reference_that_is_neither_is_one_fault(faults, found):
+    (line,) = faults(LEAST, f"evaluation.reference=[none, {found}]")
+    assert line == (
+        "evaluation.reference.1: a baseline (bm25, translate, none, pooled_mse, greedy) or a reg expected, "
+        f"found {found}"
+    )
 
 
 def test_a_reference_that_the_experiment_does_not_have_is_refused(faults):

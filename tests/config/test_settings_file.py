@@ -1,6 +1,6 @@
 import pytest
 
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.errors import ConfigError
 
 BELOW = """

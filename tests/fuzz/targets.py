@@ -19,7 +19,7 @@ from optical_cli.artifacts.run import read_run, read_tag, write_run
 from optical_cli.cache.keys import key_of
 from optical_cli.cache.store import Cache
 from optical_cli.cli.terminal import plain
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.data.bitext.aligned import Aligned
 from optical_cli.data.bitext.json_lines import JsonLines
 from optical_cli.data.bitext.moses_zip import MosesZip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.data.bitext.tmx import Tmx
 from optical_cli.data.lines import LONGEST, read_lines
 from optical_cli.errors import ConfigError, DataError

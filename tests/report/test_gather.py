@@ -1,5 +1,5 @@
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config import read_experiment
+from optical_cli.config.reading import read_experiment
 from optical_cli.data.local_folder import LocalTopics
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources

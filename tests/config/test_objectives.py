@@ -1,0 +1,66 @@
+import pytest
+
+from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, Objective, objective_of
+from optical_cli.distill.objectives import LOSSES, Aligned
+
+
+@pytest.mark.parametrize("row", OBJECTIVES.values(), ids=list(OBJECTIVES))
+def test_every_row_has_what_the_others_ask_of_it(row):
+    assert OBJECTIVES[row.name] is objective_of(row.name) is row
+    assert row.label
+    assert bool(row.sentence) == row.has_student  # what can be exported has a card
+    assert (row.name in LOSSES) == row.is_trained
+    assert row.has_student or not row.is_trained
+    assert row.is_trained or not row.has_reg
+
+
+def test_every_loss_has_a_row():
+    assert LOSSES.keys() <= OBJECTIVES.keys()
+
+
+@pytest.mark.parametrize(
+    ("pair", "suited"),
+    [
+        (("yo", "yo"), {BM25, "none", "pooled_mse", "greedy", "transport"}),
+        (("yo", "en"), {TRANSLATE, "none", "pooled_mse", "greedy", "transport"}),
+        (("en", "yo"), {"none", "pooled_mse", "greedy", "transport"}),
+        (("sw", "yo"), {"none", "pooled_mse", "greedy", "transport"}),
+        (("en", "en"), {BM25}),
+    ],
+)
+def test_what_suits_a_pair(pair, suited):
+    assert {row.name for row in OBJECTIVES.values() if row.suits(*pair, "en")} == suited
+
+
+def test_a_cell_of_bm25_belongs_to_the_row_whatever_the_analyzer():
+    assert objective_of("bm25-lower") is objective_of("bm25-folding") is OBJECTIVES[BM25]
+
+
+def test_a_new_objective_is_a_row_and_a_loss(own_lab, optical, tmp_path, monkeypatch):
+    """It is trained, tabled, named by the command line and told by the model card, without another change."""
+
+    def loss(teacher, student, _step):
+        first = (teacher.vectors[:, 0] - student.vectors[:, 0]).square().sum(-1)
+        return Aligned(first)
+
+    monkeypatch.setitem(OBJECTIVES, "first", Objective("first", "first tokens", "It has learned first tokens alone."))
+    monkeypatch.setitem(LOSSES, "first", lambda _schedule, _settings: loss)
+    settings = own_lab.settings(
+        transport={"reg": 0.1},
+        baselines=["first"],
+        evaluation={"reference": "first"},
+        pairs={"en-sw": {"collection": "./data"}},
+    )
+    experiment, cache = own_lab.write(settings), ("--cache-dir", tmp_path / "cache")
+    swept = optical("sweep", experiment, *cache)
+    assert swept.code == 0, swept.err
+    assert optical("evaluate", experiment, "--objective", "first", *cache).code == 0
+    report = optical("report", experiment, *cache, "-o", tmp_path / "report")
+    assert report.code == 0, report.err
+    rows = (tmp_path / "report" / "report.md").read_text()
+    assert "| first tokens |" in rows
+    exported = optical("export", experiment, "--objective", "first", *cache, "-o", tmp_path / "student")
+    assert exported.code == 0, exported.err
+    assert "It has learned first tokens alone." in (tmp_path / "student" / "README.md").read_text()
+    refused = optical("evaluate", experiment, "--objective", "frist", *cache)
+    assert "first" in refused.errors[0]
