@@ -11,7 +11,7 @@ from optical_cli.config.bitext import Bitext
 from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
 from optical_cli.config.index import Index
 from optical_cli.config.measures import parse_measure
-from optical_cli.config.retrieval import Retrieval
+from optical_cli.config.retrieval import CANDIDATES, ENGINES, Retrieval, SearchEngine
 from optical_cli.config.settings import (
     Count,
     CountFromZero,
@@ -185,9 +185,9 @@ class Experiment(Settings):
     baselines: tuple[Baseline, ...] = ("none",)
     base: Annotated[Path, Field(exclude=True)] = Path()
 
-    def is_approximate(self, pair: str) -> bool:
-        """Whether a pair is searched approximately; candidates are all scored, whatever the engine."""
-        return self.retrieval.engine == "approximate" and self.pairs[pair].candidates is None
+    def engine_of(self, pair: str) -> SearchEngine:
+        """The engine that a pair is searched by; candidates are all scored, whatever `retrieval.engine` says."""
+        return ENGINES[self.retrieval.engine] if self.pairs[pair].candidates is None else CANDIDATES
 
     @property
     def stemmed_pairs(self) -> list[str]:

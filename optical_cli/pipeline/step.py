@@ -7,6 +7,7 @@ from typing import Any
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
+from optical_cli.config.retrieval import STRUCTURES
 from optical_cli.data.stand_in import MARK
 
 # Bumped when a stage's code changes what it computes from the same settings.
@@ -16,12 +17,12 @@ VERSIONS = {
     "distill": 3,
     "average": 1,
     "index": 1,
-    "quantize": 1,
     "retrieve": 2,
     "bm25": 1,
     "translate": 1,
     "evaluate": 1,
     "align": 1,
+    **{structure.stage: structure.version for structure in STRUCTURES.values()},
 }
 
 

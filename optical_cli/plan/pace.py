@@ -1,10 +1,12 @@
 """How fast this machine was at artifacts like those that are to be made."""
 
+import math
 import platform
 from collections.abc import Iterator, Sequence
 
 from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.store import Cache
+from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
 from optical_cli.plan.outlook import Planned
 
 WORTH_LEARNING_FROM = 1.0
@@ -52,15 +54,16 @@ class Pace:
                 index = self.tokens().get(manifest["material"].get("index"))
                 if index is not None and "search_precision" in health:
                     yield float(health["topics"] * index), artifact
-            elif kind == "quantized":
-                yield float(health["tokens"] * health["lists"]), artifact
+            elif kind == STRUCTURE:
+                factors = STRUCTURES[manifest["material"]["stage"]].factors
+                yield float(math.prod(health[name] for name in factors)), artifact
             else:
                 yield float(health.get("tokens_before_pooling", health["tokens"])), artifact
 
     def _alike(self, artifact: Artifact, planned: Planned) -> bool:
         """Whether an index was made by the same model, or by a student of this experiment as the planned one is."""
-        if artifact.kind != "indexes":
-            return True
         material, wanted = artifact.manifest["material"], planned.step.key.material
+        if artifact.kind != "indexes":
+            return bool(material["stage"] == wanted["stage"])
         same = {wanted["encoder"]} if wanted["encoder"] == self._teacher else self._students
         return material.get("encoder") in same and material.get("precision") == wanted["precision"]

@@ -6,12 +6,6 @@ from pathlib import Path
 from optical_cli.machine import free_disk, memory
 from optical_cli.plan.estimate import Estimate
 
-REMEDIES = {
-    "indexes": "lower encoding.batch_size",
-    "quantized": "lower retrieval.approximate.lists, or search by exact",
-    "runs": "lower retrieval.memory or retrieval.approximate.code_bytes, or search by exact",
-}
-
 
 def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
     """What this machine has no room for, a line each.
@@ -33,7 +27,7 @@ def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
         if there is not None and (most.memory or 0) > there:
             said.append(
                 f"{kind}/{most.planned.step.label} takes about {_size(most.memory or 0)} of memory, and this machine "
-                f"has {_size(there)}; {REMEDIES[kind]}"
+                f"has {_size(there)}; {most.remedy}"
             )
     return said
 
