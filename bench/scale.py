@@ -17,7 +17,7 @@ from optical_cli.config.retrieval import Approximate
 from optical_cli.data.builtin import builtin_data
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.plan.footprint import index_bytes, quantized_bytes
+from optical_cli.plan.footprint import index_bytes
 from optical_cli.plan.pace import TEXTS, Speeds, probe
 
 PASSAGES = {
@@ -60,7 +60,7 @@ def table(passages: Mapping[str, int], speeds: Speeds) -> str:
 
 def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
     tokens = passages * TOKENS
-    index, quantized = index_bytes(passages, tokens, DIMENSIONS), quantized_bytes(tokens, DIMENSIONS, Approximate())
+    index, quantized = index_bytes(passages, tokens, DIMENSIONS), Approximate().structure_bytes(tokens, DIMENSIONS)
     hours = tokens / (speeds.tokens or math.nan) / 3600
     seconds = TOPICS * tokens / (speeds.products or math.nan)
     searched = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"

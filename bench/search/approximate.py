@@ -45,7 +45,7 @@ def run(recorder: Recorder) -> None:
         tokens = documents.tokens
         context: dict[str, Any] = {
             "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
-            "lists": len(quantized.centroids), "probes": how.probes, "rescored": settings.rescored,
+            "lists": len(quantized.centroids), "probes": how.probes, "rescored": how.rescored_for(DEPTH),
             "seconds_to_quantize": built,
         }  # fmt: skip
         approximate = partial(_approximate, documents, quantized, settings)
@@ -69,7 +69,7 @@ def _approximate(
     documents: TokenStore, quantized: QuantizedIndex, settings: Retrieval, topics: Iterable[Tensor]
 ) -> Found:
     how = settings.approximate
-    search = ApproximateMaxSim(documents, quantized, probes=how.probes, rescored=settings.rescored, memory=MEMORY)
+    search = ApproximateMaxSim(documents, quantized, probes=how.probes, rescored=how.rescored_for(DEPTH), memory=MEMORY)
     return list(search.best(list(topics), lambda _done: None))
 
 

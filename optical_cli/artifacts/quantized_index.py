@@ -1,6 +1,5 @@
 """A quantised index: the list that each token of a collection is in, and a few bytes for how it is off its centre."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,13 +13,6 @@ from optical_cli.errors import CacheError
 Float32 = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
-VALUES = 256
-"""That a byte of a code can have."""
-POINTS = 40
-"""Tokens of the sample for each list; faiss asks for 39 at least."""
-MOST_LISTS = 1 << 15
-"""By default: each token is compared with every centre, and a core does 1e8 of these a second; with lists that went on
-growing, a core would take a week for a billion tokens."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +76,6 @@ class QuantizedIndex:
         for filled in (self.codes, self.documents):
             if isinstance(filled, np.memmap):
                 filled.flush()
-
-
-def default_lists(tokens: int) -> int:
-    """The power of two next to twice the square root of the number of tokens; no more than tokens, nor MOST_LISTS."""
-    return min(int(2 ** round(math.log2(2 * math.sqrt(tokens)))), tokens, MOST_LISTS)
 
 
 def _path(folder: Path, name: str) -> Path:

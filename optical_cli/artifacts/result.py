@@ -57,10 +57,12 @@ class ApproximateSearch:
     """What is known of a search that did not score every document.
 
     Attributes:
+        engine: value of `retrieval.engine`.
         overlap: the share of the exact results that it found, the mean over the topics that were checked; None if none
             was, or if the run is no longer in the cache.
     """
 
+    engine: str
     overlap: float | None
 
 

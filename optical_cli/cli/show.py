@@ -5,6 +5,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optical_cli.cli.terminal import duration, plain, size
@@ -189,7 +190,7 @@ def records(results: "Sequence[Result]") -> list[dict[str, Any]]:
             "empty_topics": result.scores.empty_topics if result.scores else None,
             "failure": result.failure,
             "health": result.health,
-            **({"search": {"engine": "approximate", "overlap": result.search.overlap}} if result.search else {}),
+            **({"search": asdict(result.search)} if result.search else {}),
             **({"index": result.index.deciding()} if result.index else {}),
         }
         for result in results

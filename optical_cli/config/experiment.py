@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +21,7 @@ from optical_cli.config.corpus import CorpusSettings
 from optical_cli.config.index import Index
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
-from optical_cli.config.retrieval import Retrieval
+from optical_cli.config.retrieval import CANDIDATES, ENGINES, Retrieval, SearchEngine
 from optical_cli.config.settings import (
     Count,
     Precision,
@@ -182,9 +182,9 @@ class Experiment(Settings):
     baselines: tuple[Baseline, ...] = (UNTRAINED,)
     base: Annotated[Path, Field(exclude=True)] = Path()
 
-    def is_approximate(self, pair: str) -> bool:
-        """Whether a pair is searched approximately; candidates are all scored, whatever the engine."""
-        return self.retrieval.engine == "approximate" and not self.pairs[pair].mode.own_documents
+    def engine_of(self, pair: str) -> SearchEngine:
+        """The engine that a pair is searched by; candidates are all scored, whatever `retrieval.engine` says."""
+        return CANDIDATES if self.pairs[pair].mode.own_documents else ENGINES[self.retrieval.engine]
 
     @property
     def stemmed_pairs(self) -> list[str]:

@@ -1,30 +1,77 @@
-"""The search: every document, or those that a quantised index finds promising."""
+"""The search of an index: the table of engines, their settings, and what building and searching takes.
 
-from typing import Annotated, Any, Literal, Self
+A new engine is a row of `ENGINES` here, with a section of its own if it has settings, and a module of `retrieve/` with
+the class that searches and, if it needs more than the index, the function that builds it.
+"""
 
-from pydantic import model_validator
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, model_validator
 
 from optical_cli.config.settings import Bytes, Count, CountFromZero, Precision, Seed, Settings, SpeedOnly
 
+STRUCTURE = "quantized"
+"""Kind of artifact that holds an engine's structure, and its name among the inputs of a run. It is the word of the
+first engine that had one; keys and folders of every cache hold it."""
 NEEDS_FAISS = (
     "retrieval.engine: approximate needs faiss, which is not installed: pip install 'optical-cli[approximate]', or "
     "search by exact"
 )
-
 SPARE = 5
-"""Times the depth that is rescored by default."""
+"""Documents rescored for each one kept, by default."""
+BYTE_VALUES = 256
+SAMPLED_TOKENS = 40
+"""Tokens that each list is fitted to; faiss asks for at least 39."""
+MOST_LISTS = 1 << 15
+"""Default limit. Every token is compared with every centre, 1e8 a second on one core: with more lists, a billion tokens
+would take a core weeks."""
 
 
-class Approximate(Settings):
+class EngineSettings(Settings):
+    """The settings of one engine. As they stand here: of an engine without settings and without a structure."""
+
+    @property
+    def of_the_structure(self) -> dict[str, Any]:
+        """Settings that can change the structure, as JSON values: key material."""
+        return {}
+
+    @property
+    def of_the_search(self) -> dict[str, Any]:
+        """Settings that can change a run on the same structure, as JSON values: key material."""
+        return {}
+
+    def check(self, depth: int) -> None:
+        """Refuse settings that cannot give `depth` documents a topic.
+
+        Raises:
+            ValueError: the setting, without its section, and what was expected.
+        """
+
+    def structure_bytes(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
+        """Bytes of the structure, on the disk and in the memory of a search."""
+        return 0
+
+    def memory_to_build(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
+        """Bytes of memory that building the structure takes beyond the program's own."""
+        return 0
+
+    def work_to_build(self, tokens: int) -> int:
+        """Building the structure, in the unit of `Structure.factors`."""
+        return tokens
+
+
+class Approximate(EngineSettings):
     """How the approximate search is cut short.
 
     Attributes:
-        lists: that the tokens of a collection are dealt out to, each to the one it is nearest to; null for the power of
-            two next to twice the square root of their number, 32,768 at most.
+        lists: into which the tokens of a collection are divided, each into the one with the nearest centre; null for
+            the power of two next to twice the square root of the number of tokens, at most 32,768.
         code_bytes: of a token in its list.
-        probes: lists that each token of a topic looks into.
-        rescored: documents of a topic, the most promising ones, that are scored exactly; null for five times the depth.
-        checked: topics that are searched exactly too, to say how many of their best documents were found.
+        probes: lists searched for each token of a topic.
+        rescored: most promising documents of a topic, which are scored exactly; null for five times the depth.
+        checked: topics that are searched exactly too, to measure how many of their best documents were found.
         seed: draws the tokens that lists and codes are fitted to, and the topics that are checked.
     """
 
@@ -37,27 +84,157 @@ class Approximate(Settings):
 
     @property
     def of_the_structure(self) -> dict[str, Any]:
-        """What the quantised index depends on, as JSON values."""
+        """Lists, codes and seed."""
         return self.model_dump(include={"lists", "code_bytes", "seed"})
 
     @property
     def of_the_search(self) -> dict[str, Any]:
-        """What a search of it depends on beside, as JSON values."""
+        """All but the shape of the structure, whose own key has it."""
         return self.model_dump(exclude={"lists", "code_bytes"})
+
+    def check(self, depth: int) -> None:
+        """Refuse to keep more documents than are rescored."""
+        if self.rescored is not None and self.rescored < depth:
+            raise ValueError(
+                f"rescored: at least retrieval.depth ({depth}) expected, found {self.rescored}; no other documents "
+                "are kept"
+            )
+
+    def rescored_for(self, depth: int) -> int:
+        """Documents of a topic that are scored exactly."""
+        return self.rescored or SPARE * depth
+
+    def lists_for(self, tokens: int) -> int:
+        """Lists of an index; by default no more than it has tokens, nor `MOST_LISTS`."""
+        return self.lists or min(int(2 ** round(math.log2(2 * math.sqrt(tokens)))), tokens, MOST_LISTS)
+
+    def sample_of(self, tokens: int) -> int:
+        """Tokens that centres are fitted to."""
+        return min(tokens, SAMPLED_TOKENS * self.lists_for(tokens))
+
+    def structure_bytes(self, tokens: int, dimensions: int) -> int:
+        """Codes, documents, centres, codebooks."""
+        lists = self.lists_for(tokens)
+        return tokens * (self.code_bytes + 4) + lists * (4 * dimensions + 8) + BYTE_VALUES * 4 * dimensions
+
+    def memory_to_build(self, tokens: int, dimensions: int) -> int:
+        """The list of each token, and the sample twice, as it is copied when it is shuffled."""
+        return 4 * tokens + 2 * 4 * self.sample_of(tokens) * dimensions
+
+    def work_to_build(self, tokens: int) -> int:
+        """Comparisons of a token with a centre."""
+        return tokens * self.lists_for(tokens)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What an engine builds from an index, once, as an artifact of the kind `STRUCTURE`.
+
+    Attributes:
+        build: `module:function` that fills a folder: (index folder, folder, how=EngineSettings, progress=Progress),
+            returning what the manifest says of it.
+        stage: of its key.
+        version: of the stage; raised when the code computes another structure from the same settings.
+        factors: counts in the manifest whose product is the work that building it was.
+        remedy: what to change if building it does not fit the memory.
+    """
+
+    build: str
+    stage: str
+    version: int
+    factors: tuple[str, ...]
+    remedy: str
+
+    @property
+    def unit(self) -> str:
+        """Unit of work, such as `tokens by lists`."""
+        return " by ".join(self.factors)
+
+
+@dataclass(frozen=True)
+class SearchEngine:
+    """A way to find the best documents of a topic.
+
+    Attributes:
+        name: value of `retrieval.engine`, also in keys; its settings are the section of that name, if there is one.
+        sentence: what it does.
+        search: `module:class` that searches, a `retrieve.engine.Engine`.
+        exhaustive: whether every topic is scored against every document, which takes topics times tokens.
+        remedy: what to change if a search does not fit the memory.
+        word: in the labels of runs; none for the default.
+        note: what tables say of runs that may lack some of the best documents; none for exact runs.
+        package: to be installed beside optical.
+        missing: what to say where the package is not installed.
+        structure: what it needs beside the index.
+    """
+
+    name: str
+    sentence: str
+    search: str
+    exhaustive: bool
+    remedy: str = "lower retrieval.memory"
+    word: str = ""
+    note: str = ""
+    package: str | None = None
+    missing: str = ""
+    structure: Structure | None = None
+
+
+EXACT = SearchEngine(
+    name="exact",
+    sentence="MaxSim over every document",
+    search="optical_cli.retrieve.engine:ExactEngine",
+    exhaustive=True,
+)
+APPROXIMATE = SearchEngine(
+    name="approximate",
+    sentence="MaxSim over the documents that a quantised index finds promising",
+    search="optical_cli.retrieve.approximate:ApproximateEngine",
+    exhaustive=False,
+    remedy="lower retrieval.memory or retrieval.approximate.code_bytes, or search by exact",
+    word="approximate",
+    note="searched approximately",
+    package="faiss",
+    missing=NEEDS_FAISS,
+    structure=Structure(
+        build="optical_cli.retrieve.quantize:quantize",
+        stage="quantize",
+        version=1,
+        factors=("tokens", "lists"),
+        remedy="lower retrieval.approximate.lists, or search by exact",
+    ),
+)
+ENGINES = {engine.name: engine for engine in (EXACT, APPROXIMATE)}
+"""The values of `retrieval.engine`."""
+CANDIDATES = SearchEngine(
+    name=EXACT.name,  # in keys; `corpus: candidates` chooses it, whatever retrieval.engine says
+    sentence="MaxSim over each topic's own candidates",
+    search="optical_cli.retrieve.engine:CandidateEngine",
+    exhaustive=False,
+)
+STRUCTURES = {one.structure.stage: one.structure for one in ENGINES.values() if one.structure}
+"""By stage."""
+
+
+def _known_engine(name: str) -> str:
+    if name not in ENGINES:
+        known = " or ".join(f"{engine.name} ({engine.sentence})" for engine in ENGINES.values())
+        raise ValueError(f"unknown engine {name!r}; {known} expected")
+    return name
 
 
 class Retrieval(Settings):
     """The search.
 
     Attributes:
-        engine: `exact`, MaxSim over every document, or `approximate`, over those that are promising.
+        engine: `exact`, MaxSim over every document, or `approximate`, over the promising ones.
         depth: documents kept for a topic.
-        memory: what the search may take, the index's own pages left out.
+        memory: bytes that the search may take beside the pages of the index.
         precision: of the matrix products that tell which documents to score; `auto` is the faster one.
-        approximate: how that engine is cut short.
+        approximate: settings of that engine.
     """
 
-    engine: Literal["exact", "approximate"] = "exact"
+    engine: Annotated[str, AfterValidator(_known_engine)] = EXACT.name
     depth: Count = 100
     memory: Annotated[Bytes, SpeedOnly("scores are computed apart from the blocks")] = 1 << 30
     precision: Annotated[Precision, SpeedOnly("what may be among the best is scored in float32")] = "auto"
@@ -65,26 +242,19 @@ class Retrieval(Settings):
 
     @model_validator(mode="after")
     def _enough_to_keep(self) -> Self:
-        rescored = self.approximate.rescored
-        if self.engine == "approximate" and rescored is not None and rescored < self.depth:
-            raise ValueError(
-                f"approximate.rescored: at least retrieval.depth ({self.depth}) expected, found {rescored}; "
-                "no other documents are kept"
-            )
+        try:
+            self.of(ENGINES[self.engine]).check(self.depth)
+        except ValueError as error:
+            raise ValueError(f"{self.engine}.{error}") from error
         return self
 
-    def deciding(self) -> dict[str, Any]:
-        """The settings that can change a result, as JSON values: key material."""
-        found = super().deciding()
-        del found["approximate"]  # an exact run is that of a version without the other engine
-        return {**found, "approximate": self.approximate.of_the_search} if self.engine == "approximate" else found
+    def of(self, engine: SearchEngine) -> EngineSettings:
+        """The settings of an engine alone."""
+        own: EngineSettings = getattr(self, engine.name, EngineSettings())
+        return own
 
-    @property
-    def rescored(self) -> int:
-        """Documents of a topic that an approximate search scores exactly."""
-        return self.approximate.rescored or SPARE * self.depth
-
-    @property
-    def exact(self) -> Self:
-        """The same search by the exact engine."""
-        return self.model_copy(update={"engine": "exact"})
+    def deciding_by(self, engine: SearchEngine) -> dict[str, Any]:
+        """Settings that can change a run by an engine, as JSON values: key material. Those of other engines do not."""
+        shared = {name: value for name, value in self.deciding().items() if name not in ENGINES}
+        own = self.of(engine).of_the_search
+        return {**shared, "engine": engine.name, **({engine.name: own} if own else {})}

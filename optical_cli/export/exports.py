@@ -112,6 +112,6 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
             scores = read_scores(found.folder / "scores.json")
             means = {measure: scores.means[measure] for measure in x.evaluation.measures}
             collection = public_name(pair.collection, x.base)
-            how = ["searched approximately" if x.is_approximate(name) else "", x.index.in_words]
+            how = [x.engine_of(name).note, x.index.in_words]
             corpus = ", ".join(filter(None, [pair.corpus_name, *how]))
             yield Measured(name, collection, corpus, scores.topics, means, x.retrieval.depth)

@@ -8,7 +8,6 @@ from optical_cli.cache.artifact import Health
 from optical_cli.cache.store import Cache
 from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
-from optical_cli.config.retrieval import NEEDS_FAISS
 from optical_cli.errors import MissingDependency
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.checks import Checks
@@ -123,8 +122,9 @@ class Pipeline:
             DataError: of all that is wrong with it, a line each.
             MissingDependency: something that is not installed will be needed.
         """
-        if any(map(self.experiment.is_approximate, self.experiment.pairs)) and find_spec("faiss") is None:
-            raise MissingDependency(NEEDS_FAISS)
+        for engine in map(self.experiment.engine_of, self.experiment.pairs):
+            if engine.package and find_spec(engine.package) is None:
+                raise MissingDependency(engine.missing)
         if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
             raise MissingDependency(NEEDS_PYSTEMMER)
         self._refuse_absent(to_be_read=True)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from optical_cli.cache.artifact import Health
 from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.config.objectives import TRANSLATE
+from optical_cli.config.retrieval import STRUCTURE, SearchEngine, Structure
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context
@@ -75,21 +77,16 @@ class Searches:
         step = make_step("index", label, material, build, {**encoder.inputs, **corpus.inputs})
         return step
 
-    def quantized(self, cell: Cell) -> Step:
-        """The same tokens, quantised for the approximate search.
-
-        Raises:
-            ConfigError: BM25 has none.
-        """
-        index, how = self.index(cell), self._at.experiment.retrieval.approximate
+    def _structure(self, index: Step, engine: SearchEngine, structure: Structure) -> Step:
+        """What an engine builds from an index."""
+        how = self._at.experiment.retrieval.of(engine)
         material = {"index": index.key.digest, **how.of_the_structure}
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve.quantize import quantize
+            made: Health = resolve_name(structure.build)(inputs["index"], folder, how=how, progress=self._at.progress)
+            return made
 
-            return quantize(inputs["index"], folder, how=how, progress=self._at.progress)
-
-        return make_step("quantize", index.label, material, build, {"index": index})
+        return make_step(structure.stage, index.label, material, build, {"index": index})
 
     def run(self, cell: Cell) -> Step:
         """The run of a cell.
@@ -127,28 +124,25 @@ class Searches:
         )
 
     def _maxsim_run(self, cell: Cell, asked: TopicInput) -> Step:
-        x = self._at.experiment
-        approximate = x.is_approximate(cell.pair)
-        retrieval = x.retrieval if approximate else x.retrieval.exact
+        x, engine = self._at.experiment, self._at.experiment.engine_of(cell.pair)
         index, encoder = self.index(cell), self._encoder(asked.language, cell)
         corpus = self.corpus(cell.pair)
         material = {
             "index": index.key.digest,
             "encoder": encoder.material,
             "topics": asked.material,
-            "retrieval": retrieval.deciding(),
+            "retrieval": x.retrieval.deciding_by(engine),
             "length": x.encoding.query_length,
             "precision": self._at.encoding_precision,
         }
         inputs = {"index": index, **encoder.inputs, **corpus.inputs, **asked.inputs}
-        if approximate:
-            inputs["quantized"] = self.quantized(cell)
-            material["quantized"] = inputs["quantized"].key.digest
-        how = [x.index.name, "approximate" if approximate else ""]
-        label = "-".join(filter(None, [cell.pair, corpus.label, *how, cell.name])).replace(" ", "")
+        if engine.structure:
+            inputs[STRUCTURE] = self._structure(index, engine, engine.structure)
+            material[STRUCTURE] = inputs[STRUCTURE].key.digest
+        parts = [cell.pair, corpus.label, x.index.name, engine.word, cell.name]
+        label = "-".join(filter(None, parts)).replace(" ", "")
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve.engines import Quantized
             from optical_cli.retrieve.search import search
 
             remote = self._at.remote
@@ -157,14 +151,14 @@ class Searches:
                 encoder.folder(inputs),
                 inputs["index"],
                 folder,
-                depth=x.retrieval.depth,
-                memory=x.retrieval.memory,
+                engine=engine,
+                settings=x.retrieval,
                 precision=self._at.search_precision(),
                 tag=label,
                 setup=self._at.setup,
                 progress=self._at.progress,
                 candidates=self._candidates(corpus, inputs),
-                quantized=Quantized(inputs["quantized"], x.retrieval) if approximate else None,
+                structure=inputs.get(STRUCTURE),
                 open_exact=remote.open_exact if remote else None,
             )
             return {**health, **asked.provenance}

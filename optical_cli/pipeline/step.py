@@ -7,6 +7,7 @@ from typing import Any
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
+from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
 from optical_cli.data.stand_in import MARK
 
 
@@ -29,12 +30,12 @@ STAGES = {
     "distill": Stage("checkpoints", 3),
     "average": Stage("checkpoints", 1),
     "index": Stage("indexes", 1),
-    "quantize": Stage("quantized", 1),
     "retrieve": Stage("runs", 2),
     "bm25": Stage("runs", 1),
     "translate": Stage("translations", 1),
     "evaluate": Stage("scores", 1),
     "align": Stage("alignments", 1),
+    **{structure.stage: Stage(STRUCTURE, structure.version) for structure in STRUCTURES.values()},
 }
 
 

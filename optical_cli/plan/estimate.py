@@ -5,29 +5,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from optical_cli.artifacts.quantized_index import default_lists
+from optical_cli.config.retrieval import STRUCTURE
 from optical_cli.encoder.token_counts import weight_bytes
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
 from optical_cli.plan.extent import Extent
-from optical_cli.plan.footprint import (
-    index_bytes,
-    memory_to_index,
-    memory_to_quantize,
-    memory_to_search,
-    quantized_bytes,
-)
+from optical_cli.plan.footprint import PROGRAM, index_bytes, memory_to_index, memory_to_search
 from optical_cli.plan.pace import PROBED, Pace, Probe, Speeds
 from optical_cli.plan.planned import Planned, TimeEstimator
 
 BYTES_OF_A_RESULT = 60
 """A line of a run file."""
-
-REMEDIES = {
-    "indexes": "lower encoding.batch_size",
-    "quantized": "lower retrieval.approximate.lists, or search by exact",
-    "runs": "lower retrieval.memory or retrieval.approximate.code_bytes, or search by exact",
-}
 
 
 @dataclass(frozen=True)
@@ -42,6 +30,7 @@ class Estimate:
         memory: bytes at most, the pages of index files left out.
         seconds: None if nothing says it.
         basis: what the seconds are taken from.
+        remedy: what to change if the memory is not there.
     """
 
     planned: Planned
@@ -51,6 +40,7 @@ class Estimate:
     memory: int | None = None
     seconds: float | None = None
     basis: str | None = None
+    remedy: str = ""
 
 
 def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None = None) -> list[Estimate]:
@@ -81,7 +71,7 @@ class _Estimates:
         """The estimate of a step."""
         by_kind = {
             "indexes": self._index,
-            "quantized": self._quantized,
+            STRUCTURE: self._structure,
             "runs": self._run,
             "checkpoints": self._student,
         }
@@ -104,22 +94,23 @@ class _Estimates:
             Estimate(
                 one, documents, tokens,
                 index_bytes(documents, tokens, dimensions, self._experiment.index.storage), needed,
+                remedy="lower encoding.batch_size",
             ),
             round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
         )  # fmt: skip
 
-    def _quantized(self, one: Planned) -> Estimate:
-        (index,) = one.step.inputs.values()
+    def _structure(self, one: Planned) -> Estimate:
+        (index,), engine = one.step.inputs.values(), self._experiment.engine_of(one.cell.pair)
         tokens, dimensions = self._tokens_of(index.key.digest, one.cell.pair), self._extent.dimensions
-        if tokens is None or dimensions is None:
+        if tokens is None or dimensions is None or engine.structure is None:
             return Estimate(one)
-        how = self._experiment.retrieval.approximate
+        how = self._experiment.retrieval.of(engine)
         return self._timed(
             Estimate(
-                one, self._extent.documents(one.cell.pair), tokens,
-                quantized_bytes(tokens, dimensions, how), memory_to_quantize(tokens, dimensions, how),
+                one, self._extent.documents(one.cell.pair), tokens, how.structure_bytes(tokens, dimensions),
+                PROGRAM + how.memory_to_build(tokens, dimensions), remedy=engine.structure.remedy,
             ),
-            tokens * (how.lists or default_lists(tokens)), None, "quantized", "tokens by lists",
+            how.work_to_build(tokens), None, STRUCTURE, engine.structure.unit,
         )  # fmt: skip
 
     def _run(self, one: Planned) -> Estimate:
@@ -131,12 +122,12 @@ class _Estimates:
         tokens, dimensions = self._tokens_of(one.step.inputs["index"].key.digest, pair), self._extent.dimensions
         if tokens is None or dimensions is None:
             return Estimate(one, disk=disk)
-        approximate = x.is_approximate(pair)
-        structure = quantized_bytes(tokens, dimensions, x.retrieval.approximate) if approximate else 0
+        engine = x.engine_of(pair)
+        structure = x.retrieval.of(engine).structure_bytes(tokens, dimensions)
         needed = memory_to_search(weight_bytes(self._extent.init), x.retrieval.memory, structure)
-        found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed)
-        if approximate or x.pairs[pair].mode.own_documents:
-            return found  # the time of neither grows with topics and tokens alone
+        found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed, remedy=engine.remedy)
+        if not engine.exhaustive:
+            return found  # its time does not grow with topics and tokens alone
         return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
 
     def _student(self, one: Planned) -> Estimate:
@@ -188,7 +179,7 @@ def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
         if there is not None and (most.memory or 0) > there:
             said.append(
                 f"{kind}/{most.planned.step.label} takes about {_size(most.memory or 0)} of memory, and this machine "
-                f"has {_size(there)}; {REMEDIES[kind]}"
+                f"has {_size(there)}; {most.remedy}"
             )
     return said
 

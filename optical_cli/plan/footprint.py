@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from optical_cli.artifacts.quantized_index import POINTS, VALUES, default_lists
 from optical_cli.artifacts.token_format import FORMATS
 from optical_cli.artifacts.token_store import DEFAULT, Int64
 from optical_cli.config.index import Storage
-from optical_cli.config.retrieval import Approximate
 from optical_cli.encoder.setup import CHUNK_BATCHES
 
 PROGRAM = 700 << 20
@@ -26,12 +24,6 @@ def index_bytes(documents: int, tokens: int, dimensions: int, storage: Storage =
     return tokens * FORMATS[storage].row(dimensions).itemsize + documents * (8 + BYTES_OF_AN_ID)
 
 
-def quantized_bytes(tokens: int, dimensions: int, how: Approximate) -> int:
-    """A quantised index on the disk, and in memory when it is searched: codes, documents, centres, codebooks."""
-    lists = how.lists or default_lists(tokens)
-    return tokens * (how.code_bytes + 4) + lists * (4 * dimensions + 8) + VALUES * 4 * dimensions
-
-
 def memory_to_index(weights: int, batch_size: int, longest: int, dimensions: int) -> int:
     """Making an index: the model, and a shard of documents, as the encoder gives them and at unit length.
 
@@ -41,12 +33,6 @@ def memory_to_index(weights: int, batch_size: int, longest: int, dimensions: int
     return PROGRAM + weights + CHUNK_BATCHES * batch_size * longest * dimensions * (4 + 4)
 
 
-def memory_to_quantize(tokens: int, dimensions: int, how: Approximate) -> int:
-    """Quantising it: the sample, once more while it is shuffled, and the list of each token."""
-    sample = min(tokens, POINTS * (how.lists or default_lists(tokens)))
-    return PROGRAM + 4 * tokens + 2 * 4 * sample * dimensions
-
-
-def memory_to_search(weights: int, blocks: int, quantized: int) -> int:
-    """Searching: the model of the topics, what `retrieval.memory` allows, the quantised index if there is one."""
-    return PROGRAM + weights + blocks + quantized
+def memory_to_search(weights: int, blocks: int, structure: int) -> int:
+    """Searching: the model of the topics, what `retrieval.memory` allows, the engine's structure if it has one."""
+    return PROGRAM + weights + blocks + structure

@@ -1,5 +1,6 @@
 """How fast this machine is: at earlier artifacts, or in a probe of some seconds."""
 
+import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from time import perf_counter
 
 from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.store import Cache
+from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.pipeline.context import Context
@@ -58,16 +60,17 @@ class Pace:
                 index = self.tokens().get(manifest["material"].get("index"))
                 if index is not None and "search_precision" in health:
                     yield float(health["topics"] * index), artifact
-            elif kind == "quantized":
-                yield float(health["tokens"] * health["lists"]), artifact
+            elif kind == STRUCTURE:
+                factors = STRUCTURES[manifest["material"]["stage"]].factors
+                yield float(math.prod(health[name] for name in factors)), artifact
             else:
                 yield float(health.get("tokens_before_pooling", health["tokens"])), artifact
 
     def _alike(self, artifact: Artifact, planned: Planned) -> bool:
         """Whether an index was made by the same model, or by a student of this experiment as the planned one is."""
-        if artifact.kind != "indexes":
-            return True
         material, wanted = artifact.manifest["material"], planned.step.key.material
+        if artifact.kind != "indexes":
+            return bool(material["stage"] == wanted["stage"])
         same = {wanted["encoder"]} if wanted["encoder"] == self._teacher else self._students
         return material.get("encoder") in same and material.get("precision") == wanted["precision"]
 

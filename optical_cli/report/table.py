@@ -130,7 +130,8 @@ def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
     ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in (known[0], known[-1]))) if known else []
     found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
     unknown = f" ({len(searches) - len(known)} runs unchecked)" if known and len(known) < len(searches) else ""
-    return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."
+    engines = ", ".join(dict.fromkeys(search.engine for search in searches))
+    return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: {engines}): {found}{unknown}."
 
 
 def smaller_note(indexes: Sequence[str]) -> str:

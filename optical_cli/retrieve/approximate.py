@@ -1,38 +1,104 @@
-"""MaxSim over the promising documents: lists near a topic's tokens say which these are, exact scores how good they are.
+"""MaxSim over promising documents: the lists nearest to a topic's tokens say which, exact scores say how good they are.
 
 As in PLAID and WARP (Santhanam et al. 2022, arXiv 2205.09707; Scheerer et al. 2025, arXiv 2501.17788), every token of
-the lists that a topic's token looks into counts, and not only some nearest ones: on 20,000 documents that was twice as
-fast as faiss' own search of these lists at the same recall.
+the probed lists counts, not only the nearest ones: on 20,000 documents that was twice as fast as faiss' own search of
+these lists at the same recall.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+import numba
 import numpy as np
 import torch
 
-from optical_cli.artifacts.quantized_index import QuantizedIndex
+from optical_cli.artifacts.quantized_index import Codes, Int32, QuantizedIndex
+from optical_cli.artifacts.run import Ranking, rank
 from optical_cli.artifacts.token_store import TokenStore
-from optical_cli.progress import Advance
+from optical_cli.config.retrieval import APPROXIMATE
+from optical_cli.errors import CacheError
+from optical_cli.progress import Advance, Progress
+from optical_cli.retrieve.engine import Found, SearchInputs
 from optical_cli.retrieve.exact import score
 from optical_cli.retrieve.maxima_numba import Float32, Int64
-from optical_cli.retrieve.promise_numba import promises
 from optical_cli.retrieve.threads import threads
 
 BYTES_A_DOCUMENT = 4 + 4 + 4
-"""That a thread needs: a sum, a maximum, and its number when it was found."""
+"""Memory of a thread: a sum, a maximum, and the document's number once it is found."""
+
+
+class ApproximateEngine:
+    """MaxSim over the promising documents of each topic; some topics are searched exactly too, to measure the loss.
+
+    Raises:
+        CacheError: the quantised index is another's.
+    """
+
+    unit = "topics"
+
+    def __init__(self, inputs: SearchInputs) -> None:
+        if inputs.structure is None:
+            raise ValueError("the folder of the quantised index expected, found none")
+        documents, how = inputs.documents, inputs.settings.approximate
+        quantized = QuantizedIndex.open(inputs.structure)
+        if len(quantized.documents) != documents.store.tokens:
+            raise CacheError(
+                f"{inputs.structure}: of {len(quantized.documents)} tokens, and the index has "
+                f"{documents.store.tokens}; `optical cache remove {inputs.structure.name}` and run again"
+            )
+        self._depth = inputs.settings.depth
+        self._search = ApproximateMaxSim(
+            documents.store, quantized,
+            probes=how.probes, rescored=how.rescored_for(self._depth), memory=inputs.settings.memory,
+        )  # fmt: skip
+        self._doc_ids = documents.doc_ids
+        self._exhaustive = inputs.exhaustive
+        query_ids = sorted(inputs.query_ids)
+        chosen = np.random.default_rng(how.seed).permutation(len(query_ids))[: how.checked]
+        self._to_check = {query_ids[number] for number in chosen}
+        self._checked: list[tuple[torch.Tensor, Ranking]] = []
+
+    def total(self, query_ids: Iterable[str]) -> int:
+        """The number of topics."""
+        return sum(1 for _ in query_ids)
+
+    def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
+        """The promising documents of topics."""
+        found = self._search.best(queries, advance)
+        for query_id, query, of_topic in zip(query_ids, queries, found, strict=True):
+            if query_id in self._to_check:
+                self._checked.append((query, self._ranked(of_topic)))
+            yield of_topic
+
+    def health(self, progress: Progress) -> dict[str, Any]:
+        """The share of the exact results that was found: the mean over the checked topics, and the least."""
+        queries = [query for query, _ in self._checked]
+        health: dict[str, Any] = {"engine": APPROXIMATE.name, "checked_topics": len(queries)}
+        if not queries:
+            return health
+        with progress.task("check", len(queries) * len(self._doc_ids), "scores") as advance:
+            exact = [self._ranked(found) for found in self._exhaustive.best(queries, self._depth, advance)]
+        pairs = zip(exact, (ranking for _, ranking in self._checked), strict=True)
+        shares = [len({*dict(one)} & {*dict(other)}) / len(one) for one, other in pairs]
+        return {**health, "overlap": float(np.mean(shares)), "least_overlap": min(shares)}
+
+    def _ranked(self, found: Found) -> Ranking:
+        numbers, scores = found
+        ids = (self._doc_ids[number] for number in numbers)
+        return rank(zip(ids, map(float, scores), strict=True), self._depth)
 
 
 class ApproximateMaxSim:
     """The search of a quantised index, on the CPU.
 
-    Nothing but a topic and the index decides its ranking: not the other topics, and not the number of threads.
+    A topic's ranking follows from the topic and the index alone, not from other topics or the number of threads.
 
     Args:
         documents: their tokens.
         quantized: these tokens, quantised.
-        probes: lists that a token of a topic looks into.
+        probes: lists searched for each token of a topic.
         rescored: documents of a topic that are scored exactly.
-        memory: bytes that may be taken, the pages of both indexes left out.
+        memory: bytes that may be taken beside the pages of both indexes.
     """
 
     def __init__(
@@ -47,30 +113,25 @@ class ApproximateMaxSim:
         self._centroids = torch.from_numpy(quantized.centroids)
         self._codebooks = torch.from_numpy(quantized.codebooks)
 
-    def best(self, queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic numbers and exact scores of its most promising documents, in no order.
-
-        Args:
-            queries: each (tokens, dimensions) float32.
-            advance: hears of each topic.
-        """
+    def best(self, queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
+        """The most promising documents of topics, (tokens, dimensions) float32 each; `advance` counts topics."""
         with threads(self._threads) as in_turn:
             for found in in_turn(self._scored, queries):
                 advance(1)
                 yield found
 
-    def _scored(self, query: torch.Tensor) -> tuple[Int64, Float32]:
+    def _scored(self, query: torch.Tensor) -> Found:
         numbers = self._promising(query)
         return numbers, score(query.numpy(), self._documents, numbers)
 
     def _promising(self, query: torch.Tensor) -> Int64:
-        """Numbers of the documents to be rescored, ascending; of all of them if they are no more."""
+        """Numbers of the documents to rescore, ascending; of all documents if they are no more."""
         if len(self._documents) <= self._rescored:
             return np.arange(len(self._documents))
         coarse, probes = (query @ self._centroids.T).topk(self._probes, dim=1)  # (topic tokens, probes) each
         sums, best_of_token = np.zeros((2, len(self._documents)), dtype=np.float32)
         found = np.empty(len(self._documents), dtype=np.int32)
-        count = promises(
+        count = add_best_above_floor(
             self._tables(query), coarse.numpy(), probes.numpy(), self._quantized.starts, self._quantized.codes,
             self._quantized.documents, sums, best_of_token, found,
         )  # fmt: skip
@@ -83,3 +144,54 @@ class ApproximateMaxSim:
         width, _, part = self._codebooks.shape
         parts = query.view(len(query), width, part).transpose(0, 1)
         return torch.bmm(parts, self._codebooks.transpose(1, 2)).transpose(0, 1).contiguous().numpy()
+
+
+@numba.njit(nogil=True, cache=True)
+def add_best_above_floor(
+    tables: Float32, coarse: Float32, probes: Int64, starts: Int64, codes: Codes, owners: Int32,
+    sums: Float32, best: Float32, found: Int32,
+) -> int:  # fmt: skip
+    """Add up, for each document, by how much its best token surpasses the floor of each token of a topic.
+
+    The floor of a topic's token is its similarity to the last centre it probes. Tokens of all other lists are taken to
+    have it, so that a document met in one list loses nothing in those it is not met in.
+
+    Args:
+        tables: (topic tokens, bytes, 256), what each value of each byte adds to a similarity.
+        coarse: (topic tokens, probes), similarities to the centres of the probed lists, descending.
+        probes: (topic tokens, probes), the numbers of these lists.
+        starts: (lists + 1,), where lists begin and end.
+        codes: (tokens, bytes).
+        owners: (tokens,), the document of each token.
+        sums: (documents,) zeros, filled.
+        best: (documents,) zeros, and zeros again at the end.
+        found: (documents,), filled from the front with the documents whose sums are not 0.
+
+    Returns:
+        how many documents were found.
+    """
+    width = codes.shape[1]
+    count = 0
+    for token in range(len(tables)):
+        table = tables[token]
+        floor = coarse[token, -1]
+        for probe in range(probes.shape[1]):
+            number = probes[token, probe]
+            above = coarse[token, probe] - floor
+            for row in range(starts[number], starts[number + 1]):
+                code = codes[row]
+                similarity = above
+                for k in range(width):
+                    similarity += table[k, code[k]]
+                owner = owners[row]
+                if similarity > best[owner]:
+                    if sums[owner] == 0:
+                        found[count] = owner
+                        count += 1
+                    sums[owner] += similarity - best[owner]
+                    best[owner] = similarity
+        for probe in range(probes.shape[1]):
+            number = probes[token, probe]
+            for row in range(starts[number], starts[number + 1]):
+                best[owners[row]] = 0
+    return count

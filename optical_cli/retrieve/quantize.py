@@ -11,15 +11,15 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from optical_cli.artifacts.quantized_index import POINTS, VALUES, Codes, Float32, Int32, QuantizedIndex, default_lists
+from optical_cli.artifacts.quantized_index import Codes, Float32, Int32, QuantizedIndex
 from optical_cli.artifacts.token_store import Int64, TokenStore
-from optical_cli.config.retrieval import NEEDS_FAISS, Approximate
+from optical_cli.config.retrieval import BYTE_VALUES, NEEDS_FAISS, Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Progress
 from optical_cli.retrieve.bounds import NOT_FINITE
 from optical_cli.retrieve.threads import threads
 
-POINTS_OF_CODES = 256 * VALUES
+POINTS_OF_CODES = 256 * BYTE_VALUES
 """Tokens of the sample that codebooks are fitted to."""
 ROUNDS = 8
 """Of k-means over the centres; further ones no longer moved the recall."""
@@ -46,12 +46,12 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
     """
     store = TokenStore.open(index)
     tokens, dimensions = store.tokens, store.dimensions
-    lists = how.lists or default_lists(tokens)
+    lists = how.lists_for(tokens)
     _check(lists, how.code_bytes, tokens, dimensions)
     faiss = _faiss()
     with threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
-        sample = _sample(store, min(tokens, POINTS * lists), how.seed)
+        sample = _sample(store, how.sample_of(tokens), how.seed)
         (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
         blocks = [(first, min(first + BLOCK, tokens)) for first in range(0, tokens, BLOCK)]
         assigned = np.empty(tokens, dtype=np.int32)
@@ -99,7 +99,7 @@ class Quantizer:
         self._centres.add(centroids)
         self._product = product
         self.centroids = centroids
-        self.codebooks: Float32 = faiss.vector_to_array(product.centroids).reshape(product.M, VALUES, product.dsub)
+        self.codebooks: Float32 = faiss.vector_to_array(product.centroids).reshape(product.M, BYTE_VALUES, product.dsub)
 
     @classmethod
     def fitted(cls, faiss: Any, points: Float32, lists: int, how: Approximate) -> Self:
@@ -120,7 +120,7 @@ class Quantizer:
         own = cls(faiss, means.centroids, product)
         few = points[:POINTS_OF_CODES]
         residuals = few - own.centroids[own.assign(few)]
-        product.train(np.resize(residuals, (max(len(few), VALUES), dimensions)))
+        product.train(np.resize(residuals, (max(len(few), BYTE_VALUES), dimensions)))
         return cls(faiss, means.centroids, product)
 
     def assign(self, tokens: Float32) -> Int32:

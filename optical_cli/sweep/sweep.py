@@ -134,11 +134,12 @@ def _result(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: st
 
 def _search(pipeline: Pipeline, cell: Cell) -> ApproximateSearch | None:
     """What the run of a cell says of its search, if that was approximate and the cache still holds it."""
-    if cell.analyzer is not None or not pipeline.experiment.is_approximate(cell.pair):
+    engine = pipeline.experiment.engine_of(cell.pair)
+    if cell.analyzer is not None or not engine.note:
         return None
     step = pipeline.run(cell)
     run = pipeline.cache.find(step.kind, step.key)
-    return ApproximateSearch(run.manifest["health"].get("overlap") if run else None)
+    return ApproximateSearch(engine.name, run.manifest["health"].get("overlap") if run else None)
 
 
 def _training(pipeline: Pipeline, cell: Cell) -> Artifact | None:

@@ -10,6 +10,7 @@ from optical_cli.cluster import spread_search
 from optical_cli.cluster.spread_index import spread_encoding
 from optical_cli.cluster.spread_search import SpreadMaxSim
 from optical_cli.config.index import Index
+from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.load import load_encoder, save_encoder
 from optical_cli.encoder.setup import EncoderSetup
@@ -106,7 +107,8 @@ def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, 
         folder.mkdir()
         health = search(
             {f"q{n}": word for n, word in enumerate(WORDS)}, lab.teacher, tmp_path / "index", folder,
-            depth=30, memory=1 << 24, precision="float32", tag="t", setup=SETUP, progress=Silence(),
+            engine=EXACT, settings=Retrieval(depth=30, memory=1 << 24), precision="float32", tag="t", setup=SETUP,
+            progress=Silence(),
             open_exact=by and partial(SpreadMaxSim, by),
         )  # fmt: skip
         runs.append((health, (folder / "run.trec").read_bytes()))

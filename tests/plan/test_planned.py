@@ -11,7 +11,7 @@ class Made:
 
 
 def planned(stage, pair, number, seconds=None):
-    step = make_step("any", stage, f"{stage}-{number}", {"number": number}, lambda _folder, _inputs: {})
+    step = make_step(stage, f"{stage}-{number}", {"number": number}, lambda _folder, _inputs: {})
     made = None if seconds is None else Made({"seconds": seconds})
     return Planned(step, Cell(pair, "transport", 0.1, 13), made)
 

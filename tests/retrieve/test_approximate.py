@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from optical_cli.artifacts.quantized_index import QuantizedIndex, default_lists
+from optical_cli.artifacts.quantized_index import QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 from optical_cli.config.retrieval import Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
-from optical_cli.plan.footprint import quantized_bytes
 from optical_cli.progress import Silence
-from optical_cli.retrieve.approximate import ApproximateMaxSim
+from optical_cli.retrieve.approximate import ApproximateMaxSim, add_best_above_floor
 from optical_cli.retrieve.maxsim import MaxSim
-from optical_cli.retrieve.promise_numba import promises
 from optical_cli.retrieve.quantize import quantize
 
 pytest.importorskip("faiss")
@@ -130,14 +128,14 @@ def test_a_ranking_does_not_depend_on_the_other_topics(world, quantized):
     assert alone == found(world, quantized[0])[:3]
 
 
-def test_promises_are_sums_over_tokens_of_what_the_best_code_has_above_the_floor():
+def test_a_document_is_given_the_sum_over_tokens_of_what_the_best_code_has_above_the_floor():
     rng = np.random.default_rng(2)
     tables = rng.normal(size=(2, 3, 256)).astype(np.float32)
     codes = rng.integers(256, size=(40, 3)).astype(np.uint8)
     starts, owners = np.array([0, 15, 25, 40]), np.sort(rng.integers(8, size=40)).astype(np.int32)
     coarse, probes = np.array([[0.9, 0.2], [0.5, 0.4]], dtype=np.float32), np.array([[2, 0], [1, 2]])
     sums, best, numbers = np.zeros(8, np.float32), np.zeros(8, np.float32), np.empty(8, np.int32)
-    count = promises(tables, coarse, probes, starts, codes, owners, sums, best, numbers)
+    count = add_best_above_floor(tables, coarse, probes, starts, codes, owners, sums, best, numbers)
     expected = np.zeros(8)
     for token in range(2):
         above = np.zeros(8)
@@ -154,11 +152,11 @@ def test_promises_are_sums_over_tokens_of_what_the_best_code_has_above_the_floor
 def test_the_footprint_is_what_it_takes_on_the_disk(quantized):
     size = sum(path.stat().st_size for path in quantized[0].iterdir())
     headers = 5 * 128
-    assert 0 < size - quantized_bytes(quantized[1]["tokens"], DIMENSIONS, HOW) <= headers + 8
+    assert 0 < size - HOW.structure_bytes(quantized[1]["tokens"], DIMENSIONS) <= headers + 8
 
 
 def test_lists_grow_with_the_root_of_the_tokens_up_to_a_limit():
-    assert [default_lists(tokens) for tokens in (1, 3, 60, 17_338, 6_730_630, 2 * 10**9)] == [
+    assert [Approximate().lists_for(tokens) for tokens in (1, 3, 60, 17_338, 6_730_630, 2 * 10**9)] == [
         1,
         3,
         16,

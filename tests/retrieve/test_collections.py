@@ -8,6 +8,7 @@ import pytest
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
 from optical_cli.config.index import Index
+from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.builtin import builtin_model
 from optical_cli.data.collections import Document, open_documents, open_topics
 from optical_cli.encoder.encode import encode_texts, open_encoder
@@ -55,7 +56,7 @@ def run_of(world, tmp_path):
     def run(precision, memory):
         search(
             topics, builtin_model("builtin:tiny-teacher"), folder / "index", tmp_path,
-            depth=DEPTH, memory=memory, precision=precision, tag="t", **HOW,
+            engine=EXACT, settings=Retrieval(depth=DEPTH, memory=memory), precision=precision, tag="t", **HOW,
         )  # fmt: skip
         return tmp_path / "run.trec"
 

@@ -6,6 +6,7 @@ import pytest
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import read_run
 from optical_cli.config.index import Index
+from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
@@ -14,6 +15,7 @@ from optical_cli.progress import Silence
 from optical_cli.retrieve.search import search
 
 HOW = {"setup": EncoderSetup(16, 24, "float32", 2, "cpu"), "progress": Silence()}
+SEARCH = {"engine": EXACT, "tag": "t", **HOW}
 SAME = "Amina mends the boat ."
 
 
@@ -35,7 +37,7 @@ def run(lab, index, tmp_path):
     def found(depth, memory=1 << 30, topics=None):
         search(
             topics or {"q": "Amina mends the boat", "r": "Juma buys maize"}, lab.teacher, index, tmp_path,
-            depth=depth, memory=memory, precision="bfloat16", tag="t", **HOW,
+            settings=Retrieval(depth=depth, memory=memory), precision="bfloat16", **SEARCH,
         )  # fmt: skip
         return {query: [doc for doc, _ in ranking] for query, ranking in read_run(tmp_path / "run.trec").items()}
 
@@ -59,9 +61,7 @@ def test_a_depth_beyond_the_collection_gives_all_of_it(run):
 
 def test_encoders_of_different_spaces_are_refused(lab, index, tmp_path):
     with pytest.raises(DataError, match="queries have 24 dimensions and documents 16"):
-        search(
-            {"q": "boat"}, lab.student, index, tmp_path, depth=3, memory=1 << 30, precision="float32", tag="t", **HOW
-        )
+        search({"q": "boat"}, lab.student, index, tmp_path, settings=Retrieval(), precision="float32", **SEARCH)
 
 
 def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
