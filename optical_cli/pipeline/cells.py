@@ -11,14 +11,7 @@ from optical_cli.encoder.side import SIDES, Side
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep.
-
-    Attributes:
-        pair: a language pair of the experiment.
-        objective: `transport` or a baseline; BM25 is one by each of its analyzers, such as `bm25-folding`.
-        reg: of the transport; None for a baseline.
-        seed: of the training.
-    """
+    """One point of a sweep. BM25 is an objective by each analyzer (`bm25-folding`); only transport has a reg."""
 
     pair: str
     objective: str
@@ -27,7 +20,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """How labels and messages call it: `reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
+        """`reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`: for labels and messages."""
         if not self.is_trained:  # no training, no seed
             return self.objective
         return f"{self.objective if self.reg is None else f'reg{self.reg:g}'}-seed{self.seed}"
@@ -39,7 +32,7 @@ class Cell:
 
     @property
     def has_student(self) -> bool:
-        """Whether a student may have a part in it: not in BM25, and not where translated topics meet the teacher."""
+        """Whether a student may encode a side of it."""
         return objective_of(self.objective).has_student
 
     @property
@@ -50,11 +43,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Student:
-    """Which student a pair needs.
+    """A student of the experiment.
 
     Attributes:
-        languages: those it learns, sorted: all that the experiment's pairs join to one another.
-        sides: as which it encodes texts, in any pair of the experiment.
+        languages: languages it learns, sorted: all that the experiment's pairs join to one another.
+        sides: sides that it encodes in any pair of the experiment.
     """
 
     languages: tuple[str, ...]
@@ -62,7 +55,7 @@ class Student:
 
     @property
     def name(self) -> str:
-        """How labels call it: `yo`, `sw+yo`."""
+        """`yo`, `sw+yo`: for labels."""
         return "+".join(self.languages)
 
 

@@ -1,4 +1,4 @@
-"""What every step of a pipeline is made from: the experiment, its input, the cache, and how this machine computes."""
+"""What every step of a pipeline is made from: the experiment, its inputs, the cache, and who computes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,12 +61,9 @@ class Context:
     """What every step of a pipeline is made from.
 
     Attributes:
-        experiment: what to do.
-        sources: its input, opened.
-        cache: where artifacts are.
         wanted_device: a torch device, or `auto`.
-        progress: hears how far the work is.
-        processes: that run the same pipeline together.
+        progress: told how far the work is.
+        processes: run the same pipeline together.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
         offline: nothing is downloaded, and this command is named as the one that would; None if downloads are allowed.
         remote: encodes and searches indexes in place of this process; None: this process does.
@@ -108,22 +105,20 @@ class Context:
 
     @cached_property
     def encoding_precision(self) -> Resolved:
-        """In which texts are encoded on this machine."""
+        """Precision in which texts are encoded on this machine."""
         return self._agreed(self.experiment.encoding.precision)
 
     @cached_property
     def training_precision(self) -> Resolved:
-        """In which students are trained on this machine."""
+        """Precision in which students are trained on this machine."""
         return self._agreed(self.experiment.training.precision)
 
     def search_precision(self) -> Resolved:
-        """In which this machine bounds scores; it decides no result, so each process may find its own."""
+        """Precision in which scores are bounded; it changes no result, so each process may find its own."""
         return self._resolved(self.experiment.retrieval.precision)
 
     def _agreed(self, wanted: str) -> Resolved:
-        """One precision for all processes, though they may run on several machines."""
-        return self.processes.decide(lambda: self._resolved(wanted))
+        return self.processes.decide(lambda: self._resolved(wanted))  # they may run on several machines
 
     def _resolved(self, wanted: str) -> Resolved:
-        measured = self.cache.root / "machines"  # where it is written down which precision is faster
-        return resolve_precision(wanted, measured, self.progress.say)
+        return resolve_precision(wanted, self.cache.root / "machines", self.progress.say)

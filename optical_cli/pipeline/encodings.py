@@ -12,11 +12,7 @@ from optical_cli.pipeline.step import STAGES, Step, make_step
 
 
 class Encodings:
-    """The steps that encode a bitext with the teacher.
-
-    Args:
-        context: where they are made.
-    """
+    """The steps that encode a bitext with the teacher."""
 
     def __init__(self, context: Context) -> None:
         self._at = context
@@ -61,7 +57,7 @@ class Encodings:
         return make_step("encodings", f"{teacher.label}-{language}", material, build)
 
     def _like(self, material: Mapping[str, Any]) -> list[Path]:
-        """Encodings of other bitexts that were made as these are to be: their sentences need not be encoded again."""
+        """Encodings of other bitexts with the same settings: their sentences need not be encoded again."""
         wanted = {**material, "stage": "encodings", "version": STAGES["encodings"].version, "bitext": None}
         lengths = material["lengths"].items()
         return [

@@ -15,13 +15,12 @@ class Maker:
     """Finds the artifacts of steps in a cache, and makes those that are missing.
 
     Args:
-        cache: where they are.
-        processes: that ask for the same artifacts together; they train together, and the first makes all else.
+        processes: ask for the same artifacts together; they train together, and the first makes all else.
         upstream: make what is missing upstream of a step that is asked for; else refuse.
-        check: reads all input, before anything is made.
+        check: reads all input; called before anything is made.
 
     Attributes:
-        made: artifacts made so far, not found in the cache.
+        made: number of artifacts made so far.
         failed: why steps could not be made, by the digests of their keys.
     """
 
@@ -35,7 +34,7 @@ class Maker:
         self.made = 0
 
     def obtain(self, step: Step) -> tuple[Artifact, bool]:
-        """The artifact of a step and whether it had to be made, with everything upstream that was missing.
+        """Return the artifact of a step, and whether it was made; everything upstream that was missing is made too.
 
         Raises:
             OpticalError: what the stage raises; a step that failed once fails again at once.
@@ -58,7 +57,7 @@ class Maker:
         return self._found(step), made
 
     def _make(self, step: Step, inputs: Mapping[str, Path]) -> bool:
-        """Make an artifact, and say whether it was not there in the end; processes beside the first only help."""
+        """Make an artifact; False if another process made it meanwhile. Processes beside the first only help."""
         processes = self._processes
 
         def build(folder: Path) -> Health:

@@ -28,10 +28,8 @@ class Pipeline:
     """The steps of an experiment over one cache.
 
     Args:
-        experiment: what to do.
-        cache: where artifacts are.
         device: a torch device, or `auto`.
-        progress: hears how far the work is.
+        progress: told how far the work is.
         upstream: make what is missing upstream of a step that is asked for; else refuse.
         processes: that run this same pipeline together; they train together, and the first does all else.
         deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.

@@ -21,12 +21,7 @@ from optical_cli.pipeline.translations import TopicInput, Translations
 
 
 class Searches:
-    """The steps that end in a run.
-
-    Args:
-        context: where they are made.
-        students: that encode what is not in the teacher's language.
-    """
+    """The steps that end in a run."""
 
     def __init__(self, context: Context, students: Students) -> None:
         self._at = context
@@ -92,8 +87,8 @@ class Searches:
         """The run of a cell.
 
         Raises:
-            ConfigError: BM25 is to match words across languages, or translated topics are to meet other documents than
-                the teacher's.
+            ConfigError: BM25 on a pair of two languages, or translated topics for documents that are not in the
+                teacher's language.
         """
         if cell.objective == TRANSLATE:
             return self._maxsim_run(cell, self._translations.of(cell.pair))
@@ -166,11 +161,7 @@ class Searches:
         return make_step("retrieve", label, material, build, inputs)
 
     def _bm25_run(self, corpus: FullCorpus, analyzer: Analyzer) -> Step:
-        """A run by words.
-
-        Raises:
-            ConfigError: the words of a language are to be stemmed that has no stemmer.
-        """
+        """A run by BM25; ConfigError if the language has no stemmer and its words are to be stemmed."""
         x, name, pair = self._at.experiment, corpus.pair, corpus.settings
         documents, topics = self._sources.documents(name), self._sources.topics(name)
         material = {
@@ -218,7 +209,7 @@ class Searches:
         return found
 
     def _encoder(self, language: str, cell: Cell) -> "_Encoder":
-        """A side in the teacher's language is the teacher's, any other the student's. Nothing else decides it."""
+        """The teacher for a side in its language, the student for any other. Nothing else decides it."""
         if language == self._at.experiment.teacher.language:
             teacher = self._sources.model(self._at.experiment.teacher.model)
             return _Encoder(teacher.fingerprint, teacher.label, lambda _inputs: teacher.folder, {})
@@ -240,7 +231,7 @@ def _no_first_stage(analyzer: Analyzer) -> NoReturn:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """What encodes one side: how keys call it, where its folder is, and the steps behind it."""
+    """What encodes one side: its name in keys and labels, its folder, and the steps whose artifacts it needs."""
 
     material: str
     label: str

@@ -1,5 +1,6 @@
-"""The input data of an experiment: models, bitexts, collections, topics and judgements, opened as it names them."""
+"""The inputs of an experiment: models, bitexts, collections, topics, judgements, opened once each."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -43,15 +44,9 @@ class Sources:
     """Everything an experiment reads, each opened once.
 
     Args:
-        experiment: names the sources; relative paths are taken from its `base`.
+        experiment: names the sources; relative paths start at its `base`.
         memo: remembers fingerprints.
-        fetch: download what is not on this machine; else a stand-in is in its place, and keys that need it are unknown.
-
-    Attributes:
-        experiment, memo: as they were given.
-        model: opens the model of a name, as the experiment says it.
-        bitext: opens the bitext of a language.
-        split: reads it, for the pairs that are trained on and those that are held out.
+        fetch: download what is not on this machine; else a stand-in takes its place, and keys that need it are unknown.
     """
 
     def __init__(self, experiment: Experiment, memo: Fingerprints, *, fetch: bool = True) -> None:
@@ -59,9 +54,30 @@ class Sources:
         self.memo = memo
         self._fetch = fetch
         self._stand_ins: dict[Any, StandIn] = {}
-        self.model = cache(self._model)
-        self.bitext = cache(self._bitext)
-        self.split = cache(self._split)
+        self.model: Callable[[str], ModelInput] = cache(self._model)
+        self.bitext: Callable[[str], Bitext] = cache(self._bitext)
+        self.split: Callable[[str], Split] = cache(self._split)
+
+    def _model(self, source: str) -> ModelInput:
+        label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
+        try:
+            with self.downloads():
+                model = resolve_model(source, self.experiment.base)
+        except NotHere as error:
+            if self._fetch:
+                raise
+            self._stand_ins[source] = StandIn(source, str(error))
+            return ModelInput(label, Path(source), self._stand_ins[source].fingerprint(self.memo))
+        return ModelInput(label, model.folder, model.fingerprint(self.memo))
+
+    def _bitext(self, language: str) -> Bitext:
+        x = self.experiment
+        return open_bitext(x.bitext[language], (x.teacher.language, language), x.base)
+
+    def _split(self, language: str) -> Split:
+        """The pairs of a bitext that are trained on, and those that are held out."""
+        settings, bitext = self.experiment.bitext[language], self.bitext(language)
+        return split_bitext(bitext.pairs(), settings.held_out, settings.max_pairs, bitext.name)
 
     def bitext_material(self, language: str) -> dict[str, Any]:
         """What of a bitext decides a result: its content, and which pairs of it are used."""
@@ -86,12 +102,10 @@ class Sources:
         return self._or_stand_in(topics)
 
     def translations(self, pair: str) -> TopicSource | None:
-        """The topics of a pair in the teacher's language, if they are there already and no model is to make them."""
+        """The topics of a pair in the teacher's language, if the experiment names some; None if a model makes them."""
         x = self.experiment
-        settings = x.translate[languages_of(pair)[0]]
-        if settings.topics is None:
-            return None
-        return self._or_stand_in(open_topics(settings.topics, x.teacher.language, x.base))
+        source = x.translate[languages_of(pair)[0]].topics
+        return None if source is None else self._or_stand_in(open_topics(source, x.teacher.language, x.base))
 
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""
@@ -100,7 +114,7 @@ class Sources:
         return self._or_stand_in(open_judgements(source, languages_of(pair)[1], self.experiment.base))
 
     def candidate_run(self, pair: str) -> LocalFile | None:
-        """The run file whose documents are a pair's candidates; None if it has none, or those of BM25.
+        """The run file that has a pair's candidates; None if it has none, or those of BM25.
 
         Raises:
             DataError: there is no such file.
@@ -114,40 +128,19 @@ class Sources:
         return LocalFile(source, path)
 
     def downloads(self) -> AbstractContextManager[None]:
-        """In which sources are read: as `fetch` says, what is not on this machine is downloaded or not."""
+        """The context in which sources are read: downloads are on or off, as `fetch` says."""
         return nullcontext() if self._fetch else downloads_off()
 
     def is_here(self, model: str) -> bool:
-        """Whether a model that was opened is on this machine, and no stand-in."""
+        """Whether a model that was opened is on this machine."""
         return model not in self._stand_ins
 
     @property
     def not_here(self) -> list[str]:
-        """Why each source that has a stand-in is not here, a line each."""
+        """Why each source that has a stand-in is not on this machine, a line each."""
         return list(dict.fromkeys(source.reason for source in self._stand_ins.values()))
 
-    def _model(self, source: str) -> ModelInput:
-        label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
-        try:
-            with self.downloads():
-                model = resolve_model(source, self.experiment.base)
-        except NotHere as error:
-            if self._fetch:
-                raise
-            self._stand_ins[source] = StandIn(source, str(error))
-            return ModelInput(label, Path(source), self._stand_ins[source].fingerprint(self.memo))
-        return ModelInput(label, model.folder, model.fingerprint(self.memo))
-
-    def _bitext(self, language: str) -> Bitext:
-        x = self.experiment
-        return open_bitext(x.bitext[language], (x.teacher.language, language), x.base)
-
-    def _split(self, language: str) -> Split:
-        settings, bitext = self.experiment.bitext[language], self.bitext(language)
-        return split_bitext(bitext.pairs(), settings.held_out, settings.max_pairs, bitext.name)
-
     def _or_stand_in(self, source: AnySource) -> AnySource | StandIn:
-        """A source, or what stands for it where it is not on this machine and nothing is to be fetched."""
         if not self._fetch and source not in self._stand_ins:
             try:
                 with downloads_off():

@@ -15,11 +15,7 @@ from optical_cli.pipeline.step import Step, make_step
 
 
 class Starts:
-    """The steps that initialise a student.
-
-    Args:
-        context: where they are made.
-    """
+    """The steps that initialise a student."""
 
     def __init__(self, context: Context) -> None:
         self._at = context
@@ -31,7 +27,6 @@ class Starts:
         return self._teacher(student) if from_teacher else self._other(student)
 
     def _teacher(self, student: Student) -> Step:
-        """A copy of the teacher."""
         teacher = self._sources.model(self._at.experiment.teacher.model)
         trimmed = self._trimmed_material(student)
         material = {"init": teacher.fingerprint, "lengths": list(self._at.lengths.values()), **trimmed}
@@ -45,7 +40,6 @@ class Starts:
         return make_step("start", label, material, build)
 
     def _other(self, student: Student) -> Step:
-        """Another encoder, with a warm start if that is wanted."""
         x = self._at.experiment
         teacher, init = self._sources.model(x.teacher.model), self._sources.model(x.student.init)
         warm_start = x.student.warm_start
@@ -80,7 +74,7 @@ class Starts:
         return make_step("start", f"{init.label}-{student.name}-start", material, build)
 
     def _trimmed_material(self, student: Student) -> dict[str, Any]:
-        """What decides which tokens a student keeps: nothing, if it keeps all."""
+        """What decides which tokens a student keeps."""
         settings = self._at.experiment.student
         if settings.vocabulary == "full":
             return {}
@@ -88,7 +82,6 @@ class Starts:
         return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
 
     def _trim(self, student: Student) -> Callable[[Any], dict[str, Any]] | None:
-        """What cuts down the vocabulary of a student, if that is wanted."""
         settings = self._at.experiment.student
         if settings.vocabulary == "full":
             return None

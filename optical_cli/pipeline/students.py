@@ -14,13 +14,7 @@ from optical_cli.pipeline.step import Step, make_step
 
 
 class Students:
-    """The steps that end in a student.
-
-    Args:
-        context: where they are made.
-        encodings: that students learn from.
-        starts: that they begin as.
-    """
+    """The steps that end in a student."""
 
     def __init__(self, context: Context, encodings: Encodings, starts: Starts) -> None:
         self._at = context
@@ -30,7 +24,7 @@ class Students:
         self._fits: dict[Student, Health] = {}
 
     def checkpoint(self, cell: Cell) -> Step:
-        """The student of a cell: as it was trained, or averaged with its start if that is wanted.
+        """The student of a cell, averaged with its start if `training.start_share` asks for it.
 
         Raises:
             ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or what is
@@ -49,7 +43,6 @@ class Students:
         return self._averaged(trained, student, share) if share else trained
 
     def _trained(self, cell: Cell, student: Student) -> Step:
-        """The student of a cell as its training ends."""
         x, start = self._at.experiment, self._starts.of(student)
         bitexts = {language: self._encodings.of(language, student.sides) for language in student.languages}
         material = {
@@ -73,7 +66,6 @@ class Students:
         return step
 
     def _transport_material(self, cell: Cell) -> dict[str, Any] | None:
-        """What of the transport settings decides a cell: nothing for a baseline."""
         if cell.reg is None:
             return None
         transport = self._at.experiment.transport
@@ -113,7 +105,7 @@ class Students:
         return {**health, "tokenizer": fit}
 
     def _tokenizer_fit(self, student: Student, start: Path) -> Health:
-        """How the student's tokenizer suits its languages: the same for every cell, so measured and said once."""
+        """How the student's tokenizer suits its languages: the same for every cell, so measured and reported once."""
         from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
         if student not in self._fits:
@@ -147,7 +139,6 @@ class Students:
         return make_step("average", f"{trained.label}-averaged", material, build, inputs)
 
     def _health_of(self, step: Step) -> Health:
-        """What the manifest of an artifact that is in the cache says of its making."""
         artifact = self._at.cache.find(step.kind, step.key)
         if artifact is None:
             raise CacheError(f"{step.kind}/{step.label}: removed from the cache while it was read; run again")

@@ -16,13 +16,12 @@ from optical_cli.pipeline.step import Step, make_step
 
 @dataclass(frozen=True)
 class TopicInput:
-    """What a search asks.
+    """The topics of a search.
 
     Attributes:
-        language: of the topics.
-        material: what keys have of them.
-        topics: texts by query id, given the folders of the inputs.
-        inputs: the steps behind them.
+        material: what of them belongs in keys.
+        topics: gives the texts by query id, from the folders of the inputs.
+        inputs: the steps whose artifacts they are read from.
         provenance: who translated them, for the manifest of a run.
     """
 
@@ -34,11 +33,7 @@ class TopicInput:
 
 
 class Translations:
-    """The topics of pairs in the teacher's language.
-
-    Args:
-        context: where they are made.
-    """
+    """The topics of pairs in the teacher's language."""
 
     def __init__(self, context: Context) -> None:
         self._at = context
