@@ -29,7 +29,8 @@ from optical_cli.pipeline.context import Remote
 from optical_cli.plan.planned import plan
 from optical_cli.progress import Progress, Silence
 from optical_cli.sweep.imported_runs import imported_runs
-from optical_cli.sweep.sweep import cached_results, run_sweep
+from optical_cli.sweep.results import cached_results
+from optical_cli.sweep.sweep import run_sweep
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -76,7 +76,7 @@ def _student(cache: Path) -> dict[str, bytes]:
     """Every byte of the student and of its log; the manifest has times."""
     pipeline = _pipeline(cache)
     step = pipeline.checkpoint(CELL)
-    artifact = pipeline.cache.find(step.kind, step.key)
+    artifact = pipeline.cache.find(*step.address)
     if artifact is None:
         return {}
     files = (path for path in artifact.folder.rglob("*") if path.is_file() and path.name != "manifest.json")

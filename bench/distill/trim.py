@@ -69,7 +69,7 @@ def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
     step = pipeline.checkpoint(Cell("sw-en", "transport", REG, 13))
     for upstream in step.inputs.values():
         pipeline.obtain(upstream)
-    if found := cache.find(step.kind, step.key):  # of another way that has the same student
+    if found := cache.find(*step.address):  # of another way that has the same student
         cache.remove(found)
     chosen = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "optical_cli", "distill", str(experiment), "--cache-dir", str(cache.root), *chosen]

@@ -52,7 +52,7 @@ def _students(pipeline: Pipeline, view: View) -> Iterator[tuple[float, Artifact]
     """By reg, the student of the experiment's first seed, as far as the cache holds it."""
     for reg in sorted(pipeline.experiment.transport.reg):
         step = pipeline.checkpoint(Cell(view.pair, "transport", reg, pipeline.experiment.seeds[0]))
-        if artifact := pipeline.cache.find(step.kind, step.key):
+        if artifact := pipeline.cache.find(*step.address):
             yield reg, artifact
 
 

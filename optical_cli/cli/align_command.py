@@ -188,7 +188,7 @@ def _obtain(pipeline: "Pipeline", step: "Step", *, upstream: bool) -> Path:
     Raises:
         CacheError: it would have to be made, and must not be.
     """
-    if not upstream and pipeline.cache.find(step.kind, step.key) is None:
+    if not upstream and pipeline.cache.find(*step.address) is None:
         raise CacheError(f"{step.kind}/{step.label} is not in the cache; make it first, or leave out --no-upstream")
     artifact, made = pipeline.obtain(step)
     how = f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"

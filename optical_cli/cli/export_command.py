@@ -136,7 +136,7 @@ def _checkpoint(pipeline: "Pipeline", cell: "Cell", *, upstream: bool) -> "Artif
         CacheError: it would have to be made, and must not be.
     """
     step = pipeline.checkpoint(cell)
-    if not upstream and pipeline.cache.find(step.kind, step.key) is None:
+    if not upstream and pipeline.cache.find(*step.address) is None:
         raise CacheError(f"{step.kind}/{step.label} is not in the cache; make it first, or leave out --no-upstream")
     artifact, made = pipeline.obtain(step)
     how = f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"

@@ -107,7 +107,7 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
         if pipeline.checkpoint(other).key.digest != checkpoint.manifest["key"]:
             continue
         step = pipeline.scores(other)
-        found = pipeline.cache.find(step.kind, step.key)
+        found = pipeline.cache.find(*step.address)
         if found is not None:
             scores = read_scores(found.folder / "scores.json")
             means = {measure: scores.means[measure] for measure in x.evaluation.measures}

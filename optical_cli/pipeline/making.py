@@ -39,7 +39,7 @@ class Maker:
         Raises:
             OpticalError: what the stage raises; a step that failed once fails again at once.
         """
-        found = self._cache.find(step.kind, step.key)
+        found = self._cache.find(*step.address)
         if self._processes.agree(found is not None):
             if self._processes.first:
                 self._cache.tidy(step.kind, step.key)
@@ -77,7 +77,7 @@ class Maker:
         return made
 
     def _found(self, step: Step) -> Artifact:
-        found = self._cache.find(step.kind, step.key)
+        found = self._cache.find(*step.address)
         if found is None:
             raise CacheError(
                 f"{step.label}: made, and not found in {self._cache.root}; all processes need to see one cache folder"
@@ -85,7 +85,7 @@ class Maker:
         return found
 
     def _upstream_folder(self, step: Step, wanted: Step) -> Path:
-        if not self._upstream and self._cache.find(wanted.kind, wanted.key) is None:
+        if not self._upstream and self._cache.find(*wanted.address) is None:
             raise CacheError(
                 f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
                 "make it first, or leave out --no-upstream"

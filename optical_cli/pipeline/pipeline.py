@@ -9,7 +9,7 @@ from optical_cli.cache.store import Cache
 from optical_cli.config.bm25 import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
 from optical_cli.errors import MissingDependency
-from optical_cli.pipeline.cells import Cell
+from optical_cli.pipeline.cells import Cell, cells_of
 from optical_cli.pipeline.checks import Checks
 from optical_cli.pipeline.context import Context, Remote
 from optical_cli.pipeline.encodings import Encodings
@@ -40,6 +40,7 @@ class Pipeline:
             the steps that need them can be named, but neither looked up nor made.
 
     Attributes:
+        cells: of the experiment.
         context: what its steps are made from.
         encodings, start, checkpoint: the steps that end in a student, of `Encodings`, `Starts` and `Students`.
         index, run: those that end in a run, of `Searches`; `scores` follows.
@@ -67,6 +68,7 @@ class Pipeline:
         remote: Remote | None = None,
     ) -> None:
         self.experiment = experiment
+        self.cells = list(cells_of(experiment))
         self.cache = cache
         self.sources = Sources(experiment, cache.fingerprints, fetch=fetch)
         processes = processes or Processes()

@@ -59,6 +59,11 @@ class Step:
     inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
     together: bool = False
 
+    @property
+    def address(self) -> tuple[str, Key]:
+        """Where a cache has it."""
+        return self.kind, self.key
+
     def with_inputs(self) -> Iterator["Step"]:
         """The steps this one stands on, deepest first, and itself."""
         for step in self.inputs.values():

@@ -139,7 +139,7 @@ class Students:
         return make_step("average", f"{trained.label}-averaged", material, build, inputs)
 
     def _health_of(self, step: Step) -> Health:
-        artifact = self._at.cache.find(step.kind, step.key)
+        artifact = self._at.cache.find(*step.address)
         if artifact is None:
             raise CacheError(f"{step.kind}/{step.label}: removed from the cache while it was read; run again")
         health: Health = artifact.manifest["health"]

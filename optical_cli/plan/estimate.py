@@ -64,7 +64,7 @@ class _Estimates:
         self._probe = probe
         self._extent = Extent(pipeline)
         self._pace = Pace(pipeline.cache, planned, self._extent.teacher)
-        self._times = TimeEstimator(planned)
+        self._times = TimeEstimator(planned, pipeline.cache)
         self._speeds = cache(self._measured)
 
     def of(self, one: Planned) -> Estimate:

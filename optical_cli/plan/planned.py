@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
 from optical_cli.cache.artifact import Artifact
+from optical_cli.cache.store import Cache
+from optical_cli.errors import OpticalError
 from optical_cli.pipeline import Pipeline
-from optical_cli.pipeline.cells import Cell, cells_of
+from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.step import Step
 
 
@@ -22,13 +25,13 @@ class Planned:
 
 def plan(pipeline: Pipeline) -> list[Planned]:
     """Every step of the experiment once, in the order in which it would be made."""
-    return [Planned(step, cell, pipeline.cache.find(step.kind, step.key)) for step, cell in steps_of(pipeline)]
+    return [Planned(step, cell, pipeline.cache.find(*step.address)) for step, cell in steps_of(pipeline)]
 
 
 def steps_of(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
     """Each step with the first cell that needs it, without a look into the cache."""
     seen: set[str] = set()
-    for cell in cells_of(pipeline.experiment):
+    for cell in pipeline.cells:
         for step in pipeline.scores(cell).with_inputs():
             if step.key.digest not in seen:
                 seen.add(step.key.digest)
@@ -58,9 +61,11 @@ class TimeEstimator:
 
     Args:
         planned: every step of the experiment once.
+        cache: where artifacts are.
     """
 
-    def __init__(self, planned: Iterable[Planned]) -> None:
+    def __init__(self, planned: Iterable[Planned], cache: Cache) -> None:
+        self._cache = cache
         self._seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._to_make: dict[str, Planned] = {}
         for one in planned:
@@ -69,15 +74,13 @@ class TimeEstimator:
             else:
                 self._learn(one, one.artifact)
 
-    def steps_of(self, cell: Cell) -> list[Planned]:
-        """The steps to be made that a cell is the first to need."""
-        return [one for one in self._to_make.values() if one.cell == cell]
-
-    def settle(self, planned: Planned, artifact: Artifact | None) -> None:
-        """Take a step off the list: it has been made, or could not be (None)."""
-        self._to_make.pop(planned.step.key.digest, None)
-        if artifact is not None:
-            self._learn(planned, artifact)
+    def settle(self, cell: Cell) -> None:
+        """Take the steps that a cell is the first to need off the list: they have been made, or could not be."""
+        for one in [one for one in self._to_make.values() if one.cell == cell]:
+            del self._to_make[one.step.key.digest]
+            with suppress(OpticalError):  # the cell has failed, and says so
+                if artifact := self._cache.find(*one.step.address):
+                    self._learn(one, artifact)
 
     @property
     def left(self) -> Left:

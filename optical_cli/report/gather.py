@@ -23,7 +23,7 @@ from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published, published_on
 from optical_cli.report.study import Study
 from optical_cli.sweep.imported_runs import imported_runs
-from optical_cli.sweep.sweep import cached_results
+from optical_cli.sweep.results import cached_results
 
 
 def cached_study(pipeline: Pipeline) -> Study:

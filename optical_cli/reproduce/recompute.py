@@ -92,7 +92,7 @@ class _Sound:
 
     def _look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
         try:
-            found = self._cache.find(step.kind, step.key)
+            found = self._cache.find(*step.address)
             faults = [] if found is None else found.faults()
         except CacheError as error:
             return None, tuple(str(error).splitlines())

@@ -49,7 +49,7 @@ class Explanation:
 
 def explain(step: Step, cache: Cache) -> Explanation:
     """What keeps the cache from holding the artifact of a step."""
-    found = cache.find(step.kind, step.key)
+    found = cache.find(*step.address)
     if found is not None:
         return Explanation(step, found, None, ())
     by_digest = {artifact.manifest["key"]: artifact for artifact in cache.entries()}

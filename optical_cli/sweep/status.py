@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.cache.notes import Failure, Making
 from optical_cli.errors import OpticalError
 from optical_cli.pipeline import Pipeline
-from optical_cli.pipeline.cells import Cell, cells_of
+from optical_cli.pipeline.cells import Cell
 from optical_cli.plan.planned import Left, TimeEstimator, plan
 
 DONE, RUNNING, STOPPED, FAILED, TO_DO = "done", "running", "stopped", "failed", "to do"
@@ -51,15 +51,15 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
     """
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}
     failed = {one.key: one.reason for one in failures}
-    cells = tuple(_status(pipeline, cell, at_work, failed) for cell in cells_of(pipeline.experiment))
-    return Status(cells, TimeEstimator(plan(pipeline)).left)
+    cells = tuple(_status(pipeline, cell, at_work, failed) for cell in pipeline.cells)
+    return Status(cells, TimeEstimator(plan(pipeline), pipeline.cache).left)
 
 
 def _status(pipeline: Pipeline, cell: Cell, at_work: dict[str, str], failed: dict[str, str]) -> CellStatus:
     """The status of a cell, which takes the work on a step for its own."""
     try:
         scores = pipeline.scores(cell)
-        if pipeline.cache.find(scores.kind, scores.key) is not None:
+        if pipeline.cache.find(*scores.address) is not None:
             return CellStatus(cell, DONE)
     except OpticalError as error:
         return CellStatus(cell, FAILED, str(error))

@@ -33,11 +33,11 @@ def test_they_are_made_once_and_again_when_a_student_or_the_count_is_another(lab
     assert len(made()) == 2
     pipeline = open_pipeline(lab.experiment, own_swept)
     step = pipeline.checkpoint(Cell("sw-sw", "transport", 0.1, 13))
-    pipeline.cache.remove(pipeline.cache.find(step.kind, step.key))
+    pipeline.cache.remove(pipeline.cache.find(*step.address))
     (fewer,) = held_out_alignments(pipeline, 1)
     assert [alignment.reg for alignment in fewer.pairs[0].alignments] == [0, float("inf")]
     assert len(made()) == 3
-    assert pipeline.cache.find(step.kind, step.key) is None  # nothing is trained for a report
+    assert pipeline.cache.find(*step.address) is None  # nothing is trained for a report
 
 
 @pytest.mark.parametrize("lacking", ["students", "held-out pairs"])

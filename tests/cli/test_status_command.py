@@ -20,7 +20,7 @@ def rows_of(said):
 
 
 def remove(cache, step):
-    cache.remove(cache.find(step.kind, step.key))
+    cache.remove(cache.find(*step.address))
 
 
 def test_a_swept_experiment_is_done(status):

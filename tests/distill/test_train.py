@@ -191,7 +191,7 @@ def trained(own_lab, own_swept, open_pipeline):
         pipeline = open_pipeline(own_lab.experiment, own_swept, *overrides)
         step = pipeline.checkpoint(Cell("sw-sw", objective, reg, 13))
         if anew:
-            pipeline.cache.remove(pipeline.cache.find(step.kind, step.key))
+            pipeline.cache.remove(pipeline.cache.find(*step.address))
         artifact, made = pipeline.obtain(step)
         return artifact.folder, made
 

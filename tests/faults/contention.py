@@ -64,7 +64,7 @@ def run_machines(stage: Stage, rounds: int, folder: Path, draw: random.Random) -
         kills += dead
         faults = _faults([stage], cache, children, kills=dead)
         seconds = (time.monotonic() - begun) / 2
-        artifact = Cache(cache).find(stage.kind, stage.key)
+        artifact = Cache(cache).find(*stage.address)
         if artifact is None or not str(artifact.manifest["host"]["name"]).startswith("machine-"):
             faults.append("the manifest does not name the machine that made it")
         tally.tried(faults, f"time {number}")

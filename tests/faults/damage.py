@@ -51,7 +51,7 @@ def run_truncations(stages: Sequence[Stage], folder: Path, draw: random.Random) 
             path.write_bytes(content[: draw.randrange(len(content))])
             faults = list(_missed(cache, path, artifact))
             try:
-                Cache(cache).find(stage.kind, stage.key)
+                Cache(cache).find(*stage.address)
                 faults.append("not found on use")
             except CacheError as error:
                 if str(path) not in str(error):
@@ -94,7 +94,7 @@ def _whole(stages: Sequence[Stage], folder: Path) -> Path:
 
 
 def _artifact(cache: Path, stage: Stage) -> Artifact:
-    artifact = Cache(cache).find(stage.kind, stage.key)
+    artifact = Cache(cache).find(*stage.address)
     assert artifact is not None
     return artifact
 

@@ -63,7 +63,7 @@ def _killed(stage: Stage, cache: Path, kill: Kill) -> Ended:
             return killed
         from optical_cli.cache.store import Cache
 
-        artifact = Cache(cache).find(stage.kind, stage.key)
+        artifact = Cache(cache).find(*stage.address)
         assert artifact is not None
         Cache(cache).remove(artifact)
     raise RuntimeError(f"{stage.name} could not be killed in 20 tries")

@@ -61,7 +61,7 @@ class Stage:
 
     def made(self, cache: Path) -> dict[str, bytes]:
         """Every byte of the artifact in a cache by file; nothing if it is not there."""
-        artifact = Cache(cache).find(self.kind, self.key)
+        artifact = Cache(cache).find(*self.address)
         return {} if artifact is None else content(artifact)
 
 
@@ -124,13 +124,13 @@ def tiny_stages(folder: Path) -> list[Stage]:
     stages = []
     for name in NAMES:
         step = _step(name, pipeline)
-        artifact = pipeline.cache.find(step.kind, step.key)
+        artifact = pipeline.cache.find(*step.address)
         assert artifact is not None
         upstream = folder / f"before-{name}"
         copy_cache(whole, upstream)
         for later in NAMES[NAMES.index(name) :]:
             below = _step(later, pipeline)
-            found = Cache(upstream).find(below.kind, below.key)
+            found = Cache(upstream).find(*below.address)
             if found is not None:
                 Cache(upstream).remove(found)
         command = (COMMANDS[name], "tiny", *WHICH, *(word for setting in TINY_PAIR for word in ("--set", setting)))

@@ -20,10 +20,10 @@ from tests.faults.stages import quick_stages
 
 folder = Path(sys.argv[1])
 (stage,) = quick_stages(folder / "world")
-whole = Cache(folder / "world" / "whole").find(stage.kind, stage.key)
+whole = Cache(folder / "world" / "whole").find(*stage.address)
 
 def obtain(root):
-    if Cache(root).find(stage.kind, stage.key):
+    if Cache(root).find(*stage.address):
         return False
     place = root / stage.kind / whole.folder.name
     (place / "inner").mkdir(parents=True)

@@ -150,7 +150,7 @@ def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipel
     def files(cache):
         pipeline = open_pipeline(own_lab.experiment, tmp_path / cache, "encoding.batch_size=1")
         step = pipeline.index(cell)
-        artifact = pipeline.cache.find(step.kind, step.key)
+        artifact = pipeline.cache.find(*step.address)
         paths = [path for path in artifact.folder.iterdir() if path.name != "manifest.json"]
         return {path.name: path.read_bytes() for path in paths}, artifact.manifest["health"]
 

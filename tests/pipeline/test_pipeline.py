@@ -138,7 +138,7 @@ def test_the_health_of_a_training_is_in_its_manifest(pipeline):
 def test_no_upstream_takes_what_is_there_and_refuses_to_make_more(own_lab, own_swept, open_pipeline):
     pipeline = open_pipeline(own_lab.experiment, own_swept, upstream=False)
     step = pipeline.scores(cell("sw-sw"))
-    pipeline.cache.remove(pipeline.cache.find(step.kind, step.key))
+    pipeline.cache.remove(pipeline.cache.find(*step.address))
     assert pipeline.obtain(step)[1]  # its run is there
     with pytest.raises(CacheError, match="--no-upstream"):
         pipeline.obtain(pipeline.scores(cell("sw-sw", 0.5)))
@@ -154,7 +154,7 @@ def test_nothing_is_made_from_a_damaged_artifact(own_lab, own_swept, open_pipeli
     pipeline = open_pipeline(own_lab.experiment, own_swept)
     wanted = cell("sw-sw")
     for below in (pipeline.run(wanted), pipeline.scores(wanted)):
-        pipeline.cache.remove(pipeline.cache.find(below.kind, below.key))
+        pipeline.cache.remove(pipeline.cache.find(*below.address))
     index = pipeline.cache.find("indexes", pipeline.index(wanted).key)
     tokens = index.folder / "tokens.f16"
     flip_a_bit(tokens)

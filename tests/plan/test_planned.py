@@ -10,23 +10,33 @@ class Made:
     manifest: dict
 
 
+class Held(dict):
+    """A cache of what was made, by the key of its step."""
+
+    def find(self, _kind, key):
+        return self.get(key)
+
+
 def planned(stage, pair, number, seconds=None):
     step = make_step(stage, f"{stage}-{number}", {"number": number}, lambda _folder, _inputs: {})
     made = None if seconds is None else Made({"seconds": seconds})
-    return Planned(step, Cell(pair, "transport", 0.1, 13), made)
+    return Planned(step, Cell(pair, "transport", 0.1, number), made)
 
 
 def test_a_step_takes_what_the_like_of_it_took_for_the_same_pair_else_for_any():
     to_make = [planned("index", "sw-sw", 3), planned("index", "en-sw", 4), planned("distill", "sw-sw", 5)]
     made = [planned("index", "sw-sw", 1, 10.0), planned("index", "sw-sw", 2, 20.0), planned("index", "sw-en", 6, 40.0)]
-    times = TimeEstimator([*made, *to_make])
+    held = Held()
+    times = TimeEstimator([*made, *to_make], held)
     assert times.left == Left(3, 15.0 + 20.0, 1)  # sw-sw: median of 10 and 20; en-sw: of 10, 20 and 40
-    times.settle(to_make[2], Made({"seconds": 100.0}))
+    held[to_make[2].step.key] = Made({"seconds": 100.0})
+    times.settle(to_make[2].cell)
     assert times.left == Left(2, 35.0, 0)
-    times.settle(to_make[0], None)
+    assert times.seconds_for(to_make[2]) == 100.0
+    times.settle(to_make[0].cell)  # it could not be made
     assert times.left == Left(1, 20.0, 0)
 
 
 def test_nothing_is_left_when_all_is_made():
-    assert TimeEstimator([planned("index", "sw-sw", 1, 3.0)]).left == Left(0, 0, 0)
-    assert TimeEstimator([]).left == Left(0, 0, 0)
+    assert TimeEstimator([planned("index", "sw-sw", 1, 3.0)], Held()).left == Left(0, 0, 0)
+    assert TimeEstimator([], Held()).left == Left(0, 0, 0)

@@ -6,7 +6,8 @@ import pytest
 
 from optical_cli.errors import NoRoom, NotConverged
 from optical_cli.plan.planned import plan
-from optical_cli.sweep.sweep import cached_results, run_sweep
+from optical_cli.sweep.results import cached_results
+from optical_cli.sweep.sweep import run_sweep
 
 
 def sweep(pipeline, on_cell):
