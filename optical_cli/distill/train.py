@@ -15,7 +15,7 @@ from transformers import PrinterCallback
 from optical_cli.config.student import Adapters
 from optical_cli.config.training import Training
 from optical_cli.config.transport import Transport
-from optical_cli.data.split import Split
+from optical_cli.data.bitext import Split
 from optical_cli.distill import objectives
 from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.diary import Diary

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.artifacts.run import read_run
-from optical_cli.data.collections import Document, DocumentSource
-from optical_cli.data.pooling import pooled_ids
+from optical_cli.data.collections import DocumentSource
+from optical_cli.data.documents import Document, pooled_ids
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources
 

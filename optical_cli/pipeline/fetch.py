@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment
-from optical_cli.data.held import Held
+from optical_cli.data.absent import LocalCopy
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.inputs import Input, inputs_of
 
@@ -24,7 +24,7 @@ class Fetched:
 
     input: Input
     downloaded: bool
-    held: Held | None
+    held: LocalCopy | None
     fingerprint: str
     fault: str = ""
 

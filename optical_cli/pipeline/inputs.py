@@ -6,7 +6,7 @@ from typing import Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
-from optical_cli.data.held import Held
+from optical_cli.data.absent import LocalCopy, downloads_off
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
 from optical_cli.errors import DataError, NotHere
@@ -20,7 +20,7 @@ class Opened(Protocol):
         """SHA-256 of what of it decides a result, 64 hex digits."""
         ...
 
-    def held(self, memo: Fingerprints | None = None, /) -> Held:
+    def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
         """What this machine has of it; NotHere if it would have to be downloaded."""
         ...
 
@@ -36,9 +36,9 @@ class Input:
 
     key: str
     source: str
-    _open: Callable[[bool], Opened]
+    _open: Callable[[], Opened]
 
-    def held(self, memo: Fingerprints | None = None) -> Held:
+    def held(self, memo: Fingerprints | None = None) -> LocalCopy:
         """What this machine has of it, looked up without a network.
 
         Args:
@@ -48,7 +48,8 @@ class Input:
             NotHere: it would have to be downloaded.
             DataError: it cannot be used.
         """
-        return self._open(True).held(memo)
+        with downloads_off():
+            return self._open().local_copy(memo)
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """SHA-256 of what of it decides a result, 64 hex digits; downloads what is not here.
@@ -56,7 +57,7 @@ class Input:
         Raises:
             DataError: it cannot be read.
         """
-        return self._open(False).fingerprint(memo)
+        return self._open().fingerprint(memo)
 
     def known_fingerprint(self, memo: Fingerprints) -> str:
         """The same as is remembered, or as it is read with no network.
@@ -65,23 +66,20 @@ class Input:
             NotHere: it would have to be downloaded.
             DataError: it cannot be read.
         """
-        opened = self._open(True)
-        if isinstance(opened, IrDataset):
-            return opened.known_fingerprint(memo)
-        opened.held(memo)
-        return opened.fingerprint(memo)
+        with downloads_off():
+            return self._open().fingerprint(memo)
 
-    def fetch(self, memo: Fingerprints) -> Held:
+    def fetch(self, memo: Fingerprints) -> LocalCopy:
         """Download what of it is missing, and read it once.
 
         Raises:
             DataError: it cannot be had, or cannot be used.
         """
-        opened = self._open(False)
+        opened = self._open()
         if isinstance(opened, IrDataset):
             opened.download()  # a fingerprint that is remembered would read nothing
         opened.fingerprint(memo)
-        return opened.held(memo)
+        return opened.local_copy(memo)
 
 
 def refuse_absent(x: Experiment, memo: Fingerprints, remedy: str, *, to_be_read: bool) -> None:
@@ -133,33 +131,26 @@ def inputs_of(x: Experiment, memo: Fingerprints) -> Iterator[Input]:
         yield Input(f"pairs.{pair}.topics", settings.topics or settings.collection, _opener(sources.topics, pair))
         yield Input(f"pairs.{pair}.qrels", settings.qrels or settings.collection, _opener(sources.judgements, pair))
         if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
-            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(_of_all(sources.candidate_run), pair))
+            yield Input(f"pairs.{pair}.candidates", settings.candidates, _opener(sources.candidate_run, pair))
     for pair in x.pairs:
         language = languages_of(pair)[0]
         translate = x.translate.get(language) if can_be_translated(pair, x.teacher.language) else None
         if translate is not None and translate.model is not None:
             yield Input(f"translate.{language}.model", translate.model, _model_opener(x, translate.model))
         elif translate is not None:
-            yield Input(
-                f"translate.{language}.topics", str(translate.topics), _opener(_of_all(sources.translations), pair)
-            )
+            yield Input(f"translate.{language}.topics", str(translate.topics), _opener(sources.translations, pair))
 
 
-def _model_opener(x: Experiment, source: str) -> Callable[[bool], Opened]:
-    return lambda offline: resolve_model(source, x.base, offline=offline)
+def _model_opener(x: Experiment, source: str) -> Callable[[], Opened]:
+    return lambda: resolve_model(source, x.base)
 
 
-def _opener(open_named: Callable[[str], Opened], name: str) -> Callable[[bool], Opened]:
-    """Opening what no network is needed to open, though it may be needed to read it."""
-    return lambda _offline: open_named(name)
+def _opener(open_named: Callable[[str], Opened | None], name: str) -> Callable[[], Opened]:
+    """Opening an input by the pair or language that has it."""
 
-
-def _of_all(find: Callable[[str], Opened | None]) -> Callable[[str], Opened]:
-    """The same of pairs that have one, which is all that are asked for."""
-
-    def opened(pair: str) -> Opened:
-        found = find(pair)
-        assert found is not None  # noqa: S101 - of a pair that names one
+    def opened() -> Opened:
+        found = open_named(name)
+        assert found is not None  # noqa: S101 - only asked of a pair that names one
         return found
 
     return opened

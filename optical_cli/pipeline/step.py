@@ -7,7 +7,7 @@ from typing import Any
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
-from optical_cli.data.stand_in import MARK
+from optical_cli.data.absent import MARK
 
 # Bumped when a stage's code changes what it computes from the same settings.
 VERSIONS = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
-from optical_cli.data.locations import local_path
+from optical_cli.data.paths import local_path
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources
 
