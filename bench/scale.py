@@ -14,7 +14,7 @@ from bench.distill.world import DIMENSIONS, write_encoder
 from bench.results import Recorder
 from bench.search.world import LENGTH, LONGEST, SHORTEST, SPREAD
 from optical_cli.config.retrieval import Approximate
-from optical_cli.data.builtin import builtin_data
+from optical_cli.data.paths import builtin_path
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.plan.footprint import index_bytes
@@ -73,6 +73,6 @@ def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
 def texts(count: int) -> list[str]:
     """Words of the embedded pair in texts about as long as passages."""
     draw = random.Random(13)  # noqa: S311 - a sample, not a secret
-    words = (builtin_data("builtin:tiny") / "queries.en.tsv").read_text(encoding="utf-8").split()
+    words = (builtin_path("collection", "builtin:tiny") / "queries.en.tsv").read_text(encoding="utf-8").split()
     lengths = (round(math.exp(draw.gauss(math.log(LENGTH), SPREAD))) for _ in range(count))
     return [" ".join(draw.choices(words, k=min(max(length, SHORTEST), LONGEST))) for length in lengths]

@@ -21,7 +21,7 @@ from optical_cli.cache.notes import NotedProgress
 from optical_cli.cache.store import Cache
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.builtin import builtin_experiment
+from optical_cli.data.paths import builtin_experiment
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell

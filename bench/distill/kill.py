@@ -11,7 +11,7 @@ from time import perf_counter
 from bench.results import Recorder
 from optical_cli.cache.store import Cache
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.builtin import TINY
+from optical_cli.data.paths import TINY
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
 

@@ -17,9 +17,8 @@ from transformers import BertConfig, BertModel
 
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.student import WarmStart
-from optical_cli.data.bitext import SentencePair, open_bitext
-from optical_cli.data.builtin import builtin_model
-from optical_cli.data.split import split_bitext
+from optical_cli.data.bitext import SentencePair, open_bitext, split_bitext
+from optical_cli.data.paths import builtin_path
 from optical_cli.distill.start import start_student
 from optical_cli.encoder.load import load_encoder, project, save_encoder
 from optical_cli.encoder.setup import EncoderSetup
@@ -103,7 +102,7 @@ def _generated(folder: Path, pairs: int) -> World:
 
 def write_encoder(folder: Path, seed: int) -> Path:
     """Write an encoder of MiniLM's size with random weights, DIMENSIONS a token; the folder."""
-    tokenizer = builtin_model("builtin:tiny-teacher")
+    tokenizer = builtin_path("model", "builtin:tiny-teacher")
     raw = folder / "raw"
     torch.manual_seed(seed)
     words = load_encoder(tokenizer, query_length=LENGTH, document_length=LENGTH, device="cpu").tokenizer.vocab_size

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from optical_cli.cache.atomic import sync_folder
+from optical_cli.cache.files import sync_folder
 from optical_cli.errors import ConfigError
 
 MODEL_FILES = ("modules.json", "config.json")

@@ -1,4 +1,4 @@
-"""What a place of the cache holds: an artifact, or one that is too damaged to say what it is."""
+"""An artifact of the cache, or a place in it that is too damaged to say what it holds."""
 
 import re
 import stat
@@ -13,7 +13,7 @@ from optical_cli.errors import CacheError
 
 KINDS = ("encodings", "checkpoints", "translations", "indexes", "quantized", "runs", "scores", "alignments")
 READ_WHOLE = frozenset(("scores",))
-"""Kinds that are compared with their digests at every use: small, and what ends in tables."""
+"""Kinds whose digests are checked at every use: small, and what ends in tables."""
 
 Health = Mapping[str, Any]
 
@@ -35,61 +35,44 @@ class Artifact:
 
     @property
     def input_digits(self) -> set[str]:
-        """The first digits of every digest that its material names."""
+        """The first digits of every digest in its key material."""
         return {digest[:SHORT_DIGITS] for digest in _DIGEST.findall(canonical_json(self.manifest["material"]))}
 
     @property
     def size(self) -> int:
-        """Bytes of its files, the manifest left out."""
+        """Bytes of its files without the manifest."""
         return sum(int(file["size"]) for file in self.manifest["files"].values())
 
     def checked(self, *, digests: bool = False) -> "Artifact":
-        """Itself, about to be used.
+        """This artifact, before it is used; CacheError if it is damaged.
 
-        Args:
-            digests: read every byte; else what shows without that must do, but for the kinds of `READ_WHOLE`.
-
-        Raises:
-            CacheError: it is damaged.
+        Every byte is read with `digests` and of kinds of `READ_WHOLE`; else the sizes of its files are compared.
         """
         for fault in file_faults(self.folder, self.manifest, digests=digests or self.kind in READ_WHOLE):
             raise _damaged(self.folder, fault)
         return self
 
     def faults(self) -> list[str]:
-        """What is wrong with it, a line each; every byte of it is read."""
-        faults = []
+        """What is wrong with it, a line each; reads every byte of it."""
+        faults, kind = [], self.manifest.get("kind", self.kind)
         if not self.folder.name.endswith(f"-{self.key_digits}"):
             faults.append(f"{self.folder}: named for another key than that of its manifest, {self.manifest['key']}")
-        if self.manifest.get("kind", self.kind) != self.kind:
-            faults.append(f"{self.folder}: lies in {self.kind}/, and its manifest has it in {self.manifest['kind']}/")
-        return [
-            *faults,
-            *file_faults(self.folder, self.manifest, digests=True),
-            *surplus_faults(self.folder, self.manifest),
-        ]
+        if kind != self.kind:
+            faults.append(f"{self.folder}: lies in {self.kind}/, and its manifest has it in {kind}/")
+        faults += file_faults(self.folder, self.manifest, digests=True)
+        return [*faults, *surplus_faults(self.folder, self.manifest)]
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """A place of the cache whose manifest cannot be used, so that nobody can say what its files are.
-
-    Attributes:
-        kind: its folder in the cache.
-        folder: the place; a link or a file may stand there.
-        reason: what is wrong with it.
-    """
+    """A place of the cache whose manifest cannot be used; a link or a file may stand there."""
 
     kind: str
     folder: Path
     reason: str
 
     def checked(self, *, digests: bool = False) -> NoReturn:  # noqa: ARG002 - as of an artifact
-        """Refuse to be used.
-
-        Raises:
-            CacheError: always.
-        """
+        """Raise CacheError."""
         raise _damaged(self.folder, self.reason)
 
     def faults(self) -> list[str]:
@@ -98,7 +81,7 @@ class Damaged:
 
 
 def artifact_in(place: Path, kind: str) -> Artifact | Damaged | None:
-    """What a place holds; None if it is a folder without a manifest, which does not count."""
+    """What a place holds; None for a folder without a manifest, which is no artifact yet."""
     try:
         mode = place.lstat().st_mode
     except FileNotFoundError:  # another process has just removed it

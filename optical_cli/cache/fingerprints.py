@@ -1,8 +1,7 @@
-"""Digests of input data, remembered so that a warm start reads no large file twice.
+"""Digests of input data, remembered beside the cache so that a warm start reads no large file twice.
 
-A digest is remembered beside the cache by what is cheap to look at: a file's path, size, and both its times. That of
-its content can be set by anybody, and is by `cp -p`, `rsync -t` and `tar -x`; that of its change of state cannot.
-Such names speed up the look-up only; they are never part of a key.
+A file is recognised by its path, size, mtime and ctime: `cp -p`, `rsync -t` and `tar -x` set the mtime of new content
+to an old one, and nothing sets the ctime. These speed up the look-up only; they are never part of a key.
 """
 
 import hashlib
@@ -13,16 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.atomic import write_text
+from optical_cli.cache.files import write_text
 from optical_cli.errors import CacheError
 
 
 class Fingerprints:
-    """SHA-256 digests of files and streams, memoised in a folder.
-
-    Args:
-        folder: where the memo lies; it is made when the first digest is remembered.
-    """
+    """SHA-256 digests of files and streams, memoised in a folder, which is made when the first one is."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -31,18 +26,17 @@ class Fingerprints:
     def of_file(self, path: Path) -> str:
         """The SHA-256 of a file's bytes, 64 hex digits; remembered while size and times of change stay."""
         path = path.resolve()
-        if path not in self._files:
-            self._files[path] = self._digest(path)
-        return self._files[path]
-
-    def _digest(self, path: Path) -> str:
+        if path in self._files:
+            return self._files[path]
         seen = _seen(path)
         known = self._recall(f"file:{path}")
         if known is not None and known["seen"] == seen:
-            return str(known["sha256"])
-        digest = sha256_of_file(path)
-        if _seen(path) == seen:  # else it was written while it was read
-            self._remember(f"file:{path}", {"seen": seen, "sha256": digest})
+            digest = str(known["sha256"])
+        else:
+            digest = sha256_of_file(path)
+            if _seen(path) == seen:  # else it was written while it was read
+                self._remember(f"file:{path}", {"seen": seen, "sha256": digest})
+        self._files[path] = digest
         return digest
 
     def of_stream(self, name: str, chunks: Callable[[], Iterable[bytes]]) -> str:

@@ -15,8 +15,8 @@ class Key:
     """What identifies an artifact.
 
     Attributes:
-        material: everything that can change the artifact, in the clear: stage, stage version, settings,
-            keys of the input artifacts, fingerprints of the input data.
+        material: everything that can change the artifact: stage, stage version, settings, keys of the input
+            artifacts, fingerprints of the input data.
         digest: SHA-256 of the material's canonical JSON, 64 hex digits.
     """
 
@@ -25,7 +25,7 @@ class Key:
 
     @property
     def short(self) -> str:
-        """The first 12 digits, as folder names carry them."""
+        """The first digits, as folder names carry them."""
         return self.digest[:SHORT_DIGITS]
 
 
@@ -38,8 +38,8 @@ def canonical_json(value: Any) -> str:
     """One spelling for equal values: sorted keys, no spaces, ASCII, `1` and `1.0` alike, inf as a string.
 
     Raises:
-        TypeError: the value holds something JSON has no word for.
-        ValueError: the value holds nan, which equals nothing, itself included.
+        TypeError: the value holds something that JSON lacks.
+        ValueError: the value holds nan, which does not even equal itself.
     """
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 

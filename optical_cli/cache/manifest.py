@@ -1,18 +1,22 @@
-"""The manifest of an artifact: what it was made from and the digest of each of its files, in a file that has one too.
+"""The manifest of an artifact: what it was made from, where and by which versions, and the digest of each of its files.
 
-The last line of a manifest is the SHA-256 of all before it, so that a flipped bit shows in any byte. Manifests from
-before have no such line; what they say of their key is checked against the material, as it is in every manifest.
+The last line of a manifest is the SHA-256 of all before it, so that a flipped bit shows in any byte. Older manifests
+have no such line. The key is checked against the material in every manifest.
 """
 
 import hashlib
 import json
+import platform
 import re
 import stat
+import subprocess
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.atomic import write_text
+from optical_cli.cache.files import write_text
 from optical_cli.cache.fingerprints import sha256_of_file
 from optical_cli.cache.keys import key_of
 from optical_cli.errors import CacheError
@@ -26,23 +30,23 @@ _WITHOUT_DIGEST = frozenset(
 )
 """The fields of a manifest from before it had a digest. One with another field has lost its last line."""
 
+PACKAGES = (
+    "optical-cli", "torch", "sentence-transformers", "transformers", "numpy", "numba", "pot", "ranx", "bm25s",
+    "ir_datasets",
+)  # fmt: skip
+
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder, and what it hangs on to the disk.
-
-    Raises:
-        CacheError: the folder cannot be written.
-    """
+    """Write the manifest of a folder to the disk; CacheError if the folder cannot be written."""
     text = json.dumps(content, indent=2, ensure_ascii=False).removesuffix("\n}")
     digest = hashlib.sha256(text.encode()).hexdigest()
     write_text(folder / MANIFEST, f'{text},\n  "sha256": "{digest}"\n}}\n')
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The content of the manifest of a folder; None if it has none.
+    """The content of a folder's manifest, None if there is none.
 
-    Raises:
-        CacheError: it cannot be read, is damaged, or another version of optical wrote it.
+    CacheError if it cannot be read, is damaged, or another version of optical wrote it.
     """
     path = folder / MANIFEST
     try:
@@ -80,7 +84,7 @@ def _check_content(path: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file under a folder, as a manifest has them."""
+    """Size and SHA-256 of every file under a folder, for a manifest."""
     return {
         path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
         for path in sorted(folder.rglob("*"))
@@ -89,13 +93,7 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def file_faults(folder: Path, manifest: Mapping[str, Any], *, digests: bool) -> Iterator[str]:
-    """What of an artifact's files is not as its manifest has it, a line each.
-
-    Args:
-        folder: of the artifact.
-        manifest: of it.
-        digests: read every file and compare it with its SHA-256; else what the file system knows of it must do.
-    """
+    """Differences between an artifact's files and its manifest, a line each; of their content only with `digests`."""
     linked = {parent for name in manifest["files"] for parent in Path(name).parents if (folder / parent).is_symlink()}
     yield from (f"{folder / parent}: a folder expected, a link found" for parent in sorted(linked))
     for name, recorded in manifest["files"].items():
@@ -104,7 +102,7 @@ def file_faults(folder: Path, manifest: Mapping[str, Any], *, digests: bool) -> 
 
 
 def surplus_faults(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Files of a folder that its manifest does not know, a line each: a model folder is read by what lies in it."""
+    """Files of a folder that its manifest lacks, a line each: a model is loaded from all that lies in its folder."""
     known = {folder / path for name in (MANIFEST, *manifest["files"]) for path in (name, *Path(name).parents)}
     for path in sorted(folder.rglob("*")):
         if path not in known and (path.is_symlink() or not path.is_dir()):
@@ -129,3 +127,35 @@ def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | 
 
 def _what(mode: int) -> str:
     return "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "device"
+
+
+@lru_cache(maxsize=1)
+def provenance() -> dict[str, Any]:
+    """Versions of Python and of the packages that compute, the git commit of this code, and the host; never in keys."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "git": _commit(),
+        "host": {"name": platform.node(), "machine": platform.machine(), "system": platform.system()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this package runs from, with `-dirty` if it was changed; None without one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607 - git as the user has it
+            cwd=root, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip() or None

@@ -22,16 +22,12 @@ class Making:
     """An artifact in the making.
 
     Attributes:
-        kind: its folder in the cache.
-        label: what it is, readable.
         key: its digest.
-        host: the machine that makes it.
-        process: the number of the process there.
-        started: when, UTC, ISO 8601.
+        process: the id of the process that makes it, on `host`.
+        started: UTC, ISO 8601.
         task: what of it is being done; "" where nobody counts.
         done: units of the task.
-        total: units of the task; None: not known.
-        unit: what they are.
+        total: units of the task; None if unknown.
         seconds: that the task has taken.
     """
 
@@ -49,7 +45,7 @@ class Making:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the task, at the pace so far; None if that cannot be said."""
+        """Of the task, at the pace so far; None if unknown."""
         return self.seconds * (self.total - self.done) / self.done if self.total and self.done else None
 
 
@@ -67,10 +63,7 @@ class Failure:
 class Notes:
     """The notes of this process in a cache, and those of others.
 
-    They are for people who look on: nothing is decided by them, and a note that cannot be written is left out.
-
-    Args:
-        root: of the cache.
+    They are for people only: nothing is decided by them, and a note that cannot be written is left out.
     """
 
     def __init__(self, root: Path) -> None:
@@ -80,28 +73,27 @@ class Notes:
     @contextmanager
     def making(self, kind: str, label: str, key: str, name: str) -> Iterator[None]:
         """Note that an artifact is being made, as long as it is, under a file name of its own."""
-        started = _now()
-        self._own = Making(kind, label, key, platform.node(), os.getpid(), started)
-        self._name = name
-        self._note()
+        self._own = Making(kind, label, key, platform.node(), os.getpid(), _now())
+        self._place = self._making / f"{name}.json"
+        _write(self._place, self._own)
         try:
             yield
         finally:
             self._own = None
-            _remove(self._making / f"{name}.json")
+            _remove(self._place)
 
     def far(self, task: str, done: int, total: int | None, unit: str, seconds: float) -> None:
-        """Note how far the work on that artifact is."""
+        """Note how far the work on the artifact in the making is."""
         if self._own is not None:
             self._own = replace(self._own, task=task, done=done, total=total, unit=unit, seconds=seconds)
-            self._note()
+            _write(self._place, self._own)
 
     def failed(self, kind: str, label: str, key: str, name: str, reason: str) -> None:
         """Note why an artifact could not be made."""
-        _write(self._failures / f"{name}.json", asdict(Failure(kind, label, key, _now(), reason)))
+        _write(self._failures / f"{name}.json", Failure(kind, label, key, _now(), reason))
 
     def forget(self, name: str) -> None:
-        """It is made."""
+        """Remove the notes of an artifact that is made."""
         for notes in (self._making, self._failures):
             _remove(notes / f"{name}.json")
 
@@ -110,25 +102,16 @@ class Notes:
         return (self._making / f"{name}.json").exists()
 
     def all_making(self) -> list[tuple[str, Making]]:
-        """The notes of every process by file name, those of killed ones among them."""
+        """The notes of every process by file name, including killed ones."""
         return [(name, Making(**fields)) for name, fields in _read(self._making, Making)]
 
     def all_failures(self) -> list[Failure]:
-        """What could not be made."""
+        """The artifacts that could not be made."""
         return [Failure(**fields) for _, fields in _read(self._failures, Failure)]
-
-    def _note(self) -> None:
-        if self._own is not None:
-            _write(self._making / f"{self._name}.json", asdict(self._own))
 
 
 class NotedProgress:
-    """A `Progress` that passes everything on, and notes how far the work is.
-
-    Args:
-        listener: who is told.
-        notes: of the cache whose artifacts the work makes.
-    """
+    """A `Progress` that passes everything on to a listener, and notes how far the work is."""
 
     def __init__(self, listener: Progress, notes: Notes) -> None:
         self._listener = listener
@@ -136,7 +119,7 @@ class NotedProgress:
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Open a task; it is noted at once, and every second or so from then on."""
+        """Open a task; it is noted at once, then every second or so."""
         note = partial(self._notes.far, description, total=total, unit=unit)
         note(done=0, seconds=0.0)
         with self._listener.task(description, total, unit) as tell:
@@ -152,13 +135,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _write(path: Path, fields: dict[str, Any]) -> None:
-    """Whole or not at all, but without waiting for the disk: a note is worth nothing after a crash."""
+def _write(path: Path, note: Making | Failure) -> None:
+    """Write whole or not at all, but without waiting for the disk: a note is worth nothing after a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_text(json.dumps(fields), encoding="utf-8")
+            temporary.write_text(json.dumps(asdict(note)), encoding="utf-8")
             temporary.replace(path)
         except OSError:  # a full disk takes the name and not the text
             temporary.unlink(missing_ok=True)
@@ -170,7 +153,7 @@ def _remove(path: Path) -> None:
 
 
 def _read(folder: Path, record: type) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The notes of a folder; one that is going away just now, or that another version wrote, is passed over."""
+    """The notes of a folder, without those that vanish meanwhile or that another version wrote."""
     for path in sorted(folder.glob("*.json")):
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))

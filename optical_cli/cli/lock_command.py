@@ -17,7 +17,7 @@ def lock(
 
     An input that is another one then is refused; other versions and another machine are told, or refused by --locked.
     """
-    from optical_cli.cache.atomic import write_text
+    from optical_cli.cache.files import write_text
     from optical_cli.reproduce.lock import lock_of, write_lock
 
     path = lock_file(experiment)

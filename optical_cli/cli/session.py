@@ -99,7 +99,7 @@ def _keep_to_lock(pipeline: "Pipeline", experiment: str, progress: "Progress", *
 
 def lock_file(experiment: str) -> Path | None:
     """Where the lock of an experiment file is; None of the packaged pair, which the version of the package pins."""
-    from optical_cli.data.builtin import builtin_experiment
+    from optical_cli.data.paths import builtin_experiment
 
     return None if builtin_experiment(experiment) else Path(experiment).with_suffix(".lock")
 
@@ -116,7 +116,7 @@ def read_settings(experiment: str, overrides: Sequence[str] | None) -> "Experime
         ConfigError: they are wrong.
     """
     from optical_cli.config.reading import read_experiment
-    from optical_cli.data.builtin import builtin_experiment
+    from optical_cli.data.paths import builtin_experiment
 
     return read_experiment(builtin_experiment(experiment) or Path(experiment), overrides or ())
 

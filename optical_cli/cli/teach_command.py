@@ -64,8 +64,8 @@ def teach(
         raise ConfigError(f"--precision {precision}: float32, bfloat16 or auto expected")
     from optical_cli.artifacts.output_folder import check_output_folder
     from optical_cli.cache.fingerprints import sha256_of_file
-    from optical_cli.data.locations import local_path
     from optical_cli.data.models import resolve_model
+    from optical_cli.data.paths import local_path
 
     check_output_folder(output, force=force)
     model = resolve_model(backbone, Path.cwd())

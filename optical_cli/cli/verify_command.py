@@ -92,7 +92,7 @@ def _verified(
 
 def _name(one: "Verified") -> str:
     """As folders of the cache are named."""
-    from optical_cli.cache.building import safe_label
+    from optical_cli.cache.store import safe_label
 
     return f"{safe_label(one.step.label)}-{one.step.key.short}"
 

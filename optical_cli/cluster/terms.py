@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from optical_cli.cache.provenance import provenance
+from optical_cli.cache.manifest import provenance
 from optical_cli.errors import ConfigError
 from optical_cli.machine import INSTRUCTION_LIMITS, instruction_sets, model_line
 

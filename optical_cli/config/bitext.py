@@ -1,13 +1,36 @@
 """The sentences a student learns from."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from optical_cli.config.settings import Count, CountFromZero, Flag, Number, Settings, Sources
 
-Format = Literal["dataset", "aligned", "jsonl", "tmx", "zip", "tsv"]
-_BY_SUFFIX: dict[str, Format] = {"jsonl": "jsonl", "ndjson": "jsonl", "json": "jsonl", "tmx": "tmx", "zip": "zip"}
+
+class Format(NamedTuple):
+    """A format of bitext files.
+
+    Attributes:
+        sentence: what it looks like, for people.
+        reader: its class, as `module:Class` in optical_cli.data.bitext.
+        endings: of file names, without .gz and .zst.
+        columns: what `columns` names in it; "" if nothing.
+    """
+
+    sentence: str
+    reader: str
+    endings: tuple[str, ...] = ()
+    columns: str = ""
+
+
+FORMATS = {
+    "tsv": Format("a TSV of sentences and translations", "lines:Tsv"),
+    "aligned": Format("two files with a sentence on each line", "lines:Aligned"),
+    "jsonl": Format("JSON Lines", "lines:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
+    "tmx": Format("TMX", "tmx:Tmx", ("tmx",), "languages"),
+    "zip": Format("a Moses zip of OPUS", "lines:MosesZip", ("zip",), "languages"),
+}
+"""The table of formats. A new one is a row here and a reader, a subclass of `RowFiles`; files of no ending are TSV."""
 
 
 def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,14 +81,14 @@ class Bitext(Settings):
     held_out: CountFromZero = 500
 
     @property
-    def format(self) -> Format:
-        """What the source is, by the end of its name; .gz and .zst say only how it is packed."""
+    def format(self) -> str:
+        """`dataset`, or a key of `FORMATS`, by the end of the file's name; .gz and .zst say only how it is packed."""
         if self.dataset is not None:
             return "dataset"
         if self.source is None or len(self.source) == 2:
             return "aligned"
-        suffix = self.source[0].lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
-        return _BY_SUFFIX.get(suffix, "tsv")
+        ending = self.source[0].lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+        return next((name for name, known in FORMATS.items() if ending in known.endings), "tsv")
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
@@ -77,9 +100,9 @@ class Bitext(Settings):
         if self.dataset is None:
             given = sorted(self.model_fields_set & {"config", "split", "revision"})
             faults += [f"{name}: only a `dataset` has one; leave it out, or name a dataset" for name in given]
-        if self.columns is not None and self.format in ("tsv", "aligned"):
-            held = "a TSV has" if self.format == "tsv" else "two files have"
-            faults.append(f"columns: {held} no names for columns; leave it out, the teacher's side comes first")
+        if self.columns is not None and self.dataset is None and not FORMATS[self.format].columns:
+            held = FORMATS[self.format].sentence
+            faults.append(f"columns: not of {held}; leave it out, the teacher's side comes first")
         if faults:
             raise ValueError("\n".join(faults))
         return self

@@ -1,14 +1,13 @@
-"""Documents: the record, what makes one sound, and JSON Lines files of them."""
+"""Documents: the record, the checks of a collection, JSON Lines files, and pools drawn from a collection."""
 
+import hashlib
+import heapq
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.data.identifiers import checked_id
-from optical_cli.data.json_record import json_object
-from optical_cli.data.lines import read_lines
-from optical_cli.data.places import Place
+from optical_cli.data.text_files import Place, checked_id, checked_text, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
 
@@ -22,7 +21,7 @@ class Document:
 
 
 def fill(template: str, document: Document) -> str:
-    """What of a document is encoded; braces inside its own text stay as they are."""
+    """The text that is encoded: the template filled once, so that braces in a document's own text stay."""
     parts = {"{title}": document.title, "{text}": document.text}
     return re.sub(r"\{title\}|\{text\}", lambda field: parts[field[0]], template).strip()
 
@@ -40,16 +39,16 @@ def checked_documents(
     Args:
         source: for messages.
         documents: each with its place.
-        blank: the share of them that may have neither title nor text.
+        blank: the share of documents that may have neither title nor text.
 
     Raises:
-        DataError: an id is used twice or is no id, more documents are blank than may be, or there is none at all.
+        DataError: an id is used twice or is no id, too many documents are blank, or there is none at all.
     """
     seen: set[str] = set()
     blanks = 0
     for place, document in documents:
         checked_id(document.doc_id, "doc_id", place)
-        blanks += _is_blank(document)
+        blanks += not document.title.strip() and not document.text.strip()
         if blanks and not blank:
             found = f"document {quoted(document.doc_id)} with both blank"
             raise place.fault(expected="a title or a text", found=found, mend="give it a text or remove it")
@@ -67,33 +66,43 @@ def checked_documents(
         )
 
 
-def _is_blank(document: Document) -> bool:
-    return not document.title.strip() and not document.text.strip()
-
-
 def _parse(place: Place, line: str) -> Document:
     record = json_object(place, line)
     for key in ("doc_id", "text"):
         if key not in record:
-            raise place.fault(
-                expected=f"the key '{key}'",
-                found="the keys " + quoted(", ".join(record)),
-                mend='write {"doc_id": ..., "title": ..., "text": ...}',
-            )
-    title = record.get("title")
+            found = "the keys " + quoted(", ".join(record))
+            mend = 'write {"doc_id": ..., "title": ..., "text": ...}'
+            raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
+    title = "" if record.get("title") is None else record["title"]
     return Document(
         doc_id=checked_id(record["doc_id"], "doc_id", place),
-        title="" if title is None else _text(title, "title", place),
-        text=_text(record["text"], "text", place),
+        title=checked_text(title, "title", place),
+        text=checked_text(record["text"], "text", place),
     )
 
 
-def _text(value: object, key: str, place: Place) -> str:
-    if not isinstance(value, str):
-        raise place.fault(expected=f"text as '{key}'", found=quoted(value), mend="put it in quotation marks")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:  # JSON may escape half a surrogate pair, which is no character
-        found = f"half a surrogate pair at position {error.start + 1}"
-        raise place.fault(expected=f"characters in '{key}'", found=found, mend="remove or complete it") from error
-    return value
+@dataclass(frozen=True)
+class Pool:
+    """The ids of a pooled corpus, and the judged ids that the collection does not hold."""
+
+    ids: set[str]
+    missing_judged: set[str]
+
+
+def pooled_ids(all_ids: Iterable[str], judged: set[str], extra: int, seed: int) -> Pool:
+    """Every judged document of a collection and `extra` others (all of them, if there are fewer).
+
+    The others are those with the smallest SHA-256 of `seed:doc_id`: the same on every platform, whatever the
+    order of the collection, and a larger pool contains the smaller one.
+    """
+    found: set[str] = set()
+    drawn: list[tuple[int, str]] = []  # a heap whose top is the largest digest, negated
+    for doc_id in all_ids:
+        if doc_id in judged:
+            found.add(doc_id)
+            continue
+        digest = int.from_bytes(hashlib.sha256(f"{seed}:{doc_id}".encode()).digest(), "big")
+        heapq.heappush(drawn, (-digest, doc_id))
+        if len(drawn) > extra:
+            heapq.heappop(drawn)
+    return Pool(ids=found | {doc_id for _, doc_id in drawn}, missing_judged=judged - found)

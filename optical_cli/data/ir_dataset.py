@@ -1,4 +1,4 @@
-"""Collections, topics and judgements of ir_datasets, which is imported only when one of them is read."""
+"""The collection format of ir_datasets, which is imported only when a dataset is read."""
 
 import difflib
 import json
@@ -11,19 +11,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, size_of
 from optical_cli.data.documents import Document, checked_documents
-from optical_cli.data.downloads import downloads_allowed, downloads_off
-from optical_cli.data.held import Held, size_of
 from optical_cli.data.judgements import checked_judgements
-from optical_cli.data.places import Place
-from optical_cli.data.topic_fields import check_topic_fields, topic_text
-from optical_cli.data.topics import checked_topics
+from optical_cli.data.paths import Part
+from optical_cli.data.text_files import Place
+from optical_cli.data.topics import check_topic_fields, checked_topics, topic_text
 from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
-
-Part = Literal["docs", "queries", "qrels"]
 
 _MISNAMED = {"dt": "nl"}
 """Languages that ir_datasets calls by a code that is none: mMARCO's Dutch."""
@@ -34,12 +31,16 @@ _READING = 1  # raise it when records are made of a dataset in another way: reme
 
 @dataclass(frozen=True)
 class IrDataset:
-    """A dataset id, and the language the experiment takes its text to be in."""
+    """A part of a dataset, in the language that the experiment takes it to be in.
 
-    part: ClassVar[Part]
+    Attributes:
+        template: which fields of topics are asked; None for the usual one.
+    """
 
     dataset_id: str
+    part: Part
     language: str
+    template: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,138 +48,103 @@ class IrDataset:
         return self.dataset_id
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the records as they are read.
+        """The SHA-256 of the records as they are read, 64 hex digits.
 
         It is remembered for this dataset in this home of this version of ir_datasets. That library verifies what it
         downloads and then leaves it alone, so these three name the content; files placed into its home by hand under
         the same name are not noticed.
         """
-        part = f"{self.part} of {self.dataset_id}{self._variant}"
+        part = f"{self.part} of {self.dataset_id}{'' if self.template is None else f' as {self.template}'}"
         name = f"ir_datasets {_version()}, reading {_READING}: {part} in {_home()}"
-        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._fields()))
-
-    def known_fingerprint(self, memo: Fingerprints) -> str:
-        """The same as is remembered, or as it is read with no network.
-
-        Raises:
-            NotHere: a file would have to be downloaded.
-        """
-        with downloads_off():
-            return self.fingerprint(memo)
+        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._records()))
 
     def download(self) -> None:
         """Read it to the end, which downloads what is missing."""
-        for _ in self._fields():
+        for _ in self._records():
             pass
 
-    def held(self, memo: Fingerprints | None = None, /) -> Held:
-        """What the home of ir_datasets has of it: it is read, with no network, as far as its first record.
+    def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
+        """What the home of ir_datasets has of it, read without a network up to its first record.
 
-        Args:
-            memo: read it to the end, unless this remembers its fingerprint.
+        With a `memo`, it is read to the end, unless its fingerprint is remembered.
 
         Raises:
             NotHere: a file would have to be downloaded.
         """
         with downloads_off():
-            for _ in self._fields():
-                break
+            next(iter(self._records()), None)
             if memo is not None:
                 self.fingerprint(memo)
-            files = set(_files_of(getattr(_load(self.dataset_id, self.part), f"{self.part}_handler")()))
-        return Held(_home(), size_of(files) if files else None, downloaded=True)
-
-    @property
-    def _variant(self) -> str:
-        """What of it is read, if there is a choice."""
-        return ""
-
-    def _fields(self) -> Iterable[tuple[Any, ...]]:
-        """What the fingerprint is of."""
-        raise NotImplementedError
-
-
-class IrDocuments(IrDataset):
-    """The documents of a dataset."""
-
-    part = "docs"
-
-    def _fields(self) -> Iterable[tuple[Any, ...]]:
-        return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
+            with self._open() as dataset:
+                files = set(_files_of(getattr(dataset, f"{self.part}_handler")()))
+        return LocalCopy(_home(), size_of(files) if files else None, downloaded=True)
 
     def documents(self) -> Iterator[Document]:
         """Stream the documents: `title` and `text`, or `default_text()` of a type that has no `text`.
 
-        Few blank ones stay: a published collection cannot be mended, and other systems have searched it with them.
+        A few blank ones stay: a published collection cannot be mended, and other systems searched it with them.
         """
-        return checked_documents(self.name, self._records(), _BLANK)
+        return checked_documents(self.name, self._documents(), _BLANK)
+
+    def _documents(self) -> Iterator[tuple[Place, Document]]:
+        with self._open() as dataset:
+            self._check_language(dataset.docs_lang())
+            for number, doc in enumerate(dataset.docs_iter(), start=1):
+                yield Place(self.name, number, "document"), _document(doc)
 
     def count(self) -> int | None:
-        """What ir_datasets knows of their number; None also where it would have to fetch something to know it."""
+        """The number of documents that ir_datasets knows; None if it would have to download something to know it."""
         try:
-            with downloads_off(), _faults_told(self.dataset_id):
-                count = _load(self.dataset_id, "docs").docs_count()
+            with downloads_off(), self._open() as dataset:
+                count = dataset.docs_count()
         except DataError:
             return None
         return None if count is None else int(count)
 
-    def _records(self) -> Iterator[tuple[Place, Document]]:
-        with _faults_told(self.dataset_id):
-            dataset = _load(self.dataset_id, "docs")
-            _check_language(self, dataset.docs_lang())
-            for number, doc in enumerate(dataset.docs_iter(), start=1):
-                yield Place(self.name, number, "document"), _document(doc)
-
-
-@dataclass(frozen=True)
-class IrTopics(IrDataset):
-    """The topics of a dataset, and which of their fields are asked: a template, or None for the usual one."""
-
-    template: str | None = None
-
-    part = "queries"
-
-    @property
-    def _variant(self) -> str:
-        return "" if self.template is None else f" as {self.template}"
-
-    def _fields(self) -> Iterable[tuple[Any, ...]]:
-        return self.topics().items()
-
     def topics(self) -> dict[str, str]:
-        """Topic texts by query id: the template filled, or `text`, else `title`, else `default_text()`.
+        """Topic texts by query id; DataError if topics lack a field of the template, or it is in another language."""
+        return checked_topics(self.name, self._topics())
 
-        Raises:
-            DataError: topics lack a field of the template, or what is asked is in another language.
-        """
-        return checked_topics(self.name, self._records())
-
-    def _records(self) -> Iterator[tuple[Place, str, str]]:
-        with _faults_told(self.dataset_id):
-            dataset = _load(self.dataset_id, "queries")
-            _check_language(self, dataset.queries_lang())
+    def _topics(self) -> Iterator[tuple[Place, str, str]]:
+        with self._open() as dataset:
+            self._check_language(dataset.queries_lang())
             check_topic_fields(self.name, dataset.queries_cls(), self.template, self.language)
             for number, query in enumerate(dataset.queries_iter(), start=1):
                 yield Place(self.name, number, "topic"), query.query_id, topic_text(query, self.template)
 
-
-class IrJudgements(IrDataset):
-    """The judgements of a dataset."""
-
-    part = "qrels"
-
-    def _fields(self) -> Iterable[tuple[Any, ...]]:
-        return self.judgements().items()
-
     def judgements(self) -> dict[str, dict[str, int]]:
         """Grades by query id and document id."""
-        return checked_judgements(self.name, self._records())
+        return checked_judgements(self.name, self._judgements())
 
-    def _records(self) -> Iterator[tuple[Place, str, str, int]]:
-        with _faults_told(self.dataset_id):
-            qrels = _load(self.dataset_id, "qrels").qrels_iter()
-            for number, qrel in enumerate(qrels, start=1):
+    def _judgements(self) -> Iterator[tuple[Place, str, str, int]]:
+        with self._open() as dataset:
+            for number, qrel in enumerate(dataset.qrels_iter(), start=1):
                 yield Place(self.name, number, "judgement"), qrel.query_id, qrel.doc_id, qrel.relevance
+
+    def _records(self) -> Iterable[tuple[Any, ...]]:
+        """The records of the fingerprint."""
+        if self.part == "docs":
+            return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
+        return (self.topics() if self.part == "queries" else self.judgements()).items()
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        """The dataset; what goes wrong while ir_datasets downloads or reads is raised as a DataError of one line."""
+        try:
+            yield _load(self.dataset_id, self.part)
+        # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
+        except (NotHere, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+            if _was_refused(error):
+                raise NotHere(f"{self.name} is not whole in {_home()}, and downloads are off") from error
+            raise DataError(
+                f"{self.name} cannot be read through ir_datasets ({one_line(error)}); "
+                f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
+            ) from error
+
+    def _check_language(self, known: str | None) -> None:
+        known = _MISNAMED.get(known or "", known)
+        if known is not None and len(known) == len(self.language) == 2 and known != self.language:
+            raise DataError(f"{self.name} is in '{known}', not in '{self.language}'; name the pair by its languages")
 
 
 def _home() -> Path:
@@ -186,7 +152,7 @@ def _home() -> Path:
     return Path(os.environ.get("IR_DATASETS_HOME", Path.home() / ".ir_datasets")).resolve()
 
 
-@cache  # the library takes 2 ms to say it, and a report asks hundreds of times
+@cache  # the look-up takes 2 ms, and a report asks hundreds of times
 def _version() -> str:
     try:
         return version("ir_datasets")
@@ -212,10 +178,6 @@ def _load(dataset_id: str, part: Part) -> Any:
     return dataset
 
 
-class _Refused(OSError):  # noqa: N818 - what has happened to it
-    """A download that was not to be."""
-
-
 def _guard_downloads(ir_datasets: Any) -> None:
     """Refuse ir_datasets the library that it downloads with (util/download.py) while downloads are off."""
     lazy, real = ir_datasets.lazy_libs, ir_datasets.lazy_libs.requests
@@ -223,19 +185,16 @@ def _guard_downloads(ir_datasets: Any) -> None:
         return
 
     def requests() -> Any:
-        if not downloads_allowed():
-            raise _Refused("downloads are off")
+        before_download("a file of ir_datasets is not here")
         return real()
 
     lazy.requests = requests
 
 
-def _was_refused(error: BaseException) -> bool:
-    """Whether the fault is our refusal, or ir_datasets' word for that of every mirror: a message and pairs with it."""
-    if isinstance(error, _Refused):
-        return True
-    tried = error.args[1] if len(error.args) == 2 and isinstance(error.args[1], list) else []
-    return any(isinstance(fault, _Refused) for _, fault in tried)
+def _was_refused(error: Exception) -> bool:
+    """Whether downloads were off. Where a file has several mirrors, ir_datasets lists the error of each."""
+    tried = error.args[1] if len(error.args) == 2 and isinstance(error.args[1], list) else [("", error)]
+    return any(isinstance(fault, NotHere) for _, fault in tried)
 
 
 def _worth_showing(record: logging.LogRecord) -> bool:
@@ -251,30 +210,8 @@ def _check_locale() -> None:
         raise DataError(f"ir_datasets would read topics as {encoding}; set PYTHONUTF8=1 and start again")
 
 
-def _check_language(dataset: IrDataset, known: str | None) -> None:
-    known = _MISNAMED.get(known or "", known)
-    comparable = known is not None and len(known) == len(dataset.language) == 2
-    if comparable and known != dataset.language:
-        raise DataError(f"{dataset.name} is in '{known}', not in '{dataset.language}'; name the pair by its languages")
-
-
-@contextmanager
-def _faults_told(dataset_id: str) -> Iterator[None]:
-    """Tell what can go wrong while ir_datasets downloads or reads, in one line."""
-    try:
-        yield
-    # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        if _was_refused(error):
-            raise NotHere(f"{dataset_id} is not whole in {_home()}, and downloads are off") from error
-        raise DataError(
-            f"{dataset_id} cannot be read through ir_datasets ({one_line(error)}); "
-            f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
-        ) from error
-
-
 def _files_of(part: Any) -> Iterator[Path]:
-    """The files that a part of a dataset was downloaded to, as far as its attributes tell: the library has no word."""
+    """The files that a part of a dataset was downloaded to, found in its attributes: ir_datasets does not list them."""
     waiting, seen = [part], set()
     while waiting:
         one = waiting.pop()

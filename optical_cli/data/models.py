@@ -1,4 +1,4 @@
-"""Models: a folder, a packaged model or a Hugging Face id, checked for what an encoder needs."""
+"""Models: a folder, a packaged model or a Hugging Face id, checked for what an encoder needs; names of its weights."""
 
 import hashlib
 import re
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.builtin import PREFIX, builtin_model
-from optical_cli.data.downloads import downloads_allowed
-from optical_cli.data.file_digest import file_digest
-from optical_cli.data.held import Held, size_of
-from optical_cli.data.locations import listed, local_path, names_in
-from optical_cli.errors import DataError, NotHere, one_line
+from optical_cli.data.absent import LocalCopy, before_download, size_of
+from optical_cli.data.paths import PREFIX, builtin_path, listed, local_path, names_in
+from optical_cli.data.text_files import file_digest
+from optical_cli.errors import DataError, one_line
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
 _PREFIXES = ("vocab", "merges")
@@ -31,52 +31,66 @@ class Model:
     folder: Path
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 over names and digests of the files an encoder is made of, 64 hex digits.
+        """SHA-256 over names and digests of the files of an encoder, 64 hex digits.
 
-        Configuration, vocabulary and safetensors weights count; README files and exports to other runtimes
-        do not.
+        Configuration, vocabulary and safetensors weights count; README files and exports to other runtimes do not.
         """
         digest = hashlib.sha256()
-        for path in sorted(_files(self.folder)):
-            if _belongs(path):
-                name = path.relative_to(self.folder).as_posix()
-                digest.update(f"{name}\n{file_digest(path, memo)}\n".encode())
+        for path in sorted(_encoder_files(self.folder)):
+            name = path.relative_to(self.folder).as_posix()
+            digest.update(f"{name}\n{file_digest(path, memo)}\n".encode())
         return digest.hexdigest()
 
-    def held(self, _memo: Fingerprints | None = None, /) -> Held:
-        """Where it is, and the bytes of the files an encoder is made of."""
+    def local_copy(self, _memo: Fingerprints | None = None, /) -> LocalCopy:
+        """The folder, and the bytes of the files of an encoder."""
         snapshot = self.folder.parent.name == "snapshots"  # of the cache of huggingface_hub: named for its commit
-        size = size_of(path for path in _files(self.folder) if _belongs(path))
-        return Held(self.folder, size, self.folder.name if snapshot else None, downloaded=snapshot)
+        revision = self.folder.name if snapshot else None
+        return LocalCopy(self.folder, size_of(_encoder_files(self.folder)), revision, downloaded=snapshot)
 
 
-def resolve_model(source: str, base: Path, *, offline: bool = False) -> Model:
+def resolve_model(source: str, base: Path) -> Model:
     """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id, `owner/name` or `owner/name@commit`.
 
-    An id is looked for in the local cache of huggingface_hub first and downloaded only if it is not there. Without a
-    commit it means the one that was the newest when it was downloaded.
-
-    Args:
-        source: what the experiment file says.
-        base: the folder relative paths count from.
-        offline: never download.
+    An id is downloaded only if it is not in the local cache of huggingface_hub. Without a commit it means the one
+    that was the newest when it was downloaded. Relative paths start at `base`.
 
     Raises:
-        NotHere: it would have to be downloaded, and must not be.
+        NotHere: it would have to be downloaded, and downloads are off.
         DataError: there is no such model, or it has no configuration or no safetensors weights.
     """
     if source.startswith(PREFIX):
-        folder = builtin_model(source)
+        folder = builtin_path("model", source)
     else:
-        folder = local_path(source, base) or _from_hub(source, base, offline=offline)
-    _check(folder)
-    return Model(source, folder)
-
-
-def _check(folder: Path) -> None:
+        folder = local_path(source, base) or _from_hub(source, base)
     held = names_in(folder)
     if "config.json" not in held and "modules.json" not in held:
         raise DataError(f"{folder} is no model: expected config.json or modules.json, found {listed(held)}")
+    _check_weights(folder)
+    return Model(source, folder)
+
+
+def is_called(name: str, end: str) -> bool:
+    """Whether a module's dotted name equals `end` or ends in it."""
+    return name == end or name.endswith(f".{end}")
+
+
+def matrix_names(folder: Path) -> list[str]:
+    """The names of the linear layers and embeddings of a model's transformer, from the heads of its weight files.
+
+    Raises:
+        DataError: a file is not in the safetensors format.
+    """
+    names = []
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("0_*/*.safetensors")]):
+        try:
+            with safe_open(path, framework="numpy") as weights:
+                names += [name for name in weights.keys() if len(weights.get_slice(name).get_shape()) == 2]  # noqa: SIM118
+        except SafetensorError as error:
+            raise DataError(f"{path}: safetensors weights expected: {error}") from error
+    return [name.removesuffix(".weight") for name in names]
+
+
+def _check_weights(folder: Path) -> None:
     weights = [path for path in _files(folder) if path.suffix == ".safetensors"]
     pickled = [path for path in _files(folder) if path.suffix in _PICKLES and path.name not in _TRAINERS]
     unsafe = sorted(path for path in pickled if path.parent not in {weight.parent for weight in weights})
@@ -98,24 +112,22 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _belongs(path: Path) -> bool:
-    named = path.suffix in _SUFFIXES or path.name.startswith(_PREFIXES)
-    return named and path.name not in _NOT_OURS and not path.name.upper().startswith("README")
+def _encoder_files(folder: Path) -> Iterator[Path]:
+    for path in _files(folder):
+        named = path.suffix in _SUFFIXES or path.name.startswith(_PREFIXES)
+        if named and path.name not in _NOT_OURS and not path.name.upper().startswith("README"):
+            yield path
 
 
-def _from_hub(source: str, base: Path, *, offline: bool) -> Path:
+def _from_hub(source: str, base: Path) -> Path:
     if not _HUB_ID.fullmatch(source):
         raise DataError(f"{source} is no folder under {base} and no Hugging Face id (owner/name, or owner/name@commit)")
     model_id, _, commit = source.partition("@")
     cached = _cached_snapshot(model_id, commit)
-    if cached is not None:
-        return cached
-    if offline or not downloads_allowed():
-        raise NotHere(
-            f"{source} is no folder under {base} and not in the local Hugging Face cache, and downloads are "
-            "off; download it where there is a network, or name a folder"
-        )
-    return _download(model_id, commit or None, base)
+    if cached is None:
+        before_download(f"{source} is no folder under {base} and not in the local Hugging Face cache")
+        return _download(model_id, commit or None, base)
+    return cached
 
 
 def _cached_snapshot(model_id: str, commit: str) -> Path | None:

@@ -1,12 +1,18 @@
-"""Topics: TSV files of them, and how they meet the judgements."""
+"""Topics: their checks, TSV files of them, the fields of topics that have several, and topics against judgements."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from optical_cli.data.identifiers import checked_id
-from optical_cli.data.lines import read_lines
-from optical_cli.data.places import Place
+from optical_cli.data.paths import listed
+from optical_cli.data.text_files import Place, checked_id, read_lines
 from optical_cli.errors import DataError, quoted
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_OF_ONE_LANGUAGE = re.compile(r"(?:ht|mt)_\w+")
+_OF_A_NAMED_LANGUAGE = re.compile(r"([a-z]{2})_(?:ht|mt)_\w+")
+_USUAL = ("text", "title")
 
 
 def read_topics(path: Path) -> dict[str, str]:
@@ -15,7 +21,7 @@ def read_topics(path: Path) -> dict[str, str]:
 
 
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
-    """Topics by query id, with their texts stripped.
+    """Topic texts by query id, stripped.
 
     Raises:
         DataError: an id is used twice or is no id, a text is blank, or there is no topic at all.
@@ -36,6 +42,16 @@ def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dic
     return texts
 
 
+def _columns(path: Path) -> Iterator[tuple[Place, str, str]]:
+    for place, line in read_lines(path):
+        columns = line.split("\t")
+        if len(columns) != 2:
+            found = f"{len(columns)} in {quoted(line)}"
+            mend = "part the id from the text by one tab and leave no tab in the text"
+            raise place.fault(expected="two columns, query_id TAB text", found=found, mend=mend)
+        yield place, columns[0], columns[1]
+
+
 def match_topics(
     topics: Mapping[str, str], judgements: Mapping[str, Mapping[str, int]]
 ) -> tuple[dict[str, str], list[str], list[str]]:
@@ -46,13 +62,52 @@ def match_topics(
     return judged, unjudged, missing
 
 
-def _columns(path: Path) -> Iterator[tuple[Place, str, str]]:
-    for place, line in read_lines(path):
-        columns = line.split("\t")
-        if len(columns) != 2:
-            raise place.fault(
-                expected="two columns, query_id TAB text",
-                found=f"{len(columns)} in {quoted(line)}",
-                mend="part the id from the text by one tab and leave no tab in the text",
-            )
-        yield place, columns[0], columns[1]
+def fields_of(template: str) -> list[str]:
+    """The fields of a template such as `{title} {description}`."""
+    return _FIELD.findall(template)
+
+
+def topic_text(topic: Any, template: str | None) -> str:
+    """The text of a topic with fields: the template filled, or `text`, else `title`, else `default_text()`."""
+    if template is not None:
+        return _FIELD.sub(lambda field: str(getattr(topic, field[1])), template)
+    text = next((text for text in (getattr(topic, field, None) for field in _USUAL) if text), None)
+    return text if isinstance(text, str) else str(topic.default_text())
+
+
+def check_topic_fields(name: str, topic: Any, template: str | None, language: str) -> None:
+    """Refuse fields that topics lack, or that are in another language than the pair's.
+
+    ir_datasets has the original beside human (`ht_`) and machine (`mt_`) translations and does not say their language;
+    the id does, or the field: `neuclir/1/fa/...`, `fa_mt_title`. The original is English.
+
+    Args:
+        name: of the dataset.
+        topic: the class of its topics, a named tuple.
+        template: None for the usual field.
+        language: of the topics of the pair.
+
+    Raises:
+        DataError: topics lack a field, or it is in another language.
+    """
+    held = [field for field in getattr(topic, "_fields", ()) if field != "query_id"]
+    asked = fields_of(template) if template is not None else [field for field in _USUAL if field in held][:1]
+    for field in asked:
+        if field not in held:
+            raise DataError(f"{name}: topics have no field {field!r}, but {listed(held)}; mend pairs.*.topic_text")
+    spoken = {field: _language_of(name, field, held) for field in held}
+    wrong = [field for field in asked if spoken[field] not in (None, language)]
+    if wrong:
+        fitting = [f"{{{field}}}" for field in held if spoken[field] == language and field.endswith("_title")]
+        mend = f"set pairs.*.topic_text to {' or '.join(fitting)}" if fitting else "name the pair by its languages"
+        raise DataError(f"{name}: the {wrong[0]} of its topics is in {spoken[wrong[0]]!r}, not in {language!r}; {mend}")
+
+
+def _language_of(name: str, field: str, held: list[str]) -> str | None:
+    """The language of a field of translated topics; None for other topics, and for fields without text."""
+    if named := _OF_A_NAMED_LANGUAGE.fullmatch(field):
+        return named[1]
+    if _OF_ONE_LANGUAGE.fullmatch(field):
+        return next((part for part in name.split("/") if re.fullmatch(r"[a-z]{2}", part)), None)
+    translated = any(_OF_ONE_LANGUAGE.fullmatch(other) or _OF_A_NAMED_LANGUAGE.fullmatch(other) for other in held)
+    return "en" if translated and field in ("title", "description", "narrative") else None

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.data.split import Split
+from optical_cli.data.bitext import Split
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.side import Side

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optical_cli.cache.atomic import sync_folder, write_text
-from optical_cli.cache.checksum import checksums_of_folder
+from optical_cli.cache.files import checksums_of_folder, sync_folder, write_text
 
 MARKER = "complete.json"
 """Written last: what the diary knew. A savepoint without it was being written when the training was killed."""

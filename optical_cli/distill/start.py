@@ -10,8 +10,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.config.student import WarmStart
-from optical_cli.data.bitext import SentencePair
-from optical_cli.data.split import Split
+from optical_cli.data.bitext import SentencePair, Split
 from optical_cli.distill.held_out import translation_figures
 from optical_cli.distill.refine import TokenPairs, refine_projection
 from optical_cli.distill.states import read_texts

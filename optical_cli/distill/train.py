@@ -16,7 +16,7 @@ from optical_cli.config.objectives import OBJECTIVES
 from optical_cli.config.student import Adapters
 from optical_cli.config.training import Training
 from optical_cli.config.transport import Transport
-from optical_cli.data.split import Split
+from optical_cli.data.bitext import Split
 from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.diary import Diary
 from optical_cli.distill.health import Guard

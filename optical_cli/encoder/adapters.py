@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.config.student import Adapters
-from optical_cli.data.weights import is_called
+from optical_cli.data.models import is_called
 from optical_cli.errors import CacheError, ConfigError, DataError, MissingDependency
 
 START_FILE = "start.json"

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from optical_cli.cache.atomic import write_text
+from optical_cli.cache.files import write_text
 from optical_cli.errors import CacheError
 from optical_cli.machine import instruction_sets, model_line, system_file
 

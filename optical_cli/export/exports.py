@@ -10,8 +10,7 @@ from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.transport import TOLERATED_SHARE
-from optical_cli.data.builtin import PREFIX
-from optical_cli.data.locations import local_path
+from optical_cli.data.paths import PREFIX, local_path
 from optical_cli.errors import ConfigError
 from optical_cli.export.card import HERE, Facts, License, Measured, TrainedOn
 from optical_cli.pipeline import Pipeline

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.config.index import Index
-from optical_cli.data.collections import Document
-from optical_cli.data.documents import fill
+from optical_cli.data.documents import Document, fill
 from optical_cli.encoder.device import idle_gpus
 from optical_cli.encoder.encode import encode_stream, open_encoder
 from optical_cli.encoder.setup import EncoderSetup

@@ -15,8 +15,7 @@ import numpy as np
 from optical_cli.artifacts.document_index import DOC_IDS
 from optical_cli.artifacts.token_format import Float32
 from optical_cli.artifacts.token_store import Int64, TokenStoreWriter
-from optical_cli.cache.atomic import write_text
-from optical_cli.cache.checksum import checksum_of_file
+from optical_cli.cache.files import checksum_of_file, write_text
 from optical_cli.config.index import Storage
 
 MARKER = "finished.json"

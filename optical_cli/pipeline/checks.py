@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from optical_cli.config.experiment import languages_of
-from optical_cli.data.downloads import downloads_allowed
-from optical_cli.data.local_folder import LocalDocuments
+from optical_cli.data.absent import downloads_allowed
+from optical_cli.data.collections import LocalFile
+from optical_cli.data.models import is_called, matrix_names
 from optical_cli.data.topics import match_topics
-from optical_cli.data.weights import is_called, matrix_names
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.sources import Sources
@@ -109,7 +109,7 @@ class Checks:
     def _read_documents(self, pair: str) -> None:
         """Meet a faulty document now and not after the training; a collection that was sound once is not read again."""
         source, memo = self._sources.documents(pair), self._sources.memo
-        if isinstance(source, LocalDocuments):  # one of ir_datasets is read and checked for its fingerprint
+        if isinstance(source, LocalFile):  # one of ir_datasets is read and checked for its fingerprint
             name = f"documents read: {source.fingerprint(memo)}"
             memo.of_stream(name, lambda: (doc.doc_id.encode() for doc in source.documents()))
 

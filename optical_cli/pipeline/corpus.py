@@ -13,8 +13,8 @@ from optical_cli.artifacts.run import read_run
 from optical_cli.config.bm25 import Analyzer
 from optical_cli.config.corpus import CANDIDATES, CORPUS_MODES, FULL, POOLED
 from optical_cli.config.experiment import Pair
-from optical_cli.data.collections import Document, DocumentSource
-from optical_cli.data.pooling import pooled_ids
+from optical_cli.data.collections import DocumentSource
+from optical_cli.data.documents import Document, pooled_ids
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Step

@@ -33,7 +33,7 @@ class Encodings:
         }
 
         def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.data.bitext.dropped import record_dropped
+            from optical_cli.data.bitext import record_dropped
             from optical_cli.distill.teacher_tokens import encode_bitext
 
             dropped = record_dropped(self._sources.bitext(language), folder, self._at.progress.say)

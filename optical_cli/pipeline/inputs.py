@@ -6,8 +6,7 @@ from typing import Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import can_be_translated, languages_of
-from optical_cli.data.downloads import downloads_off
-from optical_cli.data.held import Held
+from optical_cli.data.absent import LocalCopy, downloads_off
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
 from optical_cli.errors import DataError, NotHere
@@ -21,7 +20,7 @@ class Opened(Protocol):
         """SHA-256 of what of it decides a result, 64 hex digits."""
         ...
 
-    def held(self, memo: Fingerprints | None = None, /) -> Held:
+    def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
         """What this machine has of it; NotHere if it would have to be downloaded."""
         ...
 
@@ -40,7 +39,7 @@ class Input:
     source: str
     open: Callable[[], Opened]
 
-    def held(self, memo: Fingerprints | None = None) -> Held:
+    def held(self, memo: Fingerprints | None = None) -> LocalCopy:
         """What this machine has of it; nothing is downloaded.
 
         Args:
@@ -52,7 +51,7 @@ class Input:
             DataError: it cannot be used.
         """
         with downloads_off():
-            return self.open().held(memo)
+            return self.open().local_copy(memo)
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """SHA-256 of what of it decides a result, 64 hex digits; downloads what is missing.
@@ -70,12 +69,9 @@ class Input:
             DataError: it cannot be read.
         """
         with downloads_off():
-            opened = self.open()
-            if not isinstance(opened, IrDataset):  # of those a remembered fingerprint is enough
-                opened.held(memo)
-            return opened.fingerprint(memo)
+            return self.open().fingerprint(memo)
 
-    def fetch(self, memo: Fingerprints) -> Held:
+    def fetch(self, memo: Fingerprints) -> LocalCopy:
         """Download what of it is missing, and read it once.
 
         Raises:
@@ -85,7 +81,7 @@ class Input:
         if isinstance(opened, IrDataset):
             opened.download()  # a remembered fingerprint would read nothing
         opened.fingerprint(memo)
-        return opened.held(memo)
+        return opened.local_copy(memo)
 
 
 def inputs_of(sources: Sources) -> Iterator[Input]:
@@ -168,7 +164,7 @@ class Fetched:
 
     input: Input
     downloaded: bool
-    held: Held | None
+    held: LocalCopy | None
     fingerprint: str
     fault: str = ""
 

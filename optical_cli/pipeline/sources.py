@@ -9,22 +9,20 @@ from typing import Any, TypeVar
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment, languages_of
-from optical_cli.data.bitext import Bitext, open_bitext
+from optical_cli.data.absent import StandIn, downloads_off
+from optical_cli.data.bitext import Bitext, Split, open_bitext, split_bitext
 from optical_cli.data.collections import (
     DocumentSource,
     JudgementSource,
+    LocalFile,
     Source,
     TopicSource,
     open_documents,
     open_judgements,
     open_topics,
 )
-from optical_cli.data.downloads import downloads_off
-from optical_cli.data.local_folder import LocalFile
-from optical_cli.data.locations import as_path
 from optical_cli.data.models import resolve_model
-from optical_cli.data.split import Split, split_bitext
-from optical_cli.data.stand_in import StandIn
+from optical_cli.data.paths import as_path
 from optical_cli.errors import DataError, NotHere
 
 

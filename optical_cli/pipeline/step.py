@@ -8,7 +8,7 @@ from typing import Any
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
-from optical_cli.data.stand_in import MARK
+from optical_cli.data.absent import MARK
 
 
 @dataclass(frozen=True)

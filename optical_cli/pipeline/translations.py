@@ -6,7 +6,7 @@ from pathlib import Path
 
 from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import Experiment, can_be_translated, languages_of
-from optical_cli.data.locations import local_path
+from optical_cli.data.paths import local_path
 from optical_cli.data.topics import read_topics
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.pipeline.context import Context

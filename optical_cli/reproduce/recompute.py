@@ -8,8 +8,7 @@ from time import monotonic
 from typing import Literal
 
 from optical_cli.cache.artifact import KINDS, Artifact
-from optical_cli.cache.building import UNFINISHED
-from optical_cli.cache.store import Cache
+from optical_cli.cache.store import UNFINISHED, Cache
 from optical_cli.errors import CacheError, OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.step import Step

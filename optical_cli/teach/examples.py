@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.data.json_record import json_object
-from optical_cli.data.lines import read_lines
-from optical_cli.data.places import Place
+from optical_cli.data.text_files import Place, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
 FIELDS = ("query", "positive", "negatives")

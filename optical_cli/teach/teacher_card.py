@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from huggingface_hub import ModelCardData
 
-from optical_cli.cache.provenance import provenance
+from optical_cli.cache.manifest import provenance
 from optical_cli.teach.settings import TeachSettings
 
 if TYPE_CHECKING:

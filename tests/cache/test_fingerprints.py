@@ -3,9 +3,7 @@ import os
 
 import pytest
 
-from optical_cli.cache.atomic import write_text
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.errors import CacheError
 
 
 @pytest.fixture
@@ -92,18 +90,3 @@ def test_a_stream_that_breaks_is_not_remembered(digests):
     for _ in range(2):
         with pytest.raises(ValueError, match="line 2"):
             digests.of_stream("a", broken)
-
-
-def test_a_small_file_is_replaced_whole(tmp_path):
-    write_text(tmp_path / "deep" / "x.json", "old")
-    write_text(tmp_path / "deep" / "x.json", "new")
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.json"]
-    assert (tmp_path / "deep" / "x.json").read_text() == "new"
-
-
-def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "inside").touch()
-    with pytest.raises(CacheError, match=r"cannot write .*--cache-dir"):
-        write_text(tmp_path / "x", "text")  # a folder is in the way
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]

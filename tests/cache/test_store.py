@@ -1,8 +1,13 @@
+import errno
+import json
+import threading
+import time
+
 import pytest
 
 from optical_cli.cache.keys import Key, key_of
-from optical_cli.cache.store import Cache
-from optical_cli.errors import CacheError
+from optical_cli.cache.store import Cache, safe_label
+from optical_cli.errors import CacheError, ClusterError
 from tests.cache.builds import KEY, write_two
 
 
@@ -92,3 +97,166 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path, place):
     with pytest.raises(CacheError, match=r"the cache cannot be used: .*--cache-dir") as caught:
         Cache(root).make("runs", "x", KEY, write_two)
     assert "\n" not in str(caught.value)
+
+
+def test_the_manifest_is_written_when_everything_else_is_there(cache):
+    def build(folder):
+        assert cache.find("runs", KEY) is None
+        assert not list(cache.root.rglob("manifest.json"))
+        return write_two(folder)
+
+    made, _ = cache.make("runs", "x", KEY, build)
+    assert json.loads((made.folder / "manifest.json").read_text())["files"]["a.txt"]["size"] == 5
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_build_that_fails_leaves_nothing(cache, error):
+    def build(folder):
+        write_two(folder)
+        raise error
+
+    with pytest.raises(error):
+        cache.make("runs", "x", KEY, build)
+    assert list((cache.root / "runs").iterdir()) == []
+    _, made = cache.make("runs", "x", KEY, write_two)  # and the lock is free again
+    assert made
+
+
+def test_what_a_killed_process_left_is_cleared_away(cache):
+    partial = cache.root / "runs" / f".x-{KEY.short}.partial"
+    partial.mkdir(parents=True)
+    (partial / "half").touch()
+    without_manifest = cache.root / "runs" / f"x-{KEY.short}"
+    without_manifest.mkdir()
+    (without_manifest / "half").touch()
+    assert cache.find("runs", KEY) is None
+    assert list(cache.entries()) == []
+    made, _ = cache.make("runs", "x", KEY, write_two)
+    assert list((cache.root / "runs").iterdir()) == [made.folder]
+    assert not (made.folder / "half").exists()
+
+
+def test_a_full_disk_while_the_manifest_is_written_leaves_nothing(cache, monkeypatch):
+    def full(*_arguments):
+        raise CacheError("cannot write manifest.json: No space left on device")
+
+    monkeypatch.setattr("optical_cli.cache.store.write_manifest", full)
+    with pytest.raises(CacheError, match="No space left"):
+        cache.make("runs", "x", KEY, write_two)
+    assert list((cache.root / "runs").iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_what_to_do_and_keeps_what_the_next_try_can_use(cache):
+    def full(folder):
+        (folder / "half").write_bytes(bytes(2_500_000))
+        unfinished = cache.unfinished("runs", KEY)
+        unfinished.mkdir(parents=True)
+        (unfinished / "savepoint").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CacheError) as caught:
+        cache.make("runs", "x", KEY, full)
+    said = str(caught.value)
+    assert said.startswith(
+        f"runs/x could not be made: {cache.root}: No space left on device: 2.5 MB of it were written"
+    )
+    assert " are free there" in said
+    assert "optical cache prune" in said
+    assert said.endswith("the same command goes on then")
+    assert "\n" not in said
+    assert list((cache.root / "runs").iterdir()) == []
+    assert (cache.unfinished("runs", KEY) / "savepoint").exists()
+    assert cache.make("runs", "x", KEY, write_two)[1]
+    assert not cache.unfinished("runs", KEY).exists()
+
+
+def test_a_file_of_somebody_elses_that_cannot_be_read_is_named(cache, tmp_path):
+    with pytest.raises(
+        CacheError, match=rf"runs/x could not be made: {tmp_path}/gone.tsv: No such file or directory; mend"
+    ):
+        cache.make("runs", "x", KEY, lambda _folder: (tmp_path / "gone.tsv").read_text())
+
+
+def test_a_fault_of_ours_is_not_told_as_one_of_the_disk(cache):
+    def wrong(_folder):
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        cache.make("runs", "x", KEY, wrong)
+
+
+def test_what_was_finished_before_a_cluster_was_lost_stays(cache):
+    def lost(_folder):
+        unfinished = cache.unfinished("runs", KEY)
+        unfinished.mkdir(parents=True)
+        (unfinished / "shards").touch()
+        raise ClusterError("workers died")
+
+    with pytest.raises(ClusterError):
+        cache.make("runs", "x", KEY, lost)
+    assert (cache.unfinished("runs", KEY) / "shards").exists()
+
+
+def test_seconds_are_those_of_the_build(cache):
+    def slow(folder):
+        time.sleep(0.05)
+        return write_two(folder)
+
+    made, _ = cache.make("runs", "slow", KEY, slow)
+    assert 0.05 <= made.manifest["seconds"] < 5
+
+
+def test_a_manifest_may_be_read_by_whom_the_folder_may(artifact):
+    assert (artifact.folder / "manifest.json").stat().st_mode == (artifact.folder / "a.txt").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("a b/c", "a_b_c"), ("../..", "artifact"), ("Yorùbá", "Yor_b"), ("x" * 200, "x" * 80)]
+)
+def test_a_label_becomes_a_safe_name(label, name):
+    assert safe_label(label) == name
+
+
+WANT_IT = """
+import sys, time
+from pathlib import Path
+from optical_cli.cache.keys import key_of
+from optical_cli.cache.store import Cache
+
+def build(folder):
+    print("building", flush=True)
+    time.sleep(0.5)
+    (folder / "pid").write_text("x")
+    return {}
+
+cache = Cache(Path(sys.argv[1]), on_wait=lambda label: print("waiting for", label, flush=True))
+artifact, made = cache.make("runs", "the run", key_of({"stage": "test"}), build)
+print("made" if made else "found", flush=True)
+"""
+
+
+def test_two_processes_make_it_once_and_the_other_says_that_it_waits(tmp_path, spawn):
+    processes = [spawn(tmp_path / "cache", code=WANT_IT) for _ in range(2)]
+    said = sorted(process.communicate(timeout=30)[0].split("\n")[:-1] for process in processes)
+    assert said == [["building", "made"], ["waiting for the run", "found"]]
+
+
+def test_an_interrupted_wait_lets_the_builder_finish(cache):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(folder):
+        started.set()
+        go_on.wait(10)
+        return write_two(folder)
+
+    def interrupt(_label):
+        raise KeyboardInterrupt
+
+    builder = threading.Thread(target=cache.make, args=("runs", "x", KEY, slow))
+    builder.start()
+    started.wait(10)
+    with pytest.raises(KeyboardInterrupt):
+        Cache(cache.root, on_wait=interrupt).make("runs", "x", KEY, write_two)
+    go_on.set()
+    builder.join(10)
+    assert cache.find("runs", KEY) is not None

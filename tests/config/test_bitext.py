@@ -68,11 +68,11 @@ def test_the_filter_has_the_documented_defaults_and_null_turns_a_limit_off(read)
         ),
         (
             "source: a.tsv, columns: [en, sw]",
-            ["columns: a TSV has no names for columns; leave it out, the teacher's side comes first"],
+            ["columns: not of a TSV of sentences and translations; leave it out, the teacher's side comes first"],
         ),
         (
             "source: [a.en, b.sw], columns: [en, sw]",
-            ["columns: two files have no names for columns; leave it out, the teacher's side comes first"],
+            ["columns: not of two files with a sentence on each line; leave it out, the teacher's side comes first"],
         ),
         ("source: [a, b, c]", ["source: "]),
         ("source: a.jsonl, columns: [en]", ["columns: two names, that of the teacher's sentences and that of their"]),

@@ -52,6 +52,7 @@ def resolve(*args, **kwargs):
 socket.getaddrinfo = resolve
 
 from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data.absent import downloads_off
 from optical_cli.data.collections import open_documents, open_judgements, open_topics
 from optical_cli.errors import DataError
 base = Path.cwd()
@@ -65,6 +66,13 @@ def read(source, languages, template=None):
     documents = [[d.doc_id, d.title, d.text] for d in open_documents(source, document, base).documents()]
     topics = open_topics(source, topic, base, template).topics()
     return documents, topics, open_judgements(source, document, base).judgements()
+
+def offline(read):
+    def read_offline():
+        with downloads_off():
+            return read()
+
+    return read_offline
 
 def fault(read):
     try:

@@ -1,8 +1,8 @@
 import pytest
 
-from optical_cli.data import builtin
-from optical_cli.data.collections import open_documents, open_judgements, open_topics
-from optical_cli.data.ir_dataset import IrDocuments
+from optical_cli.data import paths
+from optical_cli.data.collections import FORMATS, open_documents, open_judgements, open_topics
+from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.errors import DataError
 
 
@@ -40,8 +40,8 @@ def test_topics_and_judgements_may_be_single_files(both):
 def test_an_existing_path_wins_and_a_prefix_forces_the_id(both):
     assert open_documents("both", "sw", both).documents()
     (both / "ir_datasets:both").mkdir()
-    assert isinstance(open_documents("ir_datasets:both", "sw", both), IrDocuments)
-    assert isinstance(open_documents("neither/here", "sw", both), IrDocuments)
+    assert isinstance(open_documents("ir_datasets:both", "sw", both), IrDataset)
+    assert isinstance(open_documents("neither/here", "sw", both), IrDataset)
     assert open_documents("ir_datasets:both", "sw", both).name == "both"
 
 
@@ -49,6 +49,13 @@ def test_an_existing_path_wins_and_a_prefix_forces_the_id(both):
 def test_what_looks_like_a_path_is_one(source, tmp_path):
     with pytest.raises(DataError, match=r"absent.* does not exist"):
         open_documents(source, "sw", tmp_path)
+
+
+def test_what_is_nowhere_is_told_with_what_a_collection_may_be(tmp_path):
+    with pytest.raises(DataError) as caught:
+        open_documents("./absent", "sw", tmp_path)
+    assert all(sentence in str(caught.value) for sentence in FORMATS)
+    assert "relative paths count from the experiment file" in str(caught.value)
 
 
 def test_the_home_folder_is_expanded(both, monkeypatch):
@@ -68,6 +75,15 @@ def test_two_files_for_one_part_are_refused(both, write):
         open_documents("both", "sw", both)
 
 
+def test_files_of_a_folder_may_be_packed_either_way(write, tmp_path):
+    write("packed/docs.jsonl.zst", doc("Kiswahili"))
+    write("packed/queries.tsv.gz", "q\tnini\n")
+    write("packed/qrels.sw.tsv.zst", "q\t0\td\t1\n")
+    assert [d.text for d in open_documents("packed", "sw", tmp_path).documents()] == ["Kiswahili"]
+    assert open_topics("packed", "sw", tmp_path).topics() == {"q": "nini"}
+    assert open_judgements("packed", "sw", tmp_path).judgements() == {"q": {"d": 1}}
+
+
 def test_the_fingerprint_is_the_content_not_the_place(both, write, memo):
     here = open_documents("both", "sw", both).fingerprint(memo)
     write("moved/docs.sw.jsonl", doc("Kiswahili"))
@@ -77,7 +93,7 @@ def test_the_fingerprint_is_the_content_not_the_place(both, write, memo):
 
 
 def test_builtin_is_the_packaged_folder(both, monkeypatch):
-    monkeypatch.setitem(builtin._DATA, "tiny", both / "both")
+    monkeypatch.setitem(paths.BUILTIN["collection"], "tiny", both / "both")
     source = open_topics("builtin:tiny", "sw", both / "elsewhere")
     assert (source.name, source.topics()) == ("builtin:tiny", {"q": "nini"})
 

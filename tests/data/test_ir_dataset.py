@@ -5,7 +5,7 @@ import json
 import pytest
 
 from optical_cli.data.ir_dataset import _document
-from optical_cli.data.topic_fields import topic_text
+from optical_cli.data.topics import topic_text
 
 DOCS = [("1#0", "Ìlú", "Èkó"), ("1#1", "Ìlú", ""), ("2#0", "", "Ìbàdàn")]
 
@@ -103,7 +103,7 @@ def test_other_record_types_give_their_default_text():
 def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     held, absent = run(
         home,
-        "[[s.held().size for s in opened()], [fault(s.held) for s in opened('miracl/sw/dev', 'sw')]]",
+        "[[s.local_copy().size for s in opened()], [fault(s.local_copy) for s in opened('miracl/sw/dev', 'sw')]]",
     )
     files = ["docs/docs-1.jsonl.gz", "dev/topics.tsv", "dev/qrels.tsv"]
     assert held == [(home / "miracl/v1.0/yo" / file).stat().st_size for file in files]
@@ -120,18 +120,20 @@ def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerpr
         write(path, line)
     code = (
         "[fault(lambda: opened('miracl/hi', 'hi')[0].{0}(memo)), "
-        "fault(lambda: opened('miracl/hi', 'hi')[0].known_fingerprint(memo))]"
+        "fault(offline(lambda: opened('miracl/hi', 'hi')[0].fingerprint(memo)))]"
     )
     (home.parent / paths[1]).unlink()
     gone = f"miracl/hi is not whole in {home}, and downloads are off"
-    assert run(home, code.format("held")) == [gone, gone]
+    assert run(home, code.format("local_copy")) == [gone, gone]
     write(paths[1], line.replace("1#0", "2#0"))
-    assert run(home, code.format("held")) == [None, None]
+    assert run(home, code.format("local_copy")) == [None, None]
     (home.parent / paths[0]).unlink()
-    assert run(home, code.format("held")) == [gone, None]
+    assert run(home, code.format("local_copy")) == [gone, None]
 
 
 def test_looking_leaves_downloads_possible(home, run):
-    said = run(home, "[fault(opened('miracl/sw/dev', 'sw')[1].held), fault(opened('miracl/sw/dev', 'sw')[1].download)]")
+    said = run(
+        home, "[fault(opened('miracl/sw/dev', 'sw')[1].local_copy), fault(opened('miracl/sw/dev', 'sw')[1].download)]"
+    )
     assert said[0].startswith("miracl/sw/dev is not whole in")
     assert "no network in tests" in said[1] or "Connection" in said[1]

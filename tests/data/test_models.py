@@ -4,9 +4,10 @@ import sys
 import pytest
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data import builtin
+from optical_cli.data import paths
+from optical_cli.data.absent import downloads_off
 from optical_cli.data.models import resolve_model
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, NotHere
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_no_weights_at_all_are_refused(write, tmp_path):
 
 
 def test_builtin_is_the_packaged_teacher(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(builtin._MODELS, "tiny-teacher", model)
+    monkeypatch.setitem(paths.BUILTIN["model"], "tiny-teacher", model)
     assert resolve_model("builtin:tiny-teacher", tmp_path / "elsewhere").folder == model
 
 
@@ -121,14 +122,15 @@ def hub(model, tmp_path, monkeypatch):
 
 
 def test_the_local_cache_comes_first(hub, tmp_path):
-    found = resolve_model("acme/small", tmp_path, offline=True)
+    with downloads_off():
+        found = resolve_model("acme/small", tmp_path)
     assert (found.name, found.folder) == ("acme/small", hub / "snapshots" / "c0ffee")
 
 
 def test_an_interrupted_download_is_not_taken_for_whole(hub, tmp_path):
     (hub / "blobs" / "abc.incomplete").touch()
-    with pytest.raises(DataError, match="not in the local Hugging Face cache"):
-        resolve_model("acme/small", tmp_path, offline=True)
+    with downloads_off(), pytest.raises(NotHere, match="not in the local Hugging Face cache, and downloads are off"):
+        resolve_model("acme/small", tmp_path)
 
 
 def test_a_download_that_fails_is_one_line(tmp_path):

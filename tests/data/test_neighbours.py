@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.topic_fields import fields_of
+from optical_cli.data.topics import fields_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TOPIC = {"fas": "زلزله", "rus": "землетрясение", "zho": "地震"}

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from optical_cli.config.student import WarmStart
-from optical_cli.data.bitext import SentencePair
-from optical_cli.data.split import Split
+from optical_cli.data.bitext import SentencePair, Split
 from optical_cli.distill.start import start_student
 from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import load_encoder

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optical_cli.cache.artifact import Artifact, Health
-from optical_cli.cache.building import Build
 from optical_cli.cache.keys import Key
-from optical_cli.cache.store import Cache
+from optical_cli.cache.store import Build, Cache
 from tests.faults import namespaces
 from tests.faults.children import Child
 from tests.faults.outcome import Outcome, Tally, skipped

@@ -6,7 +6,7 @@ import platform
 import socket
 from pathlib import Path
 
-from optical_cli.cache.provenance import provenance
+from optical_cli.cache.manifest import provenance
 from tests.faults.children import run
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000

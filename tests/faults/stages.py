@@ -165,7 +165,7 @@ def _obtain(stage: str, root: Path) -> bool:
 
 def _pipeline(root: Path) -> Any:
     from optical_cli.config.reading import read_experiment
-    from optical_cli.data.builtin import TINY
+    from optical_cli.data.paths import TINY
     from optical_cli.pipeline import Pipeline
 
     return Pipeline(read_experiment(TINY / "experiment.yaml", TINY_PAIR), Cache(root), "cpu")

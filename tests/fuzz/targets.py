@@ -20,11 +20,9 @@ from optical_cli.cache.keys import key_of
 from optical_cli.cache.store import Cache
 from optical_cli.cli.terminal import plain
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.bitext.aligned import Aligned
-from optical_cli.data.bitext.json_lines import JsonLines
-from optical_cli.data.bitext.moses_zip import MosesZip
+from optical_cli.data.bitext.lines import Aligned, JsonLines, MosesZip, Tsv
+from optical_cli.data.bitext.rows import RowFiles
 from optical_cli.data.bitext.tmx import Tmx
-from optical_cli.data.bitext.tsv import Tsv
 from optical_cli.data.documents import read_documents
 from optical_cli.data.judgements import read_judgements
 from optical_cli.data.topics import read_topics
@@ -122,8 +120,8 @@ def _read_manifest(path: Path) -> None:
             raise MishandledError("a file outside the cache was written")
 
 
-def _rows(open_bitext: Callable[[Path], Aligned | JsonLines | MosesZip | Tmx | Tsv]) -> Callable[[Path], object]:
-    return lambda path: list(open_bitext(path).rows())
+def _rows(reader: type[RowFiles], files: int = 1) -> Callable[[Path], object]:
+    return lambda path: list(reader((path,) * files, COLUMNS).rows())
 
 
 EXPERIMENT = b"""# an experiment
@@ -237,9 +235,9 @@ TARGETS = {
         (b'"doc_id"', b'"text"', b'"title"', b"null", b"1e5", b"NaN"),
     ),
     "bitext-tsv": Target(_rows(Tsv), (b"a boat\tmashua\nb\tc\n", b"\n\n\n\ta\n")),
-    "bitext-aligned": Target(lambda path: list(Aligned(path, path).rows()), (b"a\nb\n\nc\n",)),
+    "bitext-aligned": Target(_rows(Aligned, 2), (b"a\nb\n\nc\n",)),
     "bitext-jsonl": Target(
-        _rows(lambda path: JsonLines(path, COLUMNS)),
+        _rows(JsonLines),
         (
             b'{"en": "a", "sw": "b"}\n{"translation": {"en": "a", "sw": null}}\n',
             b"[" * 4000,
@@ -248,21 +246,22 @@ TARGETS = {
         (b'"translation"', b'"en"', b'"sw"', b"null"),
     ),
     "bitext-tmx": Target(
-        _rows(lambda path: Tmx(path, COLUMNS)),
+        _rows(Tmx),
         (
             TMX,
             b'<?xml version="1.0" encoding="x"?><tmx/>',
             b'<?xml version="1.0" encoding="shift_jis"?><tmx/>',
             b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><tmx>&d;</tmx>',
+            TMX.replace(b"<tmx", b'<!DOCTYPE tmx SYSTEM "tmx14.dtd"><tmx', 1).replace(b"&amp;", b"&eacute;&unheard;"),
             TMX.decode().encode("utf-16"),
         ),
         (
             b"<tu>", b"</tu>", b"<tuv xml:lang='en'>", b"<seg>", b"</seg>", b"<!ENTITY ", b"<![CDATA[", b"&#0;",
-            b"&amp;",
+            b"&amp;", b"&eacute;", b"&x;", b'<!DOCTYPE tmx SYSTEM "x.dtd">',
         ),
     ),
     "bitext-zip": Target(
-        _rows(lambda path: MosesZip(path, COLUMNS)),
+        _rows(MosesZip),
         (
             _zip({"a.en-sw.en": b"a\nb\n", "a.en-sw.sw": b"c\nd\n"}),
             _zip({"../x.en": b"a", "y.sw": b"b"}),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from optical_cli.config.reading import read_experiment
 from optical_cli.data.bitext.tmx import Tmx
-from optical_cli.data.lines import LONGEST, read_lines
+from optical_cli.data.text_files import LONGEST, read_lines
 from optical_cli.errors import ConfigError, DataError
 from tests.fuzz.targets import NASTY, TARGETS, attack
 
@@ -64,4 +64,4 @@ def test_a_sentence_or_a_tag_without_an_end_does_not_fill_the_memory(tmp_path, u
     path = tmp_path / "bomb.tmx"
     path.write_bytes(b'<tmx><body><tu><tuv xml:lang="en"><seg>' + unit * (LONGEST // len(unit) + (1 << 17)))
     with pytest.raises(DataError, match=r"bomb.tmx, line 1: expected (a sentence or a tag of at most 16 MiB|TMX)"):
-        list(Tmx(path, ("en", "sw")).rows())
+        list(Tmx((path,), ("en", "sw")).rows())

@@ -1,6 +1,6 @@
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.local_folder import LocalTopics
+from optical_cli.data.collections import LocalFile
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources
 from optical_cli.report.gather import _published, cached_study
@@ -22,7 +22,7 @@ def test_topics_that_are_no_longer_at_hand_do_not_stop_a_report(lab, swept, open
     def gone(_self):
         raise DataError("the topics are gone")
 
-    monkeypatch.setattr(LocalTopics, "topics", gone)
+    monkeypatch.setattr(LocalFile, "topics", gone)
     assert not any(cached_study(open_pipeline(lab.experiment, swept)).texts.values())
 
 

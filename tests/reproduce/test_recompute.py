@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.cache.building import safe_label
+from optical_cli.cache.store import safe_label
 from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Silence
 from optical_cli.reproduce.recompute import verify_scores, verify_stages

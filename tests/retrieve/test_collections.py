@@ -9,8 +9,9 @@ from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
 from optical_cli.config.index import Index
 from optical_cli.config.retrieval import EXACT, Retrieval
-from optical_cli.data.builtin import builtin_model
-from optical_cli.data.collections import Document, open_documents, open_topics
+from optical_cli.data.collections import open_documents, open_topics
+from optical_cli.data.documents import Document
+from optical_cli.data.paths import builtin_path
 from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.index import build_index
@@ -39,7 +40,7 @@ def world(request, tmp_path_factory):
     """Topics of the tiny pair, their tokens, and an index by its teacher, who knows no Swahili."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "index").mkdir()
-    teacher = builtin_model("builtin:tiny-teacher")
+    teacher = builtin_path("model", "builtin:tiny-teacher")
     build_index(
         documents_of(request.param), teacher, folder / "index", unfinished=folder / "unfinished",
         template="{title} {text}", count=None, kept=Index(), **HOW,
@@ -55,7 +56,7 @@ def run_of(world, tmp_path):
 
     def run(precision, memory):
         search(
-            topics, builtin_model("builtin:tiny-teacher"), folder / "index", tmp_path,
+            topics, builtin_path("model", "builtin:tiny-teacher"), folder / "index", tmp_path,
             engine=EXACT, settings=Retrieval(depth=DEPTH, memory=memory), precision=precision, tag="t", **HOW,
         )  # fmt: skip
         return tmp_path / "run.trec"

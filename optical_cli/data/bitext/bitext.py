@@ -1,54 +1,46 @@
-"""A bitext of an experiment: where its rows come from, and which of them are used."""
+"""A bitext of an experiment: the reader of its format, the pairs that are used, a record of the rows that are not."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.config.bitext import FORMATS, Filter
 from optical_cli.config.bitext import Bitext as Settings
-from optical_cli.config.bitext import Filter
-from optical_cli.data.bitext.aligned import Aligned
-from optical_cli.data.bitext.dataset_folder import DatasetFolder
-from optical_cli.data.bitext.hub_dataset import HubDataset
-from optical_cli.data.bitext.json_lines import JsonLines
-from optical_cli.data.bitext.moses_zip import MosesZip
-from optical_cli.data.bitext.rows import RowSource
-from optical_cli.data.bitext.select import Selection, SentencePair, select_pairs
-from optical_cli.data.bitext.tmx import Tmx
-from optical_cli.data.bitext.tsv import Tsv
-from optical_cli.data.builtin import PREFIX, builtin_bitext
-from optical_cli.data.held import Held, size_of
-from optical_cli.data.locations import as_path, local_path
+from optical_cli.data.absent import LocalCopy
+from optical_cli.data.bitext.dataset import open_dataset
+from optical_cli.data.bitext.pairs import Selection, SentencePair, select_pairs
+from optical_cli.data.bitext.rows import RowFiles, RowSource
+from optical_cli.data.paths import PREFIX, as_path, builtin_path
 from optical_cli.errors import DataError
+
+DROPPED = "dropped.jsonl"
+_SHOWN = 500  # characters of a side: an over-long row may be a book
 
 
 @dataclass(frozen=True)
 class Bitext:
-    """The sentence pairs of a source, as far as its filter lets them pass."""
+    """The sentence pairs of a source that its filter lets pass."""
 
     name: str
     source: RowSource
     filter: Filter
-    files: tuple[Path, ...] = ()
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """64 hex digits that differ where the rows of the source differ; the filter has no part in them."""
         return self.source.fingerprint(memo)
 
-    def held(self, _memo: Fingerprints | None = None, /) -> Held:
-        """What this machine has of it, looked up without a network.
-
-        Raises:
-            NotHere: it would have to be downloaded.
-        """
-        if isinstance(self.source, HubDataset):
-            return self.source.held()
-        inside = (path for top in self.files for path in (top.rglob("*") if top.is_dir() else [top]))
-        return Held(self.files[0], size_of(path for path in inside if path.is_file()))
+    def local_copy(self, _memo: Fingerprints | None = None, /) -> LocalCopy:
+        """What this machine has of it, without a network; NotHere if it would have to be downloaded."""
+        return self.source.local_copy()
 
     @cached_property
     def selection(self) -> Selection:
-        """The pairs that are used, and how many rows are not.
+        """The pairs that are used, and counts of the rows that are not.
 
         Raises:
             DataError: the source cannot be read, or no row of it is used.
@@ -70,55 +62,47 @@ def open_bitext(settings: Settings, languages: tuple[str, str], base: Path) -> B
 
     Args:
         settings: name its source and filter.
-        languages: the teacher's and the foreign one, which name the columns of a source that has names for them.
-        base: the folder that relative paths count from.
+        languages: the teacher's and the foreign one, the names of the columns unless the settings have others.
+        base: the folder that relative paths start at.
 
     Raises:
         DataError: a file does not exist.
     """
     columns = (settings.columns[0], settings.columns[1]) if settings.columns else languages
     if settings.dataset is not None:
-        source = _dataset(settings, settings.dataset, columns, base)
-        return Bitext(settings.dataset, source, settings.filter, (as_path(settings.dataset, base),))
-    named = settings.source or ()
-    files = [_file(name, base) for name in named]
-    return Bitext(" + ".join(named), _of_files(settings, files, columns), settings.filter, tuple(files))
-
-
-def _of_files(settings: Settings, files: list[Path], columns: tuple[str, str]) -> RowSource:
-    match settings.format:
-        case "aligned":
-            return Aligned(*files)
-        case "jsonl":
-            return JsonLines(files[0], columns)
-        case "tmx":
-            return Tmx(files[0], columns)
-        case "zip":
-            return MosesZip(files[0], columns)
-        case _:
-            return Tsv(files[0])
-
-
-def _dataset(settings: Settings, name: str, columns: tuple[str, str], base: Path) -> RowSource:
-    folder = local_path(name, base)
-    if folder is None:
-        return HubDataset(name, settings.config, settings.split, settings.revision, columns)
-    if settings.revision is not None:
-        raise DataError(f"{folder} is a folder, which has no revision; leave bitext.*.revision out")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name that of a dataset or a Hugging Face id, or a file as `source`")
-    return DatasetFolder(folder, settings.config, settings.split, columns)
+        return Bitext(settings.dataset, open_dataset(settings, settings.dataset, columns, base), settings.filter)
+    names = settings.source or ()
+    reader: type[RowFiles] = resolve_name(f"{__package__}.{FORMATS[settings.format].reader}")
+    return Bitext(" + ".join(names), reader(tuple(_file(name, base) for name in names), columns), settings.filter)
 
 
 def _file(source: str, base: Path) -> Path:
-    if source.startswith(PREFIX):
-        return builtin_bitext(source)
-    path = as_path(source, base)
+    path = builtin_path("bitext", source) if source.startswith(PREFIX) else as_path(source, base)
     if path.is_dir():
+        known = ", ".join(known.sentence for known in FORMATS.values())
         raise DataError(
-            f"{path} is a folder; name a file, two files with a sentence on each line, "
-            "or a folder of a dataset as bitext.*.dataset"
+            f"{path} is a folder; name a file, two files ({known}), or a folder of a dataset as bitext.*.dataset"
         )
     if not path.exists():
         raise DataError(f"{path} does not exist; relative paths count from the folder of the experiment file")
     return path
+
+
+def record_dropped(bitext: Bitext, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Write a sample of the dropped rows into a folder, and say how many there are.
+
+    Returns:
+        counts for the manifest: rows of the source, pairs that are kept, dropped rows by reason.
+    """
+    selection = bitext.selection
+    with (folder / DROPPED).open("w", encoding="utf-8") as file:
+        for reason, (place, teacher, foreign) in selection.sample:
+            sides = {"teacher": teacher[:_SHOWN], "foreign": foreign[:_SHOWN]}
+            line = json.dumps({"reason": reason, place.unit: place.number, **sides}, ensure_ascii=False)
+            file.write(f"{line}\n")
+    counts = [f"{count} {reason}" for reason, count in selection.dropped.items() if count]
+    if counts:
+        share = f"{sum(selection.dropped.values())} of {selection.rows} rows"
+        some = f"some of each stand in the encodings' {DROPPED}"
+        say(f"{bitext.name}: {share} are not used ({', '.join(counts)}); {some}")
+    return {"rows": selection.rows, "kept": len(selection.pairs), "dropped": dict(selection.dropped)}

@@ -1,17 +1,23 @@
 """What every format gives: rows of two sentences, and a fingerprint of them."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.file_digest import file_digest
-from optical_cli.data.places import Place
+from optical_cli.data.absent import LocalCopy, size_of
+from optical_cli.data.paths import listed
+from optical_cli.data.text_files import Place, checked_text, file_digest
+from optical_cli.errors import quoted
+
+TRANSLATION = "translation"
+"""The column under which the datasets library keeps a sentence by language."""
 
 
 class Row(NamedTuple):
-    """A row of a source as it stands there: both sides stripped, "" where one is missing."""
+    """A row of a source: both sides stripped, "" where one is missing."""
 
     place: Place
     teacher: str
@@ -23,18 +29,68 @@ class RowSource(Protocol):
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """64 hex digits that differ where the rows differ."""
-        ...
+
+    def local_copy(self) -> LocalCopy:
+        """What this machine has of it, without a network; NotHere if it would have to be downloaded."""
 
     def rows(self) -> Iterator[Row]:
-        """Read it from the start.
+        """Read it from the start; DataError if it cannot be read, or a row is not in the format."""
 
-        Raises:
-            DataError: it cannot be read, or a row is not what the format has.
-        """
-        ...
+
+@dataclass(frozen=True)
+class RowFiles:
+    """A bitext in files: the base class of their formats.
+
+    Attributes:
+        files: one, or two of aligned lines.
+        columns: what the format calls the teacher's sentences and their translations.
+        reading: names the format in fingerprints; "" if `columns` has no part in what is read.
+    """
+
+    reading: ClassVar[str] = ""
+
+    files: tuple[Path, ...]
+    columns: tuple[str, str]
+
+    def fingerprint(self, memo: Fingerprints) -> str:
+        """SHA-256 of the files' digests, and of the columns if they count."""
+        return digest_of(self.files, memo, *((self.reading, *self.columns) if self.reading else ()))
+
+    def local_copy(self) -> LocalCopy:
+        """The files."""
+        return LocalCopy(self.files[0], size_of(self.files))
+
+    def rows(self) -> Iterator[Row]:
+        """Read them from the start."""
+        raise NotImplementedError
 
 
 def digest_of(files: Sequence[Path], memo: Fingerprints, *reading: str) -> str:
     """SHA-256 over the digests of files and over what decides how they are read, 64 hex digits."""
     digests = [file_digest(path, memo) for path in files]
     return hashlib.sha256("\n".join([*digests, *reading]).encode()).hexdigest()
+
+
+def row_of(record: object, columns: tuple[str, str], place: Place) -> Row:
+    """The row of a record: under the names of its columns, or under those inside `translation`.
+
+    Raises:
+        DataError: it is no record, lacks a column, or a column holds neither text nor null.
+    """
+    if not isinstance(record, Mapping):
+        mend = 'one JSON object a line, such as {"en": ..., "yo": ...}'
+        raise place.fault(expected="a record with named columns", found=quoted(record), mend=mend)
+    inner = record.get(TRANSLATION)
+    if isinstance(inner, Mapping) and not all(column in record for column in columns):
+        record = inner
+    teacher, foreign = (_side(record, column, place) for column in columns)
+    return Row(place, teacher, foreign)
+
+
+def _side(record: Mapping[str, Any], column: str, place: Place) -> str:
+    if column not in record:
+        mend = "name the column of the teacher's sentences and that of their translations with `columns`"
+        found = listed([str(name) for name in record])
+        raise place.fault(expected=f"a column {quoted(column)}", found=found, mend=mend)
+    value = record[column]
+    return "" if value is None else checked_text(value, column, place, "name another column").strip()

@@ -1,67 +1,92 @@
 """TMX, the exchange format of translation memories, read as a stream."""
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.bitext.rows import Row, digest_of
-from optical_cli.data.lines import LONGEST
-from optical_cli.data.locations import listed
-from optical_cli.data.packed import unpacked
-from optical_cli.data.places import Place
+from optical_cli.data.bitext.rows import Row, RowFiles, digest_of
+from optical_cli.data.paths import listed
+from optical_cli.data.text_files import LONGEST, Place, file_digest, unpacked
 from optical_cli.errors import DataError, one_line, quoted
 
 _CHUNK = 1 << 16
 _NATIVE = {"bpt", "ept", "it", "ph", "ut"}  # markup of the translated document, no text of it (TMX 1.4b)
+_NONE = hashlib.sha256().hexdigest()
 
 
-@dataclass(frozen=True)
-class Tmx:
-    """A file of translation units; the codes of the teacher's and of the foreign language.
+class Tmx(RowFiles):
+    """A file of translation units; `columns` are the codes of the teacher's and of the foreign language.
 
     A code takes its variants too: `en` takes `en-GB`. Of several sentences in a language the first counts.
     """
 
-    path: Path
-    languages: tuple[str, str]
+    reading = "tmx"
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of the file's digest and of the languages."""
-        return digest_of([self.path], memo, "tmx", *self.languages)
+        """SHA-256 of the file's digest and of the languages.
+
+        Entities that the file leaves to a DTD elsewhere count too: once they were lost, and other files keep their key.
+        """
+        name = f"entities of a TMX that it does not declare: {file_digest(self.files[0], memo)}"
+        entities = memo.of_stream(name, self._skipped_entities)
+        reading = (self.reading, *self.columns, *([entities] if entities != _NONE else []))
+        return digest_of(self.files, memo, *reading)
 
     def rows(self) -> Iterator[Row]:
         """A row a translation unit.
 
         Raises:
-            DataError: the file is no sound XML, declares entities, or has no sentence in one of the languages.
+            DataError: the file is no sound XML, declares entities, has a sentence with one that nothing declares, or
+                has no sentence in one of the languages.
         """
-        units = _Units(str(self.path), self.languages)
-        with unpacked(self.path) as file:
-            try:
-                read = 0
-                while chunk := file.read(_CHUNK):
-                    units.parser.Parse(chunk, False)
-                    yield from units.take()
-                    read += len(chunk)
-                    units.check_length(read)
-                units.parser.Parse(b"", True)
-            except (LookupError, ValueError) as error:  # of Python's codecs, which expat asks
-                place = Place(str(self.path), units.parser.CurrentLineNumber)
-                mend = "convert the file, for example with iconv"
-                raise place.fault(expected="TMX in UTF-8 or UTF-16", found=one_line(error), mend=mend) from error
-            except expat.ExpatError as error:
-                found, mend = expat.ErrorString(error.code), "mend the file or export it again"
-                raise Place(str(self.path), error.lineno).fault(expected="TMX", found=found, mend=mend) from error
+        units = _Units(str(self.files[0]), self.columns)
+        for read in _parsed(self.files[0], units.parser):
+            yield from units.take()
+            units.check_length(read)
         yield from units.take()
-        for language in self.languages:
+        for language in self.columns:
             if not any(_speaks(code, language) for code in units.codes):
                 raise DataError(
-                    f"{self.path}: expected sentences in {language}, found {listed(sorted(units.codes))}; "
+                    f"{self.files[0]}: expected sentences in {language}, found {listed(sorted(units.codes))}; "
                     "name the languages as the file does with `columns`"
                 )
+
+    def _skipped_entities(self) -> Iterator[bytes]:
+        """Names of the entities that the parser skips: only a file with a DOCTYPE, which it begins with, has some."""
+        names: list[str] = []
+        doctype: list[str] = []
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = lambda name, *_: doctype.append(name)
+        parser.SkippedEntityHandler = lambda name, _: names.append(name)
+        with suppress(DataError):  # `rows` says what is wrong
+            for _ in _parsed(self.files[0], parser):
+                if not doctype:
+                    break
+        return (name.encode() for name in names)
+
+
+def _parsed(path: Path, parser: expat.XMLParserType) -> Iterator[int]:
+    """Feed a file to a parser, chunk by chunk; yields the bytes that it has had. DataError if it is no sound XML."""
+    with unpacked(path) as file:
+        try:
+            read = 0
+            while chunk := file.read(_CHUNK):
+                parser.Parse(chunk, False)
+                read += len(chunk)
+                yield read
+            parser.Parse(b"", True)
+        except (LookupError, ValueError) as error:  # of Python's codecs, which expat asks
+            mend = "convert the file, for example with iconv"
+            place = Place(str(path), parser.CurrentLineNumber)
+            raise place.fault(expected="TMX in UTF-8 or UTF-16", found=one_line(error), mend=mend) from error
+        except expat.ExpatError as error:
+            found, mend = expat.ErrorString(error.code), "mend the file or export it again"
+            raise Place(str(path), error.lineno).fault(expected="TMX", found=found, mend=mend) from error
 
 
 @dataclass
@@ -85,7 +110,8 @@ class _Units:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
         # entities that name each other grow to gigabytes, and one that names a file reads it; TMX needs none
-        self.parser.EntityDeclHandler = self._refuse
+        self.parser.EntityDeclHandler = self._refuse_declaration
+        self.parser.SkippedEntityHandler = self._entity
 
     def take(self) -> list[Row]:
         done, self._done = self._done, []
@@ -94,17 +120,16 @@ class _Units:
     def check_length(self, read: int) -> None:
         """Raise DataError if a sentence or a tag of the bytes read so far is endless: it would fill the memory."""
         if max(self._length, read - self.parser.CurrentByteIndex) > LONGEST:
-            place = Place(self.source, self.parser.CurrentLineNumber)
-            mend = "check that it is the file you mean"
-            raise place.fault(
-                expected=f"a sentence or a tag of at most {LONGEST >> 20} MiB", found="a longer one", mend=mend
-            )
+            expected = f"a sentence or a tag of at most {LONGEST >> 20} MiB"
+            self._fail(expected, "a longer one", "check that it is the file you mean")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "tu":
             self._texts, self._line = {}, self.parser.CurrentLineNumber
         elif tag == "tuv":
-            self._language = self._wanted(attributes.get("xml:lang") or attributes.get("lang") or "")
+            code = attributes.get("xml:lang") or attributes.get("lang") or ""
+            self.codes.add(code)
+            self._language = next((language for language in self.languages if _speaks(code, language)), None)
         elif tag == "seg":
             self._seg, self._length = [], 0
         elif tag in _NATIVE:
@@ -126,14 +151,22 @@ class _Units:
             self._seg.append(text)
             self._length += len(text)
 
-    def _wanted(self, code: str) -> str | None:
-        self.codes.add(code)
-        return next((language for language in self.languages if _speaks(code, language)), None)
+    def _entity(self, name: str, _is_parameter: bool) -> None:
+        """Take an entity that the file leaves to a DTD elsewhere for that of HTML; outside of sentences it is lost."""
+        if self._seg is None or self._native:
+            return
+        from html.entities import html5  # 16 ms, and hardly any file needs it
 
-    def _refuse(self, name: str, *_declaration: object) -> NoReturn:
-        place = Place(self.source, self.parser.CurrentLineNumber)
+        if f"{name};" not in html5:
+            self._fail("an entity of XML or HTML", f"an entity {quoted(name)}", "write the text out")
+        self._text(html5[f"{name};"])
+
+    def _refuse_declaration(self, name: str, *_declaration: object) -> NoReturn:
         mend = "remove the declaration and write the text out"
-        raise place.fault(expected="no entity of the file's own", found=f"an entity {quoted(name)}", mend=mend)
+        self._fail("no entity of the file's own", f"an entity {quoted(name)}", mend)
+
+    def _fail(self, expected: str, found: str, mend: str) -> NoReturn:
+        raise Place(self.source, self.parser.CurrentLineNumber).fault(expected=expected, found=found, mend=mend)
 
 
 def _speaks(code: str, language: str) -> bool:

@@ -1,5 +1,8 @@
+import hashlib
+
 import pytest
 
+from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.errors import DataError
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header/><body>\n'
@@ -62,3 +65,44 @@ def test_what_is_no_xml_names_its_line(write, bitext_of, text, said):
     with pytest.raises(DataError) as caught:
         bitext_of(source="m.tmx").pairs()
     assert str(caught.value).startswith(f"{path}, {said}")
+
+
+def unit(text):
+    return f'<tu><tuv xml:lang="en"><seg>{text}</seg></tuv><tuv xml:lang="sw"><seg>mkahawa</seg></tuv></tu>\n'
+
+
+def test_an_entity_that_the_file_leaves_to_its_dtd_is_that_of_html(write, bitext_of, texts):
+    write("m.tmx", HEAD + unit("caf&eacute;&nbsp;&amp; <ph>&unheard;</ph>bar&hellip;") + TAIL)
+    assert texts(bitext_of(source="m.tmx")) == [("café & bar…", "mkahawa")]
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace('SYSTEM "tmx14.dtd"', "[%more;]")])
+def test_an_entity_that_nobody_declares_is_refused_with_its_line(write, bitext_of, head):
+    path = write("m.tmx", head + unit("coffee") + unit("caf&unheard;") + TAIL)
+    with pytest.raises(DataError) as caught:
+        bitext_of(source="m.tmx").pairs()
+    said = f"{path}, line 5: expected an entity of XML or HTML, found an entity 'unheard'; write the text out"
+    assert str(caught.value) == said
+
+
+def test_an_entity_of_html_without_a_dtd_is_no_xml(write, bitext_of):
+    path = write("m.tmx", (HEAD + unit("caf&eacute;") + TAIL).replace('<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n', ""))
+    with pytest.raises(DataError, match=rf"{path}, line 3: expected TMX, found undefined entity"):
+        bitext_of(source="m.tmx").pairs()
+
+
+def test_the_fingerprint_follows_languages_and_counts_only_the_entities_that_were_lost_once(write, bitext_of, tmp_path):
+    def digest(**settings):
+        return bitext_of(source="m.tmx", **settings).fingerprint(Fingerprints(tmp_path / "memo"))
+
+    def plain(path, *columns):
+        file = hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256("\n".join([file, "tmx", *columns]).encode()).hexdigest()
+
+    path = write("m.tmx", HEAD + UNITS + TAIL)
+    assert digest() == plain(path, "en", "sw")
+    assert digest(columns=["sw", "en"]) == plain(path, "sw", "en")
+    path = write("m.tmx", HEAD + unit("caf&eacute; of another length") + TAIL)
+    assert digest() != plain(path, "en", "sw")
+    path = write("m.tmx", "no TMX, which is for the reader to say")
+    assert digest() == plain(path, "en", "sw")

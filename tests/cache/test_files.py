@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from optical_cli.cache.disk import not_made, remedy, system_error
+from optical_cli.cache.files import not_made, remedy, system_error, write_text
+from optical_cli.errors import CacheError
 
 
 def test_an_error_with_a_number_is_taken_at_its_word(tmp_path):
@@ -34,13 +35,28 @@ def test_other_errors_are_none_of_the_system(tmp_path):
 def test_where_there_is_no_room_the_way_out_is_room(number, tmp_path):
     error = OSError(number, os.strerror(number))
     assert "make room" in remedy(error)
-    assert "permissions" not in str(not_made("runs/x", error, tmp_path, 0))
+    assert "permissions" not in str(not_made("runs/x", error, tmp_path))
 
 
 def test_a_folder_that_must_not_be_written_has_another_way_out(tmp_path):
     error = OSError(errno.EROFS, "Read-only file system", str(tmp_path / "runs"))
-    said = str(not_made("runs/x", error, tmp_path, 0))
+    said = str(not_made("runs/x", error, tmp_path))
     assert said == (
         f"runs/x could not be made: {tmp_path}/runs: Read-only file system; "
         "mend its permissions or give another folder with --cache-dir or OPTICAL_CACHE"
     )
+
+
+def test_a_small_file_is_replaced_whole(tmp_path):
+    write_text(tmp_path / "deep" / "x.json", "old")
+    write_text(tmp_path / "deep" / "x.json", "new")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.json"]
+    assert (tmp_path / "deep" / "x.json").read_text() == "new"
+
+
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "inside").touch()
+    with pytest.raises(CacheError, match=r"cannot write .*--cache-dir"):
+        write_text(tmp_path / "x", "text")  # a folder is in the way
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -1,4 +1,4 @@
-from optical_cli.data.builtin import TINY, builtin_experiment
+from optical_cli.data.paths import TINY, builtin_experiment
 
 
 def test_a_packaged_experiment_has_a_short_name_and_other_names_are_files():

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from optical_cli.data.lines import read_lines
+from optical_cli.data.text_files import read_lines
 from optical_cli.errors import DataError
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from optical_cli.config.bitext import Filter
+from optical_cli.data.bitext.pairs import REASONS, SAMPLE, SentencePair, select_pairs
 from optical_cli.data.bitext.rows import Row
-from optical_cli.data.bitext.select import REASONS, SAMPLE, SentencePair, select_pairs
-from optical_cli.data.places import Place
+from optical_cli.data.text_files import Place
 
 GOOD = ("the boat is mended", "mashua inatengenezwa")
 

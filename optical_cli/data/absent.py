@@ -1,0 +1,84 @@
+"""Inputs that may not be on this machine: whether they may be downloaded, what is here, what stands for the rest.
+
+Inside `downloads_off`, every reader raises `NotHere` for what it would have to download. A `LocalCopy` says what is
+here. A `StandIn` takes the place of an absent source where keys are worked out and nothing is read.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.errors import NotHere
+
+MARK = "not here: "
+"""How the fingerprint of a stand-in begins. Key material that contains it has no key yet."""
+
+_allowed: ContextVar[bool] = ContextVar("downloads_allowed", default=True)
+
+
+def downloads_allowed() -> bool:
+    """Whether absent inputs may be downloaded now."""
+    return _allowed.get()
+
+
+@contextmanager
+def downloads_off(off: bool = True) -> Iterator[None]:
+    """Download nothing inside; with `off=False`, change nothing."""
+    token = _allowed.set(_allowed.get() and not off)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def before_download(absent: str) -> None:
+    """Raise NotHere if downloads are off; `absent` says what is missing and where it was looked for."""
+    if not downloads_allowed():
+        raise NotHere(f"{absent}, and downloads are off")
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """What this machine has of an input.
+
+    Attributes:
+        place: its file or folder.
+        size: bytes of its files; None if unknown.
+        revision: its commit on the Hugging Face hub, if it came from there.
+        downloaded: it lies in another library's cache, which could be emptied.
+    """
+
+    place: Path
+    size: int | None
+    revision: str | None = None
+    downloaded: bool = False
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Total bytes of files."""
+    return sum(path.stat().st_size for path in files)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A model, bitext, collection, set of topics or of judgements that is not here, and why."""
+
+    name: str
+    reason: str
+
+    def fingerprint(self, _memo: Fingerprints) -> str:
+        """A mark in place of a digest."""
+        return f"{MARK}{self.reason}"
+
+    def count(self) -> None:
+        """Unknown."""
+
+    def refuse(self, *_: object) -> NoReturn:
+        """Raise NotHere with the reason."""
+        raise NotHere(self.reason)
+
+    local_copy = documents = topics = judgements = refuse

@@ -1,0 +1,163 @@
+"""Text files: opened plain or packed, read line by line, their records checked. Every fault names its place."""
+
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any, NamedTuple, cast
+
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.errors import DataError, one_line, quoted
+
+LONGEST = 16 << 20
+"""Bytes of a line: a file that is no text, or a small archive that unpacks to gigabytes, must not fill the memory."""
+PACKED = (".gz", ".zst")
+"""Endings of packed files."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_BOM = b"\xef\xbb\xbf"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
+"""Control characters, which steer the terminal of whoever looks at a run file, and the byte order mark."""
+
+
+class Place(NamedTuple):
+    """The place of a record: a line of a file, or the nth document, topic or judgement of a dataset."""
+
+    source: str
+    number: int
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.unit} {self.number}"
+
+    def fault(self, *, expected: str, found: str, mend: str) -> DataError:
+        """An error that says where, what was expected, what was found and how to mend it."""
+        return DataError(f"{self}: expected {expected}, found {found}; {mend}")
+
+
+def file_digest(path: Path, memo: Fingerprints) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits; DataError if it cannot be read."""
+    try:
+        return memo.of_file(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}); check that it exists and may be read") from error
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading, unpacked if its first bytes say that it is packed; its name does not matter.
+
+    Raises:
+        DataError: the file cannot be read, or what it is packed in is damaged or cut off.
+    """
+    faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
+    try:
+        with path.open("rb") as plain:
+            magic = plain.read(4)
+            plain.seek(0)
+            file = cast(IO[bytes], plain)
+            if magic.startswith(_GZIP_MAGIC):
+                file = cast(IO[bytes], gzip.GzipFile(fileobj=plain))
+            elif magic == _ZSTD_MAGIC:
+                zstd = _zstd()
+                faults += (zstd.ZstdError,)
+                file = zstd.ZstdFile(plain)
+            with file:
+                yield file
+    except faults as error:
+        raise DataError(f"{path} cannot be read ({error}); check the file and that it is whole") from error
+
+
+def _zstd() -> ModuleType:
+    # the package `zstandard` ends without an error where a file is cut off; this one raises, as the library of 3.14
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    module: ModuleType = zstd
+    return module
+
+
+def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
+    r"""The lines of a UTF-8 file without their ends, each with its place.
+
+    Lines end with `\n` or `\r\n`; nothing else ends a line, so U+2028 or a lone `\r` stays in the text.
+    A byte order mark at the start and blank lines at the end are left out; other blank lines come as "".
+
+    Raises:
+        DataError: the file cannot be read, what it is packed in is damaged, or a line is too long or not UTF-8.
+    """
+    done = 0
+    for place, text in every_line(path):
+        if text.strip():
+            for number in range(done + 1, place.number):  # counted and not kept: there may be any number of them
+                yield place._replace(number=number), ""
+            yield place, text
+            done = place.number
+
+
+def every_line(path: Path) -> Iterator[tuple[Place, str]]:
+    """Like `read_lines`, but including blank lines at the end."""
+    with unpacked(path) as file:
+        yield from lines_of(file, str(path))
+
+
+def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
+    """Every line of an open file, with its place in `source`; DataError if one is too long or not UTF-8."""
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+        place = Place(source, number)
+        if len(line) > LONGEST:
+            mend = "check that it is the file you mean, and that its lines are parted by line ends"
+            raise place.fault(expected=f"at most {LONGEST >> 20} MiB", found="more", mend=mend)
+        yield place, _decode(line.removeprefix(_BOM) if number == 1 else line, place)
+
+
+def _decode(line: bytes, place: Place) -> str:
+    try:
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
+        raise place.fault(expected="UTF-8", found=found, mend="convert the file, for example with iconv") from error
+
+
+def json_object(place: Place, line: str) -> dict[str, Any]:
+    """The JSON object of a line; DataError if it is something else."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
+        raise place.fault(expected="a JSON object", found=quoted(line), mend=f"mend it ({one_line(error)})") from error
+    if not isinstance(record, dict):
+        raise place.fault(expected="a JSON object", found=quoted(line), mend="write one object on each line")
+    return record
+
+
+def checked_text(value: object, field: str, place: Place, mend: str = "put it in quotation marks") -> str:
+    """The value of a field, if it is text; DataError if it is not, or holds half a surrogate pair, as JSON may."""
+    if not isinstance(value, str):
+        raise place.fault(expected=f"text in {quoted(field)}", found=quoted(value), mend=mend)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        found = f"half a surrogate pair at position {error.start + 1}"
+        raise place.fault(
+            expected=f"characters in {quoted(field)}", found=found, mend="remove or complete it"
+        ) from error
+    return value
+
+
+def checked_id(value: object, field: str, place: Place) -> str:
+    """The id of a document or topic, if it can stand in a TREC run file, whose columns are parted by white space.
+
+    Raises:
+        DataError: it is not text, empty, or holds white space or a control character.
+    """
+    if isinstance(value, str) and value and value.split() == [value] and not _CONTROL.search(value):
+        return value
+    mend = "run files part their columns by white space, so rename it"
+    raise place.fault(expected=f"a {field} that is text without white space", found=quoted(value), mend=mend)
