@@ -17,7 +17,7 @@ from transformers import PrinterCallback
 from bench.distill.world import BATCH, LENGTH, World, make_world
 from bench.peers import POT, pot_batch
 from bench.results import Recorder
-from optical_cli.config.training import Training
+from optical_cli.config.student import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives

@@ -10,7 +10,7 @@ from typing import Any
 from sentence_transformers import MultiVectorEncoder
 from transformers import TrainerCallback
 
-from optical_cli.config.training import Training
+from optical_cli.config.student import Training
 from optical_cli.distill.health import Guard, Health
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.loss import AlignmentLoss

@@ -13,8 +13,7 @@ from sentence_transformers import MultiVectorEncoder
 from transformers import PrinterCallback
 
 from optical_cli.config.objectives import OBJECTIVES
-from optical_cli.config.student import Adapters
-from optical_cli.config.training import Training
+from optical_cli.config.student import Adapters, Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.split import Split
 from optical_cli.distill.batches import LengthBatches

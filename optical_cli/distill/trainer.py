@@ -9,7 +9,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from torch.utils.data import DataLoader
 
-from optical_cli.config.training import Training
+from optical_cli.config.student import Training
 from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.weights import load_learned, save_learned
 from optical_cli.encoder.precision import Resolved

@@ -17,7 +17,7 @@ from optical_cli.artifacts.token_format import Float32
 from optical_cli.artifacts.token_store import Int64, TokenStoreWriter
 from optical_cli.cache.atomic import write_text
 from optical_cli.cache.checksum import checksum_of_file
-from optical_cli.config.index import Storage
+from optical_cli.config.experiment import Storage
 
 MARKER = "finished.json"
 """Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""

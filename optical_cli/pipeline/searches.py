@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
+from optical_cli.config.baselines import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.config.objectives import TRANSLATE
 from optical_cli.errors import ConfigError

@@ -7,7 +7,7 @@ import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.data.builtin import builtin_model
 from optical_cli.data.collections import Document, open_documents, open_topics
 from optical_cli.encoder.encode import encode_texts, open_encoder
