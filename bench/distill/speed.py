@@ -17,17 +17,15 @@ from transformers import PrinterCallback
 from bench.distill.world import BATCH, LENGTH, World, make_world
 from bench.peers import POT, pot_batch
 from bench.results import Recorder
-from optical_cli.config.training import Training
+from optical_cli.config.student import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives
-from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.health import Guard
 from optical_cli.distill.loss import AlignmentLoss
-from optical_cli.distill.objectives import Aligned, Tokens
-from optical_cli.distill.schedule import Schedule
+from optical_cli.distill.objectives import Aligned, Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
-from optical_cli.distill.trainer import StudentTrainer, plain_attention, set_dropout, trainer_arguments
+from optical_cli.distill.trainer import LengthBatches, StudentTrainer, plain_attention, set_dropout, trainer_arguments
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.precision import Resolved, resolve_precision

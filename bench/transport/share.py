@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel
 from bench.problems import DIMENSIONS, token_pairs
 from bench.results import Recorder
 from optical_cli.config.transport import DEFAULT_REGS
-from optical_cli.distill.health import Health
+from optical_cli.distill.health import TrainingHealth
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
@@ -98,7 +98,7 @@ class _Step:
         problem = TransportProblem(C.detach(), uniform_marginals(self._mask), uniform_marginals(self._mask))
         coupling = solve(problem, reg)
         loss = coupling.cost(C).mean()
-        health = Health()  # every step of a training looks at its plans
+        health = TrainingHealth()  # every step of a training looks at its plans
         health.add(coupling)
         passed = perf_counter() - begin
         found = health.summary()

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.config.objectives import OBJECTIVES, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from optical_cli.config.index import Storage
+from optical_cli.config.experiment import Storage
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from optical_cli.artifacts.token_format import FORMATS, Float32, Rows, TokenFormat
 from optical_cli.cache.files import checksum_of_file
-from optical_cli.config.index import Storage
+from optical_cli.config.experiment import Storage
 
 if TYPE_CHECKING:
     import torch

@@ -148,7 +148,7 @@ def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Sett
         ConfigError: the experiment has no such setting.
     """
     from optical_cli.artifacts.result import Setting, format_reg
-    from optical_cli.config.bm25 import bm25_objective
+    from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.objectives import BM25, TRANSPORT
 
     if (analyzer := experiment.bm25.analyzer_of(text)) and BM25 in experiment.baselines:

@@ -10,7 +10,7 @@ from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optical_cli.config.bm25 import Analyzer
+    from optical_cli.config.baselines import Analyzer
     from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.pipeline.cells import Cell
 
@@ -129,7 +129,7 @@ class Wanted:
 
     def _check_values(self) -> None:
         """Refuse what no cell could have, also where this one does not depend on it."""
-        from optical_cli.config.bm25 import ANALYZERS, bm25_objective
+        from optical_cli.config.baselines import ANALYZERS, bm25_objective
         from optical_cli.config.settings import SEEDS, checked_reg
 
         if self.objective not in (None, *OBJECTIVES, *map(bm25_objective, ANALYZERS)):
@@ -157,7 +157,7 @@ class Wanted:
 
     def _bm25_objective(self, analyzers: "tuple[Analyzer, ...]") -> str:
         """The objective with its analyzer, which need not be said if the experiment has one only."""
-        from optical_cli.config.bm25 import bm25_objective
+        from optical_cli.config.baselines import bm25_objective
 
         if len(analyzers) > 1:
             listed = ", ".join(map(bm25_objective, analyzers))

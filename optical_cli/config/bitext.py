@@ -1,4 +1,4 @@
-"""The sentences a student learns from."""
+"""The bitext a student learns from."""
 
 from typing import Annotated, NamedTuple, Self
 
@@ -40,13 +40,12 @@ def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Filter(Settings):
-    """Which rows of a bitext are left out; empty sides and duplicates always are.
+    """Which rows of a bitext are left out, besides rows with an empty side and duplicates.
 
     Attributes:
-        equal: drop a row whose sides are the same but for case: it was copied, not translated.
-        length_ratio: drop a row with one side more than so many times as long as the other, in characters;
-            null for any.
-        max_characters: drop a row with a side longer than that; null for any.
+        equal: Leave out rows whose sides differ at most in case: copied, not translated.
+        length_ratio: Largest ratio of the longer to the shorter side, in characters, at least 1; null for any.
+        max_characters: Most characters of a side; null for any.
     """
 
     equal: Flag = True
@@ -55,19 +54,19 @@ class Filter(Settings):
 
 
 class Bitext(Settings):
-    """Sentences in the teacher's language and their translations.
+    """Sentences in the teacher's language and their translations: a `source` or a `dataset`.
 
     Attributes:
-        source: a file (TSV, JSONL, TMX, a Moses zip of OPUS), two line-aligned files, or `builtin:tiny`.
-        dataset: instead of it a Hugging Face id, or the folder of a dataset.
-        config: of a dataset; null for the only one.
-        split: of a dataset.
-        revision: of a Hugging Face id, a commit; null for the one in the cache, or else the newest.
-        columns: how the source calls the sentences and the translations: keys of JSONL, columns of a dataset,
+        source: A file (TSV, JSONL, TMX, a Moses zip of OPUS), two files aligned by line, or `builtin:tiny`.
+        dataset: A Hugging Face id, or the folder of a dataset.
+        config: Configuration of the dataset; null for its only one.
+        split: Split of the dataset.
+        revision: Commit of the Hugging Face id, 40 hex digits; null for the cached one, or else the newest.
+        columns: Names of the teacher's sentences and of the translations: keys of JSONL, columns of a dataset,
             languages of TMX and zip; null for the codes of the two languages.
-        filter: which rows are left out.
-        max_pairs: train on at most so many, a seeded sample; null for all.
-        held_out: so many pairs are kept from training and watched.
+        filter: Which rows are left out.
+        max_pairs: Most pairs to train on, a seeded sample; null for all.
+        held_out: Number of pairs kept from training, to measure the student on.
     """
 
     source: Sources | None = None
@@ -82,7 +81,7 @@ class Bitext(Settings):
 
     @property
     def format(self) -> str:
-        """`dataset`, or a key of `FORMATS`, by the end of the file's name; .gz and .zst say only how it is packed."""
+        """`dataset`, or a key of `FORMATS` by the end of the file's name, without .gz and .zst."""
         if self.dataset is not None:
             return "dataset"
         if self.source is None or len(self.source) == 2:

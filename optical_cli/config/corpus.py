@@ -56,12 +56,11 @@ class CorpusSettings(Settings):
     """Which documents of its collection a pair is searched in.
 
     Attributes:
-        corpus: `full`: the whole collection; `pooled`: every judged document and `pool_size` random others;
-            `candidates`: the documents of a run, each topic among its own.
-        candidates: that run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) for a search of the whole
-            collection by BM25.
-        pool_size: random documents of a pooled corpus.
-        pool_seed: seed that draws them.
+        corpus: `full`; `pooled`, every judged document and `pool_size` random others; or `candidates`, for each topic
+            the documents that another run found.
+        candidates: That run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) over the whole collection.
+        pool_size: Number of random documents in a pooled corpus.
+        pool_seed: Seed that draws them.
     """
 
     corpus: Annotated[str, AfterValidator(_known_mode)] = FULL

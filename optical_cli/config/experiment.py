@@ -1,29 +1,22 @@
-"""An experiment: one frozen class a section, as the README documents them."""
+"""An experiment: one frozen class for each section, and the rules of what fits together."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from optical_cli.config.baselines import STEMMED, Bm25, Translate, no_stemmer_for, stemmer_of
 from optical_cli.config.bitext import Bitext
-from optical_cli.config.bm25 import STEMMED, Bm25, no_stemmer_for, stemmer_of
 from optical_cli.config.corpus import CorpusSettings
-from optical_cli.config.index import Index
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
 from optical_cli.config.retrieval import CANDIDATES, ENGINES, Retrieval, SearchEngine
 from optical_cli.config.settings import (
     Count,
+    Name,
+    Number,
     Precision,
     Reg,
     Seed,
@@ -31,22 +24,11 @@ from optical_cli.config.settings import (
     SpeedOnly,
     as_several,
 )
-from optical_cli.config.student import Student
-from optical_cli.config.training import Training
-from optical_cli.config.translate import Translate
+from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
 
 WHOLE_TEXT = "{title} {text}"
-
-BATCHING = SpeedOnly("texts of a batch do not see each other: only a float's last bits move with it")
-
-
-_LANGUAGE_HINT = "a language code such as sw or yo expected (quote `no`, which YAML reads as false)"
-
-
-def _is_language(code: str) -> bool:
-    return re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]{2,8})?", code) is not None
 
 
 def _checked_measure(name: str) -> str:
@@ -63,10 +45,10 @@ def _checked_baseline(name: object) -> object:
     return name
 
 
-def _checked_reference(value: object, check: ValidatorFunctionWrapHandler) -> object:
+def _checked_reference(value: object) -> object:
     try:
-        return check(value)
-    except ValidationError as error:  # one line in place of one for each kind of reference
+        return value if value in baseline_names() else _REG.validate_python(value)
+    except ValidationError as error:  # one fault in place of pydantic's, one for each type
         raise ValueError(f"a baseline ({', '.join(baseline_names())}) or a reg") from error
 
 
@@ -77,16 +59,19 @@ def _checked_template(text: str) -> str:
     return text
 
 
+_REG = TypeAdapter(Reg)
 Baseline = Annotated[str, BeforeValidator(_checked_baseline)]
-Reference = Annotated[Baseline | Reg, WrapValidator(_checked_reference)]
+Reference = Annotated[str | float, BeforeValidator(_checked_reference)]
+Storage = Literal["float16", "int8"]
+Measures = Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...], Field(min_length=1)]
 
 
 class Teacher(Settings):
     """The frozen late-interaction encoder.
 
     Attributes:
-        model: a folder, a Hugging Face id, or `builtin:tiny-teacher`.
-        language: the language it is good in.
+        model: A folder, a Hugging Face id, or `builtin:tiny-teacher`.
+        language: Language that the teacher is good in.
     """
 
     model: str
@@ -94,37 +79,68 @@ class Teacher(Settings):
 
 
 class Encoding(Settings):
-    """How texts become token embeddings, for teacher and student alike.
+    """How texts become token embeddings, by teacher and student alike.
 
     Attributes:
-        query_length: tokens of a query, special tokens included; the rest is cut off.
-        document_length: the same of a document.
-        precision: `auto` is bfloat16 where the processor has units for it, float32 elsewhere.
-        batch_size: texts a batch.
+        query_length: Most tokens of a query, special tokens included; the rest is cut off.
+        document_length: Most tokens of a document, special tokens included; the rest is cut off.
+        precision: `float32`, `bfloat16`, or `auto` for bfloat16 where the processor has units for it.
+        batch_size: Texts per batch.
     """
 
     query_length: Count = 64
     document_length: Count = 256
     precision: Precision = "float32"
-    batch_size: Annotated[Count, BATCHING] = 64
+    batch_size: Annotated[Count, SpeedOnly("texts of a batch do not see each other; only the last bits change")] = 64
+
+
+class Index(Settings):
+    """What is kept of the documents' tokens; topics are kept as they are encoded.
+
+    Attributes:
+        pool_factor: 2 keeps about half of a document's tokens, each the mean of similar ones; 1 keeps all.
+        storage: Type of each number: `float16`, or `int8`, half as large, with a scale for each token.
+    """
+
+    pool_factor: Annotated[Number, Field(ge=1)] = 1.0
+    storage: Storage = "float16"
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that are not the default, as JSON values, so that older indexes keep their keys."""
+        return self.model_dump(exclude_defaults=True)
+
+    @property
+    def name(self) -> str:
+        """`pool2-int8`, as labels and tags have it; empty for the default."""
+        parts = {f"pool{self.pool_factor:g}": self.pool_factor > 1, self.storage: self.storage != "float16"}
+        return "-".join(part for part, said in parts.items() if said)
+
+    @property
+    def in_words(self) -> str:
+        """`tokens pooled by 2 (index.pool_factor), a byte a number (index.storage)`; empty for the default."""
+        parts = {
+            f"tokens pooled by {self.pool_factor:g} (index.pool_factor)": self.pool_factor > 1,
+            "a byte a number (index.storage)": self.storage == "int8",
+        }
+        return ", ".join(part for part, said in parts.items() if said)
 
 
 class Pair(CorpusSettings):
     """A language pair `q-d`: where its documents, topics and judgements come from.
 
     Attributes:
-        collection: an ir_datasets id, a folder, or `builtin:tiny`.
-        topics: the same, or a TSV; null for those of the collection.
-        topic_text: which fields of the topics are asked, such as `{title} {description}`; null for the usual one.
-        translated_by: who or what translated the topics, for manifests and reports; null for topics that are none.
-        qrels: the same, or a TREC qrels file; null for those of the collection.
-        text: what of a document is encoded.
+        collection: An ir_datasets id, a folder, or `builtin:tiny`.
+        topics: An ir_datasets id, a folder, `builtin:tiny` or a TSV; null for those of the collection.
+        topic_text: Template of the fields that are searched with, such as `{title} {description}`; null for the usual.
+        translated_by: Who or what translated the topics, for manifests and reports; null for original topics.
+        qrels: An ir_datasets id, a folder, `builtin:tiny` or a TREC qrels file; null for those of the collection.
+        text: Template of the text of a document that is encoded.
     """
 
     collection: str
     topics: str | None = None
     topic_text: Annotated[str, Field(pattern=r"\{\w+\}")] | None = None
-    translated_by: Annotated[str, Field(min_length=1)] | None = None
+    translated_by: Name | None = None
     qrels: str | None = None
     text: Annotated[str, AfterValidator(_checked_template)] = WHOLE_TEXT
 
@@ -133,19 +149,13 @@ class Evaluation(Settings):
     """What is measured, and what a report tests.
 
     Attributes:
-        measures: names such as ndcg@10, recall@100, map, mrr@10, judged@10.
-        reference: what every reg is tested against: baselines and values of reg; null for each baseline and reg inf.
-        seed: of the resampling behind intervals and tests.
-        low_resource: languages whose pairs are set against the others; none for no such figure.
+        measures: Names such as ndcg@10, recall@100, map, mrr@10, judged@10.
+        reference: What every reg is tested against: baselines and regs; null for each baseline and reg inf.
+        seed: Seed of the resampling behind intervals and tests.
+        low_resource: Languages whose pairs are compared with the others.
     """
 
-    measures: Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...], Field(min_length=1)] = (
-        "ndcg@10",
-        "recall@100",
-        "map",
-        "mrr@10",
-        "judged@10",
-    )
+    measures: Measures = ("ndcg@10", "recall@100", "map", "mrr@10", "judged@10")
     reference: Annotated[tuple[Reference, ...] | None, BeforeValidator(as_several)] = None
     seed: Seed = 13
     low_resource: Annotated[tuple[str, ...], BeforeValidator(as_several)] = ()
@@ -155,14 +165,14 @@ class Experiment(Settings):
     """A whole experiment file.
 
     Attributes:
-        name: names the report; letters, digits, dot, dash and underscore.
-        bitext: by foreign language.
-        pairs: by `query language-document language`.
-        seeds: of the training; each makes students of its own.
-        translate: by the language of topics, for the baseline of that name.
-        baselines: what stands beside the transport: other objectives; BM25 where topics and documents are in one
-            language; translate where documents are in the teacher's and topics are not.
-        base: the folder that relative paths of the file are taken from.
+        name: Name of the report; letters, digits, dot, dash and underscore.
+        bitext: Bitexts by foreign language.
+        pairs: Language pairs by `query language-document language`.
+        seeds: Seeds of the training; each makes students of its own.
+        translate: Translations for the baseline `translate`, by the language of the topics.
+        baselines: What is evaluated beside the transport. `bm25` suits pairs of one language, `translate` pairs with
+            documents in the teacher's language and topics in another.
+        base: Folder that relative paths of the file start from; not a key of the file.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -200,90 +210,93 @@ class Experiment(Settings):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         faults = faults_between_sections(self.teacher.language, self.bitext, self.pairs)
-        for key, values in {
-            "transport.reg": self.transport.reg,
-            "seeds": self.seeds,
-            "baselines": self.baselines,
-            "bm25.analyzers": self.bm25.analyzers,
-            "evaluation.low_resource": self.evaluation.low_resource,
-        }.items():
-            if len(set(values)) != len(values):
-                faults.append(f"{key}: each value once, please: one stands there twice")
-        for reference in self.evaluation.reference or ():
-            if reference not in (*self.baselines, *self.transport.reg):
-                faults.append(
-                    f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
-                )
-        faults += _faults_of_low_resource(self.evaluation.low_resource, self.pairs)
-        if TRANSLATE in self.baselines:
-            faults += _faults_of_translate(self.translate, self.teacher.language, self.pairs)
-        faults += _faults_of_stemming(self.stemmed_pairs)
-        faults += [
-            f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
-            "give the file of another run"
-            for name, pair in self.pairs.items()
-            if pair.candidates and self.bm25.analyzer_of(pair.candidates) and not in_one_language(name)
-        ]
+        faults += _faults_of_lists(self)
+        if all(_is_pair(pair) for pair in self.pairs):
+            faults += _faults_of_baselines(self)
         if faults:
             raise ValueError("\n".join(faults))
         return self
 
 
 def faults_between_sections(teacher_language: str, bitext: Collection[str], pairs: Iterable[str]) -> list[str]:
-    """What is wrong with the languages that sections name, a line each.
+    """What is wrong with the languages that sections name, one line each.
 
     Args:
-        teacher_language: as the teacher's section has it.
-        bitext: the languages that have one.
-        pairs: the names of the language pairs.
+        teacher_language: of the section `teacher`.
+        bitext: languages that have one.
+        pairs: names of the language pairs.
     """
     faults = [fault for pair in pairs for fault in _faults_of_pair(pair, teacher_language, bitext)]
-    return faults + [f"bitext.{code}: {_LANGUAGE_HINT}" for code in bitext if not _is_language(code)]
+    hint = "a language code such as sw or yo expected (quote `no`, which YAML reads as false)"
+    return faults + [f"bitext.{code}: {hint}" for code in bitext if not _is_language(code)]
 
 
 def _faults_of_pair(pair: str, teacher_language: str, bitext: Collection[str]) -> list[str]:
-    languages = pair.split("-")
-    if len(languages) != 2 or not all(_is_language(language) for language in languages):
+    if not _is_pair(pair):
         return [f"pairs.{pair}: `query language-document language` expected, such as yo-en"]
     return [
         f"pairs.{pair}: {language} is not the teacher's language ({teacher_language}) and has no "
         f"bitext; add bitext.{language}.source"
-        for language in sorted(set(languages))
+        for language in sorted(set(languages_of(pair)))
         if language != teacher_language and language not in bitext
     ]
 
 
-def _faults_of_low_resource(languages: Collection[str], pairs: Collection[str]) -> list[str]:
-    used = sorted({language for pair in pairs for language in pair.split("-")})
-    faults = [
-        f"evaluation.low_resource: {language} is in no pair of the experiment; it has {', '.join(used)}"
-        for language in languages
-        if language not in used
-    ]
-    if languages and not faults and len(low_resource_pairs(languages, pairs)) == len(pairs):
-        faults.append("evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs")
-    return faults
+def _faults_of_lists(x: Experiment) -> Iterator[str]:
+    lists: dict[str, tuple[Any, ...]] = {
+        "transport.reg": x.transport.reg,
+        "seeds": x.seeds,
+        "baselines": x.baselines,
+        "bm25.analyzers": x.bm25.analyzers,
+        "evaluation.low_resource": x.evaluation.low_resource,
+    }
+    for key, values in lists.items():
+        if len(set(values)) != len(values):
+            yield f"{key}: duplicate value; list each value once"
+    for reference in x.evaluation.reference or ():
+        if reference not in (*x.baselines, *x.transport.reg):
+            yield f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
+    low_resource = x.evaluation.low_resource
+    used = sorted({language for pair in x.pairs for language in pair.split("-")})
+    if unused := [language for language in low_resource if language not in used]:
+        for language in unused:
+            yield f"evaluation.low_resource: {language} is in no pair of the experiment; it has {', '.join(used)}"
+    elif low_resource and len(low_resource_pairs(low_resource, x.pairs)) == len(x.pairs):
+        yield "evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs"
 
 
-def _faults_of_translate(translate: Collection[str], teacher_language: str, pairs: Iterable[str]) -> list[str]:
-    wanting = [pair for pair in pairs if can_be_translated(pair, teacher_language)]
-    if not wanting:
-        return [
-            f"baselines: translate: no pair has documents in the teacher's language ({teacher_language}) and topics in "
+def _faults_of_baselines(x: Experiment) -> Iterator[str]:
+    teacher = x.teacher.language
+    translatable = dict.fromkeys(languages_of(pair)[0] for pair in x.pairs if can_be_translated(pair, teacher))
+    if TRANSLATE in x.baselines and not translatable:
+        yield (
+            f"baselines: translate: no pair has documents in the teacher's language ({teacher}) and topics in "
             "another; leave it out, or add such a pair"
-        ]
-    languages = dict.fromkeys(languages_of(pair)[0] for pair in wanting)
-    return [
-        f"translate.{language}: expected, for translate is among the baselines; add translate.{language}.model, or "
-        "topics and by"
-        for language in languages
-        if language not in translate
-    ]
+        )
+    for language in translatable if TRANSLATE in x.baselines else ():
+        if language not in x.translate:
+            yield (
+                f"translate.{language}: expected, for translate is among the baselines; add "
+                f"translate.{language}.model, or topics and by"
+            )
+    for language in dict.fromkeys(languages_of(pair)[1] for pair in x.stemmed_pairs):
+        if stemmer_of(language) is None:
+            yield no_stemmer_for(language)
+    for name, pair in x.pairs.items():
+        if pair.candidates and x.bm25.analyzer_of(pair.candidates) and not in_one_language(name):
+            yield (
+                f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
+                "give the file of another run"
+            )
 
 
-def _faults_of_stemming(pairs: Iterable[str]) -> list[str]:
-    languages = dict.fromkeys(languages_of(pair)[1] for pair in pairs if len(pair.split("-")) == 2)
-    return [no_stemmer_for(language) for language in languages if stemmer_of(language) is None]
+def _is_language(code: str) -> bool:
+    return re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]{2,8})?", code) is not None
+
+
+def _is_pair(name: str) -> bool:
+    languages = name.split("-")
+    return len(languages) == 2 and all(map(_is_language, languages))
 
 
 def low_resource_pairs(languages: Collection[str], pairs: Iterable[str]) -> list[str]:
@@ -304,5 +317,5 @@ def in_one_language(pair: str) -> bool:
 
 
 def can_be_translated(pair: str, teacher_language: str) -> bool:
-    """Whether the topics of a pair, once they are in the teacher's language, are in that of its documents."""
+    """Whether topics that are translated into the teacher's language are in the language of the documents."""
     return OBJECTIVES[TRANSLATE].suits(*languages_of(pair), teacher_language)

@@ -1,4 +1,4 @@
-"""The names of the retrieval measures, as experiment files, tables and charts spell them."""
+"""The retrieval measures: one row each, and how experiment files, tables and charts spell them."""
 
 import difflib
 import re
@@ -7,24 +7,40 @@ from dataclasses import dataclass
 
 from optical_cli.errors import ConfigError
 
-LABELS = {
-    "ndcg": "nDCG",
-    "recall": "Recall",
-    "map": "MAP",
-    "mrr": "MRR",
-    "precision": "Precision",
-    "judged": "Judged",
-}
-WITHOUT_CUTOFF = frozenset({"map"})
 CUTOFF = "[1-9][0-9]{0,5}"
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of measure.
+
+    Attributes:
+        label: in tables and charts.
+        ranx: name of the function of `ranx.metrics` that computes it; None for one that `evaluate/` computes itself.
+        has_cutoff: whether it is over the first K results, K from 1; else over the whole ranking.
+    """
+
+    label: str
+    ranx: str | None
+    has_cutoff: bool = True
+
+
+KINDS = {
+    "ndcg": Kind("nDCG", "ndcg"),
+    "recall": Kind("Recall", "recall"),
+    "map": Kind("MAP", "average_precision", has_cutoff=False),
+    "mrr": Kind("MRR", "reciprocal_rank"),
+    "precision": Kind("Precision", "precision"),
+    "judged": Kind("Judged", None),
+}
+
+
+@dataclass(frozen=True)
 class Measure:
-    """A measure: what is computed and over how many of the first results."""
+    """A kind of measure over so many of the first results; `cutoff` None is the whole ranking."""
 
     kind: str
-    cutoff: int | None  # None: the whole ranking
+    cutoff: int | None
 
     @property
     def name(self) -> str:
@@ -34,11 +50,11 @@ class Measure:
     @property
     def label(self) -> str:
         """The spelling of tables and charts: `nDCG@10`, `MAP`."""
-        return self.name.replace(self.kind, LABELS[self.kind], 1)
+        return self.name.replace(self.kind, KINDS[self.kind].label, 1)
 
 
 def parse_measure(name: str) -> Measure:
-    """Reads `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10` (any cutoff from 1).
+    """Read `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10`.
 
     Raises:
         ConfigError: no such measure; the message lists the known ones and names the nearest.
@@ -46,9 +62,9 @@ def parse_measure(name: str) -> Measure:
     match = re.fullmatch(f"([a-z]+)(?:@({CUTOFF}))?", name)
     if match:
         kind, cutoff = match[1], int(match[2]) if match[2] else None
-        if kind in LABELS and (cutoff is None) == (kind in WITHOUT_CUTOFF):
+        if kind in KINDS and KINDS[kind].has_cutoff == (cutoff is not None):
             return Measure(kind, cutoff)
-    known = ", ".join(kind if kind in WITHOUT_CUTOFF else f"{kind}@K" for kind in LABELS)
+    known = ", ".join(f"{kind}@K" if row.has_cutoff else kind for kind, row in KINDS.items())
     raise ConfigError(f"unknown measure {name!r}{_hint(name)}; known: {known} (K: a number from 1)")
 
 
@@ -58,11 +74,10 @@ def main_measure(names: Sequence[str]) -> str:
 
 
 def _hint(name: str) -> str:
-    """The nearest name that would have been right, as `, did you mean 'ndcg@10'?`, or nothing."""
+    """The nearest right name, as `, did you mean 'ndcg@10'?`, or nothing."""
     kind, _, cutoff = name.strip().lower().partition("@")
-    nearest = difflib.get_close_matches(kind, LABELS, n=1)
+    nearest = difflib.get_close_matches(kind, KINDS, n=1)
     if not nearest:
         return ""
-    usable = re.fullmatch(CUTOFF, cutoff)
-    number = None if nearest[0] in WITHOUT_CUTOFF else int(cutoff) if usable else 10
-    return f", did you mean {Measure(nearest[0], number).name!r}?"
+    usable = int(cutoff) if re.fullmatch(CUTOFF, cutoff) else 10
+    return f", did you mean {Measure(nearest[0], usable if KINDS[nearest[0]].has_cutoff else None).name!r}?"

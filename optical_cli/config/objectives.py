@@ -45,48 +45,38 @@ class Objective:
         return not self.has_reg
 
 
-OBJECTIVES = {
-    row.name: row
-    for row in (
-        Objective(
-            BM25,
-            "BM25",
-            is_trained=False,
-            has_student=False,
-            suits=lambda query, document, _teacher: query == document,
-        ),
-        Objective(
-            TRANSLATE,
-            "translated topics",
-            is_trained=False,
-            has_student=False,
-            suits=lambda query, document, teacher: document == teacher != query,
-        ),
-        Objective(
-            UNTRAINED,
-            "no training",
-            "It was not trained on any translation: it is a student as initialised, a baseline.",
-            is_trained=False,
-        ),
-        Objective(
-            "pooled_mse",
-            "pooled MSE",
-            "It was trained by distillation of the mean of its tokens, a baseline.",
-        ),
-        Objective(
-            "greedy",
-            "greedy alignment",
-            "It was trained by distillation over a greedy alignment of tokens with the teacher's, a baseline.",
-        ),
-        Objective(
-            TRANSPORT,
-            "transport",
-            "It was trained by optimal transport distillation: the loss is the cost of moving its tokens onto the "
-            "teacher's.",
-            has_reg=True,
-        ),
-    )
-}
+def _one_language(query: str, document: str, _teacher: str) -> bool:
+    return query == document
+
+
+def _into_teachers_language(query: str, document: str, teacher: str) -> bool:
+    return document == teacher != query
+
+
+_ROWS = (
+    Objective(BM25, "BM25", is_trained=False, has_student=False, suits=_one_language),
+    Objective(TRANSLATE, "translated topics", is_trained=False, has_student=False, suits=_into_teachers_language),
+    Objective(
+        UNTRAINED,
+        "no training",
+        "It was not trained on any translation: it is a student as initialised, a baseline.",
+        is_trained=False,
+    ),
+    Objective("pooled_mse", "pooled MSE", "It was trained by distillation of the mean of its tokens, a baseline."),
+    Objective(
+        "greedy",
+        "greedy alignment",
+        "It was trained by distillation over a greedy alignment of tokens with the teacher's, a baseline.",
+    ),
+    Objective(
+        TRANSPORT,
+        "transport",
+        "It was trained by optimal transport distillation: the loss is the cost of moving its tokens onto the "
+        "teacher's.",
+        has_reg=True,
+    ),
+)
+OBJECTIVES = {row.name: row for row in _ROWS}
 """By name, in the order of the rows of a table."""
 
 

@@ -1,7 +1,7 @@
-"""From an experiment file to an `Experiment`: every fault at once, each with its key."""
+"""From an experiment file to an `Experiment`: YAML, the files it extends, `--set`, and every fault at once."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,50 +9,95 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
-from optical_cli.config.settings_file import load_settings
-from optical_cli.config.yaml_text import read_yaml
 from optical_cli.errors import ConfigError, shortened
 
+EXTENDS = "extends"
+REPLACED = {"pairs"}
+"""Sections that are not merged: which pairs are run is one decision."""
+LONGEST = 1_000_000
+"""Most characters of an experiment file; any other file given by mistake must not fill the memory."""
+MOST_VALUES, DEEPEST = 20_000, 50
+"""Most values of a document, aliases written out, and most levels: PyYAML bounds neither memory nor recursion."""
 LONGEST_FAULT, MOST_FAULTS = 400, 100
-"""Characters of a line and lines that are told: names and numbers of faults are as many as somebody has written."""
+"""Most characters of a line of a message, and most lines."""
 _QUOTE = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
+_TAGGED_WRONGLY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What PyYAML raises for a value that does not fit its tag, such as 2001-99-99, besides its own errors."""
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read and check an experiment file.
 
     Args:
-        path: a YAML file; its folder is what relative paths in it are taken from.
-        overrides: `key.of.a.setting=value` each, the value in YAML; they win over the file.
+        path: a YAML file; relative paths in it start from its folder.
+        overrides: `key.of.a.setting=value`, with a value in YAML; they win over the file.
 
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or holds faults, all of them listed.
     """
-    content = load_settings(path)
+    content = _load_extended(path, ())
     for override in overrides:
         _apply(content, override)
-    if "base" in content:  # ours, not the user's
+    if "base" in content:  # a field of ours, no key of the file
         raise ConfigError(f"{path}: base: unknown key")
     try:
         return Experiment.model_validate({**content, "base": path.resolve().parent})
     except ValidationError as error:
         faults = [line for fault in error.errors() for line in _lines(fault)]
-        if all(fault["loc"] for fault in error.errors()):  # so what sections ask of each other was not looked at
+        if all(fault["loc"] for fault in error.errors()):  # a section is wrong, so pydantic did not compare sections
             faults += _faults_between_sections(content)
         raise ConfigError(
             "\n".join(f"{path}: {shortened(line, LONGEST_FAULT)}" for line in faults[:MOST_FAULTS])
         ) from error
 
 
-def _faults_between_sections(content: dict[str, Any]) -> list[str]:
-    """The same faults that a sound experiment would be checked for, as far as its sections can be read."""
-    teacher, bitext, pairs = (
-        section if isinstance(section, dict) else {} for section in map(content.get, ("teacher", "bitext", "pairs"))
-    )
-    language = teacher.get("language", Teacher.model_fields["language"].default)
-    if not isinstance(language, str) or not all(isinstance(code, str) for code in bitext):
-        return []  # told already; what follows from it would only confuse
-    return faults_between_sections(language, bitext, [pair for pair in pairs if isinstance(pair, str)])
+def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of a file on top of those of the file that it extends; `extending` extend this one."""
+    content = _load(path)
+    if EXTENDS not in content:
+        return content
+    name = content.pop(EXTENDS)
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths have one base
+        raise ConfigError(
+            f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {shortened(repr(name))}"
+        )
+    if name in (path.name, *extending):
+        raise ConfigError(f"{path}: {EXTENDS}: {name} is extended by itself")
+    return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of two files: sections are merged, anything else is taken from the file above."""
+    merged = {**below, **above}
+    for key in (below.keys() & above.keys()) - REPLACED:
+        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
+            merged[key] = _merged(below[key], above[key])
+    return merged
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: no experiment file can be read there ({error.strerror}); "
+            "give the path of a YAML file, or `tiny` for the embedded pair"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
+    if len(text) > LONGEST:
+        raise ConfigError(f"{path}: an experiment file expected, found more than {LONGEST:,} characters")
+    try:
+        content = _read_yaml(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise ConfigError(f"{where}: not YAML: {what}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a mapping of settings expected, found {shortened(repr(content))}")
+    return content
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -61,7 +106,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     if not equals or not all(parts):
         raise ConfigError(f"--set {override}: key=value expected, such as training.epochs=2")
     try:
-        value = read_yaml(text)
+        value = _read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override}: the value is not YAML") from error
     section = content
@@ -72,6 +117,83 @@ def _apply(content: dict[str, Any], override: str) -> None:
     section[parts[-1]] = value
 
 
+class _CheckedLoader(yaml.SafeLoader):
+    """A safe loader that also refuses duplicate keys and documents that are too deep or too large."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _fault(f"nested deeper than {DEEPEST} levels", event.start_mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _check(node, {})
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _TAGGED_WRONGLY as error:
+            kind = node.tag.rpartition(":")[2]
+            raise _fault(f"a value of type {kind} expected, found {node.value!r:.60}", node.start_mark) from error
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_CheckedLoader)  # noqa: S506 - a SafeLoader
+    except _TAGGED_WRONGLY as error:  # of a list or a mapping, which PyYAML fills last
+        raise yaml.YAMLError(f"a value that does not fit its tag ({error!s:.60})") from error
+
+
+def _check(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
+    """Refuse duplicate keys and too many values; return how many there are with aliases written out."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if node not in sizes:
+        sizes[node] = MOST_VALUES  # an alias of itself is refused as too large
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node)
+        size = 1
+        for item in node.value:
+            size += sum(_check(part, sizes) for part in (item if isinstance(item, tuple) else (item,)))
+            if size > MOST_VALUES:
+                raise _fault(f"more than {MOST_VALUES:,} values, aliases written out", node.start_mark)
+        sizes[node] = size
+    return sizes[node]
+
+
+def _check_keys(mapping: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _fault("a name expected as a key", key.start_mark)
+        if key.value in seen:
+            raise _fault(f"the key {key.value!r:.60} stands twice", key.start_mark)
+        seen.add(key.value)
+
+
+def _fault(problem: str, mark: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, mark)
+
+
+def _faults_between_sections(content: dict[str, Any]) -> list[str]:
+    """The faults between sections, as far as the sections can be read."""
+    teacher, bitext, pairs = (
+        section if isinstance(section, dict) else {} for section in map(content.get, ("teacher", "bitext", "pairs"))
+    )
+    language = teacher.get("language", Teacher.model_fields["language"].default)
+    if not isinstance(language, str) or not all(isinstance(code, str) for code in bitext):
+        return []  # listed already; what follows from it would only confuse
+    return faults_between_sections(language, bitext, [pair for pair in pairs if isinstance(pair, str)])
+
+
 def _lines(fault: Any) -> list[str]:
     """A fault as `key: what was expected, what was found, how to mend it`."""
     if not fault["loc"]:  # a fault between sections names its keys itself
@@ -80,31 +202,27 @@ def _lines(fault: Any) -> list[str]:
         return []  # its items had faults, and those are listed
     location = fault["loc"][:-2] if fault["loc"][-1] == "[key]" else fault["loc"]
     key = ".".join(str(part) for part in location)
-    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # what settings of a section ask of others
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # between the settings of a section
         return [f"{key}.{line}" for line in str(fault["ctx"]["error"]).splitlines()]
-    return [f"{key}: {_about_key(fault) or _about_value(fault)}"]
-
-
-def _about_key(fault: Any) -> str | None:
-    """What is wrong with the key, if it is that and not its value."""
-    return {
-        "extra_forbidden": f"unknown key{_nearest(fault['loc'])}",
+    about_key = {
+        "extra_forbidden": f"unknown key{_nearest(location)}",
         "invalid_key": "unknown key; a name expected",
         "missing": "expected, and not there",
-    }.get(fault["type"])
+    }
+    return [f"{key}: {about_key.get(fault['type']) or _about_value(fault)}"]
 
 
 def _about_value(fault: Any) -> str:
-    kind, found, told = fault["type"], fault["input"], fault.get("ctx", {})
+    kind, found, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "string_type" and isinstance(found, bool):
         return f"a name expected, found {found}; {_QUOTE}"
-    if kind == "value_error" and str(told["error"]).startswith("unknown"):
-        return str(told["error"])  # it names what was found itself, and the nearest that would do
+    if kind == "value_error" and str(context["error"]).startswith("unknown"):
+        return str(context["error"])  # it names what was found itself, and the nearest name that is right
     expected = {
         "tuple_type": "a list",
-        "too_short": f"at least {told.get('min_length')}",
-        "too_long": f"at most {told.get('max_length')}",
-        "value_error": str(told.get("error")),
+        "too_short": f"at least {context.get('min_length')}",
+        "too_long": f"at most {context.get('max_length')}",
+        "value_error": str(context.get("error")),
     }.get(kind, fault["msg"])
     expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
     expected = expected.replace("greater than or equal to", "at least")
@@ -112,7 +230,7 @@ def _about_value(fault: Any) -> str:
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
-    known = list(_fields_at(location[:-1]))
+    known = _fields_at(location[:-1])
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
 
@@ -121,7 +239,7 @@ def _fields_at(location: Iterable[int | str]) -> list[str]:
     """The keys that the section at a location may hold."""
     section: Any = Experiment
     for part in location:
-        if part in section.model_fields:  # else it is a name of the user's own: a language or a pair
+        if part in section.model_fields:  # any other part is a name of the user's: a language or a pair
             section = _section_in(section.model_fields[part].annotation)
         if section is None:
             return []
@@ -129,15 +247,8 @@ def _fields_at(location: Iterable[int | str]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> Any:
-    """The section class inside an annotation such as `WarmStart | None` or `dict[str, Pair]`."""
-    if _is_section(annotation):
+    """The section class inside an annotation such as `WarmStart | None` or `dict[str, Pair]`; None without one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _section_in(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _is_section(candidate: Any) -> bool:
-    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    inner = map(_section_in, getattr(annotation, "__args__", ()))
+    return next((section for section in inner if section is not None), None)

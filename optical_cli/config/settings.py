@@ -1,4 +1,4 @@
-"""What the sections of an experiment file share: kinds of values, and which of them decide a result."""
+"""What the sections of an experiment file share: types of values, and which settings decide a result."""
 
 import re
 from dataclasses import dataclass
@@ -9,11 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 @dataclass(frozen=True)
 class SpeedOnly:
-    """Marks a setting that changes how fast a result is there and not what it is: keys leave it out.
-
-    Attributes:
-        reason: why the result does not depend on it.
-    """
+    """Marks a setting that keys leave out, with the reason why the result does not depend on it."""
 
     reason: str
 
@@ -34,8 +30,7 @@ class Settings(BaseModel):
 
 
 def _no_bool(value: object) -> object:
-    # Python counts True as 1; in an experiment file it is a slip
-    if isinstance(value, bool):
+    if isinstance(value, bool):  # Python counts True as 1; in an experiment file it is a slip
         raise ValueError("a number expected")
     return value
 
@@ -45,25 +40,17 @@ SMALLEST_REG = 0.001
 
 
 def checked_reg(value: float) -> float:
-    """A strength of the regularization: 0, at least 0.001, or inf.
-
-    Raises:
-        ValueError: it is another number, or none.
-    """
+    """Return a reg: 0, a number from 0.001 up, or inf; ValueError for any other."""
     if not (value == 0 or value >= SMALLEST_REG):
         raise ValueError(f"0 (exact), a number from {SMALLEST_REG} up, or inf (product of the marginals)")
     return abs(value)  # -0.0 is 0
 
 
 def as_several(value: object) -> object:
-    """A single number or name as a tuple of one; everything else as it is."""
+    """A single number or name as a tuple of one; anything else as it is."""
     if isinstance(value, float | int | str) and not isinstance(value, bool):
         return (value,)
     return value
-
-
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
 
 
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -80,6 +67,7 @@ def _bytes(value: object) -> object:
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 CountFromZero = Annotated[int, Field(strict=True, ge=0)]
+Name = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -91,6 +79,6 @@ SEEDS = 2**32
 Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
 Reg = Annotated[float, BeforeValidator(_no_bool), AfterValidator(checked_reg)]
 """The strength of the transport regularization."""
-Sources = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1, max_length=2)]
+Sources = Annotated[tuple[str, ...], BeforeValidator(as_several), Field(min_length=1, max_length=2)]
 """One file, or two that are aligned by line."""
 Regs = Annotated[tuple[Reg, ...], BeforeValidator(as_several), Field(min_length=1)]

@@ -14,15 +14,16 @@ from optical_cli.transport import Coupling
 
 
 @dataclass
-class Health:
+class TrainingHealth:
     """Figures of the plans solved so far.
 
     Attributes:
-        plans: how many.
-        unconverged: those that missed their threshold.
-        worst_error: the largest L1 error of a plan.
-        iterations, targets: summed over the plans.
-        lowest_mass: the smallest of a plan.
+        plans: number of plans.
+        unconverged: number of plans that missed their threshold.
+        worst_error: largest L1 marginal error of a plan.
+        iterations: summed over the plans.
+        targets: effective targets, summed over the plans.
+        lowest_mass: smallest mass of a plan.
     """
 
     plans: int = 0
@@ -35,7 +36,7 @@ class Health:
     def add(self, coupling: Coupling) -> None:
         """Count the plans of a batch."""
         self.merge(
-            Health(
+            TrainingHealth(
                 plans=len(coupling.converged),
                 unconverged=int((~coupling.converged).sum()),
                 worst_error=float(_errors(coupling).max()),
@@ -45,8 +46,8 @@ class Health:
             )
         )
 
-    def merge(self, other: "Health") -> None:
-        """Count the plans that another has counted."""
+    def merge(self, other: "TrainingHealth") -> None:
+        """Add the figures of other plans."""
         self.plans += other.plans
         self.unconverged += other.unconverged
         self.worst_error = max(self.worst_error, other.worst_error)
@@ -77,10 +78,10 @@ class Guard:
     """Stops a training whose plans cannot be trusted, and says where, on which sentences and what to change.
 
     Args:
-        settings: those of the plans.
-        expected_plans: how many the whole training will have.
+        settings: of the plans.
+        expected_plans: number of plans of the whole training.
         pairs: the sentence pair behind each of the teacher's rows.
-        say: hears once of more unconverged plans than tolerated, where they do not stop the training.
+        say: called once with a warning, where unconverged plans do not stop the training.
     """
 
     def __init__(
@@ -95,18 +96,17 @@ class Guard:
         self._said = False
 
     def see(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> None:
-        """Look at the plans of a batch, before the student learns from them.
+        """Check the plans of a batch, before the student learns from them.
 
         Args:
             coupling: the plans.
-            rows: of the teacher, one a plan.
-            step: where the training is, from 1.
-            reg: in force.
+            rows: the teacher's row of each plan.
+            step: of the training, from 1.
+            reg: of the plans.
 
         Raises:
-            NotConverged: a plan has no mass or is not finite, whatever `on_unconverged` says: its loss of 0 or nan
-                would be learned. Or `on_unconverged` is `fail` and more plans missed the threshold than the whole
-                training is allowed.
+            NotConverged: a plan has no mass or is not finite, so that a loss of 0 or nan would be learned; or more
+                plans missed the threshold than the whole training is allowed, and `on_unconverged` is `fail`.
         """
         self._plans += len(rows)
         self._unconverged += int((~coupling.converged).sum())
@@ -133,7 +133,7 @@ class Guard:
         return {"plans": self._plans, "unconverged": self._unconverged, "said": self._said}
 
     def resume(self, plans: int, unconverged: int, said: bool) -> None:
-        """Go on counting where another has stopped."""
+        """Go on counting from a `state`."""
         self._plans, self._unconverged, self._said = plans, unconverged, said
 
     def _missed(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> str:

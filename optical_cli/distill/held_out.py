@@ -1,6 +1,7 @@
 """The held-out bitext: how near translations are, and whether they find each other."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -17,32 +18,30 @@ from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_
 PLANS = 64
 """Plans at a time."""
 QUERIES = 32
-"""Sentences that look for their translation at a time."""
+"""Sentences that search for their translation at a time."""
 
 
+@dataclass(frozen=True)
 class HeldOut:
-    """Pairs that are watched and never trained on.
+    """Pairs that are measured and never trained on.
 
-    Args:
+    Attributes:
         sentences: the foreign side.
         rows: the teacher's row of each.
         teacher: its tokens.
         side: as which the student encodes them.
-        batch_size: sentences a batch.
+        batch_size: sentences per batch.
     """
 
-    def __init__(
-        self, sentences: Sequence[str], rows: Sequence[int], teacher: TeacherTokens, side: Side, batch_size: int
-    ) -> None:
-        self._sentences = sentences
-        self._rows = rows
-        self._teacher = teacher
-        self._side = side
-        self._batch_size = batch_size
+    sentences: Sequence[str]
+    rows: Sequence[int]
+    teacher: TeacherTokens
+    side: Side
+    batch_size: int
 
     @classmethod
     def of(cls, bitexts: Sequence[Split], teacher: TeacherTokens, side: Side, batch_size: int) -> Self:
-        """The held-out pairs of bitexts: those behind the teacher's rows, bitext after bitext."""
+        """The held-out pairs of the bitexts behind the teacher's rows."""
         sentences: list[str] = []
         rows: list[int] = []
         for split, start in zip(bitexts, teacher.starts(), strict=True):
@@ -51,28 +50,22 @@ class HeldOut:
         return cls(sentences, rows, teacher, side, batch_size)
 
     def measure(self, student: MultiVectorEncoder) -> dict[str, float]:
-        """How the student does on the held-out pairs.
-
-        Returns:
-            see `translation_figures`; empty if nothing is held out.
-        """
-        if not self._sentences:
+        """The `translation_figures` of the student on the held-out pairs; empty if nothing is held out."""
+        if not self.sentences:
             return {}
-        S = encode_texts(student, self._sentences, self._side, self._batch_size)
-        return translation_figures([self._teacher.text(row, self._side) for row in self._rows], S)
+        S = encode_texts(student, self.sentences, self.side, self.batch_size)
+        return translation_figures([self.teacher.text(row, self.side) for row in self.rows], S)
 
 
 def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) -> dict[str, float]:
-    """How near translations are, and whether they find each other.
+    """How near translations are, and whether they find each other; empty without a sentence.
+
+    `transport_cost` is the mean cost of the exact plan (0 to 2), the same ruler for every reg and objective; `p@1` is
+    the share of foreign sentences whose own translation has the highest MaxSim of all.
 
     Args:
         T: the teacher's tokens of each sentence, (tokens, dimensions) of unit length.
-        S: the student's of its translation, the same.
-
-    Returns:
-        `transport_cost`, the mean cost of the exact plan (0 to 2): the same ruler for every reg and objective;
-        `p@1`, the share of foreign sentences whose own translation has the highest MaxSim among all. Empty if there
-        is no sentence.
+        S: the student's tokens of its translation, (tokens, dimensions) of unit length.
     """
     if not T:
         return {}

@@ -1,28 +1,83 @@
-"""The loss of a batch of sentence pairs, as sentence-transformers' trainer asks for it."""
+"""The loss of a batch of sentence pairs, as sentence-transformers' trainer calls it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.distill.health import Guard, Health
-from optical_cli.distill.idf import Idf
+from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.objectives import Loss, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens
+from optical_cli.encoder.scored_ids import pools_tokens, scored_ids
 from optical_cli.encoder.side import Side
-from optical_cli.errors import NotConverged
+from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.processes import Processes
-from optical_cli.transport import uniform_marginals, weighted_marginals
+from optical_cli.transport import idf_weights, uniform_marginals, weighted_marginals
 
 DIVERGED = "the training has diverged: the student is not finite any more; lower training.learning_rate"
 
 
-class AlignmentLoss(torch.nn.Module):
-    """The mean over the batch, and over the sides, of an objective.
+@dataclass(frozen=True, eq=False)
+class Idf:
+    """The weight of a token by its id, for each side that is trained.
 
-    The label of a sentence is the row of its translation in the teacher's encodings, so that the teacher is not
-    called while training. Tokens outside the student's scoring mask take no part: what is scored is trained.
+    Attributes:
+        teacher: (teacher's vocabulary,) for each side.
+        student: (student's vocabulary,) for each side, on the student's device.
+    """
+
+    teacher: Mapping[Side, torch.Tensor]
+    student: Mapping[Side, torch.Tensor]
+
+    @classmethod
+    def of_bitext(
+        cls,
+        teacher: TeacherTokens,
+        rows: Sequence[int],
+        student: MultiVectorEncoder,
+        sentences: Sequence[str],
+        lengths: Mapping[Side, int],
+    ) -> Self:
+        """Count the tokens that MaxSim scores, over the sentences that are trained on.
+
+        Args:
+            teacher: its tokens.
+            rows: the teacher's rows of the sentences.
+            student: its tokenizer cuts the sentences.
+            sentences: the foreign side.
+            lengths: most tokens of a sentence, for each side that is trained.
+
+        Raises:
+            ConfigError: teacher or student pools tokens.
+        """
+        if any(pools_tokens(student, side) for side in lengths):
+            raise ConfigError(
+                "transport.marginals: idf needs a token behind every embedding, and the student pools its tokens; "
+                "uniform expected"
+            )
+        transformer: Any = student[0]
+        vocabulary = transformer.model.get_input_embeddings().num_embeddings
+        of_teacher, of_student = {}, {}
+        for side, length in lengths.items():
+            ids = [teacher.ids(row, side) for row in rows]
+            of_teacher[side] = idf_weights(ids, 1 + max(int(of_text.max()) for of_text in ids))
+            own = scored_ids(student, sentences, side, length)
+            of_student[side] = idf_weights(own, vocabulary).to(student.device)
+        return cls(of_teacher, of_student)
+
+    def of_teacher(self, teacher: TeacherTokens, rows: Sequence[int], side: Side) -> torch.Tensor:
+        """The weights of the teacher's tokens of a batch: (rows, longest), zero in the padding."""
+        weights = [self.teacher[side][torch.from_numpy(teacher.ids(row, side).astype(int))] for row in rows]
+        return torch.nn.utils.rnn.pad_sequence(weights, batch_first=True)
+
+
+class AlignmentLoss(torch.nn.Module):
+    """The mean of an objective over the batch and over the sides.
+
+    The label of a sentence is the row of its translation in the teacher's encodings, so that training never calls the
+    teacher. Tokens outside the student's scoring mask take no part: what is scored is trained.
 
     Args:
         model: the student.
@@ -30,11 +85,11 @@ class AlignmentLoss(torch.nn.Module):
         sides: as which the student encodes the sentences.
         objective: the loss of a sentence pair.
         guard: sees every plan before the student learns from it.
-        idf: weights of the tokens; None for the same mass for all.
+        idf: weights of the tokens; None for uniform marginals.
 
     Attributes:
         step: of the optimizer, from 1.
-        reg: that the last plans were solved with; None if there were none.
+        reg: of the last plans; None without plans.
         window: health since the last line of the log.
         total: health of all steps.
     """
@@ -57,11 +112,11 @@ class AlignmentLoss(torch.nn.Module):
         self._idf = idf
         self.step = 1
         self.reg: float | None = None
-        self.window = Health()
-        self.total = Health()
+        self.window = TrainingHealth()
+        self.total = TrainingHealth()
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch: one set of features a side."""
+        """The loss of a batch, with one set of features for each side."""
         losses, rows = [], labels.tolist()
         for side, features in zip(self._sides, sentence_features, strict=True):
             student = self._student_tokens(features, side)
@@ -94,17 +149,17 @@ class AlignmentLoss(torch.nn.Module):
         return Tokens(T.to(device), mask.to(device), mass.to(device))
 
     def close_window(self, processes: Processes) -> dict[str, Any]:
-        """The health since the last call, of all processes, which is added to the total."""
-        window = Health()
+        """The health since the last call, over all processes; it is added to the total."""
+        window = TrainingHealth()
         for share in processes.gather(self.window):
             window.merge(share)
         self.total.merge(window)
-        self.window = Health()
+        self.window = TrainingHealth()
         return window.summary()
 
 
 def _mean_of_all_processes(losses: torch.Tensor) -> torch.Tensor:
-    """What, averaged over the processes as their gradients are, is the mean over the sentence pairs of all of them."""
+    """A share of the mean over the pairs of all processes; averaging over processes, as for gradients, completes it."""
     if not torch.distributed.is_initialized():
         return losses.mean()
     pairs = torch.tensor(float(len(losses)), device=losses.device)

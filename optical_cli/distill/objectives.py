@@ -1,14 +1,49 @@
 """The loss of each objective that students are trained on; `config/objectives.py` has the rest of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 
 from optical_cli.config.transport import Transport
-from optical_cli.distill.schedule import Schedule
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling, TransportProblem, cosine_cost, solve
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The reg of each step: constant, or falling by the same factor a step and then constant.
+
+    Attributes:
+        reg: the cell's own.
+        start: of the first step, larger than `reg`; None for a constant one.
+        annealed: the step, from 1, at which `reg` is reached.
+        floor: the smallest reg above 0 that the solver takes; a fall to 0 jumps from there.
+    """
+
+    reg: float
+    start: float | None = None
+    annealed: int = 1
+    floor: float = 0.0
+
+    @classmethod
+    def of(cls, reg: float, settings: Transport, steps: int) -> Self:
+        """The schedule of a cell over a training of so many steps."""
+        if settings.anneal is None or not settings.anneals(reg):
+            return cls(reg)
+        annealed = max(math.ceil(settings.anneal.share * steps), 1)
+        return cls(reg, settings.anneal.start, annealed, settings.smallest_reg)
+
+    def at(self, step: int) -> float:
+        """The reg of a step, from 1."""
+        if self.start is None or step >= self.annealed:
+            return self.reg
+        lowest = self.reg or self.floor
+        falls = self.annealed - (1 if self.reg else 2)  # from the first step to the one that reaches the lowest
+        done = (step - 1) / falls if falls else 0.0
+        return max(self.start * math.pow(lowest / self.start, done), lowest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +52,8 @@ class Tokens:
 
     Attributes:
         vectors: (pairs, n, d) of unit length; padding may hold any finite number.
-        mask: (pairs, n) bool, true where a token is that MaxSim scores.
-        mass: (pairs, n) what each of them sends or receives; a row sums to 1.
+        mask: (pairs, n) bool, true where MaxSim scores the token.
+        mass: (pairs, n) mass that each token sends or receives; a row sums to 1.
     """
 
     vectors: torch.Tensor
@@ -42,8 +77,8 @@ Loss = Callable[[Tokens, Tokens, int], Aligned]
 def transport(schedule: Schedule, settings: Transport) -> Loss:
     """The transport cost <P, C> under the regularized plan P, held constant: the envelope gradient.
 
-    Without the entropy term, so that losses of different reg can be compared. It raises `NotConverged` where the
-    exact solver gives up.
+    It leaves the entropy out, so that losses of different reg can be compared. The loss raises `NotConverged` where
+    the exact solver gives up.
     """
 
     def align(teacher: Tokens, student: Tokens, step: int) -> Aligned:

@@ -1,4 +1,4 @@
-"""Where a training that was killed goes on."""
+"""Savepoints, from which a killed training resumes, and the weights they hold."""
 
 import json
 import shutil
@@ -7,20 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file, save_file
+from sentence_transformers import MultiVectorEncoder
+
 from optical_cli.cache.files import checksums_of_folder, sync_folder, write_text
 
 MARKER = "complete.json"
-"""Written last: what the diary knew. A savepoint without it was being written when the training was killed."""
+"""Written last, with the state of the training log; a savepoint without it is incomplete."""
 
 CHECKSUMS = "checksums"
 
 
 class Savepoints:
-    """The savepoints of a training in a folder that outlives a kill.
+    """The savepoints of a training.
 
     Args:
-        folder: theirs alone.
-        every: seconds between two of them.
+        folder: for nothing else; it outlives a kill.
+        every: seconds between two savepoints.
     """
 
     def __init__(self, folder: Path, every: float) -> None:
@@ -34,16 +38,16 @@ class Savepoints:
         return time.monotonic() - self._last >= self._every
 
     def newest(self) -> Path | None:
-        """The complete savepoint with the most steps that is as it was written, if there is any."""
+        """The complete and undamaged savepoint with the most steps; None without any."""
         complete = (marker.parent for marker in self.folder.glob(f"*/{MARKER}"))
         return max((savepoint for savepoint in complete if _is_whole(savepoint)), key=_step, default=None)
 
-    def complete(self, step: int, diary: Mapping[str, Any]) -> None:
-        """Mark the savepoint of a step as complete, and drop those before it."""
+    def complete(self, step: int, state: Mapping[str, Any]) -> None:
+        """Mark the savepoint of a step as complete, and delete those before it."""
         folder = self.folder / f"checkpoint-{step}"  # as the trainer names it
         sync_folder(folder)  # before the marker, which speaks of it
         checksums = checksums_of_folder(folder, but=MARKER)
-        write_text(folder / MARKER, json.dumps({**diary, CHECKSUMS: checksums}))
+        write_text(folder / MARKER, json.dumps({**state, CHECKSUMS: checksums}))
         for older in self.folder.glob("checkpoint-*"):
             if older != folder:
                 shutil.rmtree(older, ignore_errors=True)
@@ -51,12 +55,12 @@ class Savepoints:
 
 
 def read_marker(savepoint: Path) -> dict[str, Any]:
-    """What the diary knew at a savepoint."""
+    """The state of the training log at a savepoint."""
     return dict(json.loads((savepoint / MARKER).read_text(encoding="utf-8")))
 
 
 def _is_whole(savepoint: Path) -> bool:
-    """Whether every file of a savepoint is what its marker says; a damaged one would end in another student."""
+    """Whether every file is what the marker says; a damaged one would end in another student."""
     try:
         return bool(read_marker(savepoint)[CHECKSUMS] == checksums_of_folder(savepoint, but=MARKER))
     except (OSError, ValueError, KeyError, TypeError):
@@ -65,3 +69,18 @@ def _is_whole(savepoint: Path) -> bool:
 
 def _step(savepoint: Path) -> int:
     return int(savepoint.name.rsplit("-", 1)[1])
+
+
+def save_learned(student: MultiVectorEncoder, path: Path) -> None:
+    """Write the weights that are trained; frozen ones are those of the start."""
+    learned = {name: weight.detach().cpu() for name, weight in student.named_parameters() if weight.requires_grad}
+    save_file(learned, path)
+
+
+def load_learned(student: MultiVectorEncoder, path: Path) -> None:
+    """Read them back into the student."""
+    learned = load_file(path)
+    with torch.no_grad():
+        for name, weight in student.named_parameters():
+            if weight.requires_grad:
+                weight.copy_(learned[name])

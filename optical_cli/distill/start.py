@@ -1,8 +1,6 @@
-"""The student as initialised: what every training starts from, and the baseline `none`."""
+"""Students that are not trained: as initialised, the start of every training, or averaged with their start."""
 
-import time
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,9 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.config.student import WarmStart
-from optical_cli.data.bitext import SentencePair, Split
-from optical_cli.distill.held_out import translation_figures
-from optical_cli.distill.refine import TokenPairs, refine_projection
-from optical_cli.distill.states import read_texts
-from optical_cli.distill.warm_start import overlap_moments
+from optical_cli.data.bitext import Split
+from optical_cli.distill.warm_start import Readers, fit_projection
+from optical_cli.encoder.adapters import is_adapted, scale_adapters
 from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
 from optical_cli.encoder.setup import EncoderSetup
@@ -23,7 +19,7 @@ from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
 Trim = Callable[[MultiVectorEncoder], dict[str, Any]]
-"""Cuts down the vocabulary of an encoder, in place, and says by how much."""
+"""Cuts down the vocabulary of an encoder, in place, and returns by how much."""
 
 
 def copy_teacher(teacher: Path, folder: Path, setup: EncoderSetup, trim: Trim | None = None) -> dict[str, Any]:
@@ -49,8 +45,8 @@ def start_student(
     """Bring another encoder into the teacher's space and save it.
 
     Args:
-        init: the encoder's folder.
-        teacher: the teacher's.
+        init: folder of the encoder.
+        teacher: folder of the teacher.
         warm_start: how; None for an encoder that lives in the teacher's space already.
         bitexts: for the warm start; those of several languages take turns.
         side: as which sentences are encoded.
@@ -59,9 +55,7 @@ def start_student(
         trim: cuts down the student's vocabulary; None keeps all of it.
 
     Returns:
-        for the manifest: `vocabulary`, what trimming did; `warm_start`, an entry for the ridge regression and one for
-        each refinement, in their order, with what it saw, its seconds, the health of its plans and its figures on the
-        held-out pairs.
+        for the manifest: `vocabulary`, what trimming did; `warm_start`, the steps of `fit_projection`.
 
     Raises:
         ConfigError: without a warm start the encoder's embeddings have other dimensions than the teacher's.
@@ -79,77 +73,39 @@ def start_student(
             )
         save_encoder(student, folder)
         return {"init": init.name, **trimmed}
-    readers = _Readers(open_encoder(init, setup), open_encoder(teacher, setup), side, setup.batch_size, progress)
-    W, steps = _fit(readers, warm_start, bitexts)
+    readers = Readers(open_encoder(init, setup), open_encoder(teacher, setup), side, setup.batch_size, progress)
+    W, steps = fit_projection(readers, warm_start, bitexts)
     save_encoder(project(student, W.to(student.device)), folder)
     return {"init": init.name, **trimmed, "warm_start": steps}
 
 
-class _Readers:
-    """Student and teacher as the warm start reads them.
+def average_student(
+    trained: Path, start: Path, start_share: float, folder: Path, setup: EncoderSetup
+) -> MultiVectorEncoder:
+    """Save and return the weighted mean of a trained student and its start (Wortsman et al. 2022, arXiv 2109.01903).
+
+    With adapters, what they add to the weights of the start is scaled by 1 - start_share.
 
     Args:
-        student, teacher: in the precision of encoding.
-        side: as which they read.
-        batch_size: sentences a batch.
-        progress: hears of every chunk.
+        trained: the checkpoint of the student.
+        start: the artifact that its training began with.
+        start_share: weight of the start in the mean, 0 to 1.
+        folder: receives the mean, in the form of the trained one and beside it.
+        setup: lengths and device.
+
+    Raises:
+        DataError: one of them holds no model that can be loaded.
     """
-
-    def __init__(
-        self, student: MultiVectorEncoder, teacher: MultiVectorEncoder, side: Side, batch_size: int, progress: Progress
-    ) -> None:
-        self.student = student
-        self.teacher = teacher
-        self.side = side
-        self.batch_size = batch_size
-        self.progress = progress
-
-    def token_pairs(self, pairs: Sequence[SentencePair]) -> TokenPairs:
-        """The tokens of both sides."""
-        states: list[torch.Tensor] = []
-        with self.progress.task("warm start: reading bitext", len(pairs), "pairs") as advance:
-            foreign = [pair.foreign for pair in pairs]
-            for chunk in read_texts(self.student, foreign, self.side, self.batch_size, projected=False):
-                states += [text.vectors[text.scored] for text in chunk]
-                advance(len(chunk))
-        return TokenPairs(
-            states, encode_texts(self.teacher, [pair.teacher for pair in pairs], self.side, self.batch_size)
-        )
-
-
-def _fit(readers: _Readers, settings: WarmStart, bitexts: Sequence[Split]) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-    """The projection (teacher dimensions, student dimensions), and what was done for it, step by step."""
-    held_out = readers.token_pairs([pair for split in bitexts for pair in split.held_out])
-    pairs = _in_turn([split.train for split in bitexts])
-    steps: list[dict[str, Any]] = []
-
-    def done(began: float, W: torch.Tensor, **what: Any) -> None:
-        seconds = round(time.perf_counter() - began, 3)
-        steps.append(
-            {**what, "seconds": seconds, "held_out": translation_figures(held_out.teacher, held_out.projected(W))}
-        )
-
-    began = time.perf_counter()
-    sentences = list(dict.fromkeys(pair.teacher for pair in pairs))[: settings.sentences]
-    known = overlap_moments(
-        readers.student, readers.teacher, sentences, readers.side, readers.batch_size, readers.progress
-    )
-    W = known.projection(settings.ridge)
-    done(began, W, step="ridge", ridge=settings.ridge, sentences=len(sentences), paired_tokens=known.count)
-    if not settings.refinements:
-        return W, steps
-    began = time.perf_counter()
-    seen = readers.token_pairs(pairs[: settings.pairs])
-    for _ in range(settings.refinements):
-        W, health = refine_projection(W, known, seen, reg=settings.reg, ridge=settings.ridge, progress=readers.progress)
-        done(began, W, step="refinement", reg=settings.reg, pairs=len(seen.states), **health)
-        began = time.perf_counter()
-    return W, steps
-
-
-def _in_turn(bitexts: Sequence[Sequence[SentencePair]]) -> list[SentencePair]:
-    """The pairs of several bitexts, one of each at a time."""
-    return [pair for row in zip_longest(*bitexts) for pair in row if pair is not None]
+    beginning = _load(start, setup)
+    if is_adapted(trained):
+        scale_adapters(trained, folder, 1 - start_share, beginning)
+        return _load(folder, setup)
+    student, weights = _load(trained, setup), dict(beginning.named_parameters())
+    with torch.no_grad():
+        for name, weight in student.named_parameters():
+            weight.lerp_(weights[name], start_share)
+    save_encoder(student, folder)
+    return student
 
 
 def _load(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:

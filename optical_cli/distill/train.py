@@ -13,27 +13,24 @@ from sentence_transformers import MultiVectorEncoder
 from transformers import PrinterCallback
 
 from optical_cli.config.objectives import OBJECTIVES
-from optical_cli.config.student import Adapters
-from optical_cli.config.training import Training
+from optical_cli.config.student import Adapters, Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import Split
-from optical_cli.distill.batches import LengthBatches
-from optical_cli.distill.diary import Diary
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
-from optical_cli.distill.idf import Idf
-from optical_cli.distill.loss import DIVERGED, AlignmentLoss
-from optical_cli.distill.objectives import LOSSES
+from optical_cli.distill.loss import DIVERGED, AlignmentLoss, Idf
+from optical_cli.distill.objectives import LOSSES, Schedule
 from optical_cli.distill.savepoints import Savepoints
-from optical_cli.distill.schedule import Schedule
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import (
+    LengthBatches,
     StudentTrainer,
     plain_attention,
     recompute_activations,
     set_dropout,
     trainer_arguments,
 )
+from optical_cli.distill.training_log import TrainingLog
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
@@ -73,27 +70,25 @@ def train_student(
     Args:
         start: the student as initialised.
         teacher: its tokens.
-        bitexts: the pairs behind the teacher's rows, bitext after bitext.
+        bitexts: the pairs behind the teacher's rows, one bitext after the other.
         sides: as which the student encodes the sentences.
         folder: receives the student and training.jsonl.
-        unfinished: a folder that outlives a kill; a training that finds a savepoint there goes on from it, and ends
-            with the student of one that was not killed.
+        unfinished: a folder that outlives a kill; a training that finds a savepoint there resumes from it, and ends
+            with the same student.
         objective: one that students are trained on.
-        reg: of the transport; that of its last step, if it is annealed.
-        freeze_embeddings: leave the word embeddings as they are.
-        adapters: train these in place of the weights; None for the weights.
-        setup: lengths and device; its precision is that of encoding, `precision` that of the training.
-        deadline: stop and save when `time.monotonic()` has passed it; None for never.
+        reg: of the transport; with annealing that of the last step.
+        adapters: trained in place of the weights; None for the weights.
+        setup: lengths and device; `precision` is that of the training.
+        deadline: `time.monotonic()` at which to save and stop; None for never.
         processes: that train together, each on its share of every batch; the first writes.
 
     Returns:
-        the health of all plans and gradients, the first and the last look at the held-out bitext, for the manifest.
+        for the manifest: the health of all plans and gradients, the first and the last look at the held-out bitext.
 
     Raises:
-        ConfigError: idf marginals of a teacher or student that pools its tokens; more processes than a batch has
-            sentences for.
-        NotConverged: more plans than allowed missed their threshold, one has no mass, or the student is no longer
-            finite.
+        ConfigError: idf marginals with a teacher or student that pools its tokens; a batch has fewer sentences than
+            there are processes.
+        NotConverged: more plans than allowed missed their threshold, one has no mass, or the student is not finite.
         OutOfTime: the deadline has passed.
     """
     encoder = load_encoder(
@@ -122,7 +117,7 @@ def train_student(
     savepoints = Savepoints(unfinished, training.save_every)
     name = f"distill {objective}" + (f" reg {reg:g}" if has_reg else "")
     with progress.task(name, steps, "steps") as advance:
-        diary = Diary(
+        log = TrainingLog(
             loss,
             HeldOut.of(bitexts, teacher, trained[0], setup.batch_size),
             guard,
@@ -140,27 +135,27 @@ def train_student(
             args=trainer_arguments(encoder, unfinished, training, lengths, trained, precision, seed, processes),
             train_dataset=_dataset(sentences, rows, trained),
             loss=loss,
-            callbacks=[diary],
+            callbacks=[log],
         )
         trainer.remove_callback(PrinterCallback)
         savepoint = processes.decide(savepoints.newest)
         if savepoint is not None:
             progress.say(f"{name}: goes on from {savepoint.name.replace('checkpoint-', 'step ')} of {steps}")
-            diary.resume(savepoint)
+            log.resume(savepoint)
         trainer.train(resume_from_checkpoint=str(savepoint) if savepoint else None)
-    if diary.out_of_time:
+    if log.out_of_time:
         raise OutOfTime(
             f"{name}: out of time at step {trainer.state.global_step} of {steps}; the same command goes on from there"
         )
     if not all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters()):
         raise NotConverged(DIVERGED)  # at the very last step
-    diary.take_the_best(encoder)
+    log.restore_best(encoder)
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
         shutil.copy(unfinished / TRAINING_LOG, folder / TRAINING_LOG)
     return {
         **loss.total.summary(),
-        **diary.summary(),
+        **log.summary(),
         "steps": trainer.state.global_step,
         "sides": list(trained),
         "processes": processes.count,

@@ -1,42 +1,114 @@
-"""sentence-transformers' trainer, as a distillation needs it."""
+"""sentence-transformers' trainer, as a distillation needs it: its batches, its savepoints, its arguments."""
 
+import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
-from optical_cli.config.training import Training
-from optical_cli.distill.batches import LengthBatches
-from optical_cli.distill.weights import load_learned, save_learned
+from optical_cli.config.student import Training
+from optical_cli.distill.savepoints import load_learned, save_learned
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.side import Side
 from optical_cli.processes import Processes
 
 LEARNED = "learned.safetensors"
 NO_CLIPPING = 1e9
-"""The trainer reports the gradient's norm only if it clips; AdamW needs no clipping, and a clip would bind at
-small reg alone, whose gradients are the larger ones."""
+"""The trainer reports the gradient's norm only if it clips. AdamW needs no clipping, and a clip would bind at small
+reg alone, where gradients are larger."""
+SMALLEST_SHARE = 4
+"""A last batch of less than a quarter of its neighbour joins it: its gradient would be noise at full learning rate."""
 SHORT = 128
-"""Tokens up to which `plain_attention` is the faster one, and what it keeps for the backward pass is little."""
+"""Tokens up to which `plain_attention` is faster, and keeps little for the backward pass."""
+
+
+class LengthBatches(Sampler[list[int]]):
+    """Batches of sentences of about one length, so that little is padded; new batches in a new order for each epoch.
+
+    The sentences are sorted by length, those of one length at random, and cut into batches: how many batches an
+    epoch has, and how long each is, does not depend on the draw. A batch is dealt out to the processes, and within a
+    process to the parts whose gradients are accumulated.
+
+    Args:
+        lengths: (sentences,) tokens of each.
+        size: sentences per batch.
+        tokens: tokens per batch, padding included, in place of `size`; None for a fixed size.
+        seed: of the draws.
+        rank, processes: which share of each batch is ours.
+        parts: number of parts in which each process takes its share.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        size: int,
+        *,
+        tokens: int | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+        parts: int = 1,
+    ) -> None:
+        self._lengths = lengths
+        self._seed = seed
+        self._rank = rank
+        self._processes = processes
+        self._parts = parts
+        self._epoch = 0
+        self._cuts = _cuts(sorted(lengths, reverse=True), size, tokens, processes * parts)
+
+    @property
+    def batches(self) -> int:
+        """Batches per epoch over all processes and parts: steps of the optimizer."""
+        return len(self._cuts) - 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, from 0, whose batches come next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches * self._parts
+
+    def __iter__(self) -> Iterator[list[int]]:
+        draw = random.Random(f"{self._seed} {self._epoch}")  # noqa: S311 - a sample, not a secret
+        order = list(range(len(self._lengths)))
+        draw.shuffle(order)
+        order.sort(key=lambda sentence: -self._lengths[sentence])  # stable: those of one length stay shuffled
+        batches = [order[start:end] for start, end in pairwise(self._cuts)]
+        draw.shuffle(batches)
+        for batch in batches:
+            for part in range(self._parts):
+                yield batch[part * self._processes + self._rank :: self._processes * self._parts]
+
+
+def _cuts(lengths: Sequence[int], size: int, tokens: int | None, smallest: int) -> list[int]:
+    """Where batches begin and end among lengths from the longest to the shortest; none has fewer than `smallest`."""
+    cuts = [0]
+    for sentence in range(len(lengths)):
+        held = sentence - cuts[-1]
+        longest = lengths[cuts[-1]]
+        full = held >= size if tokens is None else (held + 1) * longest > tokens
+        if full and held >= smallest:
+            cuts.append(sentence)
+    if len(cuts) > 1 and len(lengths) - cuts[-1] < max(smallest, (cuts[-1] - cuts[-2]) / SMALLEST_SHARE):
+        cuts.pop()
+    return [*cuts, len(lengths)]
 
 
 class StudentTrainer(MultiVectorEncoderTrainer):
-    """The library's trainer with our batches, and savepoints that hold what the training changes.
-
-    Args:
-        batches: which sentences stand together; it deals them out to the processes itself.
-    """
+    """The library's trainer with our batches, and savepoints that hold what the training changes."""
 
     def __init__(self, batches: LengthBatches, **settings: Any) -> None:
         self._batches = batches
         super().__init__(**settings)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """The batches, each the share of this process; accelerate has nothing left to deal out."""
+        """The batches, each this process's share already, so that accelerate does not split them."""
         sentences: Any = self.train_dataset
         return _Loader(
             sentences,
@@ -46,7 +118,7 @@ class StudentTrainer(MultiVectorEncoderTrainer):
         )
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """None: it would encode examples at every training."""
+        """Add none: it would encode examples at every training."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or str(self.args.output_dir))
@@ -58,7 +130,7 @@ class StudentTrainer(MultiVectorEncoderTrainer):
 
 
 class _Loader(DataLoader[Any]):
-    """Tells the batches which epoch it is: the trainer does so only through the loader."""
+    """Passes the epoch on to the batches; the trainer sets it on the loader only."""
 
     def set_epoch(self, epoch: int) -> None:
         sampler: Any = self.batch_sampler
@@ -76,13 +148,10 @@ def set_dropout(student: MultiVectorEncoder, share: float) -> None:
 
 
 def plain_attention(student: MultiVectorEncoder, longest: int, precision: Resolved) -> None:
-    """Write attention out as matrix products where torch's fused one is slow: backwards, in bfloat16, on a CPU.
+    """Use plain matrix products for attention where torch's fused kernel is slow: backwards, in bfloat16, on a CPU.
 
-    Torch's is made for texts that are long, and is a third of the step of a student of 12 layers at 40 tokens. The
-    arithmetic is the same, but for the order of sums.
-
-    Args:
-        longest: tokens of a sentence. What is written out grows with their square, and torch's does not.
+    The fused kernel is made for long texts, and takes a third of the step of a student of 12 layers at 40 tokens. Only
+    the order of sums differs. Plain attention needs memory that grows with the square of `longest`, in tokens.
     """
     transformer: Any = student[0]
     if student.device.type == "cpu" and precision == "bfloat16" and longest <= SHORT:
@@ -90,7 +159,7 @@ def plain_attention(student: MultiVectorEncoder, longest: int, precision: Resolv
 
 
 def recompute_activations(student: MultiVectorEncoder) -> None:
-    """Have the backward pass compute the activations of every layer anew, in place of keeping them."""
+    """Compute the activations of every layer again in the backward pass, in place of keeping them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # transformers has a new name for it, sentence-transformers not
         student.gradient_checkpointing_enable({"use_reentrant": False})  # the other way needs an input that learns
@@ -106,11 +175,11 @@ def trainer_arguments(
     seed: int,
     processes: Processes,
 ) -> MultiVectorEncoderTrainingArguments:
-    """What the library's trainer is told.
+    """The arguments of the library's trainer.
 
     Args:
-        folder: where savepoints go.
-        lengths: tokens of a sentence on each side; the rest is cut off.
+        folder: of the savepoints.
+        lengths: most tokens of a sentence on each side; the rest is cut off.
         sides: the columns of the dataset, in their order.
     """
     tasks: dict[str, str] = {side: side for side in sides}
@@ -135,7 +204,7 @@ def trainer_arguments(
         data_seed=seed,
         logging_steps=training.log_every,
         logging_nan_inf_filter=False,  # a loss that is not finite is to be seen
-        save_strategy="no",  # the diary decides
+        save_strategy="no",  # the training log decides
         report_to=list(training.report_to) or "none",
         run_name=folder.name,
         disable_tqdm=True,

@@ -13,7 +13,7 @@ from typing import Any
 
 from optical_cli.artifacts.run import Ranking, in_order
 from optical_cli.artifacts.scores import Scores
-from optical_cli.config.measures import LABELS, WITHOUT_CUTOFF, Measure, parse_measure
+from optical_cli.config.measures import KINDS, Measure, parse_measure
 from optical_cli.errors import DataError
 
 Judgements = Mapping[str, Mapping[str, int]]  # query_id -> doc_id -> grade
@@ -61,7 +61,7 @@ def evaluate_run(
 
 def warm_up() -> None:
     """Computes every measure once, so that what ranx compiles at the first call is compiled and cached."""
-    names = [Measure(kind, None if kind in WITHOUT_CUTOFF else 10).name for kind in LABELS]
+    names = [Measure(kind, 10 if row.has_cutoff else None).name for kind, row in KINDS.items()]
     evaluate_run({"q": [("d", 1.0)]}, {"q": {"d": 1}}, ["q"], names)
 
 
@@ -72,29 +72,22 @@ def _compute(
     qrels, run = _arrays(grades, rankings)
     computed = []
     for measure in measures:
-        if measure.kind == "judged":
+        function = KINDS[measure.kind].ranx
+        if function is None:
             computed.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
         else:
-            computed.append([float(value) for value in _ranx(measure)(qrels, run)])
+            computed.append([float(value) for value in _ranx(function, measure.cutoff)(qrels, run)])
     return computed
 
 
-def _ranx(measure: Measure) -> Callable[[Any, Any], Any]:
+def _ranx(function: str, cutoff: int | None) -> Callable[[Any, Any], Any]:
     from ranx import metrics
-
-    functions = {
-        "ndcg": metrics.ndcg,
-        "recall": metrics.recall,
-        "map": metrics.average_precision,
-        "mrr": metrics.reciprocal_rank,
-        "precision": metrics.precision,
-    }
 
     def compute(qrels: Any, run: Any) -> Any:
         with warnings.catch_warnings():
             # ranx's parallel loops index with uint64; numba says so whenever it compiles one
             warnings.filterwarnings("ignore", message="unsafe cast from uint64 to int64")
-            return functions[measure.kind](qrels, run, measure.cutoff or 0)  # 0: the whole ranking
+            return getattr(metrics, function)(qrels, run, cutoff or 0)  # 0: the whole ranking
 
     return compute
 

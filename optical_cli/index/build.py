@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.data.documents import Document, fill
 from optical_cli.encoder.device import idle_gpus
 from optical_cli.encoder.encode import encode_stream, open_encoder

@@ -16,7 +16,7 @@ from optical_cli.artifacts.document_index import DOC_IDS
 from optical_cli.artifacts.token_format import Float32
 from optical_cli.artifacts.token_store import Int64, TokenStoreWriter
 from optical_cli.cache.files import checksum_of_file, write_text
-from optical_cli.config.index import Storage
+from optical_cli.config.experiment import Storage
 
 MARKER = "finished.json"
 """Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.artifacts.run import read_run
-from optical_cli.config.bm25 import Analyzer
+from optical_cli.config.baselines import Analyzer
 from optical_cli.config.corpus import CANDIDATES, CORPUS_MODES, FULL, POOLED
 from optical_cli.config.experiment import Pair
 from optical_cli.data.collections import DocumentSource

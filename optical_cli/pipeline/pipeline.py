@@ -6,7 +6,7 @@ from pathlib import Path
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.store import Cache
-from optical_cli.config.bm25 import NEEDS_PYSTEMMER
+from optical_cli.config.baselines import NEEDS_PYSTEMMER
 from optical_cli.config.experiment import Experiment
 from optical_cli.errors import MissingDependency
 from optical_cli.pipeline.cells import Cell, cells_of

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import NoReturn
 
 from optical_cli.cache.artifact import Health
-from optical_cli.config.bm25 import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
+from optical_cli.config.baselines import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
 from optical_cli.config.experiment import Pair, in_one_language, languages_of
 from optical_cli.config.objectives import TRANSLATE
 from optical_cli.config.retrieval import STRUCTURE, SearchEngine, Structure

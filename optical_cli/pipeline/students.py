@@ -123,8 +123,8 @@ class Students:
         material = {"trained": trained.key.digest, "training": training}
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.distill.average import average_student
             from optical_cli.distill.held_out import HeldOut
+            from optical_cli.distill.start import average_student
             from optical_cli.distill.teacher_tokens import TeacherTokens
 
             encoder = average_student(inputs["trained"], inputs["start"], start_share, folder, self._at.setup)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from optical_cli.artifacts.result import Result
-from optical_cli.config.bm25 import bm25_objective
+from optical_cli.config.baselines import bm25_objective
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.figures import listed
 from optical_cli.report.table import FULL, MISSING, Column

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
-from optical_cli.config.bm25 import NEEDS_PYSTEMMER, STEMMED, Analyzer, stemmer_of
+from optical_cli.config.baselines import NEEDS_PYSTEMMER, STEMMED, Analyzer, stemmer_of
 from optical_cli.errors import MissingDependency
 
 JOINERS = {0x200C: None, 0x200D: None}

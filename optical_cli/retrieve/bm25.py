@@ -11,7 +11,7 @@ import bm25s
 import numpy as np
 
 from optical_cli.artifacts.run import TIE, Ranking, rank, write_run
-from optical_cli.config.bm25 import Analyzer
+from optical_cli.config.baselines import Analyzer
 from optical_cli.data.documents import Document, fill
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from optical_cli.config.translate import Translate
+from optical_cli.config.baselines import Translate
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 from optical_cli.retrieve.translator import Translator

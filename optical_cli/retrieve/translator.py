@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from optical_cli.config.translate import Translate
+from optical_cli.config.baselines import Translate
 from optical_cli.encoder.threads import keep_threads
 from optical_cli.errors import DataError, MissingDependency, one_line
 

@@ -5,7 +5,6 @@ folder, and not a stage with a cache: an experiment names the folder as it names
 """
 
 from optical_cli.teach.examples import Example, read_examples
-from optical_cli.teach.settings import TeachSettings
-from optical_cli.teach.train_teacher import Taught, teach
+from optical_cli.teach.train_teacher import Taught, TeachSettings, teach
 
 __all__ = ["Example", "Taught", "TeachSettings", "read_examples", "teach"]

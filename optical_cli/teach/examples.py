@@ -24,10 +24,10 @@ class Example:
 def read_examples(path: Path) -> list[Example]:
     """Read JSONL, `{"query": …, "positive": …, "negatives": […]}`, or TSV, query TAB positive TAB negative….
 
-    The first character decides: `{` begins JSONL. Either may be gzipped; negatives may be missing.
+    A file that begins with `{` is JSONL. Either may be gzipped; negatives may be missing.
 
     Raises:
-        DataError: the file cannot be read, or a line of it is none such; the first one that is wrong.
+        DataError: the file cannot be read, or has a wrong line; the first one is named.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; a JSONL or TSV file of queries and passages expected")
@@ -42,10 +42,10 @@ def with_negatives(examples: Sequence[Example], wanted: int | None) -> tuple[lis
 
     Args:
         examples: any number of negatives each.
-        wanted: how many; None for as many as every example has.
+        wanted: negatives of each; None for as many as every example has.
 
     Raises:
-        DataError: an example has fewer than wanted.
+        DataError: an example has fewer.
     """
     number = min(len(example.negatives) for example in examples) if wanted is None else wanted
     for example in examples:

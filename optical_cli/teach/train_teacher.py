@@ -1,15 +1,16 @@
-"""The training of a teacher, on sentence-transformers' own trainer and losses."""
+"""The training of a teacher, by sentence-transformers' own trainer and losses."""
 
 import math
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
+from huggingface_hub import ModelCardData
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from sentence_transformers.base.modules import Dense
 from sentence_transformers.base.sampler import BatchSamplers
@@ -20,15 +21,69 @@ from sentence_transformers.multi_vector_encoder.losses import (
 from transformers import PrinterCallback, TrainerCallback
 
 from optical_cli.artifacts.output_folder import output_folder
+from optical_cli.cache.manifest import provenance
+from optical_cli.config.settings import SEEDS
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import ConfigError, DataError, NotConverged
 from optical_cli.progress import Advance, Progress
 from optical_cli.teach.examples import Example, with_negatives
-from optical_cli.teach.settings import DIMENSIONS, TeachSettings
-from optical_cli.teach.teacher_card import write_teacher_card
 
+DIMENSIONS = 128
 LOGS = 20
-"""Lines of the loss over a training: the first and the last of them are told."""
+"""Lines of the loss over a training; the first and the last are reported."""
+
+_EXPECTED: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
+    ("at least 1 expected", lambda n: n >= 1, ("dimensions", "chunk", "query_length", "document_length")),
+    ("a number above 0 expected", lambda x: 0 < x < math.inf, ("epochs", "learning_rate", "scale")),
+    ("a share of the steps, from 0 to below 1, expected", lambda x: 0 <= x < 1, ("warmup",)),
+    ("0 or more expected", lambda x: 0 <= x < math.inf, ("weight_decay",)),
+    (f"a whole number from 0 to {SEEDS - 1} expected", lambda n: 0 <= n < SEEDS, ("seed",)),
+    ("at least 2 expected, as the passages of others are a query's negatives", lambda n: n >= 2, ("batch_size",)),
+)
+
+
+@dataclass(frozen=True)
+class TeachSettings:
+    """How a teacher is trained; ConfigError lists all settings out of range, by their options.
+
+    Attributes:
+        dimensions: of a token embedding; None for 128, or for those of a backbone that is multi-vector already.
+        epochs: passes over the examples.
+        batch_size: queries per step; the passages of the others are further negatives of each.
+        chunk: queries whose activations are in memory at once, if a batch does not fit (GradCache); None for all.
+        learning_rate: peak, reached after `warmup`; falls linearly to zero.
+        warmup: share of the steps over which the learning rate rises.
+        weight_decay: of AdamW.
+        scale: factor of the scores in the softmax, 1 / temperature.
+        query_length: most tokens of a query, special tokens included.
+        document_length: most tokens of a passage, special tokens included.
+        seed: of the projection, the order and the dropout.
+    """
+
+    dimensions: int | None = None
+    epochs: float = 1.0
+    batch_size: int = 32
+    chunk: int | None = None
+    learning_rate: float = 2e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    scale: float = 1.0
+    query_length: int = 64
+    document_length: int = 256
+    seed: int = 13
+    precision: Resolved = "float32"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"--{name.replace('_', '-')} {value:.10g}: {expected}"
+            for expected, holds, names in _EXPECTED
+            for name in names
+            if (value := getattr(self, name)) is not None and not holds(value)
+        ]
+        if faults:
+            raise ConfigError("\n".join(faults))
 
 
 @dataclass(frozen=True)
@@ -37,11 +92,11 @@ class Taught:
 
     Attributes:
         examples: queries trained on.
-        negatives: of each, besides the passages of the other queries of its batch.
+        negatives: of each query, besides the passages of the other queries of its batch.
         steps: of the optimizer.
         dimensions: of a token embedding.
-        first_loss: the mean over the first twentieth of the steps.
-        last_loss: the same over the last.
+        first_loss: mean over the first twentieth of the steps.
+        last_loss: mean over the last twentieth of the steps.
     """
 
     examples: int
@@ -64,18 +119,18 @@ def teach(
     force: bool = False,
     progress: Progress,
 ) -> Taught:
-    """Train a late-interaction teacher and write it as `MultiVectorEncoder(folder)` loads it, with a card.
+    """Train a late-interaction teacher and write it as `MultiVectorEncoder(folder)` loads it, with a model card.
 
     Args:
-        examples: what it learns from.
-        backbone: an encoder, safetensors only; one that is multi-vector already keeps its layers.
+        examples: what it learns from, at least 2.
+        backbone: folder of an encoder in safetensors; one that is multi-vector already keeps its layers.
         target: the new folder.
         settings: how it is trained.
         negatives: of an example; None for as many as every one has.
         names: of the data and of the backbone, for the card.
-        data_digest: SHA-256 of the data, for the card.
-        force: replace a model that is there.
-        progress: hears how far it is.
+        data_digest: SHA-256 of the data, for the card; None for data of no file.
+        force: replace a model in `target`.
+        progress: called with the steps done.
 
     Raises:
         ConfigError: the target cannot be written, or the backbone has other dimensions than wanted.
@@ -83,7 +138,7 @@ def teach(
         NotConverged: the training has diverged.
     """
     if len(examples) < 2:
-        raise DataError("a single example has nobody else's passage to be told from; at least 2 expected")
+        raise DataError(f"at least 2 examples expected, as the passages of others are negatives, found {len(examples)}")
     examples, left_out = with_negatives(examples, negatives)
     if left_out:
         number = len(examples[0].negatives)
@@ -93,7 +148,9 @@ def teach(
     with output_folder(target, force=force) as folder:
         taught = _train(encoder, examples, settings, progress)
         save_encoder(encoder.to(torch.float32), folder)
-        write_teacher_card(folder, settings, taught, names, data_digest)
+        data, of = names
+        described = data if data_digest is None else f"{data}, SHA-256 `{data_digest}`"
+        (folder / "README.md").write_text(_card(settings, taught, described, of), encoding="utf-8")
     return taught
 
 
@@ -132,26 +189,26 @@ def _train(
         tempfile.TemporaryDirectory() as scratch,
         progress.task("teach", steps, "steps") as advance,
     ):
-        diary = _Diary(advance)
+        losses = _Losses(advance)
         trainer = _Trainer(
             model=encoder,
             args=_arguments(encoder, Path(scratch), settings, steps),
             train_dataset=_dataset(examples),
             loss=_loss(encoder, settings),
-            callbacks=[diary],
+            callbacks=[losses],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     finite = all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters())
-    if not finite or not all(math.isfinite(loss) for loss in diary.losses):
+    if not finite or not all(math.isfinite(loss) for loss in losses.all):
         raise NotConverged("the training has diverged: a loss or a weight is not finite; lower --learning-rate")
     return Taught(
         examples=len(examples),
         negatives=negatives,
         steps=trainer.state.global_step,
         dimensions=_dimensions(encoder),
-        first_loss=diary.losses[0],
-        last_loss=diary.losses[-1],
+        first_loss=losses.all[0],
+        last_loss=losses.all[-1],
     )
 
 
@@ -162,12 +219,12 @@ class _Trainer(MultiVectorEncoderTrainer):
         pass
 
 
-class _Diary(TrainerCallback):
-    """Tells how far the training is, and keeps its losses."""
+class _Losses(TrainerCallback):
+    """Keeps the losses of a training, and reports its progress."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
-        self.losses: list[float] = []
+        self.all: list[float] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self._advance(1)
@@ -176,7 +233,7 @@ class _Diary(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if "loss" in kwargs["logs"]:
-            self.losses.append(float(kwargs["logs"]["loss"]))
+            self.all.append(float(kwargs["logs"]["loss"]))
 
 
 def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> torch.nn.Module:
@@ -222,7 +279,7 @@ def _arguments(
         seed=settings.seed,
         data_seed=settings.seed,
         logging_steps=max(steps // LOGS, 1),
-        logging_nan_inf_filter=False,  # a loss that is not finite is to be seen
+        logging_nan_inf_filter=False,  # log a loss that is not finite as it is
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -230,3 +287,33 @@ def _arguments(
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # a batch cut in two has half of its negatives
     return arguments
+
+
+def _card(settings: TeachSettings, taught: Taught, data: str, backbone: str) -> str:
+    """The model card, without date and place, so that the same teacher has the same card."""
+    header = ModelCardData(
+        library_name="sentence-transformers",
+        pipeline_tag="feature-extraction",
+        tags=["sentence-transformers", "multi-vector", "late-interaction", "ColBERT"],
+    ).to_yaml()
+    settled = asdict(replace(settings, dimensions=taught.dimensions))
+    facts = {
+        "backbone": backbone,
+        "data": data,
+        "examples": taught.examples,
+        "negatives of each": taught.negatives,
+        "steps": taught.steps,
+        "loss, first twentieth": f"{taught.first_loss:.4f}",
+        "loss, last twentieth": f"{taught.last_loss:.4f}",
+        **{name.replace("_", " "): value for name, value in settled.items() if value is not None},
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    versions = ", ".join(f"{name} {version}" for name, version in provenance()["versions"].items() if version)
+    return (
+        f"---\n{header.strip()}\n---\n\n"
+        "# A late-interaction teacher\n\n"
+        "Trained by `optical teach` with sentence-transformers' multiple negatives ranking loss over MaxSim scores. "
+        "`MultiVectorEncoder(folder)` loads it, and so does `teacher.model` of an experiment.\n\n"
+        f"| | |\n| --- | --- |\n{rows}\n\n"
+        f"Software: {versions}.\n"
+    )

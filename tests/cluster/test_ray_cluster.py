@@ -9,7 +9,7 @@ import pytest
 from optical_cli.cluster import spread_search
 from optical_cli.cluster.spread_index import spread_encoding
 from optical_cli.cluster.spread_search import SpreadMaxSim
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.load import load_encoder, save_encoder

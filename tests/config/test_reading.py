@@ -132,6 +132,12 @@ def test_all_faults_are_listed_at_once_those_between_sections_too(faults):
     assert "yo is not the teacher's language (en) and has no bitext; add bitext.yo.source" in found[6]
 
 
+@pytest.mark.parametrize("baseline", ["translate", "bm25"])
+def test_a_pair_whose_name_is_wrong_is_told_whatever_the_baselines(faults, baseline):
+    text = f"{LEAST.replace('sw-sw', 'swahili')}\nbaselines: [{baseline}]\nbm25: {{analyzers: [stemmed]}}\n"
+    assert faults(text) == ["pairs.swahili: `query language-document language` expected, such as yo-en"]
+
+
 def test_a_pair_without_bitext_is_refused_whichever_side_lacks_it(faults):
     assert len(faults(LEAST.replace("sw-sw", "yo-ha"))) == 2
     assert faults(LEAST.replace("bitext: {sw: {source: bitext.tsv}}", "")) == [
@@ -198,7 +204,7 @@ def test_low_resource_languages_are_in_some_pairs_and_not_in_all(read, faults):
         "evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs"
     ]
     assert faults(text, "evaluation.low_resource=[sw, sw]") == [
-        "evaluation.low_resource: each value once, please: one stands there twice"
+        "evaluation.low_resource: duplicate value; list each value once"
     ]
     assert "evaluation.low_resource" in faults(text, "evaluation.low_resource=[[sw]]")[0]
 
@@ -335,7 +341,7 @@ def test_a_key_has_what_can_change_the_student_of_its_reg(settings, reg, materia
 @pytest.mark.parametrize("section", ["transport: {reg: [1, 1.0]}", "seeds: [3, 3]", "baselines: [none, none]"])
 def test_a_value_that_stands_twice_in_a_list_is_refused(faults, section):
     (line,) = faults(f"{LEAST}\n{section}\n")
-    assert "each value once" in line
+    assert "list each value once" in line
 
 
 @pytest.mark.parametrize(

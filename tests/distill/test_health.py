@@ -5,7 +5,7 @@ import torch
 
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
-from optical_cli.distill.health import Guard, Health
+from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling, TransportProblem
 
@@ -27,9 +27,9 @@ INFINITE = [[float("inf"), 0.0], [0.0, 0.5]]
 
 
 def test_the_figures_are_those_of_all_plans():
-    health = Health()
+    health = TrainingHealth()
     health.add(coupling(GOOD, SPREAD, iterations=2))
-    other = Health()
+    other = TrainingHealth()
     other.add(coupling(SPREAD, [[0.5, 0.0], [0.0, 0.4]], iterations=8))
     health.merge(other)
     summary = health.summary()
@@ -40,18 +40,18 @@ def test_the_figures_are_those_of_all_plans():
 
 
 def test_a_plan_without_mass_is_not_a_perfect_one():
-    health = Health()
+    health = TrainingHealth()
     health.add(coupling(ZERO))
     assert health.summary()["converged"] == 0
     assert health.summary()["mass"] == 0
 
 
 def test_without_a_plan_there_are_no_figures():
-    assert Health().summary() == {}
+    assert TrainingHealth().summary() == {}
 
 
 def test_a_plan_that_is_no_number_has_the_worst_of_errors():
-    health = Health()
+    health = TrainingHealth()
     health.add(coupling(GOOD, NAN))
     assert health.summary()["marginal_error"] == float("inf")
     assert health.summary()["unconverged"] == 1

@@ -12,10 +12,8 @@ from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import objectives, teacher_tokens
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
-from optical_cli.distill.idf import Idf
-from optical_cli.distill.loss import AlignmentLoss
-from optical_cli.distill.objectives import Tokens
-from optical_cli.distill.schedule import Schedule
+from optical_cli.distill.loss import AlignmentLoss, Idf
+from optical_cli.distill.objectives import Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.trainer import plain_attention, set_dropout
 from optical_cli.encoder.encode import encode_texts, pad

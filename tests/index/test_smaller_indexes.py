@@ -6,7 +6,7 @@ import pytest
 
 from optical_cli.artifacts.result import Result
 from optical_cli.cli.show import records
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 
 SMALLER = ["--set", "index.storage=int8", "--set", "index.pool_factor=2"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from optical_cli.config.bm25 import STEMMERS
+from optical_cli.config.baselines import STEMMERS
 from optical_cli.retrieve.analyzers import BY_NAME
 from optical_cli.retrieve.analyzers import analyzer as analyzer_of
 

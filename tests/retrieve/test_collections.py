@@ -7,7 +7,7 @@ import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.collections import open_documents, open_topics
 from optical_cli.data.documents import Document

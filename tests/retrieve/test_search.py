@@ -5,7 +5,7 @@ import pytest
 
 from optical_cli.artifacts.document_index import DocumentIndex
 from optical_cli.artifacts.run import read_run
-from optical_cli.config.index import Index
+from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup

@@ -167,9 +167,9 @@ def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
         ),
         (
             {"translate": {"sw": {}}},
-            "translate.sw.model: either a model or topics that",
+            "translate.sw.model: a model or translated topics",
         ),
-        ({"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}}, "translate.sw.model: either a model or topics"),
+        ({"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}}, "translate.sw.model: a model or translated topics"),
         ({"translate": {"sw": {"topics": "x.tsv"}}}, "translate.sw.by: expected beside topics"),
         ({"translate": {"sw": {**ORIGINALS["sw"], "beams": 2}}}, "translate.sw.beams: only a model has one"),
         ({"translate": {"sw": {"modell": "./mt"}}}, "translate.sw.modell: unknown key; did you mean model?"),

@@ -1,6 +1,6 @@
 import pytest
 
-from optical_cli.config.translate import Translate
+from optical_cli.config.baselines import Translate
 from optical_cli.errors import DataError
 from optical_cli.progress import Silence
 from optical_cli.retrieve.translated_topics import translate_topics

@@ -122,7 +122,7 @@ def test_a_training_that_diverges_leaves_nothing(backbone, examples, tmp_path):
 
 
 def test_one_example_is_refused(taught, examples):
-    with pytest.raises(DataError, match="at least 2 expected"):
+    with pytest.raises(DataError, match="at least 2 examples expected"):
         taught(examples=examples[:1])
 
 

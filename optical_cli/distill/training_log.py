@@ -1,4 +1,4 @@
-"""What is written down, watched and decided while a student is trained."""
+"""The log of a training, and what is decided along it: when to measure, to save and to stop."""
 
 import json
 import math
@@ -10,34 +10,31 @@ from typing import Any
 from sentence_transformers import MultiVectorEncoder
 from transformers import TrainerCallback
 
-from optical_cli.config.training import Training
-from optical_cli.distill.health import Guard, Health
+from optical_cli.config.student import Training
+from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.loss import AlignmentLoss
-from optical_cli.distill.savepoints import Savepoints, read_marker
-from optical_cli.distill.weights import load_learned, save_learned
+from optical_cli.distill.savepoints import Savepoints, load_learned, read_marker, save_learned
 from optical_cli.processes import Processes
 from optical_cli.progress import Advance
 
 BEST = "best.safetensors"
 
 
-class Diary(TrainerCallback):
-    """Tells the loss which step it is, writes training.jsonl, and decides when to save and when to stop.
-
-    A line every few steps, and one for every look at the held-out bitext.
+class TrainingLog(TrainerCallback):
+    """Writes training.jsonl, a line every few steps and one for each look at the held-out bitext.
 
     Args:
-        loss: of the training.
+        loss: of the training; the log sets its step.
         watch: the held-out bitext.
         guard: counts the plans that missed their threshold.
-        log: training.jsonl; it is cut back to where a savepoint was when the training goes on from one.
+        log: training.jsonl; resuming cuts it back to where the savepoint was.
         steps: of the whole training.
         training: how often to log and to look, and when to stop early.
         savepoints: of this training.
-        deadline: stop and save when `time.monotonic()` has passed it; None for never.
+        deadline: `time.monotonic()` at which to save and stop; None for never.
         processes: that train together.
-        advance: hears of every step.
+        advance: called with the number of steps done.
 
     Attributes:
         out_of_time: whether the deadline has stopped the training.
@@ -64,7 +61,7 @@ class Diary(TrainerCallback):
         self._steps = steps
         self._stopping = training.early_stopping
         self._savepoints = savepoints
-        self._deadline = deadline
+        self._deadline = math.inf if deadline is None else deadline
         self._processes = processes
         self._advance = advance
         looks = training.watch + 1
@@ -83,7 +80,7 @@ class Diary(TrainerCallback):
         self._grad_norms = marker["grad_norms"]
         self._first_reg = marker["first_reg"]
         self._best_look = marker["best_look"]
-        self._loss.total = Health(**marker["health"])
+        self._loss.total = TrainingHealth(**marker["health"])
         self._guard.resume(**marker["guard"])
         if self._processes.first:
             with self._log.open("r+b") as log:
@@ -91,14 +88,14 @@ class Diary(TrainerCallback):
         self._advance(marker["step"])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Begin the log with a look at the start, unless the training goes on."""
+        """Begin the log with a look at the start, unless the training resumes."""
         if state.global_step == 0:
             if self._processes.first:
                 self._log.write_bytes(b"")
             self._look(0, kwargs["model"])
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Tell the loss which step it is."""
+        """Set the step of the loss."""
         self._loss.step = state.global_step + 1
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
@@ -111,9 +108,9 @@ class Diary(TrainerCallback):
             control.should_log = True  # the last steps have a line too
         if step in self._look_at:
             self._look(step, kwargs["model"])
-            control.should_training_stop |= self._is_enough()
+            control.should_training_stop |= self._has_stopped_improving()
         if step % self._log_every == 0 and step < self._steps:  # between two lines nothing is pending
-            self.out_of_time = self._processes.agree(self._is_out_of_time())
+            self.out_of_time = self._processes.agree(time.monotonic() >= self._deadline)
             control.should_save = self.out_of_time or self._processes.agree(self._savepoints.due)
             control.should_training_stop |= self.out_of_time
 
@@ -121,7 +118,7 @@ class Diary(TrainerCallback):
         """Write a line of the log."""
         logs: dict[str, float] = kwargs["logs"]
         if "loss" not in logs:
-            return  # the trainer's own summary at the end: times, which a log that is to be repeated leaves out
+            return  # the trainer's own summary at the end: times, which a repeatable log leaves out
         self._grad_norms.append(logs["grad_norm"])
         line: dict[str, Any] = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")}
         if self._loss.reg is not None:
@@ -147,8 +144,8 @@ class Diary(TrainerCallback):
             },
         )
 
-    def take_the_best(self, student: MultiVectorEncoder) -> None:
-        """Go back to the student of the best look, where the training was to stop early."""
+    def restore_best(self, student: MultiVectorEncoder) -> None:
+        """Go back to the student of the best look, if early stopping is on."""
         if self._stopping is not None and self._best_look != len(self._looks) - 1:
             load_learned(student, self._savepoints.folder / BEST)
 
@@ -161,13 +158,9 @@ class Diary(TrainerCallback):
         if self._first_reg is not None and self._loss.reg is not None:
             found["reg"] = {"first": _json_number(self._first_reg), "last": _json_number(self._loss.reg)}
         if self._looks and self._looks[0]:
-            found |= {"held_out_start": self._looks[0], "held_out_end": self._looks[-1]}
-            if self._stopping is not None:
-                found["held_out_end"] = self._looks[self._best_look]
+            last = -1 if self._stopping is None else self._best_look
+            found |= {"held_out_start": self._looks[0], "held_out_end": self._looks[last]}
         return found
-
-    def _is_out_of_time(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _look(self, step: int, student: MultiVectorEncoder) -> None:
         seen = self._processes.decide(lambda: self._watch.measure(student))
@@ -182,8 +175,7 @@ class Diary(TrainerCallback):
         if self._best_look == len(values) - 1 and self._processes.first:
             save_learned(student, self._savepoints.folder / BEST)
 
-    def _is_enough(self) -> bool:
-        """Whether so many looks in a row have brought nothing better."""
+    def _has_stopped_improving(self) -> bool:
         return self._stopping is not None and len(self._looks) - 1 - self._best_look >= self._stopping.patience
 
     def _write(self, line: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@ from itertools import chain
 
 import pytest
 
-from optical_cli.distill.batches import LengthBatches
+from optical_cli.distill.trainer import LengthBatches
 
 LENGTHS = [3, 9, 4, 9, 3, 5, 7, 4, 8, 3, 6, 5, 9, 3]
 
