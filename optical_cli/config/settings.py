@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from optical_cli.transport.solvers import REG_EXPECTED, SMALLEST_REG
+
 
 @dataclass(frozen=True)
 class SpeedOnly:
@@ -35,14 +37,10 @@ def _no_bool(value: object) -> object:
     return value
 
 
-SMALLEST_REG = 0.001
-"""Below it entropic transport is the exact one for every purpose, and no solver of it converges in time."""
-
-
 def checked_reg(value: float) -> float:
     """Return a reg: 0, a number from 0.001 up, or inf; ValueError for any other."""
     if not (value == 0 or value >= SMALLEST_REG):
-        raise ValueError(f"0 (exact), a number from {SMALLEST_REG} up, or inf (product of the marginals)")
+        raise ValueError(REG_EXPECTED)
     return abs(value)  # -0.0 is 0
 
 

@@ -11,6 +11,7 @@ from optical_cli.config.transport import TOLERATED_SHARE, Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.errors import NotConverged, quoted
 from optical_cli.transport import Coupling
+from optical_cli.transport.solvers import SOLVERS, iterates
 
 
 @dataclass
@@ -114,7 +115,7 @@ class Guard:
         if broken.any():
             first = int(broken.int().argmax())
             fault = "has no mass" if float(coupling.mass[first]) == 0 else "is not finite"
-            mend = self._easier(reg) if self._settings.solver != "unbalanced" else "raise transport.reg_marginal"
+            mend = SOLVERS[self._settings.solver].remedy_without_mass or self._easier(reg)
             raise NotConverged(
                 f"step {step}, reg {reg:g}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
             )
@@ -151,14 +152,10 @@ class Guard:
 
     def _easier(self, reg: float) -> str:
         """What makes a problem easier for the solver."""
-        settings = self._settings
-        if reg == 0 or math.isinf(reg):  # the exact solver; there is nothing to make it easier
+        if not iterates(reg):  # the exact solver; there is nothing to make it easier
             return "choose a reg from 0.001 up"
-        easier = {
-            "unbalanced": "choose a larger reg or a smaller transport.reg_marginal",
-            "proximal": "choose a larger reg, fewer transport.steps, or reg 0",
-        }.get(settings.solver, "choose a larger reg or 0")
-        return easier if settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
+        easier = SOLVERS[self._settings.solver].remedy
+        return easier if self._settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
 
 
 def _errors(coupling: Coupling) -> torch.Tensor:

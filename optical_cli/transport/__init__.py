@@ -8,17 +8,14 @@
     loss = coupling.cost(C).mean()                                     # differentiable in C, plan held constant
 
 A coupling says for each plan whether it converged, after how many iterations, and how far its marginals are off.
+`solvers` can be imported without torch: the other names are imported when they are first used.
 """
 
-from optical_cli.transport.cost import cosine_cost
-from optical_cli.transport.coupling import Coupling
-from optical_cli.transport.marginals import idf_weights, uniform_marginals, weighted_marginals
-from optical_cli.transport.problem import TransportProblem
-from optical_cli.transport.solve import Solver, solve
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __all__ = [
     "Coupling",
-    "Solver",
     "TransportProblem",
     "cosine_cost",
     "idf_weights",
@@ -26,3 +23,21 @@ __all__ = [
     "uniform_marginals",
     "weighted_marginals",
 ]
+
+if TYPE_CHECKING:
+    from optical_cli.transport.coupling import Coupling
+    from optical_cli.transport.dispatch import solve
+    from optical_cli.transport.problem import (
+        TransportProblem,
+        cosine_cost,
+        idf_weights,
+        uniform_marginals,
+        weighted_marginals,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = {"Coupling": "coupling", "solve": "dispatch"}.get(name, "problem")
+        return getattr(import_module(f"{__name__}.{home}"), name)

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from optical_cli.transport.exponential import REPEATABLE
+from optical_cli.transport.lanes_numba import REPEATABLE
 
 Floats: TypeAlias = NDArray[Any]
 

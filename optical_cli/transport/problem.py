@@ -1,9 +1,11 @@
-"""A transport problem in a padded batch."""
+"""A transport problem in a padded batch: costs between tokens, and the mass of each token."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,15 +16,15 @@ SUM_TOLERANCE = 1e-4  # float32 marginals of several hundred tokens sum to 1 wit
 
 @dataclass(frozen=True, eq=False)
 class TransportProblem:
-    """A batch of costs between tokens, and the mass of the tokens on either side.
+    """Costs between the tokens of two sentences, and the mass of the tokens on either side.
 
     A token without mass is padding: it takes no part, whatever its cost.
 
     Attributes:
         cost: (B, n, m) float32 or float64, finite, padding included.
-        a: (B, n) mass of the teacher tokens, not negative, a row sums to 1; kept in the dtype of the cost,
-            where it is made to sum to 1 anew.
-        b: (B, m) mass of the student tokens, likewise.
+        a: (B, n) mass of the teacher tokens, not negative; a row sums to 1. Kept in the dtype of the cost, where it is
+            made to sum to 1 anew.
+        b: (B, m) mass of the student tokens, not negative; a row sums to 1.
 
     Raises:
         DataError: a shape, a dtype, a device, a sum, or a number that is not finite.
@@ -40,8 +42,8 @@ class TransportProblem:
         if self.cost.dtype not in {torch.float32, torch.float64}:
             raise DataError(f"costs are float32 or float64, these are {self.cost.dtype}")
         if not _all_finite(self.cost):
-            rows = (~torch.isfinite(self.cost)).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
-            raise DataError(f"costs are not finite in row {', '.join(map(str, rows))} of a batch of {len(self.cost)}")
+            faulty = (~torch.isfinite(self.cost)).flatten(1).any(dim=1)
+            raise DataError(f"costs are not finite in {_rows(faulty)}")
         size, n, m = self.cost.shape
         object.__setattr__(self, "a", self._marginal("a", self.a, (size, n)))
         object.__setattr__(self, "b", self._marginal("b", self.b, (size, m)))
@@ -62,23 +64,13 @@ class TransportProblem:
         return mass / total  # float32 sums differ by 1e-8: too much for float64 thresholds
 
 
-def _all_finite(cost: Tensor) -> bool:
-    finite = np.isfinite if cost.device.type == "cpu" else torch.isfinite
-    return bool(finite(_numbers(cost)).all())
-
-
-def _numbers(x: Tensor) -> Any:
-    """For a look at them, on the CPU numpy's: torch would wake its threads for some thousand, at every step."""
-    return x.detach().numpy() if x.device.type == "cpu" else x
-
-
 class Solution(NamedTuple):
     """What an engine found, in dtype and on the device of the cost; zero on padding.
 
     Attributes:
         plan: (B, n, m).
         f: (B, n) potentials of the rows, in units of the cost.
-        g: (B, m) those of the columns.
+        g: (B, m) potentials of the columns, in units of the cost.
         iterations: (B,) int64; 0 for what needs none.
     """
 
@@ -86,3 +78,86 @@ class Solution(NamedTuple):
     f: Tensor
     g: Tensor
     iterations: Tensor
+
+
+def cosine_cost(t: Tensor, s: Tensor) -> Tensor:
+    """One minus the cosine of every pair of tokens, 0 (same direction) to 2 (opposite).
+
+    Args:
+        t: (B, n, d) teacher tokens of unit length; padding may hold any finite number.
+        s: (B, m, d) student tokens of unit length; padding may hold any finite number.
+
+    Returns:
+        (B, n, m) in float64 if both are float64, else in float32, even under autocast: reg is compared with these
+        costs down to 0.001, which bfloat16 cannot resolve.
+    """
+    with torch.autocast(t.device.type, enabled=False):
+        dtype = torch.promote_types(torch.promote_types(t.dtype, s.dtype), torch.float32)
+        return 1 - t.to(dtype) @ s.to(dtype).transpose(-1, -2)  # (B, n, d) @ (B, d, m)
+
+
+def uniform_marginals(mask: Tensor) -> Tensor:
+    """Give every token of a sentence the same mass; as `weighted_marginals` with equal weights."""
+    return weighted_marginals(torch.ones(mask.shape, device=mask.device), mask)
+
+
+def weighted_marginals(weights: Tensor, mask: Tensor) -> Tensor:
+    """Give the tokens of a sentence mass in proportion to their weights.
+
+    Args:
+        weights: (B, n), positive and finite where a token is, anything on padding.
+        mask: (B, n), true where a token is, false on padding.
+
+    Returns:
+        (B, n) float32; a row sums to 1 and is zero where masked.
+
+    Raises:
+        DataError: a row has no token, or a token has a weight that is not positive and finite.
+    """
+    mask = mask.bool()
+    empty = ~mask.any(dim=-1)
+    if empty.any():
+        raise DataError(
+            f"no token to transport in {_rows(empty)}: every position is masked; drop empty sentences first"
+        )
+    unfit = (mask & ~((weights > 0) & weights.isfinite())).any(dim=-1)
+    if unfit.any():
+        raise DataError(f"no mass for a token in {_rows(unfit)}: its weight has to be positive and finite")
+    mass = weights.to(torch.float32).masked_fill(~mask, 0)
+    return mass / mass.sum(dim=-1, keepdim=True)
+
+
+def idf_weights(sentences: Iterable[npt.ArrayLike], vocabulary: int) -> Tensor:
+    """Weigh every token by how few sentences have it: log((1 + N) / (1 + df)) + 1.
+
+    N sentences, df of which have the token: the smoothed inverse document frequency of scikit-learn's
+    `TfidfTransformer`. A token that every sentence has weighs 1, one that none has log(1 + N) + 1.
+
+    Args:
+        sentences: the token ids of each, 0 to `vocabulary` - 1.
+        vocabulary: number of ids.
+
+    Returns:
+        (vocabulary,) float32, from 1 up.
+    """
+    found = np.zeros(vocabulary, np.int64)
+    count = 0
+    for ids in sentences:
+        found[np.unique(np.asarray(ids, np.int64))] += 1
+        count += 1
+    return torch.from_numpy(np.log((1 + count) / (1 + found)) + 1).to(torch.float32)
+
+
+def _all_finite(cost: Tensor) -> bool:
+    finite = np.isfinite if cost.device.type == "cpu" else torch.isfinite
+    return bool(finite(_numbers(cost)).all())
+
+
+def _numbers(x: Tensor) -> Any:
+    """The numbers to check, on the CPU as numpy's: torch would wake its threads for some thousand, at every step."""
+    return x.detach().numpy() if x.device.type == "cpu" else x
+
+
+def _rows(faulty: Tensor) -> str:
+    numbers = ", ".join(map(str, faulty.nonzero()[:, 0].tolist()))
+    return f"row {numbers} of a batch of {len(faulty)}"

@@ -1,12 +1,4 @@
-"""Quadratic regularization for the CPU: sparse plans, compiled, a plan a thread, every plan stopping on its own.
-
-The plan that minimises <P, C> + reg / 2 * sum P_ij^2 / (a_i b_j) is P_ij = a_i b_j max(0, f_i + g_j - C_ij) / reg,
-where the potentials f and g maximise a concave dual, quadratic in pieces (Blondel, Seguy and Rolet 2018,
-https://arxiv.org/abs/1710.06276). An iteration meets the marginals of the rows exactly, then those of the columns,
-then takes a semi-smooth Newton step (Lorenz, Manns and Meyer 2019, https://arxiv.org/abs/1903.01112) on what the
-rows are now off. Conjugate gradients over the support make the step: whatever the support, and however early they
-end, it is a direction of ascent, so the search along it never leads astray. Each plan starts at a reg that makes
-nearly all of its entries positive, and passes through smaller ones.
+"""Quadratic regularization for the CPU: the method of `quadratic`, compiled, every plan stopping on its own.
 
 Potentials and sums are float64, whatever the dtype of the cost: at reg 0.001 entries are differences of numbers a
 thousand times larger. A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
@@ -20,15 +12,11 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from optical_cli.transport.compiled_cache import drop_stale
-from optical_cli.transport.kernel_numba import place
+from optical_cli.transport.batch_numba import place, share
 from optical_cli.transport.problem import Solution, TransportProblem
-from optical_cli.transport.quadratic_torch import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
-from optical_cli.transport.threads import share
+from optical_cli.transport.quadratic import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
 Floats: TypeAlias = NDArray[Any]
-
-drop_stale()  # before numba looks for what it has compiled
 
 LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike all of fastmath it respects NaN
 
@@ -36,20 +24,7 @@ LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike 
 def quadratic(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Tensor | None = None
 ) -> Solution:
-    """Quadratically regularized plans of a batch on the CPU.
-
-    Args:
-        problem: costs and marginals.
-        reg: strength of the quadratic term in units of the cost, finite, above 0.
-        threshold: marginal error (L1, both sides) to stay below.
-        max_iterations: of each plan, over all the regs that it passes through; at least 1.
-        start: (B, m) potentials g in units of the cost, near those sought, as left by an earlier solution. The plans
-            then begin at `reg` itself.
-
-    Returns:
-        plan (B, n, m) and potentials f (B, n), g (B, m) in the dtype of the cost, zero on padding; iterations (B,).
-        The plan is unique, the potentials are so up to a constant for every connected part of the support.
-    """
+    """Quadratically regularized plans of a batch on the CPU, from potentials g (B, m) on if a start is given."""
     C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
     plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
     iterations = np.zeros(len(C), np.int64)

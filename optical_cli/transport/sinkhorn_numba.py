@@ -1,7 +1,9 @@
 """Entropic transport for the CPU: compiled, a plan a thread, every plan stopping on its own.
 
 Iterations of Sinkhorn's in the dtype of the cost, over-relaxed by a factor taken from the observed rate (Lehmann et al.
-2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over.
+2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over. Relaxed marginals (Chizat et al. 2018,
+arXiv 1607.05816) have KL penalties of strength rho in their place: a plan has to meet a exp(-f / rho) and
+b exp(-g / rho), where f and g are its potentials.
 
 A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
 """
@@ -15,30 +17,23 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from optical_cli.transport.compiled_cache import drop_stale
-from optical_cli.transport.kernel_numba import BROKEN, absorb, allot, begin, gather, place, scatter, transpose
+from optical_cli.transport.batch_numba import gather, place, scatter, share
+from optical_cli.transport.kernel_numba import BROKEN, CLOSE, WIDEST, absorb, allot, begin, sweep, transpose
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
-from optical_cli.transport.relaxed_numba import iterate_relaxed
-from optical_cli.transport.stages import Stage
-from optical_cli.transport.sweep_numba import CLOSE, sweep
-from optical_cli.transport.threads import share
+from optical_cli.transport.sinkhorn import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
 
 Floats: TypeAlias = NDArray[Any]
 
-drop_stale()  # before numba looks for what it has compiled
-
-FIRST_LOOK = 5  # iterations with a kernel before over-relaxation begins
-LOOK_EVERY = 16  # iterations from there between two looks at the rate; the iteration looked at is a plain one
-FIRST_FACTOR = 1.5  # over-relaxation to begin with
-LARGEST_FACTOR = 1.98  # 2 would no longer converge
+FIRST_LOOK = 5  # iterations with a kernel before over-relaxation; every LOOK_EVERYth from there is a plain one
 NEWTON_COST = 8.0  # iterations that cost as much as Newton's finish, for every column
 NEWTON_BELOW = 0.02  # marginal error from which its step is tried; a quarter of the error of a step that was too long
+NEWTON_EVERY = 3  # iterations with relaxed marginals; one costs a fifth of a step of Newton's
 LONGEST_STEP = 6.0  # of a logarithm; beyond, its quadratic model says nothing
 POLISH = 2  # iterations after a step of Newton, before the next
 
 
-def sinkhorn(
+def run_stages(
     problem: TransportProblem,
     stages: Sequence[Stage],
     reg_marginal: float = math.inf,
@@ -238,3 +233,77 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
         return factor
     plain = min((rate + factor - 1) ** 2 / (rate * factor**2), 1.0)  # Young's relation: the rate with factor 1
     return max(factor, FIRST_FACTOR, min(LARGEST_FACTOR, 2 / (1 + math.sqrt(1 - plain))))
+
+
+@njit(cache=True, error_model="numpy")
+def iterate_relaxed(
+    C: Floats,
+    a: Floats,
+    b: Floats,
+    reg: float,
+    kappa: float,
+    threshold: float,
+    limit: int,
+    phi: Floats,
+    psi: Floats,
+    K: Floats,
+    u: Floats,
+    v: Floats,
+) -> int:
+    """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
+
+    Leaves and returns what `iterate` does.
+    """
+    received = np.empty_like(v)
+    begin(C, b, reg, kappa, phi, psi, K, u, v)
+    since, done = 0, 0  # iterations with this kernel, and all
+    while done < limit:
+        done += 1
+        since += 1
+        _, column_error, low, high = _sweep_relaxed(K, a, b, phi, psi, kappa, u, v, received)
+        if column_error <= threshold or not column_error < BROKEN:
+            break
+        if since == NEWTON_EVERY:
+            x = newton_step(K, u, v, _relaxed(a, phi, u, kappa), _relaxed(b, psi, v, kappa), kappa)
+            phi += x * min(a.dtype.type(1), a.dtype.type(LONGEST_STEP) / np.abs(x).max())
+        if since == NEWTON_EVERY or low * WIDEST < 1 or high > WIDEST:
+            absorb(u, phi)
+            begin(C, b, reg, kappa, phi, psi, K, u, v)
+            since = 0
+    absorb(u, phi)
+    return done
+
+
+@njit(cache=True)
+def _relaxed(mass: Floats, potential: Floats, scaling: Floats, kappa: float) -> Floats:
+    """The marginal to meet at these potentials."""
+    return (mass * np.exp(-kappa * (potential + np.log(scaling[: len(mass)] / mass)))).astype(mass.dtype)
+
+
+@njit(cache=True, error_model="numpy")
+def _sweep_relaxed(
+    K: Floats,
+    a: Floats,
+    b: Floats,
+    phi: Floats,
+    psi: Floats,
+    kappa: float,
+    u: Floats,
+    v: Floats,
+    received: Floats,
+) -> tuple[float, float, float, float]:
+    """One iteration in place: its marginals move with the potentials. Returns as the sweep of those that hold."""
+    row_error, column_error = 0.0, 0.0
+    received[:] = 0
+    for i in range(len(a)):
+        sent = u[i] * np.sum(K[i] * v)
+        wanted = a[i] * math.exp(-kappa * (phi[i] + math.log(u[i] / a[i])))
+        row_error += abs(sent - wanted)
+        u[i] *= (wanted / sent) ** (1 / (1 + kappa))
+        received += u[i] * K[i]
+    for j in range(len(b)):
+        got = v[j] * received[j]
+        wanted = b[j] * math.exp(-kappa * (psi[j] + math.log(v[j] / b[j])))
+        column_error += abs(got - wanted)
+        v[j] *= (wanted / got) ** (1 / (1 + kappa))
+    return row_error, column_error, min(u.min(), v.min()), max(u.max(), v.max())

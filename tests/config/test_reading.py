@@ -1,13 +1,17 @@
+import math
+import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from optical_cli.config.reading import read_experiment
 from optical_cli.config.settings import SMALLEST_REG
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
-from optical_cli.transport import solve
+from optical_cli.transport import TransportProblem, solve
+from optical_cli.transport.solvers import SOLVERS
 
 LEAST = """
 name: least
@@ -209,10 +213,22 @@ def test_low_resource_languages_are_in_some_pairs_and_not_in_all(read, faults):
     assert "evaluation.low_resource" in faults(text, "evaluation.low_resource=[[sw]]")[0]
 
 
-def test_configuration_and_solver_agree_on_the_smallest_reg():
-    import sys
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("reg", [-0.1, 0, 0.0009, math.nextafter(0.001, 0), 0.001, 0.0099, 0.01, 1, math.inf, math.nan])
+def test_configuration_and_solve_take_the_same_regs(solver, reg):
+    half = torch.tensor([[0.5, 0.5]])
+    problem = TransportProblem(1 - torch.eye(2)[None], half, half)
+    fault = Transport(solver=solver).fault_of(reg)
+    if fault:
+        with pytest.raises(ConfigError, match=f"^reg: {re.escape(fault)}$"):
+            solve(problem, reg, solver)
+    else:
+        assert solve(problem, reg, solver).mass > 0
 
-    assert sys.modules[solve.__wrapped__.__module__].SMALLEST_REG == SMALLEST_REG
+
+def test_the_smallest_reg_of_a_file_is_that_of_the_solvers(read, faults):
+    assert read(with_section("transport", f"{{reg: {SMALLEST_REG}}}")).transport.smallest_reg == SMALLEST_REG
+    assert faults(with_section("transport", f"{{reg: {SMALLEST_REG - 1e-6}}}"))
 
 
 ALL = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, float("inf"))
@@ -239,8 +255,8 @@ def test_without_a_reg_there_are_those_that_the_solver_takes(read, solver, regs)
         (
             "{solver: exact, reg: [0, 0.1, inf]}",
             [
-                f"transport.reg: 0 alone expected with the solver exact, found {found}; leave reg out, or take another "
-                "solver"
+                f"transport.reg: 0 alone expected with the solver exact, found {found}; take another solver for other "
+                "regs"
                 for found in ("0.1", "inf")
             ],
         ),
@@ -251,22 +267,24 @@ def test_without_a_reg_there_are_those_that_the_solver_takes(read, solver, regs)
         (
             "{solver: proximal, reg: [0, 0.005, 0.01, inf]}",
             [
-                "transport.reg: 0 or at least 0.01 expected with 10 proximal steps (reg / steps is at least 0.001), "
-                "found 0.005; raise reg or lower transport.steps"
+                "transport.reg: at least 0.01 expected with the solver proximal (reg / steps is at least 0.001, steps "
+                "is 10), found 0.005; raise it or lower steps"
             ],
         ),
         (
             "{solver: proximal, reg: 0.1, steps: 200, anneal: {from: 0.1}}",
             [
-                "transport.reg: 0 or at least 0.2 expected with 200 proximal steps (reg / steps is at least 0.001), "
-                "found 0.1; raise reg or lower transport.steps",
-                "transport.anneal.from: at least 0.2 expected (200 proximal steps, and reg / steps is at least 0.001), "
-                "found 0.1",
+                f"transport.{key}: at least 0.2 expected with the solver proximal (reg / steps is at least 0.001, "
+                "steps is 200), found 0.1; raise it or lower steps"
+                for key in ("reg", "anneal.from")
             ],
         ),
         (
             "{solver: exact, anneal: {}}",
-            ["transport.anneal: the solver exact has no reg that could fall; sinkhorn with reg 0 expected"],
+            [
+                "transport.anneal.from: 0 alone expected with the solver exact, found 1; take another solver for other "
+                "regs"
+            ],
         ),
         ("{anneal: {from: 0.0005}}", ["transport.anneal.from: at least 0.001 expected, found 0.0005"]),
         ("{anneal: {from: inf}}", ["transport.anneal.from: a finite number expected, found 'inf'"]),

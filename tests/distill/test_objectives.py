@@ -1,6 +1,4 @@
 import math
-import sys
-from typing import get_args
 
 import numpy as np
 import ot
@@ -8,12 +6,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from optical_cli.config.settings import SMALLEST_REG
 from optical_cli.config.transport import Transport
 from optical_cli.distill import objectives
 from optical_cli.distill.objectives import Schedule, Tokens
 from optical_cli.errors import NotConverged
-from optical_cli.transport import Solver, solve, uniform_marginals
+from optical_cli.transport import solve, uniform_marginals
 
 SETTINGS = Transport(threshold=1e-5)
 LENGTHS = [(5, 3), (2, 4)]  # tokens of teacher and student, of two sentence pairs
@@ -111,11 +108,6 @@ def test_what_needs_no_iteration_does_not_hear_of_threshold_and_iterations(batch
     strict = transport(reg, Transport(threshold=1e-12, max_iterations=1))
     torch.testing.assert_close(losses(strict, *batch), losses(transport(reg), *batch), atol=0, rtol=0)
     assert strict(tokens(*batch[:2]), tokens(*batch[2:]), 1).coupling.threshold > 1e-12
-
-
-def test_configuration_and_solver_agree_on_the_smallest_reg_and_the_solvers():
-    assert sys.modules[solve.__module__].SMALLEST_REG == SMALLEST_REG
-    assert get_args(Solver) == get_args(Transport.model_fields["solver"].annotation)
 
 
 def test_the_mass_of_the_tokens_is_that_which_they_are_given(batch):

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 
-from optical_cli.transport import TransportProblem, limits, quadratic_numba, quadratic_torch
+from optical_cli.transport import TransportProblem, dispatch, quadratic_numba
+from optical_cli.transport.quadratic import quadratic_in_torch
 
-ENGINES = [quadratic_numba.quadratic, quadratic_torch.quadratic]
+ENGINES = [quadratic_numba.quadratic, quadratic_in_torch]
 BOTH = pytest.mark.parametrize("quadratic", ENGINES, ids=["numba", "torch"])
 
 
@@ -205,7 +206,7 @@ def test_the_costs_of_a_wide_range_are_borne(quadratic):
 @BOTH
 def test_a_small_reg_leads_to_the_exact_cost(make_problem, quadratic):
     problem = make_problem([25, 14], [20, 14])
-    exact = cost_of(problem, limits.exact(problem).plan)
+    exact = cost_of(problem, dispatch.exact(problem).plan)
     regs = (0.1, 0.02, 0.005, 0.001)
     gaps = torch.stack([cost_of(problem, quadratic(problem, reg, 1e-10, 1000).plan) - exact for reg in regs])
     assert (gaps.diff(dim=0) <= 1e-9).all()
@@ -216,7 +217,7 @@ def test_a_small_reg_leads_to_the_exact_cost(make_problem, quadratic):
 @BOTH
 def test_a_large_reg_leads_to_the_product(make_problem, quadratic):
     problem = make_problem([25, 14], [20, 14])
-    product = limits.product(problem).plan
+    product = dispatch.product(problem).plan
     gaps = [(quadratic(problem, reg, 1e-10, 1000).plan - product).abs().sum().item() for reg in (0.1, 1, 10, 100, 1e6)]
     assert gaps == sorted(gaps, reverse=True)
     # Once all entries are positive, the plan is the product and a part that falls as 1 / reg.
@@ -249,7 +250,7 @@ def test_the_gradient_is_that_of_the_regularized_optimum(make_problem, quadratic
 
     def optimum(cost):
         P = quadratic(TransportProblem(cost, problem.a, problem.b), reg, 1e-12, 1000).plan
-        return ((P * cost).sum() + reg / 2 * (P**2 / limits.product(problem).plan).sum()).item()
+        return ((P * cost).sum() + reg / 2 * (P**2 / dispatch.product(problem).plan).sum()).item()
 
     plan = quadratic(problem, reg, 1e-12, 1000).plan
     for i in range(4):

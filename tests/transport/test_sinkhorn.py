@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from optical_cli.transport import Coupling, TransportProblem, sinkhorn_numba, sinkhorn_torch, threads
-from optical_cli.transport.stages import epsilon_scaling, proximal_steps, straight
+from optical_cli.transport import Coupling, TransportProblem, batch_numba, sinkhorn_numba
+from optical_cli.transport.sinkhorn import epsilon_scaling, proximal_steps, run_stages_in_torch, straight
 
-ENGINES = [sinkhorn_numba.sinkhorn, sinkhorn_torch.sinkhorn]
+ENGINES = [sinkhorn_numba.run_stages, run_stages_in_torch]
 BOTH = pytest.mark.parametrize("sinkhorn", ENGINES, ids=["numba", "torch"])
 
 
@@ -130,25 +130,25 @@ def test_the_engines_agree(make_problem, reg):
 def test_same_bits_for_any_number_of_threads(make_problem, monkeypatch):
     problem = make_problem(list(range(1, 41)), list(range(40, 0, -1)), torch.float32)
     way = epsilon_scaling(0.02, 1e-4, 10_000)
-    alone = sinkhorn_numba.sinkhorn(problem, way)
-    monkeypatch.setattr(threads, "WORTH_SHARING", 0.0)
-    monkeypatch.setattr(threads, "get_num_threads", lambda: 5)
-    shared = sinkhorn_numba.sinkhorn(problem, way)
+    alone = sinkhorn_numba.run_stages(problem, way)
+    monkeypatch.setattr(batch_numba, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(batch_numba, "get_num_threads", lambda: 5)
+    shared = sinkhorn_numba.run_stages(problem, way)
     assert all(torch.equal(one, other) for one, other in zip(alone, shared, strict=True))
 
 
 def test_many_callers_at_once(make_problem):
     problem, way = make_problem([10] * 20, [12] * 20, torch.float32), epsilon_scaling(0.05, 1e-4, 10_000)
-    expected = sinkhorn_numba.sinkhorn(problem, way).plan
+    expected = sinkhorn_numba.run_stages(problem, way).plan
     with concurrent.futures.ThreadPoolExecutor(4) as callers:
-        plans = list(callers.map(lambda _: sinkhorn_numba.sinkhorn(problem, way).plan, range(8)))
+        plans = list(callers.map(lambda _: sinkhorn_numba.run_stages(problem, way).plan, range(8)))
     assert all(torch.equal(plan, expected) for plan in plans)
 
 
 def test_mixed_lengths_up_to_512(make_problem):
     n, m = [1, 512, 37, 300, 512], [512, 1, 40, 280, 500]
     problem = make_problem(n, m, torch.float32)
-    coupling = coupling_of(sinkhorn_numba.sinkhorn, problem, 0.1)
+    coupling = coupling_of(sinkhorn_numba.run_stages, problem, 0.1)
     assert coupling.converged.all()
     for k in range(5):
         assert coupling.plan[k, n[k] :].abs().sum() == 0
@@ -158,9 +158,9 @@ def test_mixed_lengths_up_to_512(make_problem):
 @pytest.mark.parametrize("reg", [0.005, 0.02])
 def test_over_relaxation_spares_iterations(make_problem, reg, monkeypatch):
     problem = make_problem([30] * 2, [30] * 2)
-    fast = coupling_of(sinkhorn_torch.sinkhorn, problem, reg)
-    monkeypatch.setattr(sinkhorn_torch, "_next_factor", lambda factor, _: torch.ones_like(factor))
-    plain = coupling_of(sinkhorn_torch.sinkhorn, problem, reg)
+    fast = coupling_of(run_stages_in_torch, problem, reg)
+    monkeypatch.setattr("optical_cli.transport.sinkhorn._next_factor", lambda factor, _: torch.ones_like(factor))
+    plain = coupling_of(run_stages_in_torch, problem, reg)
     assert fast.iterations.sum() < 0.5 * plain.iterations.sum()
 
 
@@ -265,6 +265,25 @@ def test_a_plan_has_the_same_bits_wherever_its_arrays_lie():
     held, found = [], set()
     for attempt in range(40):
         held.append(np.zeros(1 + 37 * attempt % 300))  # moves what is allocated next
-        coupling = coupling_of(sinkhorn_numba.sinkhorn, TransportProblem(C.clone(), a, b), 0.1)
+        coupling = coupling_of(sinkhorn_numba.run_stages, TransportProblem(C.clone(), a, b), 0.1)
         found.add(coupling.plan.numpy().tobytes())
     assert len(found) == 1
+
+
+def test_a_blunt_reg_needs_no_warm_up():
+    assert [stage.reg for stage in epsilon_scaling(0.1, 1e-4, 100)] == [0.1]
+    assert [stage.reg for stage in epsilon_scaling(1e6, 1e-4, 100)] == [1e6]
+
+
+@pytest.mark.parametrize("reg", [0.02, 0.005, 0.001])
+def test_a_sharp_reg_is_reached_in_even_steps(reg):
+    stages = epsilon_scaling(reg, 1e-4, 100)
+    regs = [stage.reg for stage in stages]
+    assert regs[-1] == reg
+    assert regs == sorted(regs, reverse=True)
+    assert 0.02 < regs[0] <= 0.1
+    assert stages[-1].threshold <= 1e-4 < stages[0].threshold
+
+
+def test_proximal_steps_sharpen_by_and_by():
+    assert [stage.reg for stage in proximal_steps(0.6, 3, 1e-4, 100)] == pytest.approx([0.6, 0.3, 0.2])

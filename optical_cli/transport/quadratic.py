@@ -1,8 +1,16 @@
-"""Quadratic regularization in torch: batched, on any device. The readable reference of the compiled engine.
+"""Quadratic regularization: sparse plans, by Newton's method in torch on any device.
 
-The method is that of `quadratic_numba`, whose docstring has the sources. Shapes: potentials of the teacher side f and
-its marginal a (B, n, 1), of the student side g and b (B, 1, m), a number for each plan (B, 1, 1), so that they meet
-without further ado. Tokens without mass have potentials like all others, and weigh nothing.
+The plan that minimises <P, C> + reg / 2 * sum P_ij^2 / (a_i b_j) is P_ij = a_i b_j max(0, f_i + g_j - C_ij) / reg,
+where the potentials f and g maximise a concave dual, quadratic in pieces (Blondel, Seguy and Rolet 2018,
+arXiv 1710.06276). An iteration meets the marginals of the rows exactly, then those of the columns, then takes a
+semi-smooth Newton step (Lorenz, Manns and Meyer 2019, arXiv 1903.01112) on what the rows are now off. Conjugate
+gradients over the support make the step: whatever the support, and however early they end, it is a direction of ascent,
+so the search along it never leads astray. Each plan starts at a reg that makes nearly all of its entries positive, and
+passes through smaller ones.
+
+On the CPU `quadratic_numba` iterates; the batched version here is its readable reference and serves all other devices.
+Its shapes: potentials f and marginals a of the teacher side (B, n, 1), g and b of the student side (B, 1, m), a number
+for each plan (B, 1, 1). Tokens without mass have potentials like all others, and weigh nothing.
 """
 
 from typing import NamedTuple
@@ -20,6 +28,33 @@ RESIDUAL = 0.01  # of the Newton system, relative, at which the conjugate gradie
 FLAT = 0.3  # a search ends where the slope has fallen to this share,
 TOP = 1e-3  # or at the top, where it is this close to zero on either side
 TRIALS = 30  # of a search; two are usual
+
+
+def quadratic(
+    problem: TransportProblem,
+    reg: float,
+    threshold: float,
+    max_iterations: int,
+    start: tuple[Tensor, Tensor] | None = None,
+) -> Solution:
+    """Quadratically regularized plans of a batch.
+
+    Args:
+        problem: costs and marginals.
+        reg: strength of the quadratic term in units of the cost, finite, above 0.
+        threshold: marginal error (L1, both sides) to stay below.
+        max_iterations: of each plan, over all the regs that it passes through; at least 1.
+        start: potentials near those sought, of which g (B, m) is used. The plans then begin at `reg` itself.
+
+    Returns:
+        The unique plans, and potentials that are unique up to a constant for every connected part of the support.
+    """
+    g = None if start is None else start[1]
+    if problem.cost.device.type == "cpu":
+        from optical_cli.transport import quadratic_numba  # numba is half a second, and of no use beside a GPU
+
+        return quadratic_numba.quadratic(problem, reg, threshold, max_iterations, g)
+    return quadratic_in_torch(problem, reg, threshold, max_iterations, g)
 
 
 class _Plans(NamedTuple):
@@ -40,10 +75,10 @@ class _Plans(NamedTuple):
         return _Plans(*(x[which] for x in self))
 
 
-def quadratic(
+def quadratic_in_torch(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Tensor | None = None
 ) -> Solution:
-    """Quadratically regularized plans of a batch on its device; arguments and results as in `quadratic_numba`."""
+    """Quadratically regularized plans of a batch on its device, from potentials g (B, m) on if a start is given."""
     plans = _begin(problem, reg, start)
     open_ = torch.arange(len(plans.C), device=plans.C.device)
     iterations = torch.zeros_like(open_)

@@ -2,11 +2,13 @@ import math
 import subprocess
 import sys
 
+import numpy as np
+import ot
 import pytest
 import torch
 
-from optical_cli.errors import ConfigError, DataError
-from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+from optical_cli.errors import ConfigError, DataError, NotConverged
+from optical_cli.transport import TransportProblem, cosine_cost, dispatch, solve, uniform_marginals
 
 
 def regularized_optimum(cost, a, b, reg):
@@ -16,7 +18,7 @@ def regularized_optimum(cost, a, b, reg):
 
 @pytest.mark.parametrize("reg", [-0.1, math.nan, -math.inf, 0.0005])
 def test_a_reg_out_of_range_is_refused(make_problem, reg):
-    with pytest.raises(ConfigError, match="reg is 0"):
+    with pytest.raises(ConfigError, match=r"^reg: 0 \(exact\), a number from 0.001 up, or inf"):
         solve(make_problem([2], [2]), reg)
 
 
@@ -34,12 +36,16 @@ def test_no_iterations_are_refused(make_problem):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"reg": 0.1, "solver": "emd"}, "one of sinkhorn"),
-        ({"reg": 0.1, "solver": "exact"}, "reg is 0"),
-        ({"reg": 0, "solver": "unbalanced"}, "0.001 at least"),
-        ({"reg": 0.1, "solver": "unbalanced", "reg_marginal": 0}, "reg_marginal"),
-        ({"reg": 0.1, "solver": "proximal", "steps": 0}, "steps"),
-        ({"reg": 0.1, "solver": "proximal", "steps": 101}, "steps"),
+        (
+            {"reg": 0.1, "solver": "emd"},
+            "solver: one of sinkhorn, exact, proximal, unbalanced, quadratic expected, found emd",
+        ),
+        ({"reg": 0.1, "solver": "exact"}, "reg: 0 alone expected"),
+        ({"reg": 0, "solver": "unbalanced"}, "reg: at least 0.001 expected"),
+        ({"reg": 0.1, "solver": "unbalanced", "reg_marginal": 0}, "reg_marginal: a number above 0 expected, found 0"),
+        ({"reg": 0.1, "solver": "proximal", "steps": 0}, "steps: a number from 1 up expected, found 0"),
+        ({"reg": 0.1, "solver": "proximal", "steps": 101}, "reg: at least 0.101 expected .*steps is 101"),
+        ({"reg": 0.1, "solver": "sinkhorn", "steps": 2}, "steps: the solver sinkhorn has no such setting"),
     ],
 )
 def test_a_solver_refuses_what_is_not_its_own(make_problem, settings, message):
@@ -168,5 +174,50 @@ def test_the_iterations_leave_no_graph():
 
 
 def test_solving_engines_are_imported_when_used():
-    code = "import sys, optical_cli.transport; sys.exit(bool({'numba', 'ot'} & set(sys.modules)))"
+    code = "import sys, optical_cli.transport.dispatch; sys.exit(bool({'numba', 'ot'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_exact_costs_what_emd_says_without_the_padding(make_problem):
+    n, m = [5, 9, 1], [7, 4, 3]
+    problem = make_problem(n, m)
+    plans = dispatch.exact(problem).plan
+    for k in range(3):
+        a, b, C = np.full(n[k], 1 / n[k]), np.full(m[k], 1 / m[k]), problem.cost[k, : n[k], : m[k]].numpy()
+        assert (plans[k] * problem.cost[k]).sum().item() == pytest.approx(ot.emd2(a, b, C), abs=1e-7)
+        assert plans[k, n[k] :].abs().sum() == 0
+        assert plans[k, :, m[k] :].abs().sum() == 0
+
+
+def test_exact_keeps_the_dtype(make_problem):
+    assert dispatch.exact(make_problem([3], [3], torch.float32)).plan.dtype == torch.float32
+
+
+def test_exact_says_that_it_gave_up(make_problem, monkeypatch):
+    monkeypatch.setattr(dispatch, "MAX_PIVOTS", 1)
+    with pytest.raises(NotConverged, match="plan 0"), pytest.warns(UserWarning, match="numItermax"):
+        dispatch.exact(make_problem([20], [20]))
+
+
+def test_product_is_the_outer_product(make_problem):
+    problem = make_problem([2, 1], [4, 2])
+    plans = dispatch.product(problem).plan
+    assert torch.allclose(plans[0], torch.full((2, 4), 1 / 8, dtype=torch.float64))
+    assert plans[1].tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0, 0]]
+
+
+def test_exact_potentials_price_every_pair_and_meet_where_mass_goes(make_problem):
+    problem = make_problem([6], [6])
+    plan, f, g, _ = dispatch.exact(problem)
+    slack = problem.cost - f[:, :, None] - g[:, None, :]
+    assert slack.min() > -1e-9
+    assert (slack * plan).sum().item() == pytest.approx(0, abs=1e-9)
+
+
+def test_entropic_potentials_go_to_those_of_the_product(make_problem):
+    problem = make_problem([6, 4], [3, 5])
+    f, g = solve(problem, 1e4, threshold=1e-9).potentials
+    expected = dispatch.product(problem)
+    total = f[:, :, None] + g[:, None, :], expected.f[:, :, None] + expected.g[:, None, :]
+    mass = expected.plan > 0
+    assert torch.allclose(total[0][mass], total[1][mass], atol=1e-3)

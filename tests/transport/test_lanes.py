@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from optical_cli.transport.exponential import CAREFUL, LOWEST, exp
+from optical_cli.transport.lanes_numba import CAREFUL, LOWEST, exp
 
 
 @njit(fastmath=CAREFUL)
