@@ -8,8 +8,8 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.distill.teacher_tokens import TeacherTokens
-from optical_cli.encoder.scored_ids import pools_tokens, scored_ids
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.encode import pools_tokens, scored_ids
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import ConfigError
 from optical_cli.transport import idf_weights
 

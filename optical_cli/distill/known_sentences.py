@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from optical_cli.artifacts.token_format import Float32
-from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.artifacts.token_store import Float32, TokenStore
 from optical_cli.distill.sides import store_of
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 
 SENTENCES_FILE = "sentences.npy"
 DIGEST = 16  # bytes of SHA-256 that name a sentence

@@ -11,7 +11,7 @@ from optical_cli.distill.health import Guard, Health
 from optical_cli.distill.idf import Idf
 from optical_cli.distill.objectives import Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import NotConverged
 from optical_cli.processes import Processes
 from optical_cli.transport import uniform_marginals, weighted_marginals

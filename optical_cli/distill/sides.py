@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import DataError
 
 SIDES_FILE = "sides.json"

@@ -13,7 +13,7 @@ from optical_cli.config.training import Training
 from optical_cli.distill.batches import LengthBatches
 from optical_cli.distill.weights import load_learned, save_learned
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.processes import Processes
 
 LEARNED = "learned.safetensors"

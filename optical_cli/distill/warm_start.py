@@ -16,7 +16,7 @@ from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.distill.ridge import Moments
 from optical_cli.distill.states import ReadText, Span, read_texts
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import DataError
 from optical_cli.progress import Progress
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.config.bm25 import ANALYZERS, Analyzer, bm25_objective
 from optical_cli.config.experiment import Experiment, can_be_translated, in_one_language, languages_of
 from optical_cli.config.translate import TRANSLATE
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.encoder.setup import SIDES, Side
 
 
 @dataclass(frozen=True)

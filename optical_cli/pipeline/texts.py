@@ -5,7 +5,7 @@ from typing import Any
 
 from optical_cli.config.experiment import languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.pipeline.sources import Sources
 
 

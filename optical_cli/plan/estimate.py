@@ -8,7 +8,7 @@ from pathlib import Path
 from optical_cli.cache.store import Cache
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.retrieval import STRUCTURE
-from optical_cli.encoder.token_counts import weight_bytes
+from optical_cli.encoder.setup import weight_bytes
 from optical_cli.pipeline.sources import Sources
 from optical_cli.plan.extent import Extent
 from optical_cli.plan.footprint import PROGRAM, index_bytes, memory_to_index, memory_to_search

@@ -9,7 +9,7 @@ import numpy as np
 
 from optical_cli.config.experiment import Experiment, Pair, languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.token_counts import dimensions_of, token_counts
+from optical_cli.encoder.setup import dimensions_of, token_counts
 from optical_cli.pipeline.corpus import candidates_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.plan.footprint import pooled_lengths

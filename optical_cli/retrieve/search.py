@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import Ranking, rank, write_run
 from optical_cli.config.retrieval import Retrieval, SearchEngine
 from optical_cli.encoder.encode import encode_texts, open_encoder
