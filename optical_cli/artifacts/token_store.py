@@ -142,7 +142,7 @@ class TokenStore:
 
     @property
     def tokens(self) -> int:
-        """Tokens of all texts."""
+        """Of all texts."""
         return int(self.offsets[-1])
 
     @property

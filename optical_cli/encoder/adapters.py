@@ -26,6 +26,12 @@ _PREFIX = "base_model.model."  # peft's name of the model that it wraps
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def backbone_of(encoder: MultiVectorEncoder) -> Any:
+    """The model of transformers inside an encoder."""
+    transformer: Any = encoder[0]
+    return transformer.model
+
+
 def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> None:
     """Add adapters to a student, in place: they and its projection learn, all else is frozen.
 
@@ -35,14 +41,11 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
         ConfigError: no linear layer of the transformer has a name that `targets` has.
         MissingDependency: peft is not installed.
     """
-    peft = _peft()
-    transformer: Any = encoder[0]
-    names = _linear_layers(transformer.model)
-    targets = (
-        names
-        if settings.targets == "auto"
-        else [name for name in names if any(is_called(name, end) for end in settings.targets)]
-    )
+    peft, backbone = _peft(), backbone_of(encoder)
+    names = _linear_layers(backbone)
+    targets = names
+    if settings.targets != "auto":
+        targets = [name for name in names if any(is_called(name, end) for end in settings.targets)]
     if not targets:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in names))
         raise ConfigError(
@@ -52,25 +55,24 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
     config = peft.LoraConfig(
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets, bias="none"
     )
-    with _quiet(), torch.random.fork_rng():
+    with _quiet_transformers(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        transformer.model.add_adapter(config)
+        backbone.add_adapter(config)
 
 
 def has_adapters(encoder: MultiVectorEncoder) -> bool:
     """Whether adapters were added to an encoder."""
-    transformer: Any = encoder[0]
-    return bool(getattr(transformer.model, "_hf_peft_config_loaded", False))
+    return bool(getattr(backbone_of(encoder), "_hf_peft_config_loaded", False))
 
 
 def save_adapters(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None:
     """Save the adapters and the projection of an encoder into a folder that will be beside the start."""
-    transformer: Any = encoder[0]
-    (config,) = transformer.model.peft_config.values()
+    backbone = backbone_of(encoder)
+    (config,) = backbone.peft_config.values()
     config.base_model_name_or_path = start.name  # not the path it was loaded from
     config.save_pretrained(str(folder))
     # by default peft would ask a hub whether the embeddings have changed
-    adapters = _peft().get_peft_model_state_dict(transformer.model, save_embedding_layers=False)
+    adapters = _peft().get_peft_model_state_dict(backbone, save_embedding_layers=False)
     _save({_PREFIX + name: weight for name, weight in adapters.items()}, folder / _ADAPTER_FILE)
     if projection := _projection(encoder):
         _save(projection, folder / PROJECTION_FILE)
@@ -118,7 +120,7 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
     if not (folder / _ADAPTER_FILE).exists():
         raise DataError(f"{folder}: {_ADAPTER_FILE} expected, which is not there")
     transformer: Any = encoder[0]
-    with _quiet():
+    with _quiet_transformers():
         adapted = peft.PeftModel.from_pretrained(transformer.model, str(folder))
     transformer.model = adapted.merge_and_unload()
     path, projection = folder / PROJECTION_FILE, _projection(encoder)
@@ -134,27 +136,18 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
 def scale_adapters(adapted: Path, folder: Path, share: float, start: MultiVectorEncoder) -> None:
     """Save the mean of a checkpoint that holds adapters and their start, weighted by `share` and 1 - `share`.
 
-    Only the second matrix of each adapter is scaled: the product of both is added to a weight.
-
-    Args:
-        adapted: the checkpoint.
-        folder: receives the new adapters, and will be beside the checkpoint.
-        share: of the adapters' changes, 0 to 1.
-        start: the encoder that they were added to.
+    Only the second matrix of each adapter is scaled: the product of both is added to a weight. `folder` will be beside
+    the checkpoint.
     """
     for name in (START_FILE, _ADAPTER_CONFIG):
         shutil.copy(adapted / name, folder / name)
     adapters = load_file(adapted / _ADAPTER_FILE)
-    _save(
-        {name: weight * share if ".lora_B." in name else weight for name, weight in adapters.items()},
-        folder / _ADAPTER_FILE,
-    )
+    scaled = {name: weight * share if ".lora_B." in name else weight for name, weight in adapters.items()}
+    _save(scaled, folder / _ADAPTER_FILE)
     if beginning := _projection(start):
         learned = load_file(adapted / PROJECTION_FILE)
-        _save(
-            {name: weight.detach().cpu().lerp(learned[name], share) for name, weight in beginning.items()},
-            folder / PROJECTION_FILE,
-        )
+        mean = {name: weight.detach().cpu().lerp(learned[name], share) for name, weight in beginning.items()}
+        _save(mean, folder / PROJECTION_FILE)
 
 
 def _projection(encoder: MultiVectorEncoder) -> dict[str, torch.nn.Parameter]:
@@ -164,11 +157,8 @@ def _projection(encoder: MultiVectorEncoder) -> dict[str, torch.nn.Parameter]:
 
 def _linear_layers(model: torch.nn.Module) -> list[str]:
     """The names of a transformer's linear layers without the pooler's, which no token embedding comes from."""
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and "pooler" not in name.split(".")
-    ]
+    linear = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear))
+    return [name for name in linear if "pooler" not in name.split(".")]
 
 
 def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -176,8 +166,8 @@ def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence a warning of transformers about peft's use of it."""
+def _quiet_transformers() -> Iterator[None]:
+    """Silence a warning about peft's use of transformers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield

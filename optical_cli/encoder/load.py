@@ -71,7 +71,7 @@ def is_multi_vector(folder: Path) -> bool:
     """Whether a model folder holds a late-interaction encoder."""
     if is_adapted(folder):
         return True
-    if any(module["type"].endswith("MultiVectorMask") for module in _modules(folder)):
+    if any(module["type"].endswith("MultiVectorMask") for module in _json(folder / "modules.json")):
         return True
     if _json(folder / "config_sentence_transformers.json").get("model_type") in {"MultiVectorEncoder", "ColBERT"}:
         return True
@@ -114,7 +114,8 @@ def faults_of_model(folder: Path, kind: str) -> Iterator[None]:
 
 
 def _transformer(folder: Path) -> Transformer:
-    first = next((module for module in _modules(folder) if module["type"].endswith("Transformer")), None)
+    modules = _json(folder / "modules.json")
+    first = next((module for module in modules if module["type"].endswith("Transformer")), None)
     inner = folder / first["path"] if first else folder
     weights = {"use_safetensors": True, **LOCAL_AND_SAFE}
     transformer: Transformer = Transformer(
@@ -129,10 +130,6 @@ def _capped(encoder: MultiVectorEncoder, length: int) -> int:
     return length if longest is None else min(length, longest)
 
 
-def _modules(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "modules.json"
-    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+def _json(path: Path) -> Any:
+    """The content of a file; nothing if there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,7 +1,6 @@
 """The pieces that a tokenizer cuts words into, as its `tokenizer.json` lists them, and which of them can go."""
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cached_property
 from itertools import pairwise
@@ -14,8 +13,8 @@ Cut = dict[str, Any]
 """The `model` section of a tokenizer.json."""
 
 
-class Pieces(ABC):
-    """The pieces of the `model` section of a tokenizer.json.
+class Pieces:
+    """The pieces of the `model` section of a tokenizer.json whose vocabulary maps names to ids.
 
     Attributes:
         names: the pieces by id.
@@ -25,20 +24,21 @@ class Pieces(ABC):
         self._model = model
         self.names = self._read_names()
 
-    @abstractmethod
-    def _read_names(self) -> dict[int, str]: ...
+    def _read_names(self) -> dict[int, str]:
+        return {number: name for name, number in self._model["vocab"].items()}
 
-    @abstractmethod
     def _symbols(self, name: str) -> Iterable[str]:
         """The smallest pieces that a piece could be cut into, one for each of its characters."""
+        return name
 
-    @abstractmethod
     def _unknown(self) -> int | None:
         """The id of the unknown token."""
+        return cast("int | None", self._model["vocab"].get(self._model["unk_token"]))
 
-    @abstractmethod
     def without(self, new_ids: Mapping[int, int]) -> Cut:
         """The model section with only the pieces of `new_ids`, under their new ids."""
+        kept = {name: new_ids[number] for name, number in self._model["vocab"].items() if number in new_ids}
+        return {**self._model, "vocab": kept}
 
     def by_frequency(self) -> Iterable[int]:
         """All pieces, the most frequent first, which is how vocabularies are trained."""
@@ -82,9 +82,6 @@ class Unigram(Pieces):
     def _read_names(self) -> dict[int, str]:
         return {number: name for number, (name, _) in enumerate(self._model["vocab"])}
 
-    def _symbols(self, name: str) -> Iterable[str]:
-        return name
-
     def _unknown(self) -> int | None:
         return cast("int | None", self._model["unk_id"])
 
@@ -111,22 +108,7 @@ class Unigram(Pieces):
         }
 
 
-class _Named(Pieces):
-    """A vocabulary that maps names to ids."""
-
-    def _read_names(self) -> dict[int, str]:
-        return {number: name for name, number in self._model["vocab"].items()}
-
-    def _unknown(self) -> int | None:
-        return cast("int | None", self._model["vocab"].get(self._model["unk_token"]))
-
-    def without(self, new_ids: Mapping[int, int]) -> Cut:
-        """The model section."""
-        kept = {name: new_ids[number] for name, number in self._model["vocab"].items() if number in new_ids}
-        return {**self._model, "vocab": kept}
-
-
-class WordPiece(_Named):
+class WordPiece(Pieces):
     """The longest piece at the front of a word is cut off again and again (BERT)."""
 
     def _symbols(self, name: str) -> Iterable[str]:
@@ -136,11 +118,8 @@ class WordPiece(_Named):
         return [prefix + one if inner or place else one for place, one in enumerate(characters)]
 
 
-class Bpe(_Named):
+class Bpe(Pieces):
     """Two pieces are merged into one again and again, from characters or bytes up (RoBERTa, ModernBERT, Gemma)."""
-
-    def _symbols(self, name: str) -> Iterable[str]:
-        return name
 
     @cached_property
     def _ranks(self) -> dict[tuple[str, str], int]:

@@ -35,7 +35,7 @@ def resolve_precision(
 
     Args:
         wanted: `auto`, `float32` or `bfloat16`.
-        records: a folder for measurements, a file a machine; None to keep them in this process alone.
+        records: a folder for measurements; None to keep them in this process alone.
         say: called with a line about a measurement.
     """
     if wanted != "auto":
@@ -101,13 +101,10 @@ def _read(record: Path) -> dict[str, float] | None:
 
 
 def _record(records: Path) -> Path:
-    return records / f"precision-{_machine()}.json"
-
-
-def _machine() -> str:
-    """A name for what the measurement depends on: processor, GPU driver, torch."""
+    """The file of what the measurement depends on: processor, GPU driver, torch."""
     parts = [platform.machine(), platform.processor(), model_line(), system_file(_GPU_DRIVER), version("torch")]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return records / f"precision-{digest[:12]}.json"
 
 
 def _has_bfloat16_units() -> bool:

@@ -61,17 +61,11 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
 
 def dimensions_of(model: Path) -> int | None:
     """Numbers of a token's embedding: of the last projection, else of a hidden state; None if no file says it."""
-    modules = _json(model / "modules.json") or []
-    for module in reversed(modules):
-        found = (_json(model / module["path"] / "config.json") or {}).get("out_features")
-        if found is not None:
-            return int(found)
-    folders = [model, *(model / module["path"] for module in modules)]
-    metadata = _json(model / "artifact.metadata") or {}  # of Stanford's ColBERT
-    found = metadata.get("dim") or next(
-        (size for folder in folders if (size := (_json(folder / "config.json") or {}).get("hidden_size"))), None
-    )
-    return None if found is None else int(found)
+    configs = [_json(model / module["path"] / "config.json") for module in _json(model / "modules.json")]
+    sizes = [config.get("out_features") for config in reversed(configs)]
+    sizes.append(_json(model / "artifact.metadata").get("dim"))  # of Stanford's ColBERT
+    sizes += [config.get("hidden_size") for config in (_json(model / "config.json"), *configs)]
+    return next((int(size) for size in sizes if size), None)
 
 
 def weight_bytes(model: Path) -> int:
@@ -80,7 +74,8 @@ def weight_bytes(model: Path) -> int:
 
 
 def _json(path: Path) -> Any:
+    """The content of a file; nothing if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}

@@ -11,6 +11,7 @@ from sentence_transformers import MultiVectorEncoder
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from optical_cli.encoder.adapters import backbone_of
 from optical_cli.encoder.encode import masks_of, prompt_of
 from optical_cli.encoder.pieces import Pieces, pieces_of
 from optical_cli.encoder.setup import SIDES, Side
@@ -42,7 +43,9 @@ def trim_vocabulary(
     Raises:
         ConfigError: the tokenizer is of a kind that cannot be trimmed.
     """
-    tokenizer = _fast_tokenizer(encoder)
+    tokenizer = encoder.tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise _refusal(f"{type(tokenizer).__name__}, which has no tokenizer.json")
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     pieces = pieces_of(state["model"])
     if pieces is None:
@@ -50,7 +53,8 @@ def trim_vocabulary(
     before = _size(encoder)
     wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
     wanted |= _used_ids(encoder, tokenizer, texts, progress)
-    order = _order(pieces, pieces.closed(wanted), state)
+    known, added = pieces.names.keys(), {token["id"] for token in state["added_tokens"]}
+    order = [*sorted(pieces.closed(wanted) & known), *sorted(added - known)]  # as the tokenizer numbers them itself
     new_ids = {old: new for new, old in enumerate(order)}
     trimmed = _trimmed(state, pieces, new_ids)
     _check(trimmed, tokenizer, encoder, new_ids)
@@ -101,19 +105,13 @@ def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast
 
 def _counted_from(encoder: MultiVectorEncoder) -> list[int]:
     """Padding ids that positions are counted from, as in RoBERTa; they cannot change."""
-    transformer: Any = encoder[0]
-    words = transformer.model.get_input_embeddings()
+    backbone = backbone_of(encoder)
+    words = backbone.get_input_embeddings()
     return [
         module.padding_idx
-        for module in transformer.model.modules()
+        for module in backbone.modules()
         if isinstance(module, torch.nn.Embedding) and module is not words and module.padding_idx is not None
     ]
-
-
-def _order(pieces: Pieces, kept: set[int], state: Mapping[str, Any]) -> list[int]:
-    """The old ids in the order of the new ones: added tokens follow those of the model."""
-    added = {token["id"] for token in state["added_tokens"]} - pieces.names.keys()
-    return [*sorted(kept & pieces.names.keys()), *sorted(added)]
 
 
 def _trimmed(state: Mapping[str, Any], pieces: Pieces, new_ids: Mapping[int, int]) -> Tokenizer:
@@ -147,8 +145,7 @@ def _check(
     trimmed: Tokenizer, tokenizer: PreTrainedTokenizerFast, encoder: MultiVectorEncoder, new_ids: Mapping[int, int]
 ) -> None:
     """Refuse a tokenizer that numbers its tokens in an unforeseen way, before anything is cut."""
-    transformer: Any = encoder[0]
-    rows = transformer.model.get_input_embeddings().num_embeddings
+    rows = backbone_of(encoder).get_input_embeddings().num_embeddings
     if max(new_ids) >= rows:
         raise _refusal(f"a tokenizer with the token id {max(new_ids)} and {rows} embeddings")
     if any(new_ids.get(padding, padding) != padding for padding in _counted_from(encoder)):
@@ -160,16 +157,15 @@ def _check(
 
 def _cut_embeddings(encoder: MultiVectorEncoder, order: Sequence[int]) -> None:
     """Keep the rows of old ids, in this order, of the word embeddings and of any output over the vocabulary."""
-    transformer: Any = encoder[0]
-    words, output = transformer.model.get_input_embeddings(), transformer.model.get_output_embeddings()
+    backbone = backbone_of(encoder)
+    words, output = backbone.get_input_embeddings(), backbone.get_output_embeddings()
     padding = words.padding_idx
     tensors = {id(one): one for one in (words.weight, *(output.parameters() if output else ()))}  # they may be tied
     with torch.no_grad():
         for tensor in tensors.values():
             tensor[: len(order)] = tensor[torch.tensor(order, device=tensor.device)]
-    transformer.model.resize_token_embeddings(len(order))
-    kept = transformer.model.get_input_embeddings()
-    kept.padding_idx = order.index(padding) if padding in order else None
+    backbone.resize_token_embeddings(len(order))
+    backbone.get_input_embeddings().padding_idx = order.index(padding) if padding in order else None
 
 
 def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, new_ids: Mapping[int, int]) -> None:
@@ -183,18 +179,10 @@ def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, n
         mask.resolve_with_tokenizer(tokenizer)
 
 
-def _fast_tokenizer(encoder: MultiVectorEncoder) -> PreTrainedTokenizerFast:
-    tokenizer = encoder.tokenizer
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise _refusal(f"{type(tokenizer).__name__}, which has no tokenizer.json")
-    return tokenizer
-
-
 def _configs(encoder: MultiVectorEncoder) -> list[Any]:
     """The configurations that may name tokens by their ids, each once."""
-    transformer: Any = encoder[0]
-    config = transformer.model.config
-    found = [config, config.get_text_config(), getattr(transformer.model, "generation_config", None)]
+    backbone = backbone_of(encoder)
+    found = [backbone.config, backbone.config.get_text_config(), getattr(backbone, "generation_config", None)]
     return list({id(one): one for one in found if one is not None}.values())
 
 

@@ -89,7 +89,7 @@ def build_index(
     if indexed == 0:
         raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
-    counts = {"documents": indexed, "tokens": shards.tokens, "bytes_a_token": shards.bytes_a_token}
+    counts = {"documents": indexed, "tokens": shards.store.tokens, "bytes_a_token": shards.store.bytes_a_token}
     return counts if kept.pool_factor == 1 else {**counts, "tokens_before_pooling": shards.encoded}
 
 

@@ -34,12 +34,13 @@ class Shards:
     Attributes:
         begun: documents that an earlier try has finished.
         encoded: tokens before pooling, those of the earlier try included.
+        store: writer of the tokens, those of the earlier try included.
     """
 
     def __init__(self, folder: Path, storage: Storage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        mark, lengths, self._store = _left_in(folder, storage)
+        mark, lengths, self.store = _left_in(folder, storage)
         self.begun = mark["documents"]
         self._ids = _cut(folder / DOC_IDS, mark["bytes_of_ids"])
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
@@ -48,7 +49,7 @@ class Shards:
         self._checksum_of_ids = mark["checksum_of_ids"]
 
     def __enter__(self) -> Self:
-        self._store.__enter__()
+        self.store.__enter__()
         return self
 
     def __exit__(
@@ -56,11 +57,11 @@ class Shards:
     ) -> None:
         self._ids.close()
         self._lengths.close()
-        self._store.__exit__(kind, error, trace)
+        self.store.__exit__(kind, error, trace)
 
     def append(self, doc_ids: Sequence[str], texts: Sequence[Float32], encoded: int) -> None:
         """Append a shard: ids, texts of (tokens, dimensions) each, and the number of tokens before pooling."""
-        self._store.append(texts)
+        self.store.append(texts)
         ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
         self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
         self._ids.write(ids)
@@ -70,30 +71,20 @@ class Shards:
         for file in (self._ids, self._lengths):
             file.flush()
             os.fsync(file.fileno())
-        self._store.sync()  # before the marker
+        self.store.sync()  # before the marker
         mark = {
             "documents": self._documents,
             "encoded": self.encoded,
-            "dimensions": self._store.dimensions,
+            "dimensions": self.store.dimensions,
             "bytes_of_ids": self._ids.tell(),
-            "checksum": self._store.checksum,
+            "checksum": self.store.checksum,
             "checksum_of_ids": self._checksum_of_ids,
         }
         write_text(self._folder / MARKER, json.dumps({**mark, "checksum_of_this": _checksum_of(mark)}))
 
-    @property
-    def tokens(self) -> int:
-        """Tokens so far, those of the earlier try included."""
-        return self._store.tokens
-
-    @property
-    def bytes_a_token(self) -> int:
-        """Bytes of a token in the file."""
-        return self._store.bytes_a_token
-
     def deliver(self, folder: Path) -> None:
         """Link the files into a folder of the same disk; they stay here too, in case of a kill."""
-        for name in (*self._store.files, DOC_IDS):
+        for name in (*self.store.files, DOC_IDS):
             try:
                 os.link(self._folder / name, folder / name)
             except OSError:  # a disk without hard links

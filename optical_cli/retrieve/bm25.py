@@ -52,11 +52,10 @@ def search(
         depth: documents kept for a topic.
         tag: the run's name.
         progress: counts documents and topics.
-        candidates: document ids by query id, if each topic is ranked among its own; word frequencies are still those of
-            all documents.
+        candidates: document ids by query id, if each topic is ranked among its own; word weights are those of all.
 
     Returns:
-        counts of topics, topics that share no word with any document, documents and words, and the analyzer.
+        counts of topics, of those without results, of documents and words, and the analyzer, for the manifest.
 
     Raises:
         DataError: no document has a word.

@@ -35,24 +35,14 @@ NOT_FINITE = "the index holds an embedding that is not finite; `optical cache ve
 
 @dataclass(frozen=True)
 class Bounds:
-    """Values that exact scores lie between.
-
-    Attributes:
-        upper: (documents, topics).
-        lower: (documents, topics).
-    """
+    """Values that exact scores lie between, (documents, topics) each."""
 
     upper: Float32
     lower: Float32
 
 
 class Topics:
-    """The token embeddings of some topics, ready to be multiplied with.
-
-    Args:
-        queries: each (tokens, dimensions) float32.
-        precision: of the matrix products.
-        device: a torch device; on a CPU the segments are reduced by compiled code.
+    """The token embeddings of some topics, (tokens, dimensions) float32 each, ready to be multiplied with.
 
     Attributes:
         tokens: of all topics.
@@ -83,12 +73,12 @@ class Topics:
         return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
 
     def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
-        """Multiply with the tokens of some documents.
+        """Multiply with the tokens of some documents, (tokens, dimensions) float32 on the device.
 
         Args:
-            tokens: (tokens, dimensions) float32 of the documents, on the device.
+            tokens: of the documents.
             offsets: (documents + 1,) where each begins and ends.
-            room: for as many tokens or more; overwritten.
+            room: of `room` for as many tokens or more; overwritten.
 
         Raises:
             CacheError: an embedding is not finite.

@@ -24,13 +24,8 @@ def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
 def best(query: Float32, documents: TokenStore, contenders: tuple[Int64, Float32], depth: int) -> tuple[Int64, Float32]:
     """Numbers and scores of the `depth` best contenders, and of those that the last of them may tie with.
 
-    The most promising are scored first, then a few at a time, until no other can reach the last of the best.
-
-    Args:
-        query: (tokens, dimensions).
-        documents: the tokens of all documents.
-        contenders: numbers and upper bounds, the most promising first.
-        depth: documents wanted.
+    Contenders are numbers and upper bounds, the most promising first. These are scored first, then a few at a time,
+    until no other can reach the last of the best.
     """
     numbers, upper = contenders
     scores = score(query, documents, numbers[:depth])

@@ -25,9 +25,9 @@ class MaxSim:
 
     Args:
         documents: their tokens.
-        memory: bytes that blocks and bounds may take, the index's own pages left out.
+        memory: bytes of blocks and bounds, the pages of the index left out.
         precision: of the matrix products; the scores are float32 in either.
-        device: a torch device; one that is no CPU is given panels by a single thread.
+        device: a torch device; a GPU is given panels by a single thread.
     """
 
     def __init__(self, documents: TokenStore, *, memory: int, precision: Resolved, device: str) -> None:
@@ -39,12 +39,9 @@ class MaxSim:
         self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, self._threads, cached=on_cpu)
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic numbers and scores of its best documents, in no order, with all that tie with the last.
+        """For each topic its `depth` best documents, in no order, with all that tie with the last.
 
-        Args:
-            queries: each (tokens, dimensions) float32.
-            depth: documents wanted for a topic.
-            advance: counts scores, a panel at a time.
+        Queries are (tokens, dimensions) float32; `advance` counts scores.
         """
         with single_threads(self._threads) as in_turn:
             for first, last in self._budget.groups([len(query) for query in queries], self._documents):
@@ -58,13 +55,7 @@ class MaxSim:
     def scores(
         self, queries: Sequence[torch.Tensor], numbers: Sequence[Int64], advance: Advance
     ) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic the given numbers of documents and their scores, the same as those of `best`.
-
-        Args:
-            queries: each (tokens, dimensions) float32.
-            numbers: of each topic (documents,).
-            advance: counts scores, a topic at a time.
-        """
+        """For each topic some numbers of documents, (documents,), and their scores, the same as those of `best`."""
         pairs = list(zip(queries, numbers, strict=True))
         with single_threads(self._threads) as in_turn:
             scored = in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)

@@ -28,21 +28,24 @@ BLOCK = 8192
 
 
 def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress) -> dict[str, Any]:
-    """Quantise an index folder into a folder, with a sample of its tokens and four bytes for each in memory.
+    """Quantise an index folder into a folder; a sample of its tokens and four bytes a token are in memory.
 
     Returns:
-        counts, and how far the codes are off, for the manifest.
+        counts, and the mean squared error of the codes, for the manifest.
 
     Raises:
         ConfigError: lists or bytes do not fit the index.
         CacheError: the index is damaged.
         MissingDependency: faiss is not installed.
     """
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingDependency(NEEDS_FAISS) from error
     store = TokenStore.open(index)
     tokens, dimensions = store.tokens, store.dimensions
     lists = how.lists_for(tokens)
     _check(lists, how.code_bytes, tokens, dimensions)
-    faiss = _faiss()
     with single_threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
         sample = _sample(store, how.sample_of(tokens), how.seed)
@@ -62,11 +65,11 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
         quantized = QuantizedIndex.create(folder, quantizer.centroids, quantizer.codebooks, sizes)
         free = quantized.starts[:-1].copy()  # the first free place of each list
         off = 0.0
-        for (first, last), (codes, error) in zip(blocks, in_turn(encode, blocks), strict=True):
+        for (first, last), (codes, squares) in zip(blocks, in_turn(encode, blocks), strict=True):
             places = _take(free, assigned[first:last])
             quantized.codes[places] = codes
             quantized.documents[places] = np.searchsorted(store.offsets, np.arange(first, last), side="right") - 1
-            off += error
+            off += squares
             advance(last - first)
     quantized.save(folder)
     return {
@@ -149,21 +152,14 @@ def _sample(store: TokenStore, count: int, seed: int) -> Float32:
 
 
 def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:
+    section = "retrieval.approximate"
     if lists > tokens:
         raise ConfigError(
-            f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
+            f"{section}.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
         )
     if dimensions % width:
         known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
         raise ConfigError(
-            f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found "
-            f"{width}; there are {known}"
+            f"{section}.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found {width}; "
+            f"there are {known}"
         )
-
-
-def _faiss() -> Any:
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingDependency(NEEDS_FAISS) from error
-    return faiss

@@ -26,14 +26,14 @@ def translate_topics(
 
     Args:
         topics: texts by query id.
-        model: its folder, safetensors only.
+        model: a folder, safetensors only.
         folder: receives the file.
         settings: of the translation.
         device: a torch device.
-        progress: counts topics, and says how many were cut or came out blank.
+        progress: counts topics, and says how many did not come through whole.
 
     Returns:
-        counts for the manifest: topics, those cut before translation, those whose translation reached `max_length`
+        counts for the manifest: all topics, those cut before translation, those whose translation reached `max_length`
         without an end, and those whose translation is blank.
 
     Raises:
@@ -50,12 +50,8 @@ def translate_topics(
     if not lines:
         raise DataError(f"{model}: every translation is blank; a model that translates the topics' language expected")
     (folder / TOPICS).write_text("".join(lines), encoding="utf-8")
-    health = {
-        "topics": len(topics),
-        "cut": translator.cut,
-        "unended": translator.unended,
-        "blank": len(topics) - len(lines),
-    }
+    blank = len(topics) - len(lines)
+    health = {"topics": len(topics), "cut": translator.cut, "unended": translator.unended, "blank": blank}
     for name, what in (
         ("cut", "are longer than translate.*.max_length and were cut"),
         ("unended", "have translations that reached translate.*.max_length without an end"),
