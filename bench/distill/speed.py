@@ -29,8 +29,7 @@ from optical_cli.distill.trainer import LengthBatches, StudentTrainer, plain_att
 from optical_cli.encoder.encode import encode_texts, pad
 from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.precision import Resolved, resolve_precision
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.processes import Processes
 from optical_cli.progress import Silence
 from optical_cli.transport import TransportProblem, cosine_cost

@@ -1,6 +1,6 @@
 """Approximate MaxSim against exact, on 100,000 documents as long as real passages."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,11 @@ from torch import Tensor
 from bench.results import Recorder
 from bench.search.world import write_world
 from bench.timing import Paired, seconds
-from optical_cli.artifacts.quantized_index import QuantizedIndex
-from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.progress import Silence
-from optical_cli.retrieve.approximate import ApproximateMaxSim
+from optical_cli.retrieve.approximate import ApproximateEngine
+from optical_cli.retrieve.engine import SearchInputs
 from optical_cli.retrieve.maxsim import MaxSim
 from optical_cli.retrieve.quantize import quantize
 
@@ -37,19 +37,22 @@ def run(recorder: Recorder) -> None:
         index.mkdir()
         structure.mkdir()
         documents, topics = write_world(index, DOCUMENTS, TOPICS, TOPIC_TOKENS)
-        settings = Retrieval(engine="approximate", depth=DEPTH)
+        settings = Retrieval(engine="approximate", depth=DEPTH, memory=MEMORY, precision="bfloat16")
         how = settings.approximate
         built = seconds(lambda: quantize(index, structure, how=how, progress=Silence()))
-        quantized = QuantizedIndex.open(structure)
         sizes = [sum(path.stat().st_size for path in of.iterdir()) for of in (structure, index)]
         tokens = documents.tokens
         context: dict[str, Any] = {
             "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
-            "lists": len(quantized.centroids), "probes": how.probes, "rescored": how.rescored_for(DEPTH),
+            "lists": how.lists_for(tokens), "probes": how.probes, "rescored": how.rescored_for(DEPTH),
             "seconds_to_quantize": built,
         }  # fmt: skip
-        approximate = partial(_approximate, documents, quantized, settings)
-        exact = partial(_exact, documents)
+        maxsim = MaxSim(documents, memory=MEMORY, precision="bfloat16", device="cpu")
+        index_of = DocumentIndex(documents, [f"d{n}" for n in range(DOCUMENTS)])
+        query_ids = [f"q{n}" for n in range(TOPICS)]
+        inputs = SearchInputs(index_of, query_ids, settings, "bfloat16", maxsim, maxsim, structure=structure)
+        approximate = partial(_approximate, ApproximateEngine(inputs), query_ids)
+        exact = partial(_exact, maxsim)
         approximate(topics[:1])  # a first call compiles
         exact(topics[:1])
         found, best, ours, peer = [], [], [], []
@@ -65,17 +68,12 @@ def run(recorder: Recorder) -> None:
         )  # fmt: skip
 
 
-def _approximate(
-    documents: TokenStore, quantized: QuantizedIndex, settings: Retrieval, topics: Iterable[Tensor]
-) -> Found:
-    how = settings.approximate
-    search = ApproximateMaxSim(documents, quantized, probes=how.probes, rescored=how.rescored_for(DEPTH), memory=MEMORY)
-    return list(search.best(list(topics), lambda _done: None))
+def _approximate(engine: ApproximateEngine, query_ids: Sequence[str], topics: Sequence[Tensor]) -> Found:
+    return list(engine.best(query_ids[: len(topics)], topics, lambda _done: None))
 
 
-def _exact(documents: TokenStore, topics: Iterable[Tensor]) -> Found:
-    search = MaxSim(documents, memory=MEMORY, precision="bfloat16", device="cpu")
-    return list(search.best(list(topics), DEPTH, lambda _done: None))
+def _exact(maxsim: MaxSim, topics: Sequence[Tensor]) -> Found:
+    return list(maxsim.best(topics, DEPTH, lambda _done: None))
 
 
 def _recall(found: Found, best: Found) -> float:

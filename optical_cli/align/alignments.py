@@ -13,8 +13,7 @@ from optical_cli.data.models import resolve_model
 from optical_cli.encoder.device import resolve_device
 from optical_cli.encoder.encode import open_encoder
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import EncoderSetup, Side
 
 
 def align_sentences(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.data.bitext import SentencePair
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.encoder.setup import SIDES, Side
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Student, student_of
 from optical_cli.pipeline.sources import Sources

@@ -8,8 +8,8 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 from tokenizers.decoders import ByteLevel
 
-from optical_cli.encoder.scored_ids import scored_ids
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.encode import scored_ids
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import DataError, quoted
 from optical_cli.transport import idf_weights, weighted_marginals
 

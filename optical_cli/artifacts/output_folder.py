@@ -1,4 +1,4 @@
-"""A model folder that a user names: there whole or not at all, and never in the place of something else."""
+"""A model folder that a user names: written whole or not at all, and never in place of anything but a model."""
 
 import os
 import shutil
@@ -14,14 +14,10 @@ MODEL_FILES = ("modules.json", "config.json")
 
 
 def check_output_folder(target: Path, *, force: bool) -> None:
-    """Refuse a folder that cannot be written or must not be replaced, before anything expensive starts.
-
-    Args:
-        target: where the model is to be.
-        force: a model that is there may be replaced; anything else that is there may not.
+    """Refuse a folder that cannot be written or must not be replaced; `force` replaces a model, and nothing else.
 
     Raises:
-        ConfigError: it is such a one.
+        ConfigError: why it is refused, and what to do.
     """
     target = target.absolute()
     there = next(path for path in (target, *target.parents) if path.exists())
@@ -40,7 +36,7 @@ def check_output_folder(target: Path, *, force: bool) -> None:
 
 @contextmanager
 def output_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """An empty folder beside the target that takes its place when the context is left without an error.
+    """An empty folder beside the target, which it replaces when the context is left without an error.
 
     Raises:
         ConfigError: the target cannot be written, or must not be replaced.
@@ -54,19 +50,15 @@ def output_folder(target: Path, *, force: bool) -> Iterator[Path]:
         raise ConfigError(f"--output {target}: cannot be written ({error.strerror or error})") from error
     made = scratch / "made"
     try:
-        made.mkdir()  # with the permissions of any new folder; those of the scratch are for nobody else
+        made.mkdir()  # with the usual permissions; those of the scratch folder are private
         yield made
         sync_folder(made)
         if target.exists():
             target.rename(scratch / "replaced")
         made.rename(target)
     except OSError as error:
-        _put_back(scratch / "replaced", target)
+        if (scratch / "replaced").exists() and not target.exists():
+            (scratch / "replaced").rename(target)
         raise ConfigError(f"--output {target}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _put_back(replaced: Path, target: Path) -> None:
-    if replaced.exists() and not target.exists():
-        replaced.rename(target)

@@ -1,20 +1,19 @@
 """TREC run files: `query_id Q0 doc_id rank score tag`, one result a line.
 
-Order: written score, descending; on ties document id, descending. That is trec_eval's order, which takes no
-notice of the rank column: `comp_sim_docno` in its form_res_rels.c compares `sim`, then
-`strcmp(p2->docno, p1->docno)` (https://github.com/usnistgov/trec_eval). Code points order as UTF-8 bytes do,
-so Python's comparison of strings is the same.
+Order: written score, descending; on ties document id, descending. That is trec_eval's order, which ignores the rank
+column: `comp_sim_docno` in its form_res_rels.c compares `sim`, then `strcmp(p2->docno, p1->docno)`
+(https://github.com/usnistgov/trec_eval). Code points order as UTF-8 bytes do, so Python compares strings the same way.
 
-trec_eval held scores in single precision until 2022 (https://github.com/usnistgov/trec_eval/pull/38), and
-pytrec_eval, so ir_measures too, still does: there 25.000001 and 25.000002 are a tie. Our scores are therefore
-rounded to single precision before they are rounded to 6 decimals; every reader then sees the same ties.
+trec_eval held scores in single precision until 2022 (https://github.com/usnistgov/trec_eval/pull/38), and pytrec_eval,
+so ir_measures too, still does: there 25.000001 and 25.000002 are a tie. Our scores are therefore rounded to single
+precision before they are rounded to 6 decimals, so that every reader sees the same ties.
 """
 
 import math
 import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -24,24 +23,22 @@ Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 
 FIELDS = 6
 LONGEST = 1 << 20
-"""Characters of a line: a file that is no run must not fill the memory."""
+"""Characters of a line, so that a file that is no run does not fill the memory."""
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
-"""Control characters that are no white space, and the byte order mark, which nobody sees."""
+"""Control characters that are not white space, and the byte order mark."""
 TIE = 2e-6
-"""Scores that differ by more are no tie in a run file, which shows 1e-6 of them."""
+"""Scores that differ by more are not a tie in a run file, which has 6 decimals."""
 
 
 def in_order(pairs: Iterable[tuple[str, float]]) -> Ranking:
-    """The (doc_id, score) pairs as trec_eval orders them: score descending, then document id descending."""
+    """Sort (doc_id, score) pairs as trec_eval does: by score, then by document id, both descending."""
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
 def rank(pairs: Iterable[tuple[str, float]], depth: int | None = None) -> Ranking:
-    """The best `depth` of unrounded (doc_id, score) pairs (None: all), with scores as a run file holds them.
+    """Round (doc_id, score) pairs as a run file does, sort them, and keep the best `depth` (None: all).
 
-    Rounding comes first, so that two documents whose scores differ by less than a file can show are a tie
-    here as they are in the file. A caller that cuts the list short beforehand must keep every document
-    within `TIE` of the last score it keeps.
+    A caller that shortens the list beforehand must keep every document within `TIE` of the last score it keeps.
 
     Raises:
         DataError: a score is not a finite number.
@@ -50,11 +47,11 @@ def rank(pairs: Iterable[tuple[str, float]], depth: int | None = None) -> Rankin
 
 
 def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
-    """Writes (query_id, [(doc_id, score), ...]) as a run file, each topic in the order of `rank`.
+    """Write (query_id, [(doc_id, score), ...]) as a run file, each topic in the order of `rank`.
 
     Raises:
-        DataError: an id or the tag is empty or holds white space, a score is not finite, a topic comes
-            twice, or a document comes twice for a topic. The file is then incomplete.
+        DataError: an id or the tag is empty or holds white space, a score is not finite, a topic comes twice, or a
+            document comes twice for a topic. The file is then incomplete.
     """
     _check_id(tag, "run tag", "the run file")
     seen: set[str] = set()
@@ -68,7 +65,7 @@ def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float
 
 
 def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
-    """Writes a run file that a user names: there whole or not at all.
+    """Write a run file that a user names, whole or not at all.
 
     Raises:
         DataError: as `write_run`, or the file cannot be written.
@@ -85,28 +82,22 @@ def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, flo
 
 
 def read_run(path: Path) -> dict[str, Ranking]:
-    """Reads a run file: per topic, in the file's order of topics, its results in trec_eval's order.
+    """Read a run file: topics in its order, the results of each in trec_eval's.
 
     Raises:
-        DataError: the file cannot be read, or a line of it is malformed (file and line number are named).
+        DataError: the file cannot be read, or a line is malformed (file and line number are named).
     """
     run: dict[str, dict[str, float]] = {}
-    try:
-        with _opened(path) as file:
-            for where, line in _lines_of(file, path):
-                if line.strip():
-                    query_id, doc_id, score = _parse(line, where)
-                    results = run.setdefault(query_id, {})
-                    if doc_id in results:
-                        raise DataError(
-                            f"{where}: document {quoted(doc_id)} comes twice for topic {quoted(query_id)}; "
-                            "expected once, remove one of the lines"
-                        )
-                    results[doc_id] = score
-    except OSError as error:
-        raise DataError(f"{path}: the run file cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected a run file in UTF-8, found other bytes; convert it") from error
+    with _lines_of(path) as lines:
+        for where, line in lines:
+            query_id, doc_id, score = _parse(line, where)
+            results = run.setdefault(query_id, {})
+            if doc_id in results:
+                raise DataError(
+                    f"{where}: document {quoted(doc_id)} comes twice for topic {quoted(query_id)}; "
+                    "expected once, remove one of the lines"
+                )
+            results[doc_id] = score
     return {query_id: in_order(results.items()) for query_id, results in run.items()}
 
 
@@ -114,24 +105,27 @@ def read_tag(path: Path) -> str:
     """The tag of a run file: the last field of its first line.
 
     Raises:
-        DataError: the file cannot be read, holds no line, or its first line is malformed.
+        DataError: the file cannot be read, is empty, or its first line is malformed.
     """
-    try:
-        with _opened(path) as file:
-            first = next((line for _, line in _lines_of(file, path) if line.strip()), "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the run file cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    _parse(first, f"{path}:1")
+    with _lines_of(path) as lines:
+        where, first = next(lines, (f"{path}:1", ""))
+    _parse(first, where)
     return first.split()[-1]
 
 
-def _opened(path: Path) -> TextIO:
-    """A run file: a byte order mark is no part of an id, and a lone carriage return ends no line."""
-    return path.open(encoding="utf-8-sig", newline="\n")
+@contextmanager
+def _lines_of(path: Path) -> Iterator[Iterator[tuple[str, str]]]:
+    """The lines of a file that are not blank, each with file and line number; DataError if they cannot be read."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:  # a lone carriage return ends no line
+            yield ((where, line) for where, line in _numbered(file, path) if line.strip())
+    except OSError as error:
+        raise DataError(f"{path}: the run file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a run file in UTF-8, found other bytes; convert it") from error
 
 
-def _lines_of(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
-    """Every line and where it stands; DataError if one is too long."""
+def _numbered(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
         if len(line) == LONGEST:
             raise DataError(f"{path}:{number}: expected a line of a run, found one of {LONGEST:,} characters or more")

@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.artifacts.token_format import Float32
-from optical_cli.artifacts.token_store import Int64
+from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.models import Model
 from optical_cli.encoder.device import device_of_worker
 from optical_cli.encoder.encode import chunks, encode_texts, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
-from optical_cli.index.pooled import Pooled, pooled
+from optical_cli.index.build import Pooled, pooled
 from optical_cli.processes import Workers
 
 

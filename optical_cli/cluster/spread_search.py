@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from optical_cli.artifacts.run import TIE
-from optical_cli.artifacts.token_store import Int64, TokenStore
+from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.encoder.device import device_of_worker
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import CacheError
 from optical_cli.processes import Workers
 from optical_cli.progress import Advance
-from optical_cli.retrieve.maxima_numba import Float32
 from optical_cli.retrieve.maxsim import MaxSim
 
 PARTS = 2

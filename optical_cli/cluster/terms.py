@@ -35,7 +35,7 @@ class Terms:
         """Those of this process."""
         import torch
 
-        from optical_cli.encoder.threads import keep_threads
+        from optical_cli.encoder.device import keep_threads
 
         keep_threads()
         return cls(_versions(), torch.get_num_threads())

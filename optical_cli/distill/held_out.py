@@ -12,7 +12,7 @@ from sentence_transformers import MultiVectorEncoder
 from optical_cli.data.bitext import Split
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import encode_texts, pad
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
 PLANS = 64

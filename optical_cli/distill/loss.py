@@ -10,8 +10,8 @@ from sentence_transformers import MultiVectorEncoder
 from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.objectives import Loss, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens
-from optical_cli.encoder.scored_ids import pools_tokens, scored_ids
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.encode import pools_tokens, scored_ids
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.processes import Processes
 from optical_cli.transport import idf_weights, uniform_marginals, weighted_marginals

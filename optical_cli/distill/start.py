@@ -13,8 +13,7 @@ from optical_cli.distill.warm_start import Readers, fit_projection
 from optical_cli.encoder.adapters import is_adapted, scale_adapters
 from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 

@@ -7,9 +7,8 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.modules import BaseTokenPooling
 
-from optical_cli.encoder.scored_ids import PROMPTS
-from optical_cli.encoder.setup import CHUNK_BATCHES
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.encode import prompt_of
+from optical_cli.encoder.setup import CHUNK_BATCHES, Side
 
 Span = tuple[int, int]
 
@@ -55,7 +54,7 @@ def read_texts(
 @torch.inference_mode()
 def _read(encoder: MultiVectorEncoder, texts: list[str], side: Side, projected: bool) -> list[ReadText]:
     encoder.eval()
-    prompt = next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), None) or ""
+    prompt = prompt_of(encoder, side) or ""
     features = encoder.preprocess(texts, task=side, prompt=prompt or None)
     features = {name: value.to(encoder.device) if torch.is_tensor(value) else value for name, value in features.items()}
     vectors = torch.empty(0)

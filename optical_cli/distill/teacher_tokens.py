@@ -14,12 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from optical_cli.artifacts.token_format import Float32
-from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-from optical_cli.encoder.encode import encode_stream, open_encoder, pad, sides_differ
-from optical_cli.encoder.scored_ids import Int32, scored_ids
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.artifacts.token_store import Float32, TokenStore, TokenStoreWriter
+from optical_cli.encoder.encode import Int32, encode_stream, open_encoder, pad, scored_ids, sides_differ
+from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.progress import Progress
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from optical_cli.encoder.encode import prompt_of
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.scored_ids import PROMPTS
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 
 SAMPLE = 10_000
 """Sentences that are looked at; training pairs are shuffled, so the first ones are a sample."""
@@ -48,7 +48,7 @@ def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length:
     seen = sentences[:SAMPLE]
     encoder = load_encoder(model, query_length=max_length, document_length=max_length, device="cpu")
     tokenizer: Any = encoder.tokenizer
-    prompt = next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), None) or ""
+    prompt = prompt_of(encoder, side) or ""
     added = tokenizer.num_special_tokens_to_add() + len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
     room = min(max_length, encoder.get_max_seq_length() or max_length) - added
     tokens = unknown = cut = 0

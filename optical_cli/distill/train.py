@@ -35,8 +35,7 @@ from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
 from optical_cli.encoder.load import load_encoder, save_student
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError, NotConverged, OutOfTime
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from optical_cli.config.student import Training
 from optical_cli.distill.savepoints import load_learned, save_learned
 from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.processes import Processes
 
 LEARNED = "learned.safetensors"

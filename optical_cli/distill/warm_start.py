@@ -30,7 +30,7 @@ from optical_cli.distill.health import TrainingHealth
 from optical_cli.distill.held_out import translation_figures
 from optical_cli.distill.states import ReadText, Span, read_texts
 from optical_cli.encoder.encode import encode_texts, pad
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import DataError, NotConverged
 from optical_cli.progress import Progress
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals

@@ -10,7 +10,7 @@ def look_at_compiled() -> Finding:
     """A function of the transport, one of the search and one of ranx stand for all that `optical warm-up` compiles."""
     from ranx.metrics.ndcg import _ndcg_parallel
 
-    from optical_cli.retrieve.maxima_numba import exact_scores
+    from optical_cli.retrieve.exact import exact_scores
     from optical_cli.transport.sinkhorn_numba import _solve_plans
 
     functions: dict[str, Any] = {"transport": _solve_plans, "search": exact_scores, "ranx": _ndcg_parallel}

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA) of a student: a checkpoint that holds what was learned and not what it was added to."""
+"""Low-rank adapters (LoRA) of a student: a checkpoint of what was learned, without the start it was added to."""
 
 import json
 import re
@@ -18,31 +18,34 @@ from optical_cli.data.models import is_called
 from optical_cli.errors import CacheError, ConfigError, DataError, MissingDependency
 
 START_FILE = "start.json"
-"""Names the artifact that the adapters were added to, a folder beside that of the checkpoint."""
+"""Names the start, the artifact that adapters were added to; its folder is beside that of the checkpoint."""
 PROJECTION_FILE = "projection.safetensors"
 _ADAPTER_FILE = "adapter_model.safetensors"  # as peft names it
-_ADAPTER_CONFIG = "adapter_config.json"  # the same
-_PREFIX = "base_model.model."  # as it calls the model that it wraps
+_ADAPTER_CONFIG = "adapter_config.json"
+_PREFIX = "base_model.model."  # peft's name of the model that it wraps
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> None:
-    """Give a student adapters, in place: they and its projection learn, all else is frozen.
+def backbone_of(encoder: MultiVectorEncoder) -> Any:
+    """The model of transformers inside an encoder."""
+    transformer: Any = encoder[0]
+    return transformer.model
 
-    They change no embedding at first: one of the two matrices of each is zero, the other is drawn with the seed.
+
+def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> None:
+    """Add adapters to a student, in place: they and its projection learn, all else is frozen.
+
+    At first they change no embedding: one of the two matrices of each is zero, the other is drawn with the seed.
 
     Raises:
-        ConfigError: no linear layer of the transformer bears one of the names of `targets`.
+        ConfigError: no linear layer of the transformer has a name that `targets` has.
         MissingDependency: peft is not installed.
     """
-    peft = _peft()
-    transformer: Any = encoder[0]
-    names = _linear_layers(transformer.model)
-    targets = (
-        names
-        if settings.targets == "auto"
-        else [name for name in names if any(is_called(name, end) for end in settings.targets)]
-    )
+    peft, backbone = _peft(), backbone_of(encoder)
+    names = _linear_layers(backbone)
+    targets = names
+    if settings.targets != "auto":
+        targets = [name for name in names if any(is_called(name, end) for end in settings.targets)]
     if not targets:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in names))
         raise ConfigError(
@@ -52,31 +55,24 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
     config = peft.LoraConfig(
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets, bias="none"
     )
-    with _quiet(), torch.random.fork_rng():
+    with _quiet_transformers(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        transformer.model.add_adapter(config)
+        backbone.add_adapter(config)
 
 
 def has_adapters(encoder: MultiVectorEncoder) -> bool:
     """Whether adapters were added to an encoder."""
-    transformer: Any = encoder[0]
-    return bool(getattr(transformer.model, "_hf_peft_config_loaded", False))
+    return bool(getattr(backbone_of(encoder), "_hf_peft_config_loaded", False))
 
 
 def save_adapters(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None:
-    """Save adapters and projection.
-
-    Args:
-        encoder: one with adapters.
-        folder: receives them; it is to stand beside `start`.
-        start: the artifact that the adapters were added to.
-    """
-    transformer: Any = encoder[0]
-    (config,) = transformer.model.peft_config.values()
-    config.base_model_name_or_path = start.name  # and not the path it was loaded from
+    """Save the adapters and the projection of an encoder into a folder that will be beside the start."""
+    backbone = backbone_of(encoder)
+    (config,) = backbone.peft_config.values()
+    config.base_model_name_or_path = start.name  # not the path it was loaded from
     config.save_pretrained(str(folder))
-    # its own `auto` would ask a hub whether the embeddings have changed
-    adapters = _peft().get_peft_model_state_dict(transformer.model, save_embedding_layers=False)
+    # by default peft would ask a hub whether the embeddings have changed
+    adapters = _peft().get_peft_model_state_dict(backbone, save_embedding_layers=False)
     _save({_PREFIX + name: weight for name, weight in adapters.items()}, folder / _ADAPTER_FILE)
     if projection := _projection(encoder):
         _save(projection, folder / PROJECTION_FILE)
@@ -84,16 +80,16 @@ def save_adapters(encoder: MultiVectorEncoder, folder: Path, start: Path) -> Non
 
 
 def is_adapted(folder: Path) -> bool:
-    """Whether a checkpoint holds adapters alone."""
+    """Whether a checkpoint holds adapters without their start."""
     return (folder / START_FILE).exists()
 
 
 def start_of(folder: Path) -> Path:
-    """The artifact that the adapters of a checkpoint were added to.
+    """The start of the adapters of a checkpoint.
 
     Raises:
-        DataError: what is said of it names no folder beside the checkpoint.
-        CacheError: it is not there.
+        DataError: its name is not that of a folder beside the checkpoint.
+        CacheError: the folder is missing.
     """
     path = folder / START_FILE
     try:
@@ -117,14 +113,14 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
     """Add the adapters of a checkpoint to the weights of its start, so that encoding takes no longer than without.
 
     Raises:
-        DataError: the checkpoint has no adapters in safetensors.
+        DataError: the checkpoint has no adapters in safetensors, or another projection.
         MissingDependency: peft is not installed.
     """
     peft = _peft()
     if not (folder / _ADAPTER_FILE).exists():
         raise DataError(f"{folder}: {_ADAPTER_FILE} expected, which is not there")
     transformer: Any = encoder[0]
-    with _quiet():
+    with _quiet_transformers():
         adapted = peft.PeftModel.from_pretrained(transformer.model, str(folder))
     transformer.model = adapted.merge_and_unload()
     path, projection = folder / PROJECTION_FILE, _projection(encoder)
@@ -138,29 +134,20 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
 
 
 def scale_adapters(adapted: Path, folder: Path, share: float, start: MultiVectorEncoder) -> None:
-    """Save adapters that add a share of what others add, with the projection so much nearer to that of the start.
+    """Save the mean of a checkpoint that holds adapters and their start, weighted by `share` and 1 - `share`.
 
-    The second matrix of each adapter alone is scaled: what is added to a weight is the product of both.
-
-    Args:
-        adapted: a checkpoint that holds adapters.
-        folder: receives the new ones, and is to stand beside that checkpoint.
-        share: of what the adapters change, 0 to 1.
-        start: the encoder that they were added to.
+    Only the second matrix of each adapter is scaled: the product of both is added to a weight. `folder` will be beside
+    the checkpoint.
     """
     for name in (START_FILE, _ADAPTER_CONFIG):
         shutil.copy(adapted / name, folder / name)
     adapters = load_file(adapted / _ADAPTER_FILE)
-    _save(
-        {name: weight * share if ".lora_B." in name else weight for name, weight in adapters.items()},
-        folder / _ADAPTER_FILE,
-    )
+    scaled = {name: weight * share if ".lora_B." in name else weight for name, weight in adapters.items()}
+    _save(scaled, folder / _ADAPTER_FILE)
     if beginning := _projection(start):
         learned = load_file(adapted / PROJECTION_FILE)
-        _save(
-            {name: weight.detach().cpu().lerp(learned[name], share) for name, weight in beginning.items()},
-            folder / PROJECTION_FILE,
-        )
+        mean = {name: weight.detach().cpu().lerp(learned[name], share) for name, weight in beginning.items()}
+        _save(mean, folder / PROJECTION_FILE)
 
 
 def _projection(encoder: MultiVectorEncoder) -> dict[str, torch.nn.Parameter]:
@@ -169,12 +156,9 @@ def _projection(encoder: MultiVectorEncoder) -> dict[str, torch.nn.Parameter]:
 
 
 def _linear_layers(model: torch.nn.Module) -> list[str]:
-    """The names of a transformer's linear layers; not the pooler's, which no token embedding comes from."""
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and "pooler" not in name.split(".")
-    ]
+    """The names of a transformer's linear layers without the pooler's, which no token embedding comes from."""
+    linear = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear))
+    return [name for name in linear if "pooler" not in name.split(".")]
 
 
 def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -182,15 +166,14 @@ def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without a warning of transformers that peft's use of it earns."""
+def _quiet_transformers() -> Iterator[None]:
+    """Silence a warning about peft's use of transformers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 def _peft() -> Any:
-    """The library, which is only needed here."""
     try:
         import peft
     except ImportError as error:

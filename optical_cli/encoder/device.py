@@ -1,4 +1,6 @@
-"""Which device computes."""
+"""What torch computes on: the device, and the number of threads."""
+
+from functools import cache
 
 import torch
 
@@ -9,7 +11,7 @@ def resolve_device(wanted: str) -> str:
     """The torch device that `auto` or a name such as cpu, cuda or cuda:1 stands for.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: this machine has no such device.
     """
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -21,10 +23,25 @@ def resolve_device(wanted: str) -> str:
 
 
 def idle_gpus(device: str) -> int:
-    """How many GPUs would stand beside the one that computes; 0 if that is none, or if one was chosen by its number."""
+    """Number of GPUs left idle by computing on a device; 0 if a GPU was chosen by its number."""
     return torch.cuda.device_count() - 1 if device == "cuda" else 0
 
 
 def device_of_worker(device: str) -> str:
-    """What a worker of a cluster calls its device: the GPU that it was given is the only one it sees."""
+    """What a worker of a cluster calls its device: it sees no GPU but its own."""
     return "cuda" if device.startswith("cuda") else device
+
+
+def keep_threads() -> None:
+    """Keep torch at the number of threads that it had at the first call.
+
+    Other libraries change it: the first parallel code of numba, which ranx has, starts an OpenMP that it shares with
+    torch, and takes all cores whatever OMP_NUM_THREADS says. Sums would then be taken in another order, and a student
+    would depend on what its process had done before.
+    """
+    torch.set_num_threads(_first_threads())
+
+
+@cache
+def _first_threads() -> int:
+    return torch.get_num_threads()

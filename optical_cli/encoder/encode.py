@@ -1,18 +1,29 @@
-"""Texts to token embeddings: unit length, exactly the tokens that MaxSim scores."""
+"""Texts to token embeddings: unit length, exactly the tokens that MaxSim scores; and these tokens by their ids."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from sentence_transformers import MultiVectorEncoder
-from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+from sentence_transformers.multi_vector_encoder.modules import (
+    BaseTokenPooling,
+    HierarchicalTokenPooling,
+    MultiVectorMask,
+)
 
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.setup import CHUNK_BATCHES, EncoderSetup
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, EncoderSetup, Side
 from optical_cli.errors import DataError, quoted
+
+Int32 = npt.NDArray[np.int32]
+TOGETHER = 256
+"""Texts that are cut into tokens at a time."""
+PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Names under which `encode_query` and `encode_document` look for a prompt, in their order."""
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
@@ -39,7 +50,7 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
     encode = encoder.encode_query if side == "query" else encoder.encode_document
     encoded = deque(encode(list(texts), batch_size=batch_size, show_progress_bar=False))
     embeddings = []
-    while encoded:  # each is let go of as it is done with: those of a chunk of long passages are half a gigabyte
+    while encoded:  # free each as it is done: those of a chunk of long passages are half a gigabyte
         embeddings.append(torch.nn.functional.normalize(encoded.popleft().float(), dim=-1).cpu())
     for text, tokens in zip(texts, embeddings, strict=True):
         if len(tokens) == 0:
@@ -52,13 +63,13 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
 def encode_stream(
     encoder: MultiVectorEncoder, texts: Iterable[str], side: Side, batch_size: int
 ) -> Iterator[list[torch.Tensor]]:
-    """Encode a stream of texts in chunks, in order; each text as of `encode_texts`."""
+    """Encode a stream of texts in chunks, in order."""
     for chunk in chunks(texts, batch_size):
         yield encode_texts(encoder, chunk, side, batch_size)
 
 
 def chunks(texts: Iterable[str], batch_size: int) -> Iterator[list[str]]:
-    """Texts that are sorted by length together; which they are decides on last bits."""
+    """Texts that are sorted by length together; the last bits of embeddings depend on them."""
     waiting = iter(texts)
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
         yield chunk
@@ -73,8 +84,54 @@ def pad(texts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def sides_differ(encoder: MultiVectorEncoder, probe: str = "What does a fisherman, say, mend at dawn?") -> bool:
     """Whether the encoder treats a text differently as a query and as a document."""
-    masks = [module for module in encoder if isinstance(module, MultiVectorMask)]
-    if any(mask.skiplist_words or mask.keep_only_token_ids for mask in masks):
+    if any(mask.skiplist_words or mask.keep_only_token_ids for mask in masks_of(encoder)):
         return True  # a text without such a token would not show it
     as_query, as_document = (encode_texts(encoder, [probe], side, 1)[0] for side in SIDES)
     return as_query.shape != as_document.shape or not torch.equal(as_query, as_document)
+
+
+def masks_of(encoder: MultiVectorEncoder) -> list[MultiVectorMask]:
+    """The modules that decide which tokens are scored."""
+    return [module for module in encoder if isinstance(module, MultiVectorMask)]
+
+
+def prompt_of(encoder: MultiVectorEncoder, side: Side) -> str | None:
+    """The prompt of a side; None if the encoder has none."""
+    return next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), None)
+
+
+def scored_ids(
+    encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, max_length: int | None = None
+) -> list[Int32]:
+    """The ids of the tokens that encoding gives embeddings of, in their order, without running the encoder.
+
+    They do not hold for an encoder that pools tokens (see `pools_tokens`). `max_length` cuts texts; None for the
+    encoder's own length.
+    """
+    how = {} if max_length is None else {"max_length": max_length}
+    found: list[Int32] = []
+    for start in range(0, len(texts), TOGETHER):
+        some = list(texts[start : start + TOGETHER])
+        features = encoder.preprocess(some, prompt=prompt_of(encoder, side), task=side, **how)
+        for mask in masks_of(encoder):
+            features = mask(features, task=side)
+        ids, scored = features["input_ids"].numpy(), features["attention_mask"].bool().numpy()
+        found += [row[kept].astype(np.int32) for row, kept in zip(ids, scored, strict=True)]
+    return found
+
+
+def pools_tokens(encoder: MultiVectorEncoder, side: Side | None = None) -> bool:
+    """Whether an encoder pools tokens of a side, or of any side by default, so that embeddings have no token."""
+    poolings = [module for module in encoder if isinstance(module, BaseTokenPooling)]
+    return any(side is None or pooling.applies_to(side) for pooling in poolings)
+
+
+def pool_tokens(documents: Sequence[torch.Tensor], factor: float) -> list[torch.Tensor]:
+    """Keep about one token of `factor` of each document, (tokens, dimensions) unit rows on the CPU; 1 keeps all.
+
+    By sentence-transformers, after Clavié et al. 2024 (arXiv 2409.14683): Ward's clustering of a document's tokens by
+    cosine distance, and the mean of each cluster at unit length. The first token, mostly [CLS], stays as it is.
+    """
+    if factor == 1:
+        return list(documents)
+    return HierarchicalTokenPooling(factor).pool(list(documents), task="document")

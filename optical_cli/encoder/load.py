@@ -1,4 +1,4 @@
-"""From a model folder to a late-interaction encoder."""
+"""From a model folder to a late-interaction encoder, and back."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from transformers.utils import logging as transformers_logging
 
 from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapters, save_adapters, start_of
-from optical_cli.encoder.threads import keep_threads
+from optical_cli.encoder.device import keep_threads
 from optical_cli.errors import DataError
 
 # the terminal belongs to the command line; the library's own bars would run through its progress
@@ -24,48 +24,42 @@ transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 _LOADING = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
-"""What the libraries below raise on a folder that holds no sound model: they have no base class for it."""
-
+"""What the libraries raise on a folder that holds no sound model: they have no base class for it."""
 LOCAL_AND_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 def load_encoder(folder: Path, *, query_length: int, document_length: int, device: str) -> MultiVectorEncoder:
     """Load a multi-vector encoder, or make one of an encoder that is not.
 
-    A checkpoint that is multi-vector already (sentence-transformers, PyLate, Stanford ColBERT) is taken as it
-    is. Of any other, the unit-length states of its last layer are the token embeddings: a random projection,
-    which is what `MultiVectorEncoder` itself would add, would throw away what a teacher knows. Adapters are added to
-    the weights of the start they belong to, a folder beside their own.
+    A multi-vector checkpoint (sentence-transformers, PyLate, Stanford ColBERT) is loaded as it is. Of any other, the
+    unit-length states of its last layer are the token embeddings: the random projection that `MultiVectorEncoder`
+    would add loses what a teacher knows. Adapters are added to the weights of their start, a folder beside their own.
 
     Args:
         folder: the model, safetensors only.
         query_length: tokens of a query, special tokens included.
-        document_length: tokens of a document, the same.
+        document_length: tokens of a document, special tokens included.
         device: a torch device.
 
     Raises:
         DataError: the folder holds no model that can be loaded.
-        CacheError: it holds adapters, and what they were added to is not there.
+        CacheError: it holds adapters, and their start is not there.
     """
     keep_threads()
     if is_adapted(folder):
         encoder = load_encoder(
             start_of(folder), query_length=query_length, document_length=document_length, device=device
         )
-        with _as_data_error(folder):
+        with faults_of_model(folder, "encoder"):
             merge_adapters(encoder, folder)
         return encoder
-    with _as_data_error(folder):
+    with faults_of_model(folder, "encoder"):
         if is_multi_vector(folder):
-            encoder = MultiVectorEncoder(
-                str(folder), device=device, model_kwargs={"use_safetensors": True}, **LOCAL_AND_SAFE
-            )
+            safe = {"model_kwargs": {"use_safetensors": True}, **LOCAL_AND_SAFE}
+            encoder = MultiVectorEncoder(str(folder), device=device, **safe)
         else:
-            modules: list[torch.nn.Module] = [
-                _transformer(folder),
-                MultiVectorMask(),
-                Normalize(module_input_name="token_embeddings"),
-            ]
+            unit_length = Normalize(module_input_name="token_embeddings")
+            modules: list[torch.nn.Module] = [_transformer(folder), MultiVectorMask(), unit_length]
             encoder = MultiVectorEncoder(modules=modules, device=device)
         transformer: Any = encoder[0]
         transformer.query_length = _capped(encoder, query_length)
@@ -74,10 +68,10 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
 
 
 def is_multi_vector(folder: Path) -> bool:
-    """Whether a model folder holds a late-interaction encoder rather than any other."""
+    """Whether a model folder holds a late-interaction encoder."""
     if is_adapted(folder):
         return True
-    if any(module["type"].endswith("MultiVectorMask") for module in _modules(folder)):
+    if any(module["type"].endswith("MultiVectorMask") for module in _json(folder / "modules.json")):
         return True
     if _json(folder / "config_sentence_transformers.json").get("model_type") in {"MultiVectorEncoder", "ColBERT"}:
         return True
@@ -85,7 +79,7 @@ def is_multi_vector(folder: Path) -> bool:
 
 
 def project(encoder: MultiVectorEncoder, weight: torch.Tensor) -> MultiVectorEncoder:
-    """The encoder with this bias-free projection (out, in) of its last layer, in place of any it had."""
+    """The encoder with a bias-free projection (out, in) of its last layer, in place of any it had."""
     dense = Dense(
         in_features=weight.shape[1], out_features=weight.shape[0], bias=False,
         activation_function=torch.nn.Identity(), module_input_name="token_embeddings",
@@ -102,27 +96,30 @@ def save_encoder(encoder: MultiVectorEncoder, folder: Path) -> None:
 
 
 def save_student(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None:
-    """Save a trained student: all of it, or its adapters alone if it has any.
-
-    Args:
-        encoder: the student.
-        folder: receives it.
-        start: the artifact that it started as; adapters name it as the folder beside their own.
-    """
+    """Save a trained student, or its adapters alone, which name the artifact that it started as, beside `folder`."""
     if has_adapters(encoder):
         save_adapters(encoder, folder, start)
     else:
         save_encoder(encoder, folder)
 
 
+@contextmanager
+def faults_of_model(folder: Path, kind: str) -> Iterator[None]:
+    """Turn what the libraries raise on a folder without a sound model of some kind into a DataError of one line."""
+    try:
+        yield
+    except _LOADING as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{folder}: no {kind} can be loaded from it: {said[0]}") from error
+
+
 def _transformer(folder: Path) -> Transformer:
-    first = next((module for module in _modules(folder) if module["type"].endswith("Transformer")), None)
+    modules = _json(folder / "modules.json")
+    first = next((module for module in modules if module["type"].endswith("Transformer")), None)
     inner = folder / first["path"] if first else folder
+    weights = {"use_safetensors": True, **LOCAL_AND_SAFE}
     transformer: Transformer = Transformer(
-        str(inner),
-        model_kwargs={"use_safetensors": True, **LOCAL_AND_SAFE},
-        processor_kwargs=LOCAL_AND_SAFE,
-        config_kwargs=LOCAL_AND_SAFE,
+        str(inner), model_kwargs=weights, processor_kwargs=LOCAL_AND_SAFE, config_kwargs=LOCAL_AND_SAFE
     )
     return transformer
 
@@ -133,19 +130,6 @@ def _capped(encoder: MultiVectorEncoder, length: int) -> int:
     return length if longest is None else min(length, longest)
 
 
-def _modules(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "modules.json"
-    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
-
-
-@contextmanager
-def _as_data_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except _LOADING as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{folder}: no encoder can be loaded from it: {said[0]}") from error
+def _json(path: Path) -> Any:
+    """The content of a file; nothing if there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

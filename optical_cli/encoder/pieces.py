@@ -1,11 +1,10 @@
-"""The pieces a tokenizer cuts words into, as its `tokenizer.json` lists them, and which of them can go."""
+"""The pieces that a tokenizer cuts words into, as its `tokenizer.json` lists them, and which of them can go."""
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # how pieces fall back to bytes
 _PLACEHOLDER = re.compile(r"\[unused\d+\]")  # rows that BERT keeps free
@@ -14,11 +13,8 @@ Cut = dict[str, Any]
 """The `model` section of a tokenizer.json."""
 
 
-class Pieces(ABC):
-    """The pieces of a tokenizer's model.
-
-    Args:
-        model: the `model` section of its tokenizer.json.
+class Pieces:
+    """The pieces of the `model` section of a tokenizer.json whose vocabulary maps names to ids.
 
     Attributes:
         names: the pieces by id.
@@ -28,27 +24,28 @@ class Pieces(ABC):
         self._model = model
         self.names = self._read_names()
 
-    @abstractmethod
-    def _read_names(self) -> dict[int, str]: ...
+    def _read_names(self) -> dict[int, str]:
+        return {number: name for name, number in self._model["vocab"].items()}
 
-    @abstractmethod
     def _symbols(self, name: str) -> Iterable[str]:
-        """The smallest pieces that a piece could be cut into: one for each of its characters."""
+        """The smallest pieces that a piece could be cut into, one for each of its characters."""
+        return name
 
-    @abstractmethod
     def _unknown(self) -> int | None:
         """The id of the unknown token."""
+        return cast("int | None", self._model["vocab"].get(self._model["unk_token"]))
 
-    @abstractmethod
     def without(self, new_ids: Mapping[int, int]) -> Cut:
-        """The model section with the pieces of `new_ids` alone, under their new ids."""
+        """The model section with only the pieces of `new_ids`, under their new ids."""
+        kept = {name: new_ids[number] for name, number in self._model["vocab"].items() if number in new_ids}
+        return {**self._model, "vocab": kept}
 
     def by_frequency(self) -> Iterable[int]:
-        """All pieces, the most frequent first: a vocabulary lists them in the order they were found worth having."""
+        """All pieces, the most frequent first, which is how vocabularies are trained."""
         return sorted(self.names)
 
     def closed(self, kept: Set[int]) -> set[int]:
-        """Pieces, and those that the tokenizer passes through on its way to them."""
+        """Pieces, and those that the tokenizer merges on its way to them."""
         return set(kept)
 
     @cached_property
@@ -58,10 +55,7 @@ class Pieces(ABC):
 
     @cached_property
     def indispensable(self) -> set[int]:
-        """Pieces without which a text could have an unknown token that it had not: single characters and bytes.
-
-        And pieces with a character that has no piece of its own.
-        """
+        """Pieces that keep texts from new unknown tokens: of a character, of a byte, of a character without a piece."""
         known = self.ids_by_name
         unknown = self._unknown()
         found = set() if unknown is None else {unknown}
@@ -72,7 +66,7 @@ class Pieces(ABC):
         return {number for number in found if not _PLACEHOLDER.fullmatch(self.names[number])}
 
     def most_frequent(self, count: int) -> set[int]:
-        """So many of the most frequent pieces; those that no text can do without are not counted."""
+        """So many of the most frequent pieces, the indispensable ones not counted."""
         found: set[int] = set()
         for number in self.by_frequency():
             if len(found) == count:
@@ -88,27 +82,23 @@ class Unigram(Pieces):
     def _read_names(self) -> dict[int, str]:
         return {number: name for number, (name, _) in enumerate(self._model["vocab"])}
 
-    def _symbols(self, name: str) -> Iterable[str]:
-        return name
-
     def _unknown(self) -> int | None:
-        unknown: int | None = self._model["unk_id"]
-        return unknown
+        return cast("int | None", self._model["unk_id"])
 
     def _score(self, number: int) -> float:
         return float(self._model["vocab"][number][1])
 
     def by_frequency(self) -> Iterable[int]:
-        """All pieces, by their scores, which are logarithms of their frequencies."""
+        """All pieces by their scores, which are logarithms of frequencies."""
         return sorted(self.names, key=lambda number: (-self._score(number), number))
 
     @cached_property
     def indispensable(self) -> set[int]:
-        """As of any other; and the piece of the lowest score, from which the price of an unknown token is taken."""
+        """Also the piece of the lowest score, which sets the price of an unknown token."""
         return super().indispensable | {min(self.names, key=self._score)}
 
     def without(self, new_ids: Mapping[int, int]) -> Cut:
-        """The model section; a list, so its order is the ids."""
+        """The model section; ids are places in its list."""
         vocab, unknown = self._model["vocab"], self._unknown()
         rows = sorted(self.names.keys() & new_ids.keys(), key=lambda number: new_ids[number])
         return {
@@ -118,24 +108,8 @@ class Unigram(Pieces):
         }
 
 
-class _Named(Pieces):
-    """Pieces by name, with ids."""
-
-    def _read_names(self) -> dict[int, str]:
-        return {number: name for name, number in self._model["vocab"].items()}
-
-    def _unknown(self) -> int | None:
-        number: int | None = self._model["vocab"].get(self._model["unk_token"])
-        return number
-
-    def without(self, new_ids: Mapping[int, int]) -> Cut:
-        """The model section."""
-        kept = {name: new_ids[number] for name, number in self._model["vocab"].items() if number in new_ids}
-        return {**self._model, "vocab": kept}
-
-
-class WordPiece(_Named):
-    """Pieces that are taken from the front of a word, the longest first (BERT)."""
+class WordPiece(Pieces):
+    """The longest piece at the front of a word is cut off again and again (BERT)."""
 
     def _symbols(self, name: str) -> Iterable[str]:
         prefix = self._model["continuing_subword_prefix"]
@@ -144,11 +118,8 @@ class WordPiece(_Named):
         return [prefix + one if inner or place else one for place, one in enumerate(characters)]
 
 
-class Bpe(_Named):
-    """Pieces that are merged of two others, from characters or bytes up (RoBERTa, ModernBERT, Gemma)."""
-
-    def _symbols(self, name: str) -> Iterable[str]:
-        return name
+class Bpe(Pieces):
+    """Two pieces are merged into one again and again, from characters or bytes up (RoBERTa, ModernBERT, Gemma)."""
 
     @cached_property
     def _ranks(self) -> dict[tuple[str, str], int]:
@@ -157,8 +128,8 @@ class Bpe(_Named):
     def closed(self, kept: Set[int]) -> set[int]:
         """Pieces, and those that they are merged of.
 
-        A piece of a text was merged of its characters in the same steps as if it stood alone, for no merge of the
-        text has crossed its ends; so these steps are all that the text needs.
+        No merge of a text crosses the ends of a piece in it, so the steps by which the piece is merged alone are all
+        that the text needs.
         """
         passed = {part for number in kept if number in self.names for part in self._steps(self.names[number])}
         return set(kept) | {self.ids_by_name[name] for name in passed if name in self.ids_by_name}
@@ -177,7 +148,7 @@ class Bpe(_Named):
         return seen
 
     def without(self, new_ids: Mapping[int, int]) -> Cut:
-        """The model section, with the merges whose parts and whose result are kept."""
+        """The model section, with the merges whose parts and result are kept."""
         cut = super().without(new_ids)
         kept = cut["vocab"]
         merges = [
@@ -189,7 +160,7 @@ class Bpe(_Named):
 
 
 def _pair(merge: str | list[str]) -> tuple[str, str]:
-    """A merge as tokenizer.json has it: two names, in older files with a space between them."""
+    """The two names of a merge; older files have one string with a space between them."""
     left, right = merge.split(" ") if isinstance(merge, str) else merge
     return left, right
 
@@ -198,7 +169,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Pieces]] = {"Unigram": Unigram, 
 
 
 def pieces_of(model: Mapping[str, Any]) -> Pieces | None:
-    """The pieces of the `model` section of a tokenizer.json; None for a kind that cannot do without any of its own."""
+    """The pieces of the `model` section of a tokenizer.json; None for a kind that needs all of its pieces."""
     marked = model.get("end_of_word_suffix") or (model["type"] == "BPE" and model.get("continuing_subword_prefix"))
     make = None if marked else _KINDS.get(model["type"])
     return make(model) if make else None

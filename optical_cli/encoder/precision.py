@@ -1,4 +1,4 @@
-"""Which number format a machine computes with; known without torch once it was measured, because keys depend on it."""
+"""Which number format a machine computes with; known without torch once measured, because keys depend on it."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import Literal
 
 from optical_cli.cache.files import write_text
@@ -19,7 +20,10 @@ Resolved = Literal["float32", "bfloat16"]
 _UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
 _GPU_DRIVER = "/proc/driver/nvidia/version"
 WORTH_IT = 0.8
-"""Share of float32's seconds that bfloat16 may take to be preferred: its rounding is a price, too."""
+"""Share of float32's seconds below which bfloat16 is preferred: its rounding is a price, too."""
+WIDTH, INNER, LAYERS = 384, 1536, 2  # of the measured model: about a MiniLM
+TOKENS = 64 * 32  # of its batch
+ROUNDS = 3
 
 
 def resolve_precision(
@@ -31,8 +35,8 @@ def resolve_precision(
 
     Args:
         wanted: `auto`, `float32` or `bfloat16`.
-        records: a folder for what was measured, a file a machine; None to keep it in this process alone.
-        say: hears of a measurement.
+        records: a folder for measurements; None to keep them in this process alone.
+        say: called with a line about a measurement.
     """
     if wanted != "auto":
         return "bfloat16" if wanted == "bfloat16" else "float32"
@@ -51,26 +55,41 @@ def resolve_precision(
 
 
 def known_precision(records: Path) -> Resolved | None:
-    """What `auto` means on this machine; None if that has yet to be measured.
-
-    Args:
-        records: the folder for what was measured.
-    """
+    """What `auto` means on this machine by the measurements in a folder; None if it has yet to be measured."""
     if not _has_bfloat16_units():
         return "float32"
     seconds = _read(_record(records))
     return _faster(seconds) if seconds else None
 
 
+def seconds_by_precision() -> dict[str, float]:
+    """Seconds of the same forward and backward pass in `float32` and `bfloat16`: the fastest of a few, in turns."""
+    import torch
+
+    from optical_cli.encoder.device import keep_threads
+
+    keep_threads()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    layers = [torch.nn.Linear(WIDTH, INNER), torch.nn.GELU(), torch.nn.Linear(INNER, WIDTH)] * LAYERS
+    model = torch.nn.Sequential(*layers).to(device)
+    x = torch.ones(TOKENS, WIDTH, device=device)
+    times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    for _ in range(ROUNDS + 1):
+        for name, measured in times.items():
+            begin = perf_counter()
+            with torch.autocast(device, torch.bfloat16, enabled=name == "bfloat16"):
+                model(x).sum().backward()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            measured.append(perf_counter() - begin)
+    return {name: min(measured[1:]) for name, measured in times.items()}  # the first call chooses its kernels
+
+
+_measured = lru_cache(maxsize=1)(seconds_by_precision)
+
+
 def _faster(seconds: dict[str, float]) -> Resolved:
     return "bfloat16" if seconds["bfloat16"] <= WORTH_IT * seconds["float32"] else "float32"
-
-
-@lru_cache(maxsize=1)
-def _measured() -> dict[str, float]:
-    from optical_cli.encoder.measure_precision import seconds_by_precision
-
-    return seconds_by_precision()
 
 
 def _read(record: Path) -> dict[str, float] | None:
@@ -82,13 +101,10 @@ def _read(record: Path) -> dict[str, float] | None:
 
 
 def _record(records: Path) -> Path:
-    return records / f"precision-{_machine()}.json"
-
-
-def _machine() -> str:
-    """A name for what the measurement depends on: processor, GPU driver, torch."""
+    """The file of what the measurement depends on: processor, GPU driver, torch."""
     parts = [platform.machine(), platform.processor(), model_line(), system_file(_GPU_DRIVER), version("torch")]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return records / f"precision-{digest[:12]}.json"
 
 
 def _has_bfloat16_units() -> bool:

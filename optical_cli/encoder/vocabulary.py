@@ -1,4 +1,4 @@
-"""A vocabulary cut down to what is used: a multilingual encoder is mostly embeddings of tokens nobody will read."""
+"""Trims an encoder's vocabulary to what is used: most weights of a multilingual encoder embed tokens nobody uses."""
 
 import json
 import re
@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from sentence_transformers import MultiVectorEncoder
-from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from optical_cli.encoder.adapters import backbone_of
+from optical_cli.encoder.encode import masks_of, prompt_of
 from optical_cli.encoder.pieces import Pieces, pieces_of
-from optical_cli.encoder.scored_ids import PROMPTS
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.encoder.setup import SIDES, Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
@@ -25,16 +25,17 @@ CHUNK = 1024
 def trim_vocabulary(
     encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, str]], floor: int, progress: Progress
 ) -> dict[str, Any]:
-    """Cut an encoder's vocabulary and its word embeddings down to what texts use, in place.
+    """Trim an encoder's vocabulary and its word embeddings to what texts use, in place.
 
-    A text of kept tokens is cut into the same tokens as before and has the same embeddings. Kept are the tokens of
-    the texts, special ones, every piece of a single character or byte, so that no text gets an unknown token that it
-    did not have, and the `floor` most frequent pieces, so that a text nobody has seen is cut into few tokens more.
+    A text of kept tokens is cut into the same tokens as before and has the same embeddings. Kept are the tokens of the
+    texts, special tokens, every piece of a single character or byte, so that no text gets a new unknown token, and the
+    `floor` most frequent pieces, so that unseen texts are cut into few more tokens than before.
 
     Args:
         encoder: its tokenizer and its embeddings change.
         texts: each with the side it is encoded as, None for both; streamed, read once.
-        floor: how many of the most frequent pieces are kept in any case, single characters not counted.
+        floor: most frequent pieces kept in any case, single characters not counted.
+        progress: counts texts.
 
     Returns:
         tokens, parameters and bytes of parameters, before and after, for the manifest.
@@ -42,7 +43,9 @@ def trim_vocabulary(
     Raises:
         ConfigError: the tokenizer is of a kind that cannot be trimmed.
     """
-    tokenizer = _fast_tokenizer(encoder)
+    tokenizer = encoder.tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise _refusal(f"{type(tokenizer).__name__}, which has no tokenizer.json")
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     pieces = pieces_of(state["model"])
     if pieces is None:
@@ -50,18 +53,16 @@ def trim_vocabulary(
     before = _size(encoder)
     wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
     wanted |= _used_ids(encoder, tokenizer, texts, progress)
-    order = _order(pieces, pieces.closed(wanted), state)
+    known, added = pieces.names.keys(), {token["id"] for token in state["added_tokens"]}
+    order = [*sorted(pieces.closed(wanted) & known), *sorted(added - known)]  # as the tokenizer numbers them itself
     new_ids = {old: new for new, old in enumerate(order)}
     trimmed = _trimmed(state, pieces, new_ids)
     _check(trimmed, tokenizer, encoder, new_ids)
     _cut_embeddings(encoder, order)
-    tokenizer._tokenizer = trimmed  # no public way leads there
+    tokenizer._tokenizer = trimmed  # there is no public setter
     _renumber(encoder, tokenizer, new_ids)
     after = _size(encoder)
     return {name: {"before": before[name], "after": after[name]} for name in before}
-
-
-# -- which tokens are kept ------------------------------------------------------------------------------------
 
 
 def _used_ids(
@@ -70,11 +71,12 @@ def _used_ids(
     texts: Iterable[tuple[Side | None, str]],
     progress: Progress,
 ) -> set[int]:
-    """The ids of all tokens of texts, whatever their length, as they are encoded: behind their prompts."""
+    """The ids of all tokens of texts of any length, behind their prompts."""
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
-    prompts = {side: _prompts(encoder, [side] if side else SIDES) for side in (None, *SIDES)}
+    prompts: dict[Side | None, list[str]] = {side: [prompt_of(encoder, side) or ""] for side in SIDES}
+    prompts[None] = list(dict.fromkeys(prompt for of_side in prompts.values() for prompt in of_side))
     used: set[int] = set()
     waiting = iter(texts)
     with progress.task("trim: reading texts", None, "texts") as advance:
@@ -86,45 +88,30 @@ def _used_ids(
     return used
 
 
-def _prompts(encoder: MultiVectorEncoder, sides: Iterable[Side]) -> list[str]:
-    """What is put before a text of these sides, each once."""
-    found = (next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), "") for side in sides)
-    return list(dict.fromkeys(prompt or "" for prompt in found))
-
-
 def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, state: Mapping[str, Any]) -> set[int]:
-    """The ids of tokens that something calls by name or by id."""
+    """The ids of tokens that the tokenizer or a setting of the encoder names."""
     known: dict[str, int] = tokenizer.get_vocab()
     ids: set[int] = {token["id"] for token in state["added_tokens"]} | set(tokenizer.all_special_ids)
     ids |= {number for config in _configs(encoder) for _, value in _token_ids(config) for number in _listed(value)}
-    names = {word for mask in _masks(encoder) for word in mask.skiplist_words}
-    names.add((getattr(encoder[0], "query_expansion", None) or {}).get("token", ""))
+    names = {(getattr(encoder[0], "query_expansion", None) or {}).get("token", "")}
+    for mask in masks_of(encoder):
+        names.update(mask.skiplist_words)
+        ids.update(mask.keep_only_token_ids or ())
     ids |= {known[name] for name in names if name in known}
-    for mask in _masks(encoder):
-        ids |= set(mask.keep_only_token_ids or ())
     for padding in _counted_from(encoder):
         ids |= set(range(padding + 1))
     return ids & set(known.values())  # some settings name a token that no tokenizer knows
 
 
 def _counted_from(encoder: MultiVectorEncoder) -> list[int]:
-    """Padding ids that positions are counted from, as in RoBERTa: such an id cannot change."""
-    transformer: Any = encoder[0]
-    words = transformer.model.get_input_embeddings()
+    """Padding ids that positions are counted from, as in RoBERTa; they cannot change."""
+    backbone = backbone_of(encoder)
+    words = backbone.get_input_embeddings()
     return [
         module.padding_idx
-        for module in transformer.model.modules()
+        for module in backbone.modules()
         if isinstance(module, torch.nn.Embedding) and module is not words and module.padding_idx is not None
     ]
-
-
-def _order(pieces: Pieces, kept: set[int], state: Mapping[str, Any]) -> list[int]:
-    """The old ids by their new ones: the tokenizer numbers tokens that were added behind those of its model."""
-    added = {token["id"] for token in state["added_tokens"]} - pieces.names.keys()
-    return [*sorted(kept & pieces.names.keys()), *sorted(added)]
-
-
-# -- cutting --------------------------------------------------------------------------------------------------
 
 
 def _trimmed(state: Mapping[str, Any], pieces: Pieces, new_ids: Mapping[int, int]) -> Tokenizer:
@@ -139,7 +126,7 @@ def _trimmed(state: Mapping[str, Any], pieces: Pieces, new_ids: Mapping[int, int
 
 
 def _renumbered(processor: Mapping[str, Any] | None, new_ids: Mapping[int, int]) -> dict[str, Any] | None:
-    """What puts special tokens around a text, with their new ids."""
+    """The post-processor, which puts special tokens around a text, with their new ids."""
     if processor is None:
         return None
     if processor["type"] == "Sequence":
@@ -157,9 +144,8 @@ def _renumbered(processor: Mapping[str, Any] | None, new_ids: Mapping[int, int])
 def _check(
     trimmed: Tokenizer, tokenizer: PreTrainedTokenizerFast, encoder: MultiVectorEncoder, new_ids: Mapping[int, int]
 ) -> None:
-    """Meet a tokenizer that numbers its tokens in a way unforeseen here before anything is cut."""
-    transformer: Any = encoder[0]
-    rows = transformer.model.get_input_embeddings().num_embeddings
+    """Refuse a tokenizer that numbers its tokens in an unforeseen way, before anything is cut."""
+    rows = backbone_of(encoder).get_input_embeddings().num_embeddings
     if max(new_ids) >= rows:
         raise _refusal(f"a tokenizer with the token id {max(new_ids)} and {rows} embeddings")
     if any(new_ids.get(padding, padding) != padding for padding in _counted_from(encoder)):
@@ -170,17 +156,16 @@ def _check(
 
 
 def _cut_embeddings(encoder: MultiVectorEncoder, order: Sequence[int]) -> None:
-    """Keep the rows of these old ids, in this order, of the word embeddings and of any output over the vocabulary."""
-    transformer: Any = encoder[0]
-    words, output = transformer.model.get_input_embeddings(), transformer.model.get_output_embeddings()
+    """Keep the rows of old ids, in this order, of the word embeddings and of any output over the vocabulary."""
+    backbone = backbone_of(encoder)
+    words, output = backbone.get_input_embeddings(), backbone.get_output_embeddings()
     padding = words.padding_idx
     tensors = {id(one): one for one in (words.weight, *(output.parameters() if output else ()))}  # they may be tied
     with torch.no_grad():
         for tensor in tensors.values():
             tensor[: len(order)] = tensor[torch.tensor(order, device=tensor.device)]
-    transformer.model.resize_token_embeddings(len(order))
-    kept = transformer.model.get_input_embeddings()
-    kept.padding_idx = order.index(padding) if padding in order else None
+    backbone.resize_token_embeddings(len(order))
+    backbone.get_input_embeddings().padding_idx = order.index(padding) if padding in order else None
 
 
 def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, new_ids: Mapping[int, int]) -> None:
@@ -188,31 +173,16 @@ def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, n
         for name, value in list(_token_ids(config)):
             new = [new_ids.get(number) for number in _listed(value)]
             setattr(config, name, new if isinstance(value, list) else new[0])
-    for mask in _masks(encoder):
+    for mask in masks_of(encoder):
         if mask.keep_only_token_ids:
             mask.keep_only_token_ids = [new_ids[number] for number in mask.keep_only_token_ids]
         mask.resolve_with_tokenizer(tokenizer)
 
 
-# -- looking at an encoder ------------------------------------------------------------------------------------
-
-
-def _fast_tokenizer(encoder: MultiVectorEncoder) -> PreTrainedTokenizerFast:
-    tokenizer = encoder.tokenizer
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise _refusal(f"{type(tokenizer).__name__}, which has no tokenizer.json")
-    return tokenizer
-
-
-def _masks(encoder: MultiVectorEncoder) -> list[MultiVectorMask]:
-    return [module for module in encoder if isinstance(module, MultiVectorMask)]
-
-
 def _configs(encoder: MultiVectorEncoder) -> list[Any]:
     """The configurations that may name tokens by their ids, each once."""
-    transformer: Any = encoder[0]
-    config = transformer.model.config
-    found = [config, config.get_text_config(), getattr(transformer.model, "generation_config", None)]
+    backbone = backbone_of(encoder)
+    found = [backbone.config, backbone.config.get_text_config(), getattr(backbone, "generation_config", None)]
     return list({id(one): one for one in found if one is not None}.values())
 
 

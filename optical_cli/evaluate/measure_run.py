@@ -1,14 +1,15 @@
-"""Scores a run with ranx's measures and trec_eval's meaning.
+"""Scores a run by ranx's measures, defined as in trec_eval.
 
 Every judged topic of the experiment counts (trec_eval `-c`); one that the run missed scores 0. Topics without
-judgements are left out and counted. A topic whose judgements are all grade 0 is judged and counts: nothing
-relevant can be found, so every measure but judged@k is 0, in trec_eval and in ranx alike. Relevant means
-grade 1 or more; nDCG takes the grade as the gain and discounts by log2(rank + 1), trec_eval's `ndcg_cut`.
+judgements are left out and counted. A topic whose judgements are all grade 0 counts: every measure but judged@k is 0,
+in trec_eval and in ranx alike. Relevant means grade 1 or more; nDCG takes the grade as the gain and discounts by
+log2(rank + 1), trec_eval's `ndcg_cut`.
 """
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from optical_cli.artifacts.run import Ranking, in_order
@@ -25,7 +26,7 @@ def evaluate_run(
     topics: Iterable[str],
     measures: Sequence[str],
 ) -> Scores:
-    """Scores a run over the judged ones of `topics`; other topics of the run or the judgements are ignored.
+    """Score a run over the judged ones of `topics`; other topics of the run or the judgements are ignored.
 
     Raises:
         ConfigError: a measure is unknown.
@@ -60,9 +61,17 @@ def evaluate_run(
 
 
 def warm_up() -> None:
-    """Computes every measure once, so that what ranx compiles at the first call is compiled and cached."""
+    """Compute every measure once, so that ranx compiles and caches it."""
     names = [Measure(kind, 10 if row.has_cutoff else None).name for kind, row in KINDS.items()]
     evaluate_run({"q": [("d", 1.0)]}, {"q": {"d": 1}}, ["q"], names)
+
+
+@contextmanager
+def quiet_ranx() -> Iterator[None]:
+    """Silence numba while it compiles a parallel loop of ranx, which indexes with uint64."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="unsafe cast from uint64 to int64")
+        yield
 
 
 def _compute(
@@ -70,33 +79,28 @@ def _compute(
 ) -> list[list[float]]:
     """For each measure, its value for each topic."""
     qrels, run = _arrays(grades, rankings)
-    computed = []
-    for measure in measures:
-        function = KINDS[measure.kind].ranx
-        if function is None:
-            computed.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
-        else:
-            computed.append([float(value) for value in _ranx(function, measure.cutoff)(qrels, run)])
-    return computed
+    judged = list(zip(grades, rankings, strict=True))
+    return [
+        [_judged(*topic, measure) for topic in judged] if function is None
+        else _by_ranx(function, measure.cutoff, qrels, run)
+        for measure in measures
+        for function in [KINDS[measure.kind].ranx]
+    ]  # fmt: skip
 
 
-def _ranx(function: str, cutoff: int | None) -> Callable[[Any, Any], Any]:
+def _by_ranx(function: str, cutoff: int | None, qrels: Any, run: Any) -> list[float]:
     from ranx import metrics
 
-    def compute(qrels: Any, run: Any) -> Any:
-        with warnings.catch_warnings():
-            # ranx's parallel loops index with uint64; numba says so whenever it compiles one
-            warnings.filterwarnings("ignore", message="unsafe cast from uint64 to int64")
-            return getattr(metrics, function)(qrels, run, cutoff or 0)  # 0: the whole ranking
-
-    return compute
+    with quiet_ranx():
+        values = getattr(metrics, function)(qrels, run, cutoff or 0)  # 0: the whole ranking
+    return [float(value) for value in values]
 
 
 def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) -> tuple[Any, Any]:
     """Judgements and run as the typed lists that ranx's measures take: per topic, rows of (document, value).
 
-    Documents are numbered per topic and rows come in their final order, grades and ranks descending. ranx's
-    own `Qrels` and `Run` would hash the ids, sort ties as they fall, and compile anew for each length of id.
+    Documents are numbered per topic, rows in their final order. ranx's own `Qrels` and `Run` would hash the ids, sort
+    ties as they fall, and compile anew for each length of id.
     """
     import numpy as np
     from numba.typed import List
@@ -112,6 +116,6 @@ def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) ->
 
 
 def _judged(grades: Mapping[str, int], ranking: Ranking, measure: Measure) -> float:
-    """The share of the first results that have a judgement of any grade; 0 without results."""
+    """The share of the first results with a judgement of any grade; 0 without results."""
     top = ranking[: measure.cutoff]
     return sum(doc_id in grades for doc_id, _ in top) / len(top) if top else 0.0

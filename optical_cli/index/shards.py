@@ -1,4 +1,4 @@
-"""An index that is written shard by shard, and goes on at the last finished one when it was killed."""
+"""An index that is written shard by shard, and resumed behind the last finished one after a kill."""
 
 import json
 import os
@@ -12,14 +12,13 @@ from zlib import crc32
 
 import numpy as np
 
-from optical_cli.artifacts.document_index import DOC_IDS
-from optical_cli.artifacts.token_format import Float32
-from optical_cli.artifacts.token_store import Int64, TokenStoreWriter
+from optical_cli.artifacts.indexes import DOC_IDS
+from optical_cli.artifacts.token_store import Float32, Int64, TokenStoreWriter
 from optical_cli.cache.files import checksum_of_file, write_text
 from optical_cli.config.experiment import Storage
 
 MARKER = "finished.json"
-"""Written when a shard is on the disk: how far the files go. What they have beyond it was being written."""
+"""Says how far the files go; written when a shard is on the disk. What the files hold beyond is unfinished."""
 LENGTHS = "lengths.i64"
 NOTHING = {"documents": 0, "encoded": 0, "dimensions": 0, "bytes_of_ids": 0, "checksum": 0, "checksum_of_ids": 0}
 
@@ -28,18 +27,19 @@ class Shards:
     """The growing files of an index, in a folder that outlives a kill.
 
     Args:
-        folder: theirs alone.
-        storage: how the numbers of the tokens are stored.
+        folder: for these files alone.
+        storage: number format of the tokens.
 
     Attributes:
-        begun: documents that an earlier try has left there.
-        encoded: tokens that the encoder made, before any were pooled; with those of the earlier try.
+        begun: documents that an earlier try has finished.
+        encoded: tokens before pooling, those of the earlier try included.
+        store: writer of the tokens, those of the earlier try included.
     """
 
     def __init__(self, folder: Path, storage: Storage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        mark, lengths, self._store = _left_in(folder, storage)
+        mark, lengths, self.store = _left_in(folder, storage)
         self.begun = mark["documents"]
         self._ids = _cut(folder / DOC_IDS, mark["bytes_of_ids"])
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
@@ -48,7 +48,7 @@ class Shards:
         self._checksum_of_ids = mark["checksum_of_ids"]
 
     def __enter__(self) -> Self:
-        self._store.__enter__()
+        self.store.__enter__()
         return self
 
     def __exit__(
@@ -56,17 +56,11 @@ class Shards:
     ) -> None:
         self._ids.close()
         self._lengths.close()
-        self._store.__exit__(kind, error, trace)
+        self.store.__exit__(kind, error, trace)
 
     def append(self, doc_ids: Sequence[str], texts: Sequence[Float32], encoded: int) -> None:
-        """Append a shard.
-
-        Args:
-            doc_ids: the ids of its documents.
-            texts: these, each (tokens, dimensions).
-            encoded: tokens that the encoder made of them.
-        """
-        self._store.append(texts)
+        """Append a shard: ids, texts of (tokens, dimensions) each, and the number of tokens before pooling."""
+        self.store.append(texts)
         ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
         self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
         self._ids.write(ids)
@@ -76,30 +70,20 @@ class Shards:
         for file in (self._ids, self._lengths):
             file.flush()
             os.fsync(file.fileno())
-        self._store.sync()  # before the marker, which speaks of it
+        self.store.sync()  # before the marker
         mark = {
             "documents": self._documents,
             "encoded": self.encoded,
-            "dimensions": self._store.dimensions,
+            "dimensions": self.store.dimensions,
             "bytes_of_ids": self._ids.tell(),
-            "checksum": self._store.checksum,
+            "checksum": self.store.checksum,
             "checksum_of_ids": self._checksum_of_ids,
         }
         write_text(self._folder / MARKER, json.dumps({**mark, "checksum_of_this": _checksum_of(mark)}))
 
-    @property
-    def tokens(self) -> int:
-        """Tokens so far, with those of the earlier try."""
-        return self._store.tokens
-
-    @property
-    def bytes_a_token(self) -> int:
-        """That each takes."""
-        return self._store.bytes_a_token
-
     def deliver(self, folder: Path) -> None:
-        """Give the files to a folder of the same disk; they stay here too, for the kill that may still come."""
-        for name in (*self._store.files, DOC_IDS):  # and not what else a kill may have left here
+        """Link the files into a folder of the same disk; they stay here too, in case of a kill."""
+        for name in (*self.store.files, DOC_IDS):
             try:
                 os.link(self._folder / name, folder / name)
             except OSError:  # a disk without hard links
@@ -107,9 +91,9 @@ class Shards:
 
 
 def _left_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, TokenStoreWriter]:
-    """What an earlier try has finished, the length of each of its documents, and what writes on behind them.
+    """The marker of an earlier try, the length of each of its documents, and the writer that goes on behind them.
 
-    Nothing, none, and what begins anew, if it cannot be used.
+    If they cannot be used: an empty marker, no lengths, a new writer.
     """
     with suppress(OSError, ValueError, KeyError):
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -118,7 +102,7 @@ def _left_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, Tok
         lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
         store = TokenStoreWriter(
             folder, storage=storage, begun=lengths, dimensions=mark["dimensions"], checksum=mark["checksum"]
-        )  # wrong lengths have it look at another part of the file, whose checksum is another
+        )  # wrong lengths make it read another part of the file, which fails its checksum
         same_ids = checksum_of_file(folder / DOC_IDS, mark["bytes_of_ids"]) == mark["checksum_of_ids"]
         if len(lengths) == mark["documents"] and same_mark and same_ids and store.begun_is_whole:
             return mark, lengths, store
@@ -130,7 +114,7 @@ def _checksum_of(mark: dict[str, int]) -> int:
 
 
 def _cut(path: Path, size: int) -> Any:
-    """A file that is written on from some size."""
+    """A file open for writing, cut to some size."""
     file = path.open("r+b" if size else "wb")
     file.truncate(size)
     file.seek(0, os.SEEK_END)

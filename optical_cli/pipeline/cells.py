@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.config.baselines import ANALYZERS, Analyzer, bm25_objective
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, objective_of
-from optical_cli.encoder.side import SIDES, Side
+from optical_cli.encoder.setup import SIDES, Side
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.store import Cache
 from optical_cli.config.experiment import Experiment
 from optical_cli.encoder.precision import Resolved, resolve_precision
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.sources import Sources
 from optical_cli.processes import Processes

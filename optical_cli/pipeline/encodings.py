@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.step import STAGES, Step, make_step
 

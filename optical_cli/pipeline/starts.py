@@ -7,7 +7,7 @@ from typing import Any
 from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.side import Side
+from optical_cli.encoder.setup import Side
 from optical_cli.pipeline.cells import Student
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.sources import Sources

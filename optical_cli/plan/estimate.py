@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from optical_cli.config.retrieval import STRUCTURE
-from optical_cli.encoder.token_counts import weight_bytes
+from optical_cli.encoder.setup import weight_bytes
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
 from optical_cli.plan.extent import Extent

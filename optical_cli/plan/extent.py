@@ -9,7 +9,7 @@ import numpy as np
 
 from optical_cli.config.experiment import languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.token_counts import dimensions_of, token_counts
+from optical_cli.encoder.setup import dimensions_of, token_counts
 from optical_cli.pipeline import Pipeline
 from optical_cli.plan.footprint import pooled_lengths
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from optical_cli.artifacts.token_format import FORMATS
-from optical_cli.artifacts.token_store import DEFAULT, Int64
+from optical_cli.artifacts.token_store import DEFAULT, FORMATS, Int64
 from optical_cli.config.experiment import Storage
 from optical_cli.encoder.setup import CHUNK_BATCHES
 

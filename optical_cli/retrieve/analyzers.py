@@ -3,7 +3,7 @@ r"""From a text to the words that BM25 counts. A change here bumps the version o
 Words are the longest runs of letters, digits, underscores and combining marks, in any script. Marks are part of a word
 because most vowel signs of Hindi, Bengali or Telugu are marks, as are the points of Hebrew and the tones of Yoruba; the
 `\w` of Python's `re` stops at every one of them. Joiners (U+200C, U+200D), which shape the letters beside them, go.
-Nothing parts the words of Chinese, Japanese or Thai, where BM25 by these analyzers means little.
+Nothing separates the words of Chinese, Japanese or Thai, where BM25 by these analyzers means little.
 """
 
 import re
@@ -18,8 +18,8 @@ JOINERS = {0x200C: None, 0x200D: None}
 POINTS = range(10, 37)
 """Canonical combining classes of the points of Hebrew, Arabic and Syriac, which are mostly left out in writing."""
 FIRST_ACCENT_CLASS = 200
-"""Marks that stand above, below or across a letter whatever the script. Lower classes spell: nukta 7, the voicing of
-kana 8, virama 9, the vowels and tones of Telugu, Thai, Lao and Tibetan 84 to 132; vowel signs have 0."""
+"""Marks above, below or across a letter of any script. Lower classes spell: nukta 7, the voicing of kana 8, virama 9,
+the vowels and tones of Telugu, Thai, Lao and Tibetan 84 to 132; vowel signs have 0."""
 LAST_MARKED = 0x1FFFF
 """The marks beyond are variation selectors."""
 
@@ -34,29 +34,16 @@ def lower(text: str) -> list[str]:
     return _words(unicodedata.normalize("NFC", text.lower()))
 
 
-def whitespace(text: str) -> list[str]:
-    """What stands between white space, as it is."""
-    return text.split()
-
-
 def stemmed(text: str, stem: Callable[[list[str]], list[str]]) -> list[str]:
-    """Words in lower case, their endings removed and then their accents, which the rules for endings go by."""
+    """Words in lower case, stemmed and then without accents, which the stemmer's rules need."""
     return [_without_accents(word) for word in stem(lower(text))]
 
 
-BY_NAME: Mapping[Analyzer, Callable[[str], list[str]]] = {
-    "folding": folding,
-    "lower": lower,
-    "whitespace": whitespace,
-}
+BY_NAME: Mapping[Analyzer, Callable[[str], list[str]]] = {"folding": folding, "lower": lower, "whitespace": str.split}
 
 
 def analyzer(name: Analyzer, language: str) -> Callable[[str], list[str]]:
-    """What makes words of a text.
-
-    Args:
-        name: of the analyzer.
-        language: of the texts; one that has a stemmer if the analyzer is `stemmed`.
+    """The function from a text to words; the language has a stemmer if the analyzer is `stemmed`.
 
     Raises:
         MissingDependency: PyStemmer is needed and not installed.

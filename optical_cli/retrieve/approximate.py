@@ -5,70 +5,67 @@ the probed lists counts, not only the nearest ones: on 20,000 documents that was
 these lists at the same recall.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numba
 import numpy as np
 import torch
 
-from optical_cli.artifacts.quantized_index import Codes, Int32, QuantizedIndex
+from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
 from optical_cli.artifacts.run import Ranking, rank
-from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.config.retrieval import APPROXIMATE
 from optical_cli.errors import CacheError
 from optical_cli.progress import Advance, Progress
-from optical_cli.retrieve.engine import Found, SearchInputs
+from optical_cli.retrieve.engine import Engine, Found, SearchInputs
 from optical_cli.retrieve.exact import score
-from optical_cli.retrieve.maxima_numba import Float32, Int64
-from optical_cli.retrieve.threads import threads
+from optical_cli.retrieve.workload import single_threads
 
 BYTES_A_DOCUMENT = 4 + 4 + 4
 """Memory of a thread: a sum, a maximum, and the document's number once it is found."""
 
 
-class ApproximateEngine:
-    """MaxSim over the promising documents of each topic; some topics are searched exactly too, to measure the loss.
+class ApproximateEngine(Engine):
+    """MaxSim over the promising documents of each topic, on the CPU.
+
+    A topic's ranking follows from the topic and the index alone, not from other topics or the number of threads. Some
+    topics are searched exactly too, to measure what is lost.
 
     Raises:
-        CacheError: the quantised index is another's.
+        CacheError: the quantised index belongs to another index.
     """
 
-    unit = "topics"
-
     def __init__(self, inputs: SearchInputs) -> None:
+        super().__init__(inputs)
         if inputs.structure is None:
             raise ValueError("the folder of the quantised index expected, found none")
-        documents, how = inputs.documents, inputs.settings.approximate
-        quantized = QuantizedIndex.open(inputs.structure)
-        if len(quantized.documents) != documents.store.tokens:
+        self._store, how = inputs.documents.store, inputs.settings.approximate
+        self._quantized = QuantizedIndex.open(inputs.structure)
+        if len(self._quantized.documents) != self._store.tokens:
             raise CacheError(
-                f"{inputs.structure}: of {len(quantized.documents)} tokens, and the index has "
-                f"{documents.store.tokens}; `optical cache remove {inputs.structure.name}` and run again"
+                f"{inputs.structure}: of {len(self._quantized.documents)} tokens, and the index has "
+                f"{self._store.tokens}; `optical cache remove {inputs.structure.name}` and run again"
             )
-        self._depth = inputs.settings.depth
-        self._search = ApproximateMaxSim(
-            documents.store, quantized,
-            probes=how.probes, rescored=how.rescored_for(self._depth), memory=inputs.settings.memory,
-        )  # fmt: skip
-        self._doc_ids = documents.doc_ids
-        self._exhaustive = inputs.exhaustive
+        self._centroids = torch.from_numpy(self._quantized.centroids)
+        self._codebooks = torch.from_numpy(self._quantized.codebooks)
+        self._probes = min(how.probes, len(self._centroids))
+        self._rescored = how.rescored_for(inputs.settings.depth)
+        fitting = inputs.settings.memory // (BYTES_A_DOCUMENT * len(self._store))
+        self._threads = max(1, min(torch.get_num_threads(), fitting))
         query_ids = sorted(inputs.query_ids)
         chosen = np.random.default_rng(how.seed).permutation(len(query_ids))[: how.checked]
         self._to_check = {query_ids[number] for number in chosen}
         self._checked: list[tuple[torch.Tensor, Ranking]] = []
 
-    def total(self, query_ids: Iterable[str]) -> int:
-        """The number of topics."""
-        return sum(1 for _ in query_ids)
-
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
         """The promising documents of topics."""
-        found = self._search.best(queries, advance)
-        for query_id, query, of_topic in zip(query_ids, queries, found, strict=True):
-            if query_id in self._to_check:
-                self._checked.append((query, self._ranked(of_topic)))
-            yield of_topic
+        with single_threads(self._threads) as in_turn:
+            for query_id, query, found in zip(query_ids, queries, in_turn(self._scored, queries), strict=True):
+                if query_id in self._to_check:
+                    self._checked.append((query, self._ranked(found)))
+                advance(1)
+                yield found
 
     def health(self, progress: Progress) -> dict[str, Any]:
         """The share of the exact results that was found: the mean over the checked topics, and the least."""
@@ -76,61 +73,29 @@ class ApproximateEngine:
         health: dict[str, Any] = {"engine": APPROXIMATE.name, "checked_topics": len(queries)}
         if not queries:
             return health
-        with progress.task("check", len(queries) * len(self._doc_ids), "scores") as advance:
-            exact = [self._ranked(found) for found in self._exhaustive.best(queries, self._depth, advance)]
+        with progress.task("check", len(queries) * len(self._store), "scores") as advance:
+            found = self.inputs.exhaustive.best(queries, self.inputs.settings.depth, advance)
+            exact = [self._ranked(of_topic) for of_topic in found]
         pairs = zip(exact, (ranking for _, ranking in self._checked), strict=True)
         shares = [len({*dict(one)} & {*dict(other)}) / len(one) for one, other in pairs]
         return {**health, "overlap": float(np.mean(shares)), "least_overlap": min(shares)}
 
     def _ranked(self, found: Found) -> Ranking:
         numbers, scores = found
-        ids = (self._doc_ids[number] for number in numbers)
-        return rank(zip(ids, map(float, scores), strict=True), self._depth)
-
-
-class ApproximateMaxSim:
-    """The search of a quantised index, on the CPU.
-
-    A topic's ranking follows from the topic and the index alone, not from other topics or the number of threads.
-
-    Args:
-        documents: their tokens.
-        quantized: these tokens, quantised.
-        probes: lists searched for each token of a topic.
-        rescored: documents of a topic that are scored exactly.
-        memory: bytes that may be taken beside the pages of both indexes.
-    """
-
-    def __init__(
-        self, documents: TokenStore, quantized: QuantizedIndex, *, probes: int, rescored: int, memory: int
-    ) -> None:
-        self._documents = documents
-        self._quantized = quantized
-        self._probes = min(probes, len(quantized.centroids))
-        self._rescored = rescored
-        fitting = memory // (BYTES_A_DOCUMENT * len(documents))
-        self._threads = max(1, min(torch.get_num_threads(), fitting))
-        self._centroids = torch.from_numpy(quantized.centroids)
-        self._codebooks = torch.from_numpy(quantized.codebooks)
-
-    def best(self, queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
-        """The most promising documents of topics, (tokens, dimensions) float32 each; `advance` counts topics."""
-        with threads(self._threads) as in_turn:
-            for found in in_turn(self._scored, queries):
-                advance(1)
-                yield found
+        ids = (self.inputs.documents.doc_ids[number] for number in numbers)
+        return rank(zip(ids, map(float, scores), strict=True), self.inputs.settings.depth)
 
     def _scored(self, query: torch.Tensor) -> Found:
         numbers = self._promising(query)
-        return numbers, score(query.numpy(), self._documents, numbers)
+        return numbers, score(query.numpy(), self._store, numbers)
 
     def _promising(self, query: torch.Tensor) -> Int64:
         """Numbers of the documents to rescore, ascending; of all documents if they are no more."""
-        if len(self._documents) <= self._rescored:
-            return np.arange(len(self._documents))
+        if len(self._store) <= self._rescored:
+            return np.arange(len(self._store))
         coarse, probes = (query @ self._centroids.T).topk(self._probes, dim=1)  # (topic tokens, probes) each
-        sums, best_of_token = np.zeros((2, len(self._documents)), dtype=np.float32)
-        found = np.empty(len(self._documents), dtype=np.int32)
+        sums, best_of_token = np.zeros((2, len(self._store)), dtype=np.float32)
+        found = np.empty(len(self._store), dtype=np.int32)
         count = add_best_above_floor(
             self._tables(query), coarse.numpy(), probes.numpy(), self._quantized.starts, self._quantized.codes,
             self._quantized.documents, sums, best_of_token, found,

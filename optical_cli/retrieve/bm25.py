@@ -43,20 +43,19 @@ def search(
         topics: texts by query id.
         documents: checked ones; their words are held in memory, as numbers.
         folder: receives the run.
-        analyzer: how a text becomes words.
+        analyzer: from a text to words.
         language: of topics and documents.
-        k1: of the formula.
-        b: of the formula.
-        template: what of a document is searched, with {title} and {text}.
-        count: how many documents there are, if it is known, for the estimate of time.
+        k1: term saturation.
+        b: length normalisation.
+        template: text of a document, with {title} and {text}.
+        count: of documents, if known, for the estimate of time.
         depth: documents kept for a topic.
         tag: the run's name.
-        progress: hears of documents and topics.
-        candidates: documents by query id, if each topic is to be ranked among its own. How rare a word is still follows
-            from all documents.
+        progress: counts documents and topics.
+        candidates: document ids by query id, if each topic is ranked among its own; word weights are those of all.
 
     Returns:
-        counts for the manifest: topics, those that share no word with any document, documents, words, and the analyzer.
+        counts of topics, of those without results, of documents and words, and the analyzer, for the manifest.
 
     Raises:
         DataError: no document has a word.
@@ -64,28 +63,27 @@ def search(
     """
     analyze = analyzers.analyzer(analyzer, language)
     vocabulary: dict[str, int] = {}
-    doc_ids: list[str] = []
+    number: dict[str, int] = {}
     words: list[list[int]] = []
     with progress.task("bm25: read", count, "documents") as advance:
         for document in documents:
-            doc_ids.append(document.doc_id)
+            number[document.doc_id] = len(words)
             words.append([vocabulary.setdefault(w, len(vocabulary)) for w in analyze(fill(template, document))])
             advance(1)
     if not vocabulary:
         raise DataError(f"no document has a word that the analyzer {analyzer} knows; look at pairs.*.collection")
     index = bm25s.BM25(k1=k1, b=b, method=METHOD)
     index.index((words, vocabulary), create_empty_token=False, show_progress=False)
-    number = {doc_id: n for n, doc_id in enumerate(doc_ids)}
+    doc_ids = list(number)
     empty = 0
 
     def rankings() -> Iterator[tuple[str, Ranking]]:
         nonlocal empty
         with progress.task("bm25: search", len(topics), "topics") as advance:
             for query_id, text in topics.items():
-                asked = [vocabulary[word] for word in analyze(text) if word in vocabulary]
-                scores = index.get_scores_from_ids(asked)
+                scores = index.get_scores_from_ids([vocabulary[word] for word in analyze(text) if word in vocabulary])
                 if candidates is not None:
-                    scores = _of_candidates(scores, [number[doc_id] for doc_id in candidates.get(query_id, ())])
+                    scores = _only(scores, [number[doc_id] for doc_id in candidates.get(query_id, ())])
                 ranking = _best(scores, doc_ids, depth)
                 empty += not ranking
                 yield query_id, ranking
@@ -101,15 +99,15 @@ def search(
     }
 
 
-def _of_candidates(scores: Any, numbers: list[int]) -> Any:
-    """The scores with those of all other documents at 0."""
+def _only(scores: Any, numbers: list[int]) -> Any:
+    """The scores of some documents, and 0 for all others."""
     kept = np.zeros_like(scores)
     kept[numbers] = scores[numbers]
     return kept
 
 
 def _best(scores: Any, doc_ids: list[str], depth: int) -> Ranking:
-    """The best of those that have a score, ties as in any run file."""
+    """The best of the documents with a score above 0, and those that the last of them may tie with."""
     (found,) = np.nonzero(scores > 0)
     if len(found) > depth:
         last = np.partition(scores[found], -depth)[-depth]

@@ -1,8 +1,8 @@
-"""MaxSim of a block of documents for many topics at once, as bounds that the exact score keeps to.
+"""MaxSim of a block of documents for many topics at once, as bounds of the exact scores.
 
 A block is one matrix product of its document tokens with all topic tokens, the largest value of each document's
 segment, and the sum over each topic's tokens (Khattab and Zaharia 2020, arXiv 2004.12832). The product may be taken in
-bfloat16. How far it can be off follows from what rounding did to the very tokens that were multiplied: with q' for the
+bfloat16. How far it can be off follows from the rounding of the very tokens that were multiplied: with q' for the
 rounded q, |<q', d'> - <q, d>| <= |q' - q| |d'| + |q| |d' - d| (Cauchy and Schwarz), and the largest of several numbers
 is off by no more than the one that is off most.
 """
@@ -11,49 +11,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from optical_cli.artifacts.run import TIE
+from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import CacheError
-from optical_cli.retrieve.maxima_numba import Float32, Int64, sum_of_maxima
 
 UNIT = 2.0**-24
-"""By how much a float32 operation is off at most, relative to its result."""
+"""Largest relative error of a float32 operation."""
 HALF_STEP = {torch.float32: 0.0, torch.bfloat16: 2.0**-8}
-"""The same of rounding a product to the format it is given back in."""
+"""Largest relative error of rounding a product to the format it is returned in."""
 ADDITIONS = 4
-"""Sums of as many float32 numbers that lie between bound and score: in the product and in the score, over dimensions
-and over tokens; twice, for matrix units that cut off where they should round."""
-
-
+"""Sums of as many float32 numbers between bound and score: in the product and in the score, over dimensions and over
+tokens; twice, for matrix units that cut off where they should round."""
+SPARE = 8
+"""Times the depth that a topic's contenders may grow before those that have fallen behind are dropped."""
 NOT_FINITE = "the index holds an embedding that is not finite; `optical cache verify` names its folder"
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Between which values exact scores lie.
-
-    Attributes:
-        upper: (documents, topics) none is above.
-        lower: (documents, topics) none is below.
-    """
+    """Values that exact scores lie between, (documents, topics) each."""
 
     upper: Float32
     lower: Float32
 
 
 class Topics:
-    """The token embeddings of some topics, ready to be multiplied with.
-
-    Args:
-        queries: each (tokens, dimensions) float32.
-        precision: of the matrix products.
-        device: a torch device; on a CPU the segments are reduced by compiled code.
+    """The token embeddings of some topics, (tokens, dimensions) float32 each, ready to be multiplied with.
 
     Attributes:
-        tokens: how many there are of all topics.
+        tokens: of all topics.
     """
 
     def __init__(self, queries: Sequence[torch.Tensor], precision: Resolved, device: str) -> None:
@@ -77,16 +69,16 @@ class Topics:
         return np.add.reduceat(torch.linalg.vector_norm(vectors.double(), dim=1).numpy(), self._starts[:-1])
 
     def room(self, tokens: int) -> torch.Tensor:
-        """Memory for the products of as many document tokens, to be used again and again: new pages are slow."""
+        """Memory for the products of as many document tokens, to be reused: new pages are slow."""
         return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
 
     def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
-        """Multiply with the tokens of some documents.
+        """Multiply with the tokens of some documents, (tokens, dimensions) float32 on the device.
 
         Args:
-            tokens: (tokens, dimensions) float32 of the documents, on the device.
+            tokens: of the documents.
             offsets: (documents + 1,) where each begins and ends.
-            room: for as many tokens, or more; it is written over.
+            room: of `room` for as many tokens or more; overwritten.
 
         Raises:
             CacheError: an embedding is not finite.
@@ -100,14 +92,14 @@ class Topics:
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
         similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)
         torch.mm(rounded, self._multiplied, out=similarity)
-        reduce = _reduce_compiled if self._device.type == "cpu" else reduce_by_torch
+        reduce = reduce_compiled if self._device.type == "cpu" else reduce_by_torch
         sums, magnitudes = reduce(similarity, offsets, self._starts)
         off = HALF_STEP[self._dtype] * magnitudes + off
         return Bounds((sums + off).astype(np.float32), (sums - off).astype(np.float32))
 
 
-def _reduce_compiled(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> tuple[Float32, Float32]:
-    """Sums of the maxima, and of their magnitudes, (documents, topics) each, by compiled code."""
+def reduce_compiled(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> tuple[Float32, Float32]:
+    """Sums of the maxima, and of their magnitudes, (documents, topics) each, on a CPU."""
     shape = len(offsets) - 1, len(starts) - 1
     sums, magnitudes = (np.empty(shape, dtype=np.float32) for _ in range(2))
     bits = torch.int16 if similarity.dtype == torch.bfloat16 else torch.int32
@@ -116,7 +108,7 @@ def _reduce_compiled(similarity: torch.Tensor, offsets: Int64, starts: Int64) ->
 
 
 def reduce_by_torch(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> tuple[Float32, Float32]:
-    """The same on any torch device."""
+    """Sums of the maxima, and of their magnitudes, (documents, topics) each, on any torch device."""
     best = _segments(similarity.float(), "max", offsets).T  # (tokens of all topics, documents)
     sums, magnitudes = (_segments(values, "sum", starts).T.cpu().numpy() for values in (best, best.abs()))
     return sums, magnitudes
@@ -127,3 +119,82 @@ def _segments(values: torch.Tensor, reduce: str, offsets: Int64) -> torch.Tensor
     lengths = torch.from_numpy(np.diff(offsets)).to(values.device)
     reduced: Any = torch.segment_reduce(values.contiguous(), reduce, lengths=lengths, axis=0)
     return torch.as_tensor(reduced)
+
+
+@numba.njit(nogil=True, cache=True)
+def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32, magnitudes: Float32) -> None:
+    """Add up, for each document and topic, the largest similarity of each of the topic's tokens.
+
+    Numbers are compared as integers: with the lower bits of the negative ones turned over, the order of floats of one
+    width is that of their bits, and a processor compares twice as many of 16 bits as of 32.
+
+    Args:
+        similarity: (document tokens, topic tokens), the bits of float32 as int32 or of bfloat16 as int16.
+        offsets: (documents + 1,) rows where documents begin and end; each has at least one.
+        starts: (topics + 1,) columns where topics begin and end.
+        sums: (documents, topics), filled.
+        magnitudes: (documents, topics), filled with the sums of the absolute values.
+    """
+    columns = similarity.shape[1]
+    sign = similarity.itemsize * 8 - 1
+    turned = (1 << sign) - 1
+    best = np.empty(columns, dtype=similarity.dtype)
+    bits = np.empty(columns, dtype=np.int32)
+    values = bits.view(np.float32)
+    for document in range(len(offsets) - 1):
+        best[:] = -turned - 1
+        for row in range(offsets[document], offsets[document + 1]):
+            for column in range(columns):
+                x = similarity[row, column]
+                x ^= (x >> sign) & turned
+                best[column] = max(best[column], x)
+        for column in range(columns):
+            x = best[column]
+            bits[column] = np.int32(x ^ ((x >> sign) & turned)) << (31 - sign)
+        for topic in range(len(starts) - 1):
+            total, magnitude = np.float32(0), np.float32(0)
+            for column in range(starts[topic], starts[topic + 1]):
+                total += values[column]
+                magnitude += abs(values[column])
+            sums[document, topic] = total
+            magnitudes[document, topic] = magnitude
+
+
+class Contenders:
+    """Of each topic the documents that no `depth` others are known to be ahead of, while bounds come in."""
+
+    def __init__(self, topics: int, depth: int) -> None:
+        self._depth = depth
+        self._floor = np.full(topics, -np.inf, dtype=np.float32)
+        self._held: list[tuple[Int64, Int64, Float32, Float32]] = []  # topics, documents, upper and lower bounds
+        self._count = 0
+        self._limit = SPARE * depth * topics
+
+    def add(self, first: int, bounds: Bounds) -> None:
+        """Take in the documents from number `first` on."""
+        documents, topics = np.nonzero(bounds.upper >= self._floor)
+        self._held.append((topics, documents + first, bounds.upper[documents, topics], bounds.lower[documents, topics]))
+        self._count += len(topics)
+        if self._count > self._limit:
+            self._drop()
+            self._limit = max(self._limit, 2 * self._count)
+
+    def of_topics(self) -> list[tuple[Int64, Float32]]:
+        """For each topic numbers and upper bounds of its contenders, the most promising first."""
+        self._drop()
+        topics, documents, upper, _ = self._held[0]
+        order = np.lexsort((documents, -upper, topics))
+        ends = np.searchsorted(topics[order], np.arange(1, len(self._floor)))
+        return list(zip(np.split(documents[order], ends), np.split(upper[order], ends), strict=True))
+
+    def _drop(self) -> None:
+        """Raise each topic's floor to what `depth` documents are sure to reach, and drop what cannot reach it."""
+        topics, documents, upper, lower = (np.concatenate(parts) for parts in zip(*self._held, strict=True))
+        order = np.lexsort((-lower, topics))
+        begins = np.searchsorted(topics[order], np.arange(len(self._floor) + 1))
+        full = np.diff(begins) >= self._depth
+        reached = lower[order[begins[:-1][full] + self._depth - 1]]
+        self._floor[full] = np.maximum(self._floor[full], reached - np.float32(TIE))
+        stay: npt.NDArray[np.bool_] = upper >= self._floor[topics]
+        self._held = [(topics[stay], documents[stay], upper[stay], lower[stay])]
+        self._count = int(stay.sum())

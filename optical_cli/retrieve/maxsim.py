@@ -9,28 +9,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.encoder.precision import Resolved
 from optical_cli.progress import Advance
-from optical_cli.retrieve.blocks import Budget
-from optical_cli.retrieve.bounds import Bounds, Topics
-from optical_cli.retrieve.candidates import Candidates
+from optical_cli.retrieve.bounds import Bounds, Contenders, Topics
 from optical_cli.retrieve.exact import best, score
-from optical_cli.retrieve.maxima_numba import Float32, Int64
-from optical_cli.retrieve.threads import InTurn, threads
+from optical_cli.retrieve.workload import Budget, InTurn, single_threads
 
 
 class MaxSim:
     """The search of an index.
 
-    A thread takes a panel of documents through product and maxima by itself: no thread ever waits for another at the
-    end of a product, which on a busy machine takes longer than the product.
+    Each thread computes the product and the maxima of whole panels of documents: no thread waits for another at the end
+    of a product, which on a busy machine takes longer than the product.
 
     Args:
         documents: their tokens.
-        memory: bytes that blocks and bounds may take, the index's own pages left out.
+        memory: bytes of blocks and bounds, the pages of the index left out.
         precision: of the matrix products; the scores are float32 in either.
-        device: a torch device; one that is no CPU gets whole panels from a single thread.
+        device: a torch device; a GPU is given panels by a single thread.
     """
 
     def __init__(self, documents: TokenStore, *, memory: int, precision: Resolved, device: str) -> None:
@@ -42,42 +39,33 @@ class MaxSim:
         self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, self._threads, cached=on_cpu)
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic numbers and scores of its best documents, in no order, with all that tie with the last.
+        """For each topic its `depth` best documents, in no order, with all that tie with the last.
 
-        Args:
-            queries: each (tokens, dimensions) float32.
-            depth: documents wanted for a topic.
-            advance: hears of the documents of each panel, once for each topic.
+        Queries are (tokens, dimensions) float32; `advance` counts scores.
         """
-        with threads(self._threads) as in_turn:
+        with single_threads(self._threads) as in_turn:
             for first, last in self._budget.groups([len(query) for query in queries], self._documents):
                 group = queries[first:last]
-                candidates = self._candidates(group, depth, in_turn, advance).of_topics()
+                contenders = self._contenders(group, depth, in_turn, advance).of_topics()
                 yield from in_turn(
                     lambda pair: best(pair[0].numpy(), self._documents, pair[1], depth),
-                    zip(group, candidates, strict=True),
+                    zip(group, contenders, strict=True),
                 )
 
     def scores(
         self, queries: Sequence[torch.Tensor], numbers: Sequence[Int64], advance: Advance
     ) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic the numbers of its own candidates and their scores, which are those of `best`.
-
-        Args:
-            queries: each (tokens, dimensions) float32.
-            numbers: of each topic (candidates,).
-            advance: hears of the candidates of each topic.
-        """
+        """For each topic some numbers of documents, (documents,), and their scores, the same as those of `best`."""
         pairs = list(zip(queries, numbers, strict=True))
-        with threads(self._threads) as in_turn:
+        with single_threads(self._threads) as in_turn:
             scored = in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
             for (_, own), scores in zip(pairs, scored, strict=True):
                 advance(len(own))
                 yield own, scores
 
-    def _candidates(self, queries: Sequence[torch.Tensor], depth: int, in_turn: InTurn, advance: Advance) -> Candidates:
+    def _contenders(self, queries: Sequence[torch.Tensor], depth: int, in_turn: InTurn, advance: Advance) -> Contenders:
         topics = Topics(queries, self._precision, self._device)
-        found = Candidates(len(queries), depth)
+        found = Contenders(len(queries), depth)
         panels = self._budget.panels(self._documents, len(queries))
         bounds = in_turn(lambda panel: self._bounds(topics, panel), panels)
         for (first, last), of_panel in zip(panels, bounds, strict=True):

@@ -1,8 +1,8 @@
 """Quantises an index: centres and codebooks by faiss from a sample of its tokens, then every token, a block at a time.
 
-faiss is called by threads of our own on blocks of a fixed size, each of them kept to itself: its results then depend on
-no number of threads, and its OpenMP cannot fall apart on a busy machine (there, a product quantiser was fitted 5 times
-as fast by one thread as by two). torch has to be imported first: both then share one OpenMP.
+faiss is called by threads of our own, each on a block of a fixed size: its results then do not depend on the number of
+threads, and its OpenMP cannot stall on a busy machine (one thread fitted a product quantiser 5 times as fast as two).
+torch has to be imported first: both then share one OpenMP.
 """
 
 from pathlib import Path
@@ -11,45 +11,42 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from optical_cli.artifacts.quantized_index import Codes, Float32, Int32, QuantizedIndex
-from optical_cli.artifacts.token_store import Int64, TokenStore
+from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
+from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.config.retrieval import BYTE_VALUES, NEEDS_FAISS, Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Progress
 from optical_cli.retrieve.bounds import NOT_FINITE
-from optical_cli.retrieve.threads import threads
+from optical_cli.retrieve.workload import single_threads
 
 POINTS_OF_CODES = 256 * BYTE_VALUES
 """Tokens of the sample that codebooks are fitted to."""
 ROUNDS = 8
-"""Of k-means over the centres; further ones no longer moved the recall."""
+"""Of k-means over the centres; more did not move the recall."""
 BLOCK = 8192
 """Tokens that a thread takes at once."""
 
 
 def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress) -> dict[str, Any]:
-    """Quantise an index; of its tokens a sample and four bytes each are in memory.
-
-    Args:
-        index: an index folder.
-        folder: receives the quantised index.
-        how: lists, bytes of a code, seed.
-        progress: hears of the tokens, each twice: when it is dealt out and when it is coded.
+    """Quantise an index folder into a folder; a sample of its tokens and four bytes a token are in memory.
 
     Returns:
-        counts, and how far the codes are off, for the manifest.
+        counts, and the mean squared error of the codes, for the manifest.
 
     Raises:
         ConfigError: lists or bytes do not fit the index.
         CacheError: the index is damaged.
         MissingDependency: faiss is not installed.
     """
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingDependency(NEEDS_FAISS) from error
     store = TokenStore.open(index)
     tokens, dimensions = store.tokens, store.dimensions
     lists = how.lists_for(tokens)
     _check(lists, how.code_bytes, tokens, dimensions)
-    faiss = _faiss()
-    with threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
+    with single_threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
         sample = _sample(store, how.sample_of(tokens), how.seed)
         (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
@@ -66,13 +63,13 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
             advance(last - first)
         sizes = np.bincount(assigned, minlength=lists)
         quantized = QuantizedIndex.create(folder, quantizer.centroids, quantizer.codebooks, sizes)
-        free = quantized.starts[:-1].copy()  # the first place of each list that is not taken
+        free = quantized.starts[:-1].copy()  # the first free place of each list
         off = 0.0
-        for (first, last), (codes, error) in zip(blocks, in_turn(encode, blocks), strict=True):
+        for (first, last), (codes, squares) in zip(blocks, in_turn(encode, blocks), strict=True):
             places = _take(free, assigned[first:last])
             quantized.codes[places] = codes
             quantized.documents[places] = np.searchsorted(store.offsets, np.arange(first, last), side="right") - 1
-            off += error
+            off += squares
             advance(last - first)
     quantized.save(folder)
     return {
@@ -87,7 +84,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
 
 
 class Quantizer:
-    """Centres, and codebooks of what tokens differ from them.
+    """Centres, and codebooks of the differences between tokens and centres.
 
     Attributes:
         centroids: (lists, dimensions).
@@ -103,14 +100,7 @@ class Quantizer:
 
     @classmethod
     def fitted(cls, faiss: Any, points: Float32, lists: int, how: Approximate) -> Self:
-        """Fit both: spherical k-means, then product quantisation of the residuals.
-
-        Args:
-            faiss: the library.
-            points: (points, dimensions) unit-length tokens, in no order.
-            lists: centres.
-            how: bytes of a code, seed of both.
-        """
+        """Fit spherical k-means, then product quantisation of the residuals, to (points, dimensions) unit tokens."""
         dimensions = points.shape[1]
         means = faiss.Kmeans(dimensions, lists, niter=ROUNDS, spherical=True, seed=how.seed, min_points_per_centroid=1)
         means.train(points)
@@ -124,7 +114,7 @@ class Quantizer:
         return cls(faiss, means.centroids, product)
 
     def assign(self, tokens: Float32) -> Int32:
-        """(tokens,) the list of each of some tokens, (tokens, dimensions).
+        """(tokens,) the lists of some tokens, (tokens, dimensions).
 
         Raises:
             CacheError: one of them is not finite.
@@ -135,14 +125,14 @@ class Quantizer:
         return lists[:, 0].astype(np.int32)  # type: ignore[no-any-return]
 
     def encode(self, tokens: Float32, lists: Int32) -> tuple[Codes, float]:
-        """(tokens, bytes) the codes of some tokens in their lists, and by how much they are off: squares, added up."""
+        """(tokens, bytes) the codes of some tokens in their lists, and the sum of their squared errors."""
         residuals = tokens - self.centroids[lists]
         codes: Codes = self._product.compute_codes(residuals)
         return codes, float(((residuals - self._product.decode(codes)) ** 2).sum(dtype=np.float64))
 
 
 def _take(free: Int64, lists: Int32) -> Int64:
-    """The next places in the lists of some tokens, one each; they are no longer free then."""
+    """Take the next free place in its list for each of some tokens; `free` moves on."""
     order = np.argsort(lists, kind="stable")
     ordered = lists[order]
     places = np.empty(len(lists), dtype=np.int64)
@@ -152,11 +142,7 @@ def _take(free: Int64, lists: Int32) -> Int64:
 
 
 def _sample(store: TokenStore, count: int, seed: int) -> Float32:
-    """(count, dimensions) of the tokens, in no order.
-
-    Raises:
-        CacheError: one of them is not finite.
-    """
+    """(count, dimensions) of the tokens, shuffled; CacheError if one of them is not finite."""
     rng = np.random.default_rng(seed)
     numbers = np.sort(rng.choice(store.tokens, count, replace=False, shuffle=False))
     sample = store.some(numbers).numpy()
@@ -166,26 +152,14 @@ def _sample(store: TokenStore, count: int, seed: int) -> Float32:
 
 
 def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:
+    section = "retrieval.approximate"
     if lists > tokens:
         raise ConfigError(
-            f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
+            f"{section}.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
         )
     if dimensions % width:
         known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
         raise ConfigError(
-            f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found "
-            f"{width}; there are {known}"
+            f"{section}.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found {width}; "
+            f"there are {known}"
         )
-
-
-def _faiss() -> Any:
-    """The library, which is only needed here.
-
-    Raises:
-        MissingDependency: it is not there.
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingDependency(NEEDS_FAISS) from error
-    return faiss

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import Ranking, rank, write_run
 from optical_cli.config.retrieval import Retrieval, SearchEngine
 from optical_cli.encoder.encode import encode_texts, open_encoder
@@ -53,15 +53,14 @@ def search(
         settings: of the search.
         precision: of matrix products that only bound scores; the run is the same in either.
         tag: the run's name.
-        setup: how texts are encoded.
+        setup: of the encoder.
         progress: counts in the engine's unit.
-        candidates: document ids by query id, for an engine that ranks each topic among its own; topics without any are
-            not searched.
-        structure: the folder that the engine's structure was built in.
+        candidates: document ids by query id; topics without any are not searched.
+        structure: the folder of the engine's structure.
         open_exact: searches every document in place of this process, with the same run.
 
     Returns:
-        counts of topics and documents, and what the engine says of the search, for the manifest.
+        counts of topics and documents, and the engine's own facts, for the manifest.
 
     Raises:
         DataError: a topic has no token to score, or query and document embeddings do not fit together.
@@ -79,7 +78,11 @@ def search(
 
         def rankings() -> Iterator[tuple[str, Ranking]]:
             for query_ids, queries in _encoded(asked, model, setup.batch_size):
-                _check_dimensions(queries[0].shape[1], documents.store.dimensions)
+                if queries[0].shape[1] != documents.store.dimensions:
+                    raise DataError(
+                        f"queries have {queries[0].shape[1]} dimensions and documents {documents.store.dimensions}: "
+                        "they come from encoders that share no space"
+                    )
                 found = searching.best(query_ids, queries, advance)
                 for query_id, (numbers, scores) in zip(query_ids, found, strict=True):
                     ids = (documents.doc_ids[number] for number in numbers)
@@ -97,10 +100,3 @@ def _encoded(
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
         query_ids, texts = zip(*chunk, strict=True)
         yield query_ids, encode_texts(model, texts, "query", batch_size)
-
-
-def _check_dimensions(query: int, document: int) -> None:
-    if query != document:
-        raise DataError(
-            f"queries have {query} dimensions and documents {document}: they come from encoders that share no space"
-        )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from optical_cli.artifacts.document_index import DOC_IDS, DocumentIndex
+from optical_cli.artifacts.indexes import DOC_IDS, DocumentIndex
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 from optical_cli.errors import CacheError
 

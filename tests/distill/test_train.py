@@ -16,9 +16,8 @@ from optical_cli.distill.loss import AlignmentLoss, Idf
 from optical_cli.distill.objectives import Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.trainer import plain_attention, set_dropout
-from optical_cli.encoder.encode import encode_texts, pad
+from optical_cli.encoder.encode import encode_texts, pad, scored_ids
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.scored_ids import scored_ids
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.pipeline.cells import Cell

@@ -3,8 +3,7 @@ import json
 import pytest
 
 from optical_cli.encoder import precision
-from optical_cli.encoder.measure_precision import seconds_by_precision
-from optical_cli.encoder.precision import resolve_precision
+from optical_cli.encoder.precision import resolve_precision, seconds_by_precision
 
 
 @pytest.fixture

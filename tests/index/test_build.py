@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.config.experiment import Index
 from optical_cli.data.documents import Document
 from optical_cli.encoder.device import idle_gpus

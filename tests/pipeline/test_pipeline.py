@@ -5,7 +5,7 @@ import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import read_run
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, cells_of, student_of

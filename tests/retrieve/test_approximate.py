@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from optical_cli.artifacts.quantized_index import QuantizedIndex
+from optical_cli.artifacts.indexes import DocumentIndex, QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-from optical_cli.config.retrieval import Approximate
+from optical_cli.config.retrieval import Approximate, Retrieval
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Silence
-from optical_cli.retrieve.approximate import ApproximateMaxSim, add_best_above_floor
+from optical_cli.retrieve.approximate import ApproximateEngine, add_best_above_floor
+from optical_cli.retrieve.engine import SearchInputs
 from optical_cli.retrieve.maxsim import MaxSim
 from optical_cli.retrieve.quantize import quantize
 
@@ -60,9 +61,17 @@ def digests(folder: Path) -> dict[str, str]:
 
 def found(world, folder, how=HOW):
     """By topic the scores of what an approximate search finds, by document."""
-    store, structure = TokenStore.open(world[0]), QuantizedIndex.open(folder)
-    search = ApproximateMaxSim(store, structure, probes=how.probes, rescored=how.rescored, memory=1 << 20)
-    return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in search.best(world[1], lambda _done: None)]
+    store, query_ids = TokenStore.open(world[0]), [f"q{n}" for n in range(len(world[1]))]
+    maxsim = MaxSim(store, memory=1 << 20, precision="float32", device="cpu")
+    settings = Retrieval(engine="approximate", approximate=how, memory=1 << 20, depth=10)
+    documents = DocumentIndex(store, [f"d{n}" for n in range(len(store))])
+    engine = ApproximateEngine(
+        SearchInputs(documents, query_ids, settings, "float32", maxsim, maxsim, structure=folder)
+    )
+    return [
+        dict(zip(*map(np.ndarray.tolist, pair), strict=True))
+        for pair in engine.best(query_ids, world[1], lambda _done: None)
+    ]
 
 
 def exact(world, depth):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from optical_cli.artifacts.token_store import TokenStore
-from optical_cli.retrieve.bounds import Topics, _reduce_compiled, reduce_by_torch
+from optical_cli.retrieve import bounds as bounds_module
+from optical_cli.retrieve.bounds import Bounds, Contenders, Topics, reduce_by_torch, reduce_compiled
 from optical_cli.retrieve.exact import score
 
 
@@ -47,7 +48,40 @@ def test_the_reduction_of_a_gpu_is_that_of_the_compiled_loop(store, dtype):
     similarity[:100] -= 3  # nothing but negative ones
     starts = np.array([0, 2, 7])
     best = np.stack([similarity[a:b].float().max(0).values.numpy() for a, b in pairwise(store.offsets)])
-    for reduce in (_reduce_compiled, reduce_by_torch):
+    for reduce in (reduce_compiled, reduce_by_torch):
         sums, magnitudes = reduce(similarity, store.offsets, starts)
         np.testing.assert_allclose(sums, np.add.reduceat(best, starts[:-1], axis=1), rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(magnitudes, np.add.reduceat(abs(best), starts[:-1], axis=1), rtol=1e-6)
+
+
+def bounds_of(scores, off=0.5):
+    return Bounds((scores + off).astype(np.float32), (scores - off).astype(np.float32))
+
+
+def test_who_may_be_among_the_best_stays_and_who_cannot_goes():
+    found = Contenders(topics=2, depth=2)
+    found.add(0, bounds_of(np.array([[5.0, 1.0], [9.0, 2.0], [3.9, 3.0]])))
+    found.add(3, bounds_of(np.array([[4.1, 9.0], [3.0, 9.0]])))
+    (first, upper), (second, _) = found.of_topics()
+    assert first.tolist() == [1, 0, 3]  # 5 may be 4.5, and 4.1 may be 4.6; 3.9 may be 4.4
+    assert upper.tolist() == [9.5, 5.5, np.float32(4.6)]
+    assert second.tolist() == [3, 4]
+
+
+def test_nothing_is_lost_by_dropping_early_and_little_is_held(monkeypatch):
+    scores = np.random.default_rng(1).standard_normal((3000, 3))
+    whole, parts = Contenders(3, 4), Contenders(3, 4)
+    whole.add(0, bounds_of(scores, 0.05))
+    monkeypatch.setattr(bounds_module, "SPARE", 1)
+    for first in range(0, 3000, 50):
+        parts.add(first, bounds_of(scores[first : first + 50], 0.05))
+    for (numbers, upper), (others, other_upper) in zip(whole.of_topics(), parts.of_topics(), strict=True):
+        assert numbers.tolist() == others.tolist()
+        np.testing.assert_array_equal(upper, other_upper)
+        assert len(numbers) < 30
+
+
+def test_a_topic_without_enough_documents_keeps_all():
+    found = Contenders(topics=1, depth=5)
+    found.add(0, bounds_of(np.array([[1.0], [100.0]])))
+    assert found.of_topics()[0][0].tolist() == [1, 0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
 from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval

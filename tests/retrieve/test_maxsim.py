@@ -52,9 +52,9 @@ def test_the_same_bits_whatever_the_blocks_the_panels_the_threads_and_the_precis
     tried = []
     threads = torch.get_num_threads()
     for cores, block, panel, columns in [(1, 1, 1, 1), (2, 3_000, 5, 9), (3, 40_000, 1000, 8192)]:
-        monkeypatch.setattr("optical_cli.retrieve.blocks.CACHE", block)
-        monkeypatch.setattr("optical_cli.retrieve.blocks.MOST_DOCUMENTS", panel)
-        monkeypatch.setattr("optical_cli.retrieve.blocks.MOST_COLUMNS", columns)
+        monkeypatch.setattr("optical_cli.retrieve.workload.CACHE", block)
+        monkeypatch.setattr("optical_cli.retrieve.workload.MOST_DOCUMENTS", panel)
+        monkeypatch.setattr("optical_cli.retrieve.workload.MOST_COLUMNS", columns)
         monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
         tried += [best(queries, store, 10, precision=precision)[1] for precision in ("float32", "bfloat16")]
     monkeypatch.undo()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import read_run
 from optical_cli.pipeline.cells import Cell
 

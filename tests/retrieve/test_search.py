@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from optical_cli.artifacts.document_index import DocumentIndex
+from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import read_run
 from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval

@@ -60,7 +60,7 @@ def test_what_did_not_come_through_whole_is_counted_and_said(translate):
 def test_a_blank_translation_is_left_out_and_counted_and_nothing_but_blanks_is_a_fault(translate, monkeypatch):
     blank = {"Juma ananunua wavu"}
     monkeypatch.setattr(
-        "optical_cli.retrieve.translator.Translator.translate",
+        "optical_cli.retrieve.translated_topics.Translator.translate",
         lambda _self, texts: ["" if text in blank else text.upper() for text in texts],
     )
     found, health, said = translate(batch_size=2)

@@ -4,7 +4,7 @@ import sys
 
 CODE = """
 import torch
-from optical_cli.encoder.threads import keep_threads
+from optical_cli.encoder.device import keep_threads
 from optical_cli.transport import TransportProblem, solve, uniform_marginals
 keep_threads()
 found = [torch.get_num_threads()]

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from optical_cli.retrieve.blocks import BYTES_A_NUMBER, BYTES_A_SCORE, CACHE, Budget
+from optical_cli.retrieve.workload import BYTES_A_NUMBER, BYTES_A_SCORE, CACHE, Budget
 
 
 def covers(ranges, count):

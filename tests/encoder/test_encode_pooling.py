@@ -4,9 +4,8 @@ import pytest
 import torch
 from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
-from optical_cli.encoder.encode import encode_texts, open_encoder
+from optical_cli.encoder.encode import encode_texts, open_encoder, pool_tokens, pools_tokens
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.encoder.token_pooling import pool_tokens, pools_already
 
 TEXTS = ["Amina mends the boat and Juma buys the net", "maize", "the farmer sells a book . the teacher buys maize ."]
 
@@ -38,6 +37,6 @@ def test_the_first_token_stays_and_so_does_a_document_of_two(teacher):
 
 
 def test_an_encoder_that_pools_by_itself_is_known(teacher):
-    assert not pools_already(teacher)
+    assert not pools_tokens(teacher)
     teacher.append(HierarchicalTokenPooling(2))
-    assert pools_already(teacher)
+    assert pools_tokens(teacher)

@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from optical_cli.encoder.encode import encode_texts
+from optical_cli.encoder.encode import encode_texts, scored_ids
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.scored_ids import scored_ids
 
 TEXTS = ["Juma buys the net .", "maize", ". . Amina mends the boat . Amina mends the boat ."] * 100
 
