@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from optical_cli.artifacts.result import Result, Setting, format_reg
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.figures import listed, p_value, percent, several, signed
 from optical_cli.report.findings import Choice, Comparison, Gap, Gaps
 from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.published import drift_sentences, drifts
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL, approximate_note, smaller_note, tabulate
+from optical_cli.report.text import listed, p_value, percent, several, signed
 
 
 def answer(study: Study) -> list[str]:

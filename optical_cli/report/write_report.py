@@ -1,31 +1,38 @@
-"""Writes a report into a folder."""
+"""Write a report as files: an HTML page, Markdown, LaTeX, the curve as SVG and PNG, figures as CSV and Parquet."""
 
 import tempfile
 from pathlib import Path
 
+from optical_cli.artifacts.result import corpora
+from optical_cli.config.measures import parse_measure
 from optical_cli.errors import DataError
+from optical_cli.report.answer import answer
 from optical_cli.report.curve import draw_curve
-from optical_cli.report.harmless import harmless
-from optical_cli.report.latex import latex
-from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
-from optical_cli.report.parquet import write_scores_parquet
-from optical_cli.report.spreadsheets import write_comparisons_csv, write_means_csv, write_scores_csv
+from optical_cli.report.sections import failures, markdown_sections, measure_section
+from optical_cli.report.spreadsheets import (
+    write_comparisons_csv,
+    write_means_csv,
+    write_scores_csv,
+    write_scores_parquet,
+)
 from optical_cli.report.study import Study
+from optical_cli.report.table import tabulate
+from optical_cli.report.text import escape_latex, escape_markdown, harmless, render
+
+MOST_BESIDE = 3
+"""Pairs whose intervals fit beside the means on a page; those of more pairs stand below the means."""
 
 
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
-    """Writes the report as an HTML page, Markdown and LaTeX, the curve as SVG and PNG, figures as CSV and Parquet.
-
-    A report that is there is replaced when all of the new one is written, and else left as it is.
+    """Write all files of a report, replacing an older one only when all are complete.
 
     Args:
-        study: what to report.
-        folder: made if it is not there.
+        folder: made if it does not exist.
         html: the file of the page; None for `report.html` in the folder.
 
     Raises:
-        DataError: it cannot be written there.
+        DataError: a file cannot be written.
     """
     html = html or folder / "report.html"
     try:
@@ -60,3 +67,28 @@ def _write_files(study: Study, folder: Path) -> list[Path]:
     write_means_csv(means, study)
     write_comparisons_csv(comparisons, study)
     return [report, tex, svg, png, scores, parquet, means, comparisons]
+
+
+def markdown(study: Study, curve: str) -> str:
+    """The whole report; `curve` is the file name of the chart beside it, of the tested measure."""
+    results = study.results
+    return render(
+        "report.md",
+        escape_markdown,
+        study=study,
+        corpora=", ".join(corpora(list(results))),
+        seeds=sorted({result.seed for result in results}),
+        most_seeds=tabulate(results, study.measures).seeds,
+        scored=sum(result.scores is not None for result in results),
+        failures=failures(results),
+        answer=answer(study),
+        label=parse_measure(study.findings.measure).label,
+        curve=curve,
+        sections=markdown_sections(study),
+    )
+
+
+def latex(study: Study) -> str:
+    """A `table` for booktabs for each measure: intervals in small print, marks raised; shrunk to a line if wider."""
+    sections = [measure_section(study, measure) for measure in study.measures]
+    return render("report.tex", escape_latex, name=study.name, sections=sections, most_beside=MOST_BESIDE)

@@ -4,11 +4,10 @@ import pytest
 import yaml
 
 from optical_cli.report.answer import answer
-from optical_cli.report.latex import latex
-from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
 from optical_cli.report.published import FILE, TOLERANCE, drifts, published_on, published_rows
 from optical_cli.report.table import tabulate
+from optical_cli.report.write_report import latex, markdown
 
 IDS = {"collection": "miracl/yo", "topics": "miracl/yo/dev", "judgements": "miracl/yo/dev"}
 

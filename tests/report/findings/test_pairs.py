@@ -6,9 +6,9 @@ import pytest
 
 from optical_cli.report.answer import answer
 from optical_cli.report.findings import find
-from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
 from optical_cli.report.study import Study
+from optical_cli.report.write_report import markdown
 
 
 @pytest.fixture
