@@ -79,7 +79,7 @@ def render(template: str, escape: Callable[[str], str], /, **context: Any) -> st
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    syntax: dict[str, Any] = LATEX_SYNTAX if template.endswith(".tex") else {}
+    syntax: dict[str, Any] = LATEX_SYNTAX if template.endswith(".tex.jinja") else {}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # leaves alone what `finalize` or a macro has escaped

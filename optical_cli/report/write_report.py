@@ -73,7 +73,7 @@ def markdown(study: Study, curve: str) -> str:
     """The whole report; `curve` is the file name of the chart beside it, of the tested measure."""
     results = study.results
     return render(
-        "report.md",
+        "report.md.jinja",
         escape_markdown,
         study=study,
         corpora=", ".join(corpora(list(results))),
@@ -91,4 +91,4 @@ def markdown(study: Study, curve: str) -> str:
 def latex(study: Study) -> str:
     """A `table` for booktabs for each measure: intervals in small print, marks raised; shrunk to a line if wider."""
     sections = [measure_section(study, measure) for measure in study.measures]
-    return render("report.tex", escape_latex, name=study.name, sections=sections, most_beside=MOST_BESIDE)
+    return render("report.tex.jinja", escape_latex, name=study.name, sections=sections, most_beside=MOST_BESIDE)
