@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from optical_cli.artifacts.result import Result, Setting
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.translate import TRANSLATE
-from optical_cli.report.findings import Findings, Interval
+from optical_cli.report.findings import Findings
 from optical_cli.report.published import published_rows, sources_note
 from optical_cli.report.study import Entry, Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
@@ -42,11 +42,11 @@ def markdown_sections(study: Study) -> list[Section]:
     """The tables of the Markdown report, in order."""
     return _present(
         *(measure_section(study, measure) for measure in study.measures),
-        tests_section(study.findings),
-        gap_section(study.findings),
-        choice_section(study.findings),
-        topics_section(study.results),
-        health_section(study.results),
+        _tests_section(study.findings),
+        _gap_section(study.findings),
+        _choice_section(study.findings),
+        _topics_section(study.results),
+        _health_section(study.results),
     )
 
 
@@ -55,14 +55,14 @@ def page_sections(study: Study) -> list[Section]:
     tested = study.findings.measure
     return _present(
         measure_section(study, tested),
-        tests_section(study.findings),
-        choice_section(study.findings),
-        gap_section(study.findings),
+        _tests_section(study.findings),
+        _choice_section(study.findings),
+        _gap_section(study.findings),
         *(measure_section(study, measure) for measure in study.measures if measure != tested),
-        topics_section(study.results),
-        students_section(study.results),
-        cost_section(study.ledger),
-        origin_section(study.ledger),
+        _topics_section(study.results),
+        _students_section(study.results),
+        _cost_section(study.ledger),
+        _origin_section(study.ledger),
     )
 
 
@@ -92,22 +92,19 @@ def measure_section(study: Study, measure: str) -> Section:
 def _translation_notes(study: Study, table: Table) -> Iterator[str]:
     """Who translated the topics of the pairs, and those of the baseline `translate`."""
     baseline = Setting(TRANSLATE, None)
-    yield from _translations("Topics", study.translated, table)
+    translated = {"Topics": study.translated}
     if any(row.setting == baseline for row in table.rows):
-        yield from _translations(baseline.label.capitalize(), study.translators, table)
+        translated[baseline.label.capitalize()] = study.translators
+    for what, by_pair in translated.items():
+        pairs: dict[str, list[str]] = {}
+        for pair in dict.fromkeys(column.pair for column in table.columns):
+            if pair in by_pair:
+                pairs.setdefault(by_pair[pair], []).append(pair)
+        for by, names in pairs.items():
+            yield f"{what} of {', '.join(names)}: translated by {by}."
 
 
-def _translations(what: str, by_pair: Mapping[str, str], table: Table) -> Iterator[str]:
-    pairs: dict[str, list[str]] = {}
-    for pair in dict.fromkeys(column.pair for column in table.columns):
-        if pair in by_pair:
-            pairs.setdefault(by_pair[pair], []).append(pair)
-    for by, names in pairs.items():
-        yield f"{what} of {', '.join(names)}: translated by {by}."
-
-
-def tests_section(findings: Findings) -> Section | None:
-    """Every comparison in figures."""
+def _tests_section(findings: Findings) -> Section | None:
     rows = [
         {
             "pair": one.pair,
@@ -118,7 +115,7 @@ def tests_section(findings: Findings) -> Section | None:
             "d_z": effect(one.effect),
             "p": p_value(one.p),
             "p (Holm)": p_value(one.corrected),
-            "smallest to be seen": f"{one.smallest:.3f}",
+            "detectable difference": f"{one.smallest:.3f}",
             "topics won / lost": f"{one.wins} / {one.losses}",
             "seeds that agree": f"{one.agreeing} of {one.seeds}",
         }
@@ -127,20 +124,23 @@ def tests_section(findings: Findings) -> Section | None:
     note = (
         "Differences of means over topics and seeds, with bootstrap intervals over both. p: paired randomization test "
         "over topics, on means over seeds, two-sided; corrected by Holm over all rows. d_z: mean difference over its "
-        "standard deviation between topics. Smallest to be seen: the true difference that these topics and seeds would "
-        f"have shown in four of five studies, uncorrected. Seed of the resampling: {findings.seed}."
+        "standard deviation between topics. Detectable difference: the true difference that these topics and seeds "
+        f"show with 80 % power, uncorrected. Seed of the resampling: {findings.seed}."
     )
     return _section(f"Tests of {parse_measure(findings.measure).label}", rows, note)
 
 
-def gap_section(findings: Findings) -> Section | None:
+def _gap_section(findings: Findings) -> Section | None:
     """How far low-resource pairs lie behind the others under each setting, and how that differs from references."""
     gaps = [gap for gaps in findings.gaps for gap in gaps.by_setting]
     compared = {reference for gap in gaps for reference, _, _ in gap.changes}
     references = [reference for reference in findings.references if reference in compared]
     rows = []
     for gap in gaps:
-        changes = {reference: _change(change, interval) for reference, change, interval in gap.changes}
+        changes = {
+            reference: f"{signed(change)} [{signed(interval.low)}, {signed(interval.high)}]"
+            for reference, change, interval in gap.changes
+        }
         letter = f" ({findings.letter(gap.setting)})" if gap.setting in references else ""
         rows.append(
             {
@@ -158,19 +158,15 @@ def gap_section(findings: Findings) -> Section | None:
         for one in findings.gaps
     )
     note = (
-        f"Mean {parse_measure(findings.measure).label} of the other pairs less that of the low-resource ones, each "
-        f"pair counting alike ({pairs}). Collections differ in more than their languages, so what a setting does to "
-        "the gap says more than the gap. Below 0 in the last columns, the low-resource pairs gained more than the "
-        "others. Intervals are of these pairs, over topics and seeds; none is corrected for how many there are."
+        f"Mean {parse_measure(findings.measure).label} of the other pairs less that of the low-resource ones, with "
+        f"equal weight for each pair ({pairs}). Collections differ in more than their languages, so the effect of a "
+        "setting on the gap says more than the gap. Below 0 in the last columns, the low-resource pairs gained more "
+        "than the others. Intervals are over the topics and seeds of these pairs, without correction for their number."
     )
     return _section("Gap between low-resource and other pairs", rows, note)
 
 
-def _change(change: float, interval: Interval) -> str:
-    return f"{signed(change)} [{signed(interval.low)}, {signed(interval.high)}]"
-
-
-def choice_section(findings: Findings) -> Section | None:
+def _choice_section(findings: Findings) -> Section | None:
     """What choosing reg is worth on topics, or a bitext, that had no part in its score."""
     rows = [
         {
@@ -179,24 +175,21 @@ def choice_section(findings: Findings) -> Section | None:
             "chosen on other topics": ", ".join(f"{reg.label} {percent(share)}" for reg, share in choice.shares[:3]),
             "scored": f"{choice.score:.3f}",
             "best on all topics": f"{choice.best.label}: {choice.best_score:.3f}",
-            "flattered by": signed(choice.flattered),
-            "by held-out bitext": "; ".join(
-                f"{one.ruler}: {one.setting.label}, {one.score:.3f}" for one in choice.by_bitext
-            )
+            "overstated by": signed(choice.flattered),
+            "by held-out bitext": "; ".join(f"{o.ruler}: {o.setting.label}, {o.score:.3f}" for o in choice.by_bitext)
             or MISSING,
         }
         for choice in findings.choices
     ]
     note = (
-        "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 deals of "
-        "topics. Flattered by: how far the best on all topics is above that. The held-out bitext chooses without any "
-        "topic."
+        "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 random "
+        "splits. Overstated by: how far the score of the best reg on all topics is above that. The held-out bitext "
+        "chooses without any topic."
     )
     return _section("Choosing reg", rows, note)
 
 
-def topics_section(results: Sequence[Result]) -> Section | None:
-    """How many topics stand behind the figures of a pair, and how many do not."""
+def _topics_section(results: Sequence[Result]) -> Section | None:
     rows = []
     for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results):
         scored = [r.scores for r in results if (r.pair, r.corpus) == (pair, corpus) and r.scores]
@@ -212,7 +205,7 @@ def topics_section(results: Sequence[Result]) -> Section | None:
     return _section("Topics", rows)
 
 
-def health_section(results: Sequence[Result]) -> Section | None:
+def _health_section(results: Sequence[Result]) -> Section | None:
     """Lowest to highest figure of each setting, over its pairs and seeds; marked where plans did not converge."""
     by_setting = [
         (setting.label, [result for result in results if result.setting == setting])
@@ -221,7 +214,7 @@ def health_section(results: Sequence[Result]) -> Section | None:
     return _health("Health", by_setting, "Lowest to highest over pairs and seeds.")
 
 
-def students_section(results: Sequence[Result]) -> Section | None:
+def _students_section(results: Sequence[Result]) -> Section | None:
     """The health of every student; pairs that share one share its row."""
     students: dict[tuple[Setting, int, str], list[Result]] = {}
     for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
@@ -265,7 +258,7 @@ def _span(values: Sequence[float], form: str) -> str:
     return (low if low == high else f"{low} to {high}") + lost
 
 
-def cost_section(entries: Sequence[Entry]) -> Section | None:
+def _cost_section(entries: Sequence[Entry]) -> Section | None:
     """Artifacts, seconds, tokens and bytes of each kind, and of all together."""
     by_kind = {kind: [one for one in entries if one.kind == kind] for kind in (entry.kind for entry in entries)}
     rows = []
@@ -284,7 +277,7 @@ def cost_section(entries: Sequence[Entry]) -> Section | None:
     return _section("Cost", rows, note) if entries else None
 
 
-def origin_section(entries: Sequence[Entry]) -> Section | None:
+def _origin_section(entries: Sequence[Entry]) -> Section | None:
     """Versions and commits that made the artifacts; several where they differ."""
     if not entries:
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from optical_cli.artifacts.result import ApproximateSearch, Result, Setting
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.transport import TOLERATED_SHARE
+from optical_cli.report.text import several
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval
@@ -142,7 +143,7 @@ class Table:
                 "Without a mark no difference was shown."
             )
             if self.seeds == 1:
-                notes.append("One seed: marks speak of these students alone; another training may come out otherwise.")
+                notes.append("One seed: marks hold for these students only; another training may differ.")
         return notes
 
 
@@ -151,7 +152,8 @@ def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
     known = sorted(search.overlap for search in searches if search.overlap is not None)
     ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in (known[0], known[-1]))) if known else []
     found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
-    unknown = f" ({len(searches) - len(known)} runs unchecked)" if known and len(known) < len(searches) else ""
+    unchecked = len(searches) - len(known)
+    unknown = f" ({several(unchecked, 'run')} unchecked)" if known and unchecked else ""
     return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."
 
 

@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-from optical_cli.artifacts.result import corpora
 from optical_cli.config.measures import parse_measure
 from optical_cli.errors import DataError
 from optical_cli.report.answer import answer
@@ -20,6 +19,9 @@ from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 from optical_cli.report.text import escape_latex, escape_markdown, harmless, render
 
+FILES = (
+    "report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "scores.parquet", "means.csv", "comparisons.csv",
+)  # fmt: skip
 MOST_BESIDE = 3
 """Pairs whose intervals fit beside the means on a page; those of more pairs stand below the means."""
 
@@ -56,31 +58,26 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
 
 def _write_files(study: Study, folder: Path) -> list[Path]:
     """All but the page."""
-    report, tex, svg, png = (folder / name for name in ("report.md", "report.tex", "curve.svg", "curve.png"))
+    paths = [folder / name for name in FILES]
+    report, tex, svg, png, scores, parquet, means, comparisons = paths
     draw_curve(study, svg, png)
     report.write_text(harmless(markdown(study, svg.name)), encoding="utf-8")
     tex.write_text(harmless(latex(study)), encoding="utf-8")
-    scores, parquet = folder / "scores.csv", folder / "scores.parquet"
-    means, comparisons = folder / "means.csv", folder / "comparisons.csv"
     write_scores_csv(scores, study)
     write_scores_parquet(parquet, scores)
     write_means_csv(means, study)
     write_comparisons_csv(comparisons, study)
-    return [report, tex, svg, png, scores, parquet, means, comparisons]
+    return paths
 
 
 def markdown(study: Study, curve: str) -> str:
     """The whole report; `curve` is the file name of the chart beside it, of the tested measure."""
-    results = study.results
     return render(
         "report.md.jinja",
         escape_markdown,
         study=study,
-        corpora=", ".join(corpora(list(results))),
-        seeds=sorted({result.seed for result in results}),
-        most_seeds=tabulate(results, study.measures).seeds,
-        scored=sum(result.scores is not None for result in results),
-        failures=failures(results),
+        most_seeds=tabulate(study.results, study.measures).seeds,
+        failures=failures(study.results),
         answer=answer(study),
         label=parse_measure(study.findings.measure).label,
         curve=curve,

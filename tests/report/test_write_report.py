@@ -135,7 +135,7 @@ def test_a_student_of_plans_that_did_not_converge_is_marked_wherever_its_figures
 
 def test_tests_choice_and_answer_stand_in_it(make_world, study_of):
     text = markdown(study_of(make_world({"none": -0.15, 0.0: 0.1, 1.0: 0.0, float("inf"): 0.0})), "c.svg")
-    assert "yo-yo (60 topics, 3 seeds): over 3 values of reg, mean nDCG@10 goes from" in text
+    assert "yo-yo (60 topics, 3 seeds): over 3 values of reg, mean nDCG@10 ranges from" in text
     assert "## Tests of nDCG@10" in text
     assert "| yo-yo | full | reg 0 − reg inf | +0.1" in text
     assert "## Choosing reg" in text

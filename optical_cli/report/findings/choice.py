@@ -1,10 +1,10 @@
 """Which reg would be chosen without the topics it is scored on, and which topics the chosen reg moves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import Setting
+from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.comparison import Mover, by_difference
 from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.statistics.resampling import cross_fit
@@ -65,16 +65,15 @@ def _by_bitext(group: Group, means: Mapping[Setting, float]) -> list[BitextChoic
     """A choice for each ruler that every value of reg was measured by."""
     chosen = []
     for name, (label, sign) in RULERS.items():
-        figures = {setting: _held_out(group, setting, name) for setting in means}
+        figures = {setting: _held_out(group.results[setting].values(), name) for setting in means}
         if not any(math.isnan(figure) for figure in figures.values()):
             best = max(figures, key=lambda setting: sign * figures[setting])
             chosen.append(BitextChoice(label, best, means[best]))
     return chosen
 
 
-def _held_out(group: Group, setting: Setting, name: str) -> float:
+def _held_out(results: Collection[Result], name: str) -> float:
     """Mean over the seeds; nan if one lacks it."""
-    results = group.results[setting].values()
     return math.fsum((result.held_out or {}).get(name, math.nan) for result in results) / len(results)
 
 

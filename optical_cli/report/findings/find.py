@@ -1,6 +1,6 @@
 """From results to findings, for every part of a report to look up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from string import ascii_lowercase
@@ -10,7 +10,7 @@ import numpy as np
 from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.choice import Choice, Movers, choose, movers
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, compare
-from optical_cli.report.findings.group import Group, Interval, groups_of, rng_of
+from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
 from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
 from optical_cli.report.statistics.resampling import bootstrap_intervals
 
@@ -52,10 +52,9 @@ def find(
     seed: int = 13,
     low_resource: Collection[str] = (),
 ) -> Findings:
-    """Everything a report says of the per-topic scores.
+    """Everything a report says of the per-topic scores; results without scores are left out.
 
     Args:
-        results: of a sweep; those without scores are left out.
         measures: those that get intervals.
         tested: the one of them that is tested.
         reference: baselines and values of reg to test against; None for each baseline and reg inf.
@@ -71,12 +70,7 @@ def find(
     return Findings(
         measure=tested,
         references=references,
-        intervals={
-            named: interval
-            for group in groups
-            if len(group.topics) > 1
-            for named, interval in _intervals(group, measures, draw("mean", group)).items()
-        },
+        intervals=dict(_intervals(groups, measures, draw)),
         comparisons=compare(groups, wanted, tested, draw),
         interactions=interactions(groups, tested, draw),
         choices=tuple(choice for _, choice in choices),
@@ -97,11 +91,11 @@ def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -
 
 
 def _intervals(
-    group: Group, measures: Sequence[str], rng: np.random.Generator
-) -> dict[tuple[str, str, Setting, str], Interval]:
-    named = [(setting, measure) for setting in group.results for measure in measures]
-    ends = bootstrap_intervals([group.scores(setting, measure) for setting, measure in named], rng)
-    return {
-        (group.pair, group.corpus, setting, measure): Interval(float(low), float(high))
-        for (setting, measure), (low, high) in zip(named, ends, strict=True)
-    }
+    groups: Sequence[Group], measures: Sequence[str], draw: RngOf
+) -> Iterator[tuple[tuple[str, str, Setting, str], Interval]]:
+    for group in groups:
+        if len(group.topics) > 1:
+            named = [(setting, measure) for setting in group.results for measure in measures]
+            ends = bootstrap_intervals([group.scores(*one) for one in named], draw("mean", group))
+            for (setting, measure), (low, high) in zip(named, ends, strict=True):
+                yield (group.pair, group.corpus, setting, measure), Interval(float(low), float(high))

@@ -79,13 +79,12 @@ def groups_of(results: Iterable[Result]) -> list[Group]:
     for result in results:
         if result.scores is not None:
             scored[result.pair, result.corpus].append(result)
-    return [_group(pair, corpus, own) for (pair, corpus), own in scored.items()]
-
-
-def _group(pair: str, corpus: str, results: list[Result]) -> Group:
-    by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
-    for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
-        by_setting[result.setting][result.seed] = result
-    scores = results[0].scores
-    topics = next(iter(scores.per_topic.values())) if scores else {}
-    return Group(pair, corpus, tuple(sorted(topics)), dict(by_setting))
+    groups = []
+    for (pair, corpus), own in scored.items():
+        by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
+        for result in sorted(own, key=lambda result: (result.setting.rank, result.seed)):
+            by_setting[result.setting][result.seed] = result
+        scores = own[0].scores
+        topics = sorted(next(iter(scores.per_topic.values()))) if scores else ()
+        groups.append(Group(pair, corpus, tuple(topics), dict(by_setting)))
+    return groups

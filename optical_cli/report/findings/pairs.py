@@ -104,9 +104,12 @@ def gaps(
         shared = _shared(own)
         if low and high and shared:
             draws = _draws(own, shared, measure, rng_of)
-            drawn = {setting: _drawn(high, setting, draws) - _drawn(low, setting, draws) for setting in shared}
+            drawn = {one: _over(high, one, draws) - _over(low, one, draws) for one in shared}
+            means = {
+                (group.pair, one): np.asarray(group.scores(one, measure).mean()) for group in own for one in shared
+            }
             plain = [
-                Gap(corpus, one, _mean(low, one, measure), _mean(high, one, measure), _interval(drawn[one]))
+                Gap(corpus, one, float(_over(low, one, means)), float(_over(high, one, means)), _interval(drawn[one]))
                 for one in shared
             ]
             by_setting = tuple(replace(gap, changes=tuple(_changes(gap, plain, references, drawn))) for gap in plain)
@@ -138,14 +141,10 @@ def _draws(
     return drawn
 
 
-def _drawn(groups: Sequence[Group], setting: Setting, draws: Mapping[tuple[str, Setting], Floats]) -> Floats:
-    """Means over pairs, draw by draw."""
-    means: Floats = np.mean([draws[group.pair, setting] for group in groups], axis=0)
-    return means
-
-
-def _mean(groups: Sequence[Group], setting: Setting, measure: str) -> float:
-    return float(np.mean([group.scores(setting, measure).mean() for group in groups]))
+def _over(groups: Sequence[Group], setting: Setting, values: Mapping[tuple[str, Setting], Floats]) -> Floats:
+    """The mean over pairs of a figure, or of draws of it, draw by draw."""
+    mean: Floats = np.mean([values[group.pair, setting] for group in groups], axis=0)
+    return mean
 
 
 def _interval(draws: Floats) -> Interval:

@@ -84,7 +84,7 @@ def test_corpora_are_kept_apart(make_world):
 
 def test_every_form_says_which_pairs_and_how_far(study):
     said = " ".join(answer(study))
-    assert "The mean nDCG@10 of hi-hi less that of the low-resource yo-yo and sw-en goes from +0." in said
+    assert "The gap in mean nDCG@10, hi-hi less the low-resource yo-yo and sw-en, ranges from +0." in said
     text = markdown(study, "curve.svg")
     assert "## Gap between low-resource and other pairs" in text
     assert "| no training (b) | full |" in text
