@@ -39,8 +39,6 @@ def overall(study: Study) -> list[str]:
         for reference in findings.references
     }
     found = drifts(study.published, study.results)
-    searches = [result.search for result in study.results if result.search]
-    smaller = [result.index.in_words for result in scored if result.index]
     return _paragraphs(
         "overall.txt.jinja",
         label=parse_measure(findings.measure).label,
@@ -57,7 +55,10 @@ def overall(study: Study) -> list[str]:
         checks={pair: [one for one in found if one.pair == pair] for pair in dict.fromkeys(one.pair for one in found)},
         tolerance=f"{TOLERANCE:g}",
         seeds=len({result.seed for result in scored if result.reg is not None}),
-        notes=[approximate_note(searches)] * bool(searches) + [smaller_note(smaller)] * bool(smaller),
+        notes=[
+            *approximate_note([result.search for result in study.results if result.search]),
+            *smaller_note([result.index.in_words for result in scored if result.index]),
+        ],
         results=study.results,
     )
 

@@ -127,11 +127,7 @@ class Table:
         searches = [search for cell in scored for search in cell.searches]
         smaller = [words for cell in scored for words in cell.smaller]
         over = "topics and seeds" if self.seeds > 1 else "topics"
-        notes = []
-        if searches:
-            notes.append(approximate_note(searches))
-        if smaller:
-            notes.append(smaller_note(smaller))
+        notes = approximate_note(searches) + smaller_note(smaller)
         if any(cell.doubtful for cell in scored):
             notes.append(DOUBTFUL_NOTE)
         if any(cell.interval for cell in scored):
@@ -147,20 +143,23 @@ class Table:
         return notes
 
 
-def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
-    """What the mark of approximate runs means, with the smallest and largest share of exact results they found."""
+def approximate_note(searches: Sequence[ApproximateSearch]) -> list[str]:
+    """What the mark of approximate runs means, with the share of exact results they found; empty without runs."""
+    if not searches:
+        return []
     known = sorted(search.overlap for search in searches if search.overlap is not None)
-    ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in (known[0], known[-1]))) if known else []
+    ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in known[:1] + known[-1:]))
     found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
     unchecked = len(searches) - len(known)
     unknown = f" ({several(unchecked, 'run')} unchecked)" if known and unchecked else ""
-    return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."
+    return [f"{APPROXIMATE} These runs did not score every document (retrieval.engine: approximate): {found}{unknown}."]
 
 
-def smaller_note(indexes: Sequence[str]) -> str:
-    """What the mark of runs on a smaller index means."""
+def smaller_note(indexes: Sequence[str]) -> list[str]:
+    """What the mark of runs on a smaller index means; empty without runs."""
     kept = "; ".join(dict.fromkeys(indexes))
-    return f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
+    note = f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
+    return [note] if kept else []
 
 
 def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Findings | None" = None) -> Table:

@@ -7,6 +7,7 @@ from math import inf
 import pytest
 
 from optical_cli.errors import DataError
+from optical_cli.report.text import escape_latex, escape_markdown
 from optical_cli.report.write_report import latex, markdown, write_report
 
 PAPER = r"""\documentclass{article}
@@ -190,3 +191,17 @@ def test_a_paper_takes_it_and_no_table_leaves_the_page(make_world, study_of, tmp
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull \\hbox" not in done.stdout
+
+
+def test_every_text_of_data_is_escaped_for_its_form(make_world, make_result, study_of):
+    failed = make_result(HOSTILE, 0.5, corpus=HOSTILE, failure=HOSTILE)
+    results = [*make_world({HOSTILE: -0.2, 0.1: 0.0}, HOSTILE, corpus=HOSTILE), failed]
+    study = study_of(results, name=HOSTILE, transport=HOSTILE, translated={HOSTILE: HOSTILE})
+    shown, printed = markdown(study, "curve.svg"), latex(study)
+    for text, escaped in ((shown, escape_markdown(HOSTILE)), (printed, escape_latex(HOSTILE))):
+        assert HOSTILE not in text
+        assert text.replace(escaped, "").count("x_1") == text.replace(escaped, "").count("50%") == 0
+    assert f"# {escape_markdown(HOSTILE)}\n" in shown
+    assert f"- {escape_markdown(HOSTILE)}, reg 0.5, seed 13: {escape_markdown(HOSTILE)}\n" in shown
+    assert f"\\caption{{nDCG@10, {escape_latex(HOSTILE)}." in printed
+    assert f"\n & {escape_latex(HOSTILE)} ({escape_latex(HOSTILE)}) \\\\\n" in printed
