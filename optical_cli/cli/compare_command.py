@@ -184,9 +184,9 @@ def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) 
 
 
 def _sentences(duel: "Duel", pairs: int) -> list[str]:
-    from optical_cli.report.figures import effect, p_value, several, signed
     from optical_cli.report.findings.comparison import ABOVE, BELOW
     from optical_cli.report.table import FULL
+    from optical_cli.report.text import effect, p_value, several, signed
 
     one = duel.comparison
     where = "" if one.corpus == FULL else f" ({one.corpus})"

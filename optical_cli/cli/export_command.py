@@ -155,8 +155,7 @@ def _write(
     force: bool,
 ) -> str | None:
     """Write folder and card; why PyLate cannot load it, or None."""
-    from optical_cli.export.card import write_card
-    from optical_cli.export.exports import gather_facts
+    from optical_cli.export.card import gather_facts, write_card
     from optical_cli.export.write_folder import write_folder
 
     facts, encoding = gather_facts(pipeline, cell, checkpoint, license_said, repo), pipeline.experiment.encoding

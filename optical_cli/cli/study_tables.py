@@ -14,17 +14,14 @@ TEXT_WIDTH = 100
 
 def print_study(found: "Study") -> None:
     """The main measures with intervals and marks, as many pairs beside each other as there is room for; the answer."""
-    from optical_cli.report import tabulate
     from optical_cli.report.answer import answer
-    from optical_cli.report.notes import notes_below
-    from optical_cli.report.published import published_rows
+    from optical_cli.report.sections import measure_section
 
     for measure in main_measures(found.measures):
-        table = tabulate(found.results, [measure], found.findings)
-        published = published_rows(found.published, table.columns)
-        rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
-        print_in_blocks(["", *(column.head for column in table.columns)], [*rows, *published])
-        for note in notes_below(found, table, published):
+        section = measure_section(found, measure)
+        heads = [f"{head} {section.title}" if head else "" for head in section.heads]
+        print_in_blocks(heads, [[str(cell) for cell in row] for row in section.rows])
+        for note in section.after:
             print_text(note)
     curve(found.results, found.measures)
     print()

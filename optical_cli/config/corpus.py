@@ -40,7 +40,7 @@ CORPUS_MODES = {
     CANDIDATES: CorpusMode(
         "candidates of {candidates}",
         "the documents of a run, each topic among its own",
-        "Where there are candidates, each topic ranks the documents of another run, and finds no others.",
+        "With candidates, each topic ranks the documents of another run and can find no others.",
         own_documents=True,
     ),
 }

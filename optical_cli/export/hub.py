@@ -10,10 +10,7 @@ from optical_cli.errors import ConfigError, OpticalError, one_line
 
 
 def check_push(repo: str) -> None:
-    """Refuse what cannot be pushed, before anything expensive starts.
-
-    Args:
-        repo: `ORG/NAME`.
+    """Refuse to push before anything expensive starts.
 
     Raises:
         ConfigError: the name is no repository's, nobody is logged in, or the hub is switched off.
@@ -31,13 +28,10 @@ def check_push(repo: str) -> None:
 
 
 def push_folder(folder: Path, repo: str, message: str, *, private: bool) -> str:
-    """Upload a folder as a model repository, which is made if it is not there.
-
-    Returns:
-        the address of the repository.
+    """Upload a folder as a model repository, creating it if need be, and return its address.
 
     Raises:
-        ConfigError: it is to be private, and is there already, in public.
+        ConfigError: it should be private, and exists already in public.
         OpticalError: the hub cannot be reached or refuses; the folder stays.
     """
     api = HfApi()
@@ -45,8 +39,8 @@ def push_folder(folder: Path, repo: str, message: str, *, private: bool) -> str:
         url = api.create_repo(repo, private=private, exist_ok=True)
         if private and not api.model_info(repo).private:
             raise ConfigError(
-                f"--push {repo}: is there already and public, which --private would not change; nothing was uploaded: "
-                "change it on the hub, or name another one"
+                f"--push {repo}: the repository exists and is public, which --private does not change; nothing was "
+                "uploaded: make it private on the hub, or name another one"
             )
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
     except ConfigError:
@@ -55,6 +49,6 @@ def push_folder(folder: Path, repo: str, message: str, *, private: bool) -> str:
     except Exception as error:
         raise OpticalError(
             f"--push {repo}: the hub did not take it ({one_line(error)}); the export is complete in {folder}: "
-            f"mend the network or the token, then `hf upload {repo} {folder}`"
+            f"check the network and the token, then run `hf upload {repo} {folder}`"
         ) from error
     return str(url)

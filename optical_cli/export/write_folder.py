@@ -1,20 +1,31 @@
-"""From a checkpoint of the cache to a folder that stands alone."""
+"""From a checkpoint of the cache to a folder that stands alone, in the format of PyLate where that can hold it.
 
+sentence-transformers' `MultiVectorEncoder` reads both formats. PyLate 1.6 knows a Transformer and a Dense layer, always
+normalizes, and keeps prefixes, lengths and the words of documents that are not scored in its configuration.
+"""
+
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
 from optical_cli.artifacts.output_folder import output_folder
 from optical_cli.encoder.load import LOCAL_AND_SAFE, load_encoder, save_encoder
 from optical_cli.errors import OpticalError
 from optical_cli.export.card import CARD_FILE
-from optical_cli.export.pylate import no_pylate_because, rewrite_for_pylate
 
 PROBES = ("Who mends the boat at dawn, and where?", "Juma.")
-SAME = 1e-6
-"""Largest difference of a component between the checkpoint and what was written: the weights are the same."""
+SAME = 1e-6  # largest difference of a component to the checkpoint: the weights are the same
+CONFIG = "config_sentence_transformers.json"
+MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Dense", "type": "pylate.models.Dense.Dense"},
+]
 
 
 def write_folder(
@@ -26,44 +37,33 @@ def write_folder(
     document_length: int,
     force: bool,
 ) -> str | None:
-    """Write a checkpoint as a Hugging Face folder: the whole encoder, adapters merged, and its card.
+    """Write a checkpoint as a Hugging Face folder, and return why PyLate cannot load it, None if it can.
 
-    PyLate can load it too, where its format has words for all that the encoder does. The folder appears once it is
-    complete and has been loaded again.
+    The folder holds the whole encoder, adapters merged, and appears once it is complete and has been loaded again.
 
     Args:
         checkpoint: an encoder, or adapters on top of one, as `load_encoder` takes it.
-        target: the new folder.
-        card: the text of README.md, given the encoder and why PyLate cannot load it (None if it can).
-        query_length: tokens of a query.
-        document_length: tokens of a document.
+        card: the text of README.md, given the encoder and what this returns.
         force: replace a model that is there.
 
-    Returns:
-        why PyLate cannot load it, or None if it can.
-
     Raises:
-        ConfigError: the target cannot be written or holds something.
+        ConfigError: the target cannot be written or is not empty.
         DataError: the checkpoint holds no encoder that can be loaded.
-        OpticalError: what was written gives other embeddings than the checkpoint.
+        OpticalError: the written encoder gives other embeddings than the checkpoint.
     """
     encoder = load_encoder(checkpoint, query_length=query_length, document_length=document_length, device="cpu").eval()
-    reason = no_pylate_because(encoder)
+    reason = _no_pylate_because(encoder)
     with output_folder(target, force=force) as folder:
         save_encoder(encoder, folder)
         if reason is None:
-            rewrite_for_pylate(encoder, folder)
+            _rewrite_for_pylate(encoder, folder)
         (folder / CARD_FILE).write_text(card(encoder, reason), encoding="utf-8")
         _check_same(encoder, folder)
     return reason
 
 
 def _check_same(encoder: MultiVectorEncoder, folder: Path) -> None:
-    """Load what was written as a user will, and compare.
-
-    Raises:
-        OpticalError: its embeddings are others.
-    """
+    """Load the folder as a user will, and compare embeddings."""
     written = MultiVectorEncoder(str(folder), device="cpu", **LOCAL_AND_SAFE).eval()
     for encode in ("encode_query", "encode_document"):
         ours, theirs = (getattr(one, encode)(list(PROBES), show_progress_bar=False) for one in (encoder, written))
@@ -73,3 +73,63 @@ def _check_same(encoder: MultiVectorEncoder, folder: Path) -> None:
                     "the exported model gives other token embeddings than its checkpoint; nothing was written: "
                     "report it with the model's modules.json"
                 )
+
+
+def _no_pylate_because(encoder: MultiVectorEncoder) -> str | None:
+    """What PyLate's format cannot express of an encoder; None if it can express everything."""
+    kinds = [type(module) for module in encoder]
+    if kinds[:2] != [Transformer, Dense]:
+        return "it has no projection between its transformer and its token embeddings"
+    if sorted(kind.__name__ for kind in kinds[2:]) != [MultiVectorMask.__name__, Normalize.__name__]:
+        return f"it has other layers than a projection: {', '.join(kind.__name__ for kind in kinds[2:])}"
+    layers: Any = encoder
+    mask = _mask(encoder)
+    documents_only = mask.skiplist_tasks == ["document"] or not mask.skiplist_words
+    more_than_words = mask.keep_only_token_ids is not None or not documents_only
+    holds = {
+        "it expands its queries": layers[0].query_expansion is not None,
+        "it puts a prompt before its texts": any(encoder.prompts.values()),
+        "its scoring mask is more than words of documents that are left out": more_than_words,
+        "its projection is not linear": not isinstance(layers[1].activation_function, torch.nn.Identity),
+        f"it scores with {encoder.similarity_fn_name}": encoder.similarity_fn_name not in (None, "maxsim"),
+    }
+    return next((reason for reason, is_so in holds.items() if is_so), None)
+
+
+def _rewrite_for_pylate(encoder: MultiVectorEncoder, folder: Path) -> None:
+    """Change a folder that `save_encoder` wrote so that PyLate loads it, too; the weights stay where they are."""
+    transformer: Any = encoder[0]
+    _write(folder / "modules.json", MODULES)
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": transformer.max_seq_length, "do_lower_case": False})
+    dense = {name: value for name, value in _read(folder / "1_Dense" / "config.json").items() if "module_" not in name}
+    _write(folder / "1_Dense" / "config.json", dense)
+    settings = {
+        "model_type": "ColBERT",
+        "query_prefix": "",
+        "document_prefix": "",
+        "query_length": transformer.query_length,
+        "document_length": transformer.document_length,
+        "do_query_expansion": False,
+        "attend_to_expansion_tokens": False,
+        "skiplist_words": _mask(encoder).skiplist_words,
+        "similarity_fn_name": "MaxSim",
+    }
+    _write(folder / CONFIG, {**_read(folder / CONFIG), **settings})
+    for number, module in enumerate(encoder):
+        empty = folder / f"{number}_{type(module).__name__}"
+        if number > 1 and empty.is_dir():  # the library itself appends these layers to a folder of this format
+            for file in empty.iterdir():
+                file.unlink()
+            empty.rmdir()
+
+
+def _mask(encoder: MultiVectorEncoder) -> Any:
+    return next(module for module in encoder if isinstance(module, MultiVectorMask))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -15,9 +15,9 @@ from optical_cli.artifacts.result import Result, corpora, format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.axis import Scale, spread
 from optical_cli.report.findings import Interval
-from optical_cli.report.harmless import harmless
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
+from optical_cli.report.text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,11 +17,10 @@ from optical_cli.pipeline.cells import cells_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translator_of
 from optical_cli.plan.planned import plan
-from optical_cli.report.figures import listed
 from optical_cli.report.findings import Duel, duels, find
-from optical_cli.report.ledger import Entry
 from optical_cli.report.published import Published, published_on
-from optical_cli.report.study import Study
+from optical_cli.report.study import Entry, Study
+from optical_cli.report.text import listed
 from optical_cli.sweep.imported_runs import imported_runs
 from optical_cli.sweep.results import cached_results
 

@@ -12,8 +12,8 @@ from optical_cli.config.measures import parse_measure
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.report.curve import COLOURS, DPI, FONT, STYLE
 from optical_cli.report.findings import Duel
-from optical_cli.report.harmless import harmless
 from optical_cli.report.table import FULL
+from optical_cli.report.text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

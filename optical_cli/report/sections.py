@@ -1,18 +1,17 @@
-"""The tables of a written report as plain data, for each form of it to set in its own way."""
+"""What a report shows: its tables with their notes, decided once for each form of it to write."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from optical_cli.artifacts.result import Result, Setting
-from optical_cli.artifacts.scores import Scores
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.figures import effect, p_value, percent, signed
+from optical_cli.config.objectives import TRANSLATE
 from optical_cli.report.findings import Findings
-from optical_cli.report.notes import notes_below
-from optical_cli.report.published import published_rows
-from optical_cli.report.study import Study
-from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, tabulate
+from optical_cli.report.published import published_rows, sources_note
+from optical_cli.report.study import Entry, Study
+from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
+from optical_cli.report.text import effect, p_value, percent, signed
 
 HEALTH = {
     "unconverged": "plans that missed the threshold",
@@ -24,125 +23,47 @@ HEALTH = {
     "grad_norm": "gradient norm (mean)",
     "grad_norm_max": "gradient norm (largest)",
 }
-"""What the figures of a training are, in words."""
+"""The figures of a training in words."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a table whose first column names its rows, and what is to be said of it."""
+    """A heading, a table whose first column names its rows, and notes before and after it."""
 
     title: str
     heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | TableCell, ...], ...]
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    published: int = 0  # how many of the last rows others have measured
 
 
-def measure_section(study: Study, measure: str) -> Section:
-    """Means of a measure: settings down, pairs across; below them what others have published."""
-    table = tabulate(study.results, [measure], study.findings)
-    published = published_rows(study.published, table.columns)
-    return Section(
-        parse_measure(measure).label,
-        ("", *(column.pair_head for column in table.columns)),
-        (*((row.label, *(cell.text for cell in row.cells)) for row in table.rows), *published),
-        after=tuple(notes_below(study, table, published)),
+def markdown_sections(study: Study) -> list[Section]:
+    """The tables of the Markdown report, in order."""
+    return _present(
+        *(measure_section(study, measure) for measure in study.measures),
+        _tests_section(study.findings),
+        _gap_section(study.findings),
+        _choice_section(study.findings),
+        _topics_section(study.results),
+        _health_section(study.results),
     )
 
 
-def tests_section(findings: Findings) -> Section | None:
-    """Every comparison in figures."""
-    rows = tuple(
-        (
-            one.pair,
-            one.corpus,
-            f"{one.setting.label} − {one.reference.label}",
-            f"{signed(one.difference)} {one.mark}".strip(),
-            f"{signed(one.low)} to {signed(one.high)}",
-            effect(one.effect),
-            p_value(one.p),
-            p_value(one.corrected),
-            f"{one.smallest:.3f}",
-            f"{one.wins} / {one.losses}",
-            f"{one.agreeing} of {one.seeds}",
-        )
-        for one in findings.comparisons
+def page_sections(study: Study) -> list[Section]:
+    """The tables of the HTML page, in order; `keys_section` stands apart."""
+    tested = study.findings.measure
+    return _present(
+        measure_section(study, tested),
+        _tests_section(study.findings),
+        _choice_section(study.findings),
+        _gap_section(study.findings),
+        *(measure_section(study, measure) for measure in study.measures if measure != tested),
+        _topics_section(study.results),
+        _students_section(study.results),
+        _cost_section(study.ledger),
+        _origin_section(study.ledger),
     )
-    heads = (
-        "pair", "corpus", "compared", "difference", "95 % interval", "d_z", "p", "p (Holm)", "smallest to be seen",
-        "topics won / lost", "seeds that agree",
-    )  # fmt: skip
-    note = (
-        "Differences of means over topics and seeds, with bootstrap intervals over both. p: paired randomization test "
-        "over topics, on means over seeds, two-sided; corrected by Holm over all rows. d_z: mean difference over its "
-        "standard deviation between topics. Smallest to be seen: the true difference that these topics and seeds would "
-        f"have shown in four of five studies, uncorrected. Seed of the resampling: {findings.seed}."
-    )
-    return Section(f"Tests of {parse_measure(findings.measure).label}", heads, rows, (note,)) if rows else None
-
-
-def choice_section(findings: Findings) -> Section | None:
-    """What choosing reg is worth on topics, or a bitext, that had no part in its score."""
-    rows = tuple(
-        (
-            choice.pair,
-            choice.corpus,
-            ", ".join(f"{setting.label} {percent(share)}" for setting, share in choice.shares[:3]),
-            f"{choice.score:.3f}",
-            f"{choice.best.label}: {choice.best_score:.3f}",
-            signed(choice.flattered),
-            "; ".join(f"{one.ruler}: {one.setting.label}, {one.score:.3f}" for one in choice.by_bitext) or MISSING,
-        )
-        for choice in findings.choices
-    )
-    heads = (
-        "pair", "corpus", "chosen on other topics", "scored", "best on all topics", "flattered by",
-        "by held-out bitext",
-    )  # fmt: skip
-    note = (
-        "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 deals of "
-        "topics. Flattered by: how far the best on all topics is above that. The held-out bitext chooses without any "
-        "topic."
-    )
-    return Section("Choosing reg", heads, rows, (note,)) if rows else None
-
-
-def topics_section(results: Sequence[Result]) -> Section:
-    """How many topics stand behind the figures of a pair, and how many do not."""
-    counts: tuple[Callable[[Scores], int], ...] = (
-        lambda scores: scores.topics,
-        lambda scores: scores.unjudged_topics,
-        lambda scores: scores.empty_topics,
-    )
-    rows = []
-    for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results):
-        scored = [r.scores for r in results if (r.pair, r.corpus) == (pair, corpus) and r.scores]
-        rows.append((pair, corpus, *(_span([count(scores) for scores in scored], "d") for count in counts)))
-    heads = ("pair", "corpus", "judged topics", "without judgements (left out)", "without results (scored 0)")
-    return Section("Topics", heads, tuple(rows))
-
-
-def health_section(results: Sequence[Result]) -> Section | None:
-    """Lowest to highest figure of each setting, over its pairs and seeds; marked where plans did not converge."""
-    by_setting = {
-        setting: [result for result in results if result.setting == setting]
-        for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank)
-    }
-    rows = [(_marked(setting.label, cells), cells) for setting, cells in by_setting.items()]
-    return _health("Health", rows, "Lowest to highest over pairs and seeds.")
-
-
-def students_section(results: Sequence[Result]) -> Section | None:
-    """The health of every student; pairs that share one share its row."""
-    students: dict[tuple[Setting, int, str], list[Result]] = {}
-    for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
-        if result.health:
-            students.setdefault((result.setting, result.seed, str(result.health)), []).append(result)
-    rows = [
-        (_marked(f"{setting.label}, seed {seed} ({', '.join(cell.pair for cell in cells)})", cells), cells)
-        for (setting, seed, _), cells in students.items()
-    ]
-    return _health("Health of every student", rows, "A row for each training; the pairs it serves are in brackets.")
 
 
 def failures(results: Sequence[Result]) -> list[str]:
@@ -154,8 +75,156 @@ def failures(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _marked(label: str, cells: Iterable[Result]) -> str:
-    return f"{label} {DOUBTFUL}" if any(cell.doubtful for cell in cells) else label
+def measure_section(study: Study, measure: str) -> Section:
+    """Means of a measure: settings down, pairs across; below them what others have published."""
+    table = tabulate(study.results, [measure], study.findings)
+    published = published_rows(study.published, table.columns)
+    rows: list[tuple[str | TableCell, ...]] = [(row.label, *row.cells) for row in table.rows]
+    return Section(
+        parse_measure(measure).label,
+        ("", *(column.pair_head for column in table.columns)),
+        (*rows, *published),
+        after=(*table.notes, *_translation_notes(study, table), *sources_note(study.published, published)),
+        published=len(published),
+    )
+
+
+def _translation_notes(study: Study, table: Table) -> Iterator[str]:
+    """Who translated the topics of the pairs, and those of the baseline `translate`."""
+    baseline = Setting(TRANSLATE, None)
+    translated = {"Topics": study.translated}
+    if any(row.setting == baseline for row in table.rows):
+        translated[baseline.label.capitalize()] = study.translators
+    for what, by_pair in translated.items():
+        pairs: dict[str, list[str]] = {}
+        for pair in dict.fromkeys(column.pair for column in table.columns):
+            if pair in by_pair:
+                pairs.setdefault(by_pair[pair], []).append(pair)
+        for by, names in pairs.items():
+            yield f"{what} of {', '.join(names)}: translated by {by}."
+
+
+def _tests_section(findings: Findings) -> Section | None:
+    rows = [
+        {
+            "pair": one.pair,
+            "corpus": one.corpus,
+            "compared": f"{one.setting.label} − {one.reference.label}",
+            "difference": f"{signed(one.difference)} {one.mark}".strip(),
+            "95 % interval": f"{signed(one.low)} to {signed(one.high)}",
+            "d_z": effect(one.effect),
+            "p": p_value(one.p),
+            "p (Holm)": p_value(one.corrected),
+            "detectable difference": f"{one.smallest:.3f}",
+            "topics won / lost": f"{one.wins} / {one.losses}",
+            "seeds that agree": f"{one.agreeing} of {one.seeds}",
+        }
+        for one in findings.comparisons
+    ]
+    note = (
+        "Differences of means over topics and seeds, with bootstrap intervals over both. p: paired randomization test "
+        "over topics, on means over seeds, two-sided; corrected by Holm over all rows. d_z: mean difference over its "
+        "standard deviation between topics. Detectable difference: the true difference that these topics and seeds "
+        f"show with 80 % power, uncorrected. Seed of the resampling: {findings.seed}."
+    )
+    return _section(f"Tests of {parse_measure(findings.measure).label}", rows, note)
+
+
+def _gap_section(findings: Findings) -> Section | None:
+    """How far low-resource pairs lie behind the others under each setting, and how that differs from references."""
+    gaps = [gap for gaps in findings.gaps for gap in gaps.by_setting]
+    compared = {reference for gap in gaps for reference, _, _ in gap.changes}
+    references = [reference for reference in findings.references if reference in compared]
+    rows = []
+    for gap in gaps:
+        changes = {
+            reference: f"{signed(change)} [{signed(interval.low)}, {signed(interval.high)}]"
+            for reference, change, interval in gap.changes
+        }
+        letter = f" ({findings.letter(gap.setting)})" if gap.setting in references else ""
+        rows.append(
+            {
+                "": f"{gap.setting.label}{letter}",
+                "corpus": gap.corpus,
+                "low-resource pairs": f"{gap.low:.3f}",
+                "other pairs": f"{gap.high:.3f}",
+                "gap": signed(gap.value),
+                "95 % interval": f"{signed(gap.interval.low)} to {signed(gap.interval.high)}",
+                **{f"gap less that of {findings.letter(one)}": changes.get(one, MISSING) for one in references},
+            }
+        )
+    pairs = "; ".join(
+        f"low-resource: {', '.join(one.low)}, others: {', '.join(one.high)} (corpus {one.corpus})"
+        for one in findings.gaps
+    )
+    note = (
+        f"Mean {parse_measure(findings.measure).label} of the other pairs less that of the low-resource ones, with "
+        f"equal weight for each pair ({pairs}). Collections differ in more than their languages, so the effect of a "
+        "setting on the gap says more than the gap. Below 0 in the last columns, the low-resource pairs gained more "
+        "than the others. Intervals are over the topics and seeds of these pairs, without correction for their number."
+    )
+    return _section("Gap between low-resource and other pairs", rows, note)
+
+
+def _choice_section(findings: Findings) -> Section | None:
+    """What choosing reg is worth on topics, or a bitext, that had no part in its score."""
+    rows = [
+        {
+            "pair": choice.pair,
+            "corpus": choice.corpus,
+            "chosen on other topics": ", ".join(f"{reg.label} {percent(share)}" for reg, share in choice.shares[:3]),
+            "scored": f"{choice.score:.3f}",
+            "best on all topics": f"{choice.best.label}: {choice.best_score:.3f}",
+            "overstated by": signed(choice.flattered),
+            "by held-out bitext": "; ".join(f"{o.ruler}: {o.setting.label}, {o.score:.3f}" for o in choice.by_bitext)
+            or MISSING,
+        }
+        for choice in findings.choices
+    ]
+    note = (
+        "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 random "
+        "splits. Overstated by: how far the score of the best reg on all topics is above that. The held-out bitext "
+        "chooses without any topic."
+    )
+    return _section("Choosing reg", rows, note)
+
+
+def _topics_section(results: Sequence[Result]) -> Section | None:
+    rows = []
+    for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results):
+        scored = [r.scores for r in results if (r.pair, r.corpus) == (pair, corpus) and r.scores]
+        rows.append(
+            {
+                "pair": pair,
+                "corpus": corpus,
+                "judged topics": _span([scores.topics for scores in scored], "d"),
+                "without judgements (left out)": _span([scores.unjudged_topics for scores in scored], "d"),
+                "without results (scored 0)": _span([scores.empty_topics for scores in scored], "d"),
+            }
+        )
+    return _section("Topics", rows)
+
+
+def _health_section(results: Sequence[Result]) -> Section | None:
+    """Lowest to highest figure of each setting, over its pairs and seeds; marked where plans did not converge."""
+    by_setting = [
+        (setting.label, [result for result in results if result.setting == setting])
+        for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank)
+    ]
+    return _health("Health", by_setting, "Lowest to highest over pairs and seeds.")
+
+
+def _students_section(results: Sequence[Result]) -> Section | None:
+    """The health of every student; pairs that share one share its row."""
+    students: dict[tuple[Setting, int, str], list[Result]] = {}
+    for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
+        if result.health:
+            students.setdefault((result.setting, result.seed, str(result.health)), []).append(result)
+    labelled = [
+        (f"{setting.label}, seed {seed} ({', '.join(cell.pair for cell in cells)})", cells)
+        for (setting, seed, _), cells in students.items()
+    ]
+    return _health("Health of every student", labelled, "A row for each training; the pairs it serves are in brackets.")
 
 
 def _health(title: str, labelled: Sequence[tuple[str, Sequence[Result]]], note: str) -> Section | None:
@@ -167,20 +236,82 @@ def _health(title: str, labelled: Sequence[tuple[str, Sequence[Result]]], note: 
         return None
     rows = []
     for label, cells in labelled:
-        figures = [[cell.health[name] for cell in cells if cell.health and name in cell.health] for name in names]
-        seconds = [cell.seconds for cell in cells if cell.seconds is not None]
-        rows.append((label, *(_span(values, ".4g") for values in figures), *([_span(seconds, ".1f")] * timed)))
+        row = {"": f"{label} {DOUBTFUL}" if any(cell.doubtful for cell in cells) else label}
+        for name in names:
+            figures = [cell.health[name] for cell in cells if cell.health and name in cell.health]
+            row[HEALTH.get(name, name.replace("_", " "))] = _span(figures, ".4g")
+        if timed:
+            row["seconds"] = _span([cell.seconds for cell in cells if cell.seconds is not None], ".1f")
+        rows.append(row)
     if any(result.doubtful for result in results):
         note += f" {DOUBTFUL_NOTE}"
-    heads = ("", *(HEALTH.get(name, name.replace("_", " ")) for name in names), *(["seconds"] * timed))
-    return Section(title, heads, tuple(rows), (note,))
+    return _section(title, rows, note)
 
 
 def _span(values: Sequence[float], form: str) -> str:
-    """`3`, or `3 to 5`, or a dash for nothing; figures that are no number are counted, not hidden."""
+    """`3`, `3 to 5`, or a dash for nothing; figures that are not a number are counted: `3 to 5 (2 nan)`."""
     known = [value for value in values if not math.isnan(value)]
     lost = f" ({len(values) - len(known)} nan)" if len(known) < len(values) else ""
     if not known:
         return MISSING + lost
     low, high = format(min(known), form), format(max(known), form)
     return (low if low == high else f"{low} to {high}") + lost
+
+
+def _cost_section(entries: Sequence[Entry]) -> Section | None:
+    """Artifacts, seconds, tokens and bytes of each kind, and of all together."""
+    by_kind = {kind: [one for one in entries if one.kind == kind] for kind in (entry.kind for entry in entries)}
+    rows = []
+    for kind, own in {**by_kind, "all": entries}.items():
+        tokens = [entry.tokens for entry in own if entry.tokens is not None]
+        rows.append(
+            {
+                "": kind,
+                "artifacts": str(len(own)),
+                "seconds": f"{sum(entry.seconds for entry in own):.1f}",
+                "tokens encoded": f"{sum(tokens):,}" if tokens else MISSING,
+                "MB": _megabytes(sum(entry.size for entry in own)),
+            }
+        )
+    note = "What the cache holds of this experiment: each artifact once, however many cells share it."
+    return _section("Cost", rows, note) if entries else None
+
+
+def _origin_section(entries: Sequence[Entry]) -> Section | None:
+    """Versions and commits that made the artifacts; several where they differ."""
+    if not entries:
+        return None
+    found = {"commit": {entry.commit for entry in entries}}
+    for package in dict.fromkeys(package for entry in entries for package in entry.versions):
+        found[package] = {entry.versions.get(package) for entry in entries}
+    rows = [{"": name, "made by": ", ".join(sorted(filter(None, values))) or MISSING} for name, values in found.items()]
+    made = sorted(entry.created for entry in entries)
+    return _section("Provenance", rows, f"Made from {made[0]} to {made[-1]}.")
+
+
+def keys_section(entries: Sequence[Entry]) -> Section | None:
+    """Every artifact by the first digits of its key."""
+    rows = [
+        {
+            "artifact": entry.label,
+            "kind": entry.kind,
+            "key": entry.key,
+            "seconds": f"{entry.seconds:.1f}",
+            "MB": _megabytes(entry.size),
+        }
+        for entry in entries
+    ]
+    return _section("Artifacts", rows)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"
+
+
+def _section(title: str, rows: Sequence[Mapping[str, str]], *before: str) -> Section | None:
+    """A section from rows by head; None without rows."""
+    return Section(title, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), before) if rows else None
+
+
+def _present(*sections: Section | None) -> list[Section]:
+    return [section for section in sections if section]

@@ -1,23 +1,40 @@
-"""CSV files: every per-topic score, means with intervals, comparisons."""
+"""Every per-topic score, means with intervals and comparisons as CSV; the scores as Parquet, too."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 
 from optical_cli.artifacts.result import Setting, format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 
 CELL = ("pair", "corpus", "objective", "reg")
+REPEATED = pa.dictionary(pa.int32(), pa.string())  # stores a repeated text once
+TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed": pa.int64()}
 
 
 def write_scores_csv(path: Path, study: Study) -> None:
-    """A line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
+    """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
     _write(path, (*CELL, "seed", "topic", *study.measures), _topic_rows(study))
 
 
+def write_scores_parquet(path: Path, scores_csv: Path) -> None:
+    """Write the rows and columns of `scores.csv` with types: reg is a number, inf included, or null.
+
+    The rows are read from that file: from Python lists, pyarrow would load pandas, which takes longer than the rest.
+    """
+    with scores_csv.open(encoding="utf-8", newline="") as file:
+        heads = next(csv.reader(file))
+    read = pyarrow.csv.ConvertOptions(column_types={name: TYPES.get(name, pa.float64()) for name in heads})
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(scores_csv, convert_options=read), path)
+
+
 def write_means_csv(path: Path, study: Study) -> None:
-    """A line for each pair, setting and measure: mean over topics and seeds, interval, how many stand behind it."""
+    """Write a line for each pair, setting and measure: mean over topics and seeds, interval, counts and marks."""
     table = tabulate(study.results, study.measures, study.findings)
     topics = {(result.pair, result.corpus): result.scores.topics for result in study.results if result.scores}
     _write(
@@ -44,7 +61,7 @@ def write_means_csv(path: Path, study: Study) -> None:
 
 
 def write_comparisons_csv(path: Path, study: Study) -> None:
-    """A line for each reg and reference, with all that `Comparison` has."""
+    """Write a line for each reg and reference, with all that `Comparison` has."""
     _write(
         path,
         (
@@ -63,7 +80,6 @@ def write_comparisons_csv(path: Path, study: Study) -> None:
 
 
 def _topic_rows(study: Study) -> Iterator[tuple[object, ...]]:
-    """Each topic of each scored cell, with its score by each measure of the study."""
     for result in study.results:
         if result.scores:
             named = (*_cell(result.pair, result.corpus, result.setting), result.seed)

@@ -1,14 +1,15 @@
-"""The table of a sweep as plain data: settings down, pairs and measures across."""
+"""The means of a sweep as a table: settings down, pairs and measures across."""
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optical_cli.artifacts.result import ApproximateSearch, Result, Setting
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.transport import TOLERATED_SHARE
+from optical_cli.report.text import several
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval
@@ -32,11 +33,11 @@ class Column:
     pair: str
     corpus: str
     measure: str
-    labelled: bool  # whether the corpus mode stands in the head
+    labelled: bool  # whether the head names the corpus mode
 
     @property
     def pair_head(self) -> str:
-        """`yo-yo`, or `yo-yo (pooled 5000)` in a table with anything else than full corpora."""
+        """`yo-yo`, or `yo-yo (pooled 5000)` in a table with other than full corpora."""
         return f"{self.pair} ({self.corpus})" if self.labelled else self.pair
 
     @property
@@ -46,7 +47,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """The mean of one measure over the seeds that were scored."""
 
     mean: float | None  # None: no seed was scored
@@ -55,28 +56,45 @@ class Cell:
     of: int  # the largest number of seeds of any cell of the table
     doubtful: bool  # whether plans behind one of them did not converge
     interval: "Interval | None" = None  # of the mean
-    marks: str = ""  # what tests say of it
-    searches: tuple[ApproximateSearch, ...] = ()  # those of its runs that were approximate
+    marks: str = ""  # of tests
+    searches: tuple[ApproximateSearch, ...] = ()  # of its approximate runs
     smaller: tuple[str, ...] = ()  # how indexes of its runs are smaller than what was encoded
 
     @property
     def text(self) -> str:
-        """`0.523`; `0.523 (2 of 3)` where seeds are wanting; `0.523 †` if in doubt; `failed`; `–` for nothing.
+        """`0.523`; `0.523 (2 of 3)` where seeds are missing; `0.523 †` if in doubt; `failed`; `–` for nothing.
 
         `≈0.523` of an approximate search, `0.523 ‡` of an index that keeps less. With findings
         `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
         """
+        parts = [self.figure, self.bounds, self.missing, *self.signs, self.marks]
+        return " ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def figure(self) -> str:
+        """The mean, or why there is none."""
         if self.mean is None:
             return FAILED if self.failed else MISSING
-        parts = [
-            f"{APPROXIMATE if self.searches else ''}{self.mean:.3f}",
-            f"[{bare(self.interval.low)}, {bare(self.interval.high)}]" if self.interval else "",
-            f"({self.seeds} of {self.of})" if self.seeds < self.of else "",
-            DOUBTFUL if self.doubtful else "",
-            SMALLER if self.smaller else "",
-            self.marks,
-        ]
-        return " ".join(part for part in parts if part)
+        return f"{APPROXIMATE if self.searches else ''}{self.mean:.3f}"
+
+    @property
+    def bounds(self) -> str:
+        """`[.491, .555]`; nothing without an interval."""
+        return f"[{_bare(self.interval.low)}, {_bare(self.interval.high)}]" if self.interval else ""
+
+    @property
+    def missing(self) -> str:
+        """`(2 of 3)` where seeds of a mean are missing, else nothing."""
+        return f"({self.seeds} of {self.of})" if 0 < self.seeds < self.of else ""
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """`†` of a mean in doubt, `‡` of one on an index that keeps less."""
+        signs = {DOUBTFUL: self.doubtful, SMALLER: bool(self.smaller)}
+        return tuple(sign for sign, needed in signs.items() if needed and self.mean is not None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,7 @@ class Row:
     """One setting over all columns."""
 
     setting: Setting
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     letter: str = ""  # what stands for it in marks
 
     @property
@@ -106,47 +124,47 @@ class Table:
     def notes(self) -> list[str]:
         """What intervals and marks mean, as far as a cell has them."""
         scored = [cell for row in self.rows for cell in row.cells if cell.mean is not None]
+        searches = [search for cell in scored for search in cell.searches]
+        smaller = [words for cell in scored for words in cell.smaller]
         over = "topics and seeds" if self.seeds > 1 else "topics"
-        tested = any(row.letter for row in self.rows) and self.tests
-        found = {
-            approximate_note([search for cell in scored for search in cell.searches]): any(
-                cell.searches for cell in scored
-            ),
-            smaller_note([words for cell in scored for words in cell.smaller]): any(cell.smaller for cell in scored),
-            DOUBTFUL_NOTE: any(cell.doubtful for cell in scored),
-            f"In brackets: 95 % bootstrap intervals over {over}.": any(cell.interval for cell in scored),
-            f"▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
-            f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
-            "Without a mark no difference was shown.": bool(tested),
-            "One seed: marks speak of these students alone; another training may come out otherwise.": bool(tested)
-            and self.seeds == 1,
-        }
-        return [note for note, needed in found.items() if needed]
+        notes = approximate_note(searches) + smaller_note(smaller)
+        if any(cell.doubtful for cell in scored):
+            notes.append(DOUBTFUL_NOTE)
+        if any(cell.interval for cell in scored):
+            notes.append(f"In brackets: 95 % bootstrap intervals over {over}.")
+        if self.tests and any(row.letter for row in self.rows):
+            notes.append(
+                "▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
+                f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
+                "Without a mark no difference was shown."
+            )
+            if self.seeds == 1:
+                notes.append("One seed: marks hold for these students only; another training may differ.")
+        return notes
 
 
-def approximate_note(searches: Sequence[ApproximateSearch]) -> str:
-    """What the mark of approximate runs means, with the least and the largest share of the exact results they found."""
+def approximate_note(searches: Sequence[ApproximateSearch]) -> list[str]:
+    """What the mark of approximate runs means, with the share of exact results they found; empty without runs."""
+    if not searches:
+        return []
     known = sorted(search.overlap for search in searches if search.overlap is not None)
-    ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in (known[0], known[-1]))) if known else []
+    ends = list(dict.fromkeys(f"{100 * share:.1f}" for share in known[:1] + known[-1:]))
     found = f"{' to '.join(ends)} % of the exact results were found" if known else "how much they missed is not known"
-    unknown = f" ({len(searches) - len(known)} runs unchecked)" if known and len(known) < len(searches) else ""
+    unchecked = len(searches) - len(known)
+    unknown = f" ({several(unchecked, 'run')} unchecked)" if known and unchecked else ""
     engines = ", ".join(dict.fromkeys(search.engine for search in searches))
-    return f"{APPROXIMATE} These runs did not score every document (retrieval.engine: {engines}): {found}{unknown}."
+    return [f"{APPROXIMATE} These runs did not score every document (retrieval.engine: {engines}): {found}{unknown}."]
 
 
-def smaller_note(indexes: Sequence[str]) -> str:
-    """What the mark of runs on a smaller index means."""
+def smaller_note(indexes: Sequence[str]) -> list[str]:
+    """What the mark of runs on a smaller index means; empty without runs."""
     kept = "; ".join(dict.fromkeys(indexes))
-    return f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
-
-
-def bare(value: float) -> str:
-    """`.491`, and `1.000`: a figure of an interval, as short as it can be."""
-    return f"{value:.3f}".replace("0.", ".", 1)
+    note = f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
+    return [note] if kept else []
 
 
 def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Findings | None" = None) -> Table:
-    """Puts results into a table, pairs in their order of appearance, each with all the measures.
+    """Put results into a table, pairs in their order of appearance, each with all the measures.
 
     Columns name their corpus mode unless every result is on the full corpus. With findings, cells have intervals, and
     those of the tested measure have marks.
@@ -166,38 +184,37 @@ def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Find
         for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results)
         for measure in measures
     )
-    settings = sorted({result.setting for result in results}, key=lambda setting: setting.rank)
     most = max((len(seeds) for seeds in groups.values()), default=0)
     tested = findings if findings and findings.measure in measures else None
     rows = []
-    for setting in settings:
+    for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank):
         cells = tuple(
-            _found(
-                _cell(groups.get((column.pair, column.corpus, setting), {}), column.measure, most),
-                column,
-                setting,
-                findings,
-            )
+            _cell(groups.get((column.pair, column.corpus, setting), {}), column, setting, most, findings)
             for column in columns
         )
         rows.append(Row(setting, cells, tested.letter(setting) if tested else ""))
     return Table(columns, tuple(rows), most, len(tested.comparisons) if tested else 0)
 
 
-def _found(cell: Cell, column: Column, setting: Setting, findings: "Findings | None") -> Cell:
-    """A cell with what was found of it."""
-    if findings is None:
-        return cell
-    interval = findings.intervals.get((column.pair, column.corpus, setting, column.measure))
-    tested = column.measure == findings.measure
-    return replace(cell, interval=interval, marks=findings.marks(column.pair, column.corpus, setting) if tested else "")
+def _cell(
+    seeds: Mapping[int, Result], column: Column, setting: Setting, most: int, findings: "Findings | None"
+) -> TableCell:
+    results = seeds.values()
+    values = [value for result in results if (value := result.value(column.measure)) is not None]
+    named = (column.pair, column.corpus, setting)
+    return TableCell(
+        mean=math.fsum(values) / len(values) if values else None,
+        seeds=len(values),
+        failed=sum(result.failure is not None for result in results),
+        of=most,
+        doubtful=any(result.doubtful for result in results),
+        interval=findings.intervals.get((*named, column.measure)) if findings else None,
+        marks=findings.marks(*named) if findings and column.measure == findings.measure else "",
+        searches=tuple(result.search for result in results if result.search and result.scores),
+        smaller=tuple(result.index.in_words for result in results if result.index and result.scores),
+    )
 
 
-def _cell(seeds: dict[int, Result], measure: str, most: int) -> Cell:
-    values = [value for result in seeds.values() if (value := result.value(measure)) is not None]
-    doubtful = any(result.doubtful for result in seeds.values())
-    failed = sum(result.failure is not None for result in seeds.values())
-    mean = math.fsum(values) / len(values) if values else None
-    searches = tuple(result.search for result in seeds.values() if result.search and result.scores)
-    smaller = tuple(result.index.in_words for result in seeds.values() if result.index and result.scores)
-    return Cell(mean, len(values), failed, most, doubtful, searches=searches, smaller=smaller)
+def _bare(value: float) -> str:
+    """`.491`, and `1.000`: a figure of an interval, as short as it can be."""
+    return f"{value:.3f}".replace("0.", ".", 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from optical_cli.artifacts.result import Result
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.table import Cell, Table, tabulate
+from optical_cli.report.table import Table, TableCell, tabulate
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 SHORTEST_BAR = 8
@@ -40,7 +40,7 @@ def _block(table: Table, i: int, measure: str, widths: tuple[int, int, int]) -> 
     return [head, *lines]
 
 
-def _bar(cell: Cell, top: float, room: int) -> str:
+def _bar(cell: TableCell, top: float, room: int) -> str:
     if not cell.mean or not top:
         return ""
     whole, eighths = divmod(round(8 * room * cell.mean / top), 8)

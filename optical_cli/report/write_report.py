@@ -1,31 +1,40 @@
-"""Writes a report into a folder."""
+"""Write a report as files: an HTML page, Markdown, LaTeX, the curve as SVG and PNG, figures as CSV and Parquet."""
 
 import tempfile
 from pathlib import Path
 
+from optical_cli.config.measures import parse_measure
 from optical_cli.errors import DataError
+from optical_cli.report.answer import answer
 from optical_cli.report.curve import draw_curve
-from optical_cli.report.harmless import harmless
-from optical_cli.report.latex import latex
-from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
-from optical_cli.report.parquet import write_scores_parquet
-from optical_cli.report.spreadsheets import write_comparisons_csv, write_means_csv, write_scores_csv
+from optical_cli.report.sections import failures, markdown_sections, measure_section
+from optical_cli.report.spreadsheets import (
+    write_comparisons_csv,
+    write_means_csv,
+    write_scores_csv,
+    write_scores_parquet,
+)
 from optical_cli.report.study import Study
+from optical_cli.report.table import tabulate
+from optical_cli.report.text import escape_latex, escape_markdown, harmless, render
+
+FILES = (
+    "report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "scores.parquet", "means.csv", "comparisons.csv",
+)  # fmt: skip
+MOST_BESIDE = 3
+"""Pairs whose intervals fit beside the means on a page; those of more pairs stand below the means."""
 
 
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
-    """Writes the report as an HTML page, Markdown and LaTeX, the curve as SVG and PNG, figures as CSV and Parquet.
-
-    A report that is there is replaced when all of the new one is written, and else left as it is.
+    """Write all files of a report, replacing an older one only when all are complete.
 
     Args:
-        study: what to report.
-        folder: made if it is not there.
+        folder: made if it does not exist.
         html: the file of the page; None for `report.html` in the folder.
 
     Raises:
-        DataError: it cannot be written there.
+        DataError: a file cannot be written.
     """
     html = html or folder / "report.html"
     try:
@@ -49,14 +58,34 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
 
 def _write_files(study: Study, folder: Path) -> list[Path]:
     """All but the page."""
-    report, tex, svg, png = (folder / name for name in ("report.md", "report.tex", "curve.svg", "curve.png"))
+    paths = [folder / name for name in FILES]
+    report, tex, svg, png, scores, parquet, means, comparisons = paths
     draw_curve(study, svg, png)
     report.write_text(harmless(markdown(study, svg.name)), encoding="utf-8")
     tex.write_text(harmless(latex(study)), encoding="utf-8")
-    scores, parquet = folder / "scores.csv", folder / "scores.parquet"
-    means, comparisons = folder / "means.csv", folder / "comparisons.csv"
     write_scores_csv(scores, study)
     write_scores_parquet(parquet, scores)
     write_means_csv(means, study)
     write_comparisons_csv(comparisons, study)
-    return [report, tex, svg, png, scores, parquet, means, comparisons]
+    return paths
+
+
+def markdown(study: Study, curve: str) -> str:
+    """The whole report; `curve` is the file name of the chart beside it, of the tested measure."""
+    return render(
+        "report.md.jinja",
+        escape_markdown,
+        study=study,
+        most_seeds=tabulate(study.results, study.measures).seeds,
+        failures=failures(study.results),
+        answer=answer(study),
+        label=parse_measure(study.findings.measure).label,
+        curve=curve,
+        sections=markdown_sections(study),
+    )
+
+
+def latex(study: Study) -> str:
+    """A `table` for booktabs for each measure: intervals in small print, marks raised; shrunk to a line if wider."""
+    sections = [measure_section(study, measure) for measure in study.measures]
+    return render("report.tex.jinja", escape_latex, name=study.name, sections=sections, most_beside=MOST_BESIDE)

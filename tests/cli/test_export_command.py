@@ -54,7 +54,7 @@ def test_the_card_has_the_scores_that_the_cache_has_of_this_student(card, optica
 
 def test_nothing_is_measured_for_the_card(card, tmp_path):
     cache = tmp_path / "cache"
-    assert "None was measured" in card("--reg", "0.1", cache=cache)
+    assert "The cache held no scores of this model" in card("--reg", "0.1", cache=cache)
     assert not (cache / "scores").exists()
     assert not (cache / "runs").exists()
 

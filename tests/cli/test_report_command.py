@@ -16,7 +16,7 @@ def test_it_shows_intervals_marks_and_the_answer_and_names_its_files(report, tmp
     assert said.code == 0
     assert "reg inf (b)" in said.out
     assert "In brackets: 95 % bootstrap intervals over topics." in said.out
-    assert "The highest mean is that of reg " in said.out
+    assert "highest mean nDCG@10" in said.out
     assert "no difference was shown" in said.out  # three topics cannot show any
     names = [line.rsplit("/", 1)[-1] for line in said.out.splitlines() if line.startswith(str(tmp_path))]
     assert names[:3] == ["report.html", "report.md", "report.tex"]

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -85,3 +86,20 @@ def test_whether_pylate_loads_it_is_said(reason):
     card = write_card(FACTS, 128, reason)
     assert ("PyLate loads it as well" in card) == (reason is None)
     assert ("PyLate cannot load it: it expands its queries." in card) == (reason is not None)
+
+
+def test_no_text_of_data_is_markup():
+    hostile = "a|b\n# <img src=x> `c` *d* _e_ [f](g) &amp; snake_case"
+    shown = r"a\|b \# \<img src=x\> \`c\` \*d\* \_e\_ \[f\](g) \&amp; snake_case"
+    named = replace(FACTS, name=hostile, teacher=hostile, loaded_as=hostile, versions={hostile: hostile})
+    bitext = replace(FACTS.bitexts[0], name=hostile)
+    scores = [replace(FACTS.scores[0], pair=hostile, collection=hostile, corpus=hostile)]
+    card = write_card(replace(named, bitexts=[bitext], scores=scores, transport={hostile: [hostile]}), 128, hostile)
+    text = card.split("---\n", 2)[2]
+    assert hostile not in text
+    assert f"\n# {shown}\n" in text
+    assert f"| {shown} | {shown} | **{shown}** |" in text
+    assert f"| transport.{shown} | {shown} |" in text
+    code = text.split("```")[1]
+    assert code.count("\n") == 7  # a string literal, on one line
+    assert not re.search(r"(?<!\\)<img", text)

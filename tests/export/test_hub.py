@@ -44,7 +44,7 @@ def test_a_repository_is_made_and_the_folder_uploaded(api, tmp_path):
 
 def test_private_does_not_end_in_a_repository_that_is_public(api, tmp_path):
     api.public = True
-    with pytest.raises(ConfigError, match="lab/yo: is there already and public"):
+    with pytest.raises(ConfigError, match="lab/yo: the repository exists and is public"):
         hub.push_folder(tmp_path, "lab/yo", "a message", private=True)
     assert [call[0] for call in api.calls] == ["create"]
 

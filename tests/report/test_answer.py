@@ -7,7 +7,8 @@ from optical_cli.report.answer import answer
 
 def test_a_difference_that_is_shown_is_said_and_one_that_is_not_is_not(make_world, study_of):
     text = answer(study_of(make_world({0.02: 0.15, 0.1: 0.0, inf: 0.0})))[0]
-    assert "Against reg inf, reg 0.02 scored higher and for reg 0.1 no difference was shown (a true one of 0.0" in text
+    said = "Against reg inf, reg 0.02 scored higher and for reg 0.1 no difference was shown (detectable with 80 % power"
+    assert f"{said}, uncorrected: 0.0" in text
 
 
 def test_without_any_effect_nothing_is_claimed(make_world, study_of):
@@ -17,7 +18,7 @@ def test_without_any_effect_nothing_is_claimed(make_world, study_of):
     assert "lower" not in text
 
 
-def test_the_choice_says_how_far_the_best_on_test_would_flatter(make_world, study_of):
+def test_the_choice_says_how_far_the_best_on_test_overstates(make_world, study_of):
     held_out = {0.02: {"p@1": 0.4, "transport_cost": 0.2}, 0.1: {"p@1": 0.6, "transport_cost": 0.4}}
     text = answer(study_of(make_world({0.02: 0.2, 0.1: 0.0}, held_out=held_out)))[0]
     assert "A reg chosen on some topics scored 0." in text
@@ -29,15 +30,15 @@ def test_the_choice_says_how_far_the_best_on_test_would_flatter(make_world, stud
 def test_pairs_that_differ_in_what_reg_does_are_named(make_world, study_of):
     one, other = make_world({0.1: 0.2, 1.0: 0.0}, "a-b"), make_world({0.1: 0.0, 1.0: 0.2}, "b-a", start=8)
     text = answer(study_of([*one, *other]))[1]
-    assert text.startswith("That the effect of reg differs between a-b and b-a (in shape or in size) was shown")
+    assert text.startswith("The effect of reg was shown to differ between a-b and b-a, in shape or in size (")
     alike = answer(study_of([*one, *make_world({0.1: 0.2, 1.0: 0.0}, "b-a", start=9)]))[1]
-    assert "was not shown" in alike
+    assert alike.startswith("The effect of reg was not shown to differ between a-b and b-a")
 
 
 @pytest.mark.parametrize(("seeds", "said"), [((1,), True), ((1, 2), False)])
 def test_one_seed_is_said_to_be_one(make_world, study_of, seeds, said):
     text = " ".join(answer(study_of(make_world({0.1: 0.0, 1.0: 0.0}, seeds=seeds))))
-    assert ("With one seed nothing here says" in text) == said
+    assert ("With one seed, nothing here shows" in text) == said
 
 
 def test_a_pooled_corpus_is_said_wherever_a_figure_stands(make_world, study_of):
@@ -66,10 +67,25 @@ def test_several_pairs_are_summed_up_first(make_world, study_of):
     other = make_world({"none": -0.2, 0.1: 0.0, 1.0: 0.2}, "b-a", start=8)
     third = make_world({"none": 0.0, 0.1: 0.2, 1.0: 0.0}, "b-b", start=9)
     text = answer(study_of([*one, *other, *third]))[0]
-    assert text.startswith("The highest mean is that of reg 0.1 on 2 and reg 1 on 1 of 3 pairs.")
+    assert text.startswith("The highest mean nDCG@10 is at reg 0.1 on 2 and reg 1 on 1 of 3 pairs.")
     assert "Against no training, 5 of 6 values of reg scored higher, 0 lower, and 1 were not shown to differ." in text
 
 
 def test_references_of_which_the_same_is_to_be_said_share_a_sentence(make_world, study_of):
     text = " ".join(answer(study_of(make_world({"bm25": -0.2, "none": -0.3, 0.1: 0.2, 1.0: 0.2}))))
     assert "Against BM25 and no training, every reg scored higher." in text
+
+
+def test_a_reg_that_is_best_on_every_pair_is_said_to_be(make_world, study_of):
+    one, other = make_world({0.1: 0.2, 1.0: 0.0}, "a-b"), make_world({0.1: 0.2, 1.0: 0.0}, "b-a", start=8)
+    text = answer(study_of([*one, *other]))[0]
+    assert text.startswith("reg 0.1 has the highest mean nDCG@10 on all 2 pairs.")
+
+
+def test_text_of_data_stays_within_its_paragraph(make_world, study_of):
+    hostile = "a\n\n# b {{ 1 + 1 }} & <c>"
+    study = study_of(make_world({hostile: -0.2, 0.1: 0.2}, corpus=hostile))
+    paragraphs = answer(study)
+    assert len(paragraphs) == 2
+    assert "corpus a # b {{ 1 + 1 }} & <c>): " in paragraphs[1]
+    assert "Against a # b {{ 1 + 1 }} & <c>, " in paragraphs[1]

@@ -1,8 +1,16 @@
 import csv
+import math
+from dataclasses import replace
 
+import pyarrow.parquet
 import pytest
 
-from optical_cli.report.spreadsheets import write_comparisons_csv, write_means_csv, write_scores_csv
+from optical_cli.report.spreadsheets import (
+    write_comparisons_csv,
+    write_means_csv,
+    write_scores_csv,
+    write_scores_parquet,
+)
 
 
 def rows_of(path):
@@ -42,3 +50,39 @@ def test_an_id_with_a_comma_or_quote_is_quoted(make_result, study_of, tmp_path):
     result = make_result('a,"b', 0.1, 0.5)
     write_scores_csv(tmp_path / "s.csv", study_of([result]))
     assert rows_of(tmp_path / "s.csv")[0]["pair"] == 'a,"b'
+
+
+def test_parquet_has_the_rows_and_columns_of_the_csv_with_types(make_world, study_of, tmp_path):
+    study = study_of(make_world({"none": -0.1, 0.02: 0.0, math.inf: -0.2}, topics=5))
+    write_scores_csv(tmp_path / "s.csv", study)
+    write_scores_parquet(tmp_path / "s.parquet", tmp_path / "s.csv")
+    table = pyarrow.parquet.read_table(tmp_path / "s.parquet")
+    with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert table.column_names == list(rows[0])
+    types = {"reg": float, "seed": int, "ndcg@10": float}
+    typed = [
+        {name: types.get(name, str)(text) if text else None for name, text in row.items()} for row in rows
+    ]  # "inf" is a float
+    assert table.to_pylist() == typed
+    assert {row["reg"] for row in typed} == {None, 0.02, math.inf}
+
+
+def test_a_study_without_scores_has_no_rows_and_the_same_columns(make_result, study_of, tmp_path):
+    write_scores_csv(tmp_path / "s.csv", study_of([make_result(reg=0.1, failure="no")]))
+    write_scores_parquet(tmp_path / "s.parquet", tmp_path / "s.csv")
+    table = pyarrow.parquet.read_table(tmp_path / "s.parquet")
+    assert table.num_rows == 0
+    assert table.column_names[-1] == "ndcg@10"
+
+
+def test_a_topic_is_a_text_whatever_it_looks_like(make_result, study_of, tmp_path):
+    asked = ("007", "1e3", "null", "NA", "true", 'a,"b"', "2024-01-01", "ቁ")
+    scored = {name: dict.fromkeys(asked, 1 / 3) for name in ("ndcg@10", "recall@100")}
+    result = make_result(reg=0.0, value=1 / 3)
+    result = replace(result, scores=replace(result.scores, per_topic=scored))
+    write_scores_csv(tmp_path / "s.csv", study_of([result]))
+    write_scores_parquet(tmp_path / "s.parquet", tmp_path / "s.csv")
+    table = pyarrow.parquet.read_table(tmp_path / "s.parquet")
+    assert sorted(table["topic"].to_pylist()) == sorted(asked)
+    assert set(table["ndcg@10"].to_pylist()) == {1 / 3}

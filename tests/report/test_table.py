@@ -79,7 +79,7 @@ def test_with_findings_cells_have_intervals_and_the_notes_say_what_marks_mean(ma
 
 def test_marks_of_one_seed_are_said_to_speak_of_its_students_alone(make_world, study_of):
     study = study_of(make_world({"none": -0.2, 0.02: 0.0}, seeds=(1,)))
-    assert tabulate(study.results, ["ndcg@10"], study.findings).notes[-1].startswith("One seed: marks speak of")
+    assert tabulate(study.results, ["ndcg@10"], study.findings).notes[-1].startswith("One seed: marks hold for")
 
 
 def test_a_measure_that_is_not_tested_has_intervals_and_no_marks(make_world, study_of):

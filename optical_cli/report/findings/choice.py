@@ -1,20 +1,22 @@
-"""Which reg would be chosen without looking at the topics it is then scored on."""
+"""Which reg would be chosen without the topics it is scored on, and which topics the chosen reg moves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import Setting
+from optical_cli.artifacts.result import Result, Setting
+from optical_cli.report.findings.comparison import Mover, by_difference
 from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.statistics.cross_fit import cross_fit
+from optical_cli.report.statistics.resampling import cross_fit
 
 RULERS: Mapping[str, tuple[str, int]] = {"p@1": ("P@1", 1), "transport_cost": ("transport cost", -1)}
-"""Figures on the held-out bitext: how they are called, and 1 where more is better."""
+"""Figures on the held-out bitext: label, and 1 where more is better."""
+SHOWN_MOVERS = 5
 
 
 @dataclass(frozen=True)
 class BitextChoice:
-    """The reg whose students are best on the held-out bitext; no topic had a part in it."""
+    """The reg whose students are best on the held-out bitext, without any topic."""
 
     ruler: str
     setting: Setting
@@ -23,34 +25,24 @@ class BitextChoice:
 
 @dataclass(frozen=True)
 class Choice:
-    """What choosing reg is worth on one pair.
-
-    Attributes:
-        pair: of languages.
-        corpus: the corpus mode.
-        shares: in which share of the choices on four fifths of the topics each reg was taken, the most taken first.
-        score: of what was chosen, on the fifth that had no part in it: the mean over topics and repeats.
-        best: the reg that is best on all topics.
-        best_score: its score on them.
-        by_bitext: choices on the held-out bitext.
-    """
+    """What choosing reg is worth on one pair and corpus mode."""
 
     pair: str
     corpus: str
-    shares: tuple[tuple[Setting, float], ...]
-    score: float
-    best: Setting
+    shares: tuple[tuple[Setting, float], ...]  # how often each reg was chosen on four fifths of the topics; most first
+    score: float  # of the chosen reg on the other fifth: mean over topics and repeats
+    best: Setting  # on all topics
     best_score: float
     by_bitext: tuple[BitextChoice, ...]
 
     @property
     def flattered(self) -> float:
-        """By how much the best on all topics looks better than a choice would have been."""
+        """By how much the best reg on all topics overstates what a choice scores."""
         return self.best_score - self.score
 
 
 def choose(group: Group, measure: str, rng_of: RngOf) -> Choice | None:
-    """The choice among the values of reg of a pair; None with fewer than two, or than two topics."""
+    """Choose among the values of reg of a pair; None with fewer than two, or than two topics."""
     regs = group.regs
     if len(regs) < 2 or len(group.topics) < 2:
         return None
@@ -73,14 +65,37 @@ def _by_bitext(group: Group, means: Mapping[Setting, float]) -> list[BitextChoic
     """A choice for each ruler that every value of reg was measured by."""
     chosen = []
     for name, (label, sign) in RULERS.items():
-        figures = {setting: _held_out(group, setting, name) for setting in means}
+        figures = {setting: _held_out(group.results[setting].values(), name) for setting in means}
         if not any(math.isnan(figure) for figure in figures.values()):
             best = max(figures, key=lambda setting: sign * figures[setting])
             chosen.append(BitextChoice(label, best, means[best]))
     return chosen
 
 
-def _held_out(group: Group, setting: Setting, name: str) -> float:
-    """The mean over the seeds; nan if one lacks it."""
-    results = group.results[setting].values()
+def _held_out(results: Collection[Result], name: str) -> float:
+    """Mean over the seeds; nan if one lacks it."""
     return math.fsum((result.held_out or {}).get(name, math.nan) for result in results) / len(results)
+
+
+@dataclass(frozen=True)
+class Movers:
+    """The topics of a pair that the most often chosen reg moves most against a reference."""
+
+    pair: str
+    corpus: str
+    setting: Setting
+    reference: Setting
+    gained: tuple[Mover, ...]
+    lost: tuple[Mover, ...]
+
+
+def movers(group: Group, choice: Choice, references: Sequence[Setting], measure: str) -> Movers | None:
+    """Compare the chosen reg with the last other reference that the pair has; None without any."""
+    setting = choice.shares[0][0]
+    there = [reference for reference in references if reference in group.results and reference != setting]
+    if not there:
+        return None
+    moved = by_difference(group, setting, there[-1], measure)
+    gained = tuple(mover for mover in moved[:SHOWN_MOVERS] if mover.difference > 0)
+    lost = tuple(mover for mover in moved[: -SHOWN_MOVERS - 1 : -1] if mover.difference < 0)
+    return Movers(group.pair, group.corpus, setting, there[-1], gained, lost)

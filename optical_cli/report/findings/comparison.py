@@ -1,59 +1,39 @@
-"""Settings against references: test, interval, effect, and what could have been seen."""
+"""Settings against references: test, interval, effect, detectable difference, and the topics behind them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from optical_cli.artifacts.result import Setting
-from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.statistics.bootstrap import bootstrap_intervals
-from optical_cli.report.statistics.effect_size import effect_size
-from optical_cli.report.statistics.holm import holm
-from optical_cli.report.statistics.sign_flip import sign_flip
-from optical_cli.report.statistics.smallest_difference import smallest_difference
+from optical_cli.artifacts.result import Result, Setting
+from optical_cli.report.findings.group import Group, RngOf, groups_of, rng_of
+from optical_cli.report.statistics.formulas import ALPHA, effect_size, holm, smallest_difference
+from optical_cli.report.statistics.resampling import bootstrap_intervals, sign_flip
 
-ALPHA = 0.05
 ABOVE, BELOW = "▲", "▼"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One setting less a reference, on one pair.
-
-    Attributes:
-        pair: of languages.
-        corpus: the corpus mode.
-        setting: what is compared.
-        reference: with what.
-        difference: of the means, setting less reference.
-        low: lower end of its 95 % interval over topics and seeds.
-        high: upper end.
-        effect: d_z of the topics' differences, means over seeds.
-        p: of the randomization test over topics, on means over seeds.
-        corrected: p after Holm's correction over all comparisons of the report.
-        smallest: the difference that these topics and seeds would have shown four times in five.
-        wins: topics on which the setting is higher.
-        losses: topics on which it is lower.
-        seeds: that were compared.
-        agreeing: of them, those whose difference has the sign of `difference`.
-    """
+    """One setting less a reference, on one pair and corpus mode."""
 
     pair: str
     corpus: str
     setting: Setting
     reference: Setting
-    difference: float
-    low: float
+    difference: float  # of the means
+    low: float  # of the 95 % interval of the difference over topics and seeds
     high: float
-    effect: float
-    p: float
-    corrected: float
-    smallest: float
-    wins: int
+    effect: float  # d_z of the topics' differences, means over seeds
+    p: float  # of the randomization test over topics, on means over seeds
+    corrected: float  # p after Holm's correction over all comparisons of the report
+    smallest: float  # difference that these topics and seeds detect with 80 % power, uncorrected
+    wins: int  # topics on which the setting is higher
     losses: int
-    seeds: int
-    agreeing: int
+    seeds: int  # that were compared
+    agreeing: int  # seeds whose difference has the sign of `difference`
 
     @property
     def mark(self) -> str:
@@ -64,15 +44,9 @@ class Comparison:
 
 
 def compare(
-    groups: Sequence[Group],
-    wanted: Sequence[tuple[Setting, Setting]],
-    measure: str,
-    rng_of: RngOf,
+    groups: Sequence[Group], wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf
 ) -> tuple[Comparison, ...]:
-    """Settings against references, as far as a pair has both; all of them one family.
-
-    Pairs of fewer than two topics have none.
-    """
+    """Compare (setting, reference) on every pair of two topics or more that has both; all tests are one family."""
     found = [
         comparison
         for group in groups
@@ -113,3 +87,53 @@ def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: 
             named, by_seed, over_seeds, p_values, intervals, strict=True
         )
     ]
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A topic and both its scores, means over the seeds."""
+
+    topic: str
+    score: float
+    reference_score: float
+
+    @property
+    def difference(self) -> float:
+        """Above 0 for a gain."""
+        return self.score - self.reference_score
+
+
+def by_difference(group: Group, setting: Setting, reference: Setting, measure: str) -> list[Mover]:
+    """Every topic, from the largest gain to the largest loss."""
+    own, others = group.means([setting, reference], measure).T
+    topics = zip(group.topics, own, others, strict=True)
+    moved = [Mover(topic, float(score), float(other)) for topic, score, other in topics]
+    return sorted(moved, key=lambda mover: (-mover.difference, mover.topic))
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A comparison on one pair and all its topics, from the largest gain to the largest loss."""
+
+    comparison: Comparison
+    topics: tuple[Mover, ...]
+
+    @property
+    def mean(self) -> float:
+        """Of the setting, over topics and seeds."""
+        return math.fsum(topic.score for topic in self.topics) / len(self.topics)
+
+    @property
+    def reference_mean(self) -> float:
+        """Of the reference."""
+        return math.fsum(topic.reference_score for topic in self.topics) / len(self.topics)
+
+
+def duels(results: Sequence[Result], setting: Setting, reference: Setting, measure: str, seed: int) -> tuple[Duel, ...]:
+    """Compare two settings on each pair that has scores of both; the tests of all pairs are one family."""
+    groups = groups_of(results)
+    compared = compare(groups, [(setting, reference)], measure, partial(rng_of, seed))
+    group_of = {(group.pair, group.corpus): group for group in groups}
+    return tuple(
+        Duel(one, tuple(by_difference(group_of[one.pair, one.corpus], setting, reference, measure))) for one in compared
+    )

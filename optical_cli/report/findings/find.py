@@ -1,22 +1,46 @@
-"""From results to findings."""
+"""From results to findings, for every part of a report to look up."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from string import ascii_lowercase
 
 import numpy as np
 
 from optical_cli.artifacts.result import Result, Setting
-from optical_cli.report.findings.choice import choose
-from optical_cli.report.findings.comparison import compare
-from optical_cli.report.findings.findings import Findings
-from optical_cli.report.findings.gaps import gaps
-from optical_cli.report.findings.group import Group, groups_of, rng_of
-from optical_cli.report.findings.interactions import interactions
-from optical_cli.report.findings.interval import Interval
-from optical_cli.report.findings.movers import movers
-from optical_cli.report.statistics.bootstrap import bootstrap_intervals
+from optical_cli.report.findings.choice import Choice, Movers, choose, movers
+from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, compare
+from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
+from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
+from optical_cli.report.statistics.resampling import bootstrap_intervals
 
-MOST_REFERENCES = 26  # a letter each
+
+@dataclass(frozen=True)
+class Findings:
+    """What the scores of a sweep say."""
+
+    measure: str  # the one that is tested; others have intervals only
+    references: tuple[Setting, ...]  # what every reg was compared with
+    intervals: Mapping[tuple[str, str, Setting, str], Interval]  # by pair, corpus, setting and measure
+    comparisons: tuple[Comparison, ...]  # one family of tests
+    interactions: tuple[Interaction, ...]
+    choices: tuple[Choice, ...]  # for each pair that has several values of reg
+    moved: tuple[Movers, ...]  # for each pair with a choice and a reference
+    seed: int  # of all resampling
+    gaps: tuple[Gaps, ...] = ()  # for each corpus mode with low-resource pairs and others
+
+    def letter(self, setting: Setting) -> str:
+        """What stands for a reference in marks: a, b, c; nothing for other settings."""
+        return ascii_lowercase[self.references.index(setting)] if setting in self.references else ""
+
+    def marks(self, pair: str, corpus: str, setting: Setting) -> str:
+        """`▲ab▼c`: above the references a and b, below c; nothing where no difference was shown."""
+        own = [c for c in self.comparisons if (c.pair, c.corpus, c.setting) == (pair, corpus, setting)]
+        return "".join(
+            mark + "".join(letters)
+            for mark in (ABOVE, BELOW)
+            if (letters := [self.letter(comparison.reference) for comparison in own if comparison.mark == mark])
+        )
 
 
 def find(
@@ -28,15 +52,14 @@ def find(
     seed: int = 13,
     low_resource: Collection[str] = (),
 ) -> Findings:
-    """Everything a report says of the per-topic scores.
+    """Everything a report says of the per-topic scores; results without scores are left out.
 
     Args:
-        results: of the cells of a sweep; those without scores are left out.
         measures: those that get intervals.
         tested: the one of them that is tested.
         reference: baselines and values of reg to test against; None for each baseline and reg inf.
         seed: of all resampling.
-        low_resource: names of the pairs that are.
+        low_resource: names of pairs.
     """
     draw = partial(rng_of, seed)
     groups = groups_of(results)
@@ -47,37 +70,32 @@ def find(
     return Findings(
         measure=tested,
         references=references,
-        intervals={
-            named: interval
-            for group in groups
-            if len(group.topics) > 1
-            for named, interval in _intervals(group, measures, draw("mean", group)).items()
-        },
+        intervals=dict(_intervals(groups, measures, draw)),
         comparisons=compare(groups, wanted, tested, draw),
         interactions=interactions(groups, tested, draw),
         choices=tuple(choice for _, choice in choices),
         moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),
         seed=seed,
-        gaps=gaps(groups, low_resource, references, tested, seed),
+        gaps=gaps(groups, low_resource, references, tested, draw),
     )
 
 
 def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -> tuple[Setting, ...]:
-    """Those that any pair has, in the order asked for, or else of tables."""
+    """The references that any pair has, in the order asked for, or else of tables; at most as many as letters."""
     there = sorted({setting for group in groups for setting in group.results}, key=lambda setting: setting.rank)
     if wanted is None:
         found = [setting for setting in there if setting.reg is None or setting.reg == np.inf]
     else:
         found = [setting for one in wanted for setting in there if one in (setting.reg, setting.baseline)]
-    return tuple(found[:MOST_REFERENCES])
+    return tuple(found[: len(ascii_lowercase)])
 
 
 def _intervals(
-    group: Group, measures: Sequence[str], rng: np.random.Generator
-) -> dict[tuple[str, str, Setting, str], Interval]:
-    named = [(setting, measure) for setting in group.results for measure in measures]
-    ends = bootstrap_intervals([group.scores(setting, measure) for setting, measure in named], rng)
-    return {
-        (group.pair, group.corpus, setting, measure): Interval(float(low), float(high))
-        for (setting, measure), (low, high) in zip(named, ends, strict=True)
-    }
+    groups: Sequence[Group], measures: Sequence[str], draw: RngOf
+) -> Iterator[tuple[tuple[str, str, Setting, str], Interval]]:
+    for group in groups:
+        if len(group.topics) > 1:
+            named = [(setting, measure) for setting in group.results for measure in measures]
+            ends = bootstrap_intervals([group.scores(*one) for one in named], draw("mean", group))
+            for (setting, measure), (low, high) in zip(named, ends, strict=True):
+                yield (group.pair, group.corpus, setting, measure), Interval(float(low), float(high))

@@ -3,51 +3,49 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optical_cli.artifacts.result import Result, Setting
-from optical_cli.report.statistics.scores import TopicScores
+from optical_cli.report.statistics import Floats
 
-RngOf = Callable[[str, "Group"], np.random.Generator]
-"""The source of chance for a purpose and a pair."""
+
+@dataclass(frozen=True)
+class Interval:
+    """The 95 % interval of a mean, or of a difference of means, over topics and seeds."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Group:
-    """What was scored of one pair on one corpus.
-
-    Attributes:
-        pair: of languages.
-        corpus: the corpus mode.
-        topics: their ids, sorted: the rows of every array.
-        results: by setting, those that were scored, by seed.
-    """
+    """The scored results of one pair on one corpus mode."""
 
     pair: str
     corpus: str
-    topics: tuple[str, ...]
-    results: Mapping[Setting, Mapping[int, Result]]
+    topics: tuple[str, ...]  # sorted ids: the rows of every array
+    results: Mapping[Setting, Mapping[int, Result]]  # by setting and seed
 
     @property
     def regs(self) -> list[Setting]:
         """The settings that have a reg, from 0 to inf."""
         return [setting for setting in self.results if setting.reg is not None]
 
-    def scores(self, setting: Setting, measure: str) -> TopicScores:
+    def scores(self, setting: Setting, measure: str) -> Floats:
         """(topics, seeds) of a setting."""
-        return np.array([self._topics_of(result, measure) for result in self.results[setting].values()]).T
+        return np.array([self._of_topics(result, measure) for result in self.results[setting].values()]).T
 
-    def means(self, settings: Sequence[Setting], measure: str) -> NDArray[np.float64]:
+    def means(self, settings: Sequence[Setting], measure: str) -> Floats:
         """(topics, settings): means over the seeds of each."""
         return np.column_stack([self.scores(setting, measure).mean(axis=1) for setting in settings])
 
-    def differences(self, setting: Setting, reference: Setting, measure: str) -> TopicScores:
+    def differences(self, setting: Setting, reference: Setting, measure: str) -> Floats:
         """(topics, seeds): a setting less the reference, seed by seed.
 
-        What has one seed only, as a baseline without training, stands against every seed of the other. Seeds that
-        one of the two lacks are left out; if they share none, means over seeds are compared: (topics, 1).
+        A setting with one seed, such as a baseline without training, is compared with every seed of the other. Seeds
+        that one of the two lacks are left out; if they share none, means over seeds are compared: (topics, 1).
         """
         own, others = self.results[setting], self.results[reference]
         if len(own) == 1 or len(others) == 1:
@@ -56,10 +54,10 @@ class Group:
         if not shared:
             return self.means([setting], measure) - self.means([reference], measure)
         return np.array(
-            [self._topics_of(own[seed], measure) - self._topics_of(others[seed], measure) for seed in shared]
+            [self._of_topics(own[seed], measure) - self._of_topics(others[seed], measure) for seed in shared]
         ).T
 
-    def _topics_of(self, result: Result, measure: str) -> NDArray[np.float64]:
+    def _of_topics(self, result: Result, measure: str) -> Floats:
         assert result.scores is not None  # noqa: S101 - `groups_of` takes no other
         per_topic = result.scores.per_topic[measure]
         if len(per_topic) != len(self.topics):
@@ -67,24 +65,26 @@ class Group:
         return np.array([per_topic[topic] for topic in self.topics])
 
 
+RngOf: TypeAlias = Callable[[str, Group], np.random.Generator]  # for a purpose and a pair
+
+
 def rng_of(seed: int, purpose: str, group: Group) -> np.random.Generator:
-    """Chance that depends on these alone, so that the figures of a pair do not move with what else there is."""
+    """A generator that depends on these alone, so that the figures of a pair do not depend on the other pairs."""
     return np.random.default_rng([seed, *f"{purpose} {group.pair} {group.corpus}".encode()])
 
 
 def groups_of(results: Iterable[Result]) -> list[Group]:
-    """The scored results by pair and corpus, in their order; settings in the order of tables, seeds ascending."""
+    """Group scored results by pair and corpus, in their order; settings in the order of tables, seeds ascending."""
     scored: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         if result.scores is not None:
             scored[result.pair, result.corpus].append(result)
-    return [_group(pair, corpus, own) for (pair, corpus), own in scored.items()]
-
-
-def _group(pair: str, corpus: str, results: list[Result]) -> Group:
-    by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
-    for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
-        by_setting[result.setting][result.seed] = result
-    scores = results[0].scores
-    topics = next(iter(scores.per_topic.values())) if scores else {}
-    return Group(pair, corpus, tuple(sorted(topics)), dict(by_setting))
+    groups = []
+    for (pair, corpus), own in scored.items():
+        by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
+        for result in sorted(own, key=lambda result: (result.setting.rank, result.seed)):
+            by_setting[result.setting][result.seed] = result
+        scores = own[0].scores
+        topics = sorted(next(iter(scores.per_topic.values()))) if scores else ()
+        groups.append(Group(pair, corpus, tuple(topics), dict(by_setting)))
+    return groups

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from optical_cli.artifacts.result import format_reg
 from optical_cli.report.study import Study
-from optical_cli.report.table import APPROXIMATE, DOUBTFUL, SMALLER, Cell, tabulate
+from optical_cli.report.table import APPROXIMATE, DOUBTFUL, SMALLER, TableCell, tabulate
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def heat(study: Study) -> Heat | None:
     )
 
 
-def _cell(cell: Cell, low: float, scale: float) -> HeatCell:
+def _cell(cell: TableCell, low: float, scale: float) -> HeatCell:
     if cell.mean is None:
         return HeatCell(cell.text, 0)
     mean = f"{APPROXIMATE if cell.searches else ''}{cell.mean:.3f}"

@@ -8,12 +8,11 @@ from markupsafe import Markup, escape
 
 from optical_cli.artifacts.result import corpora
 from optical_cli.config.measures import parse_measure
-from optical_cli.report import answer, origins, sections
-from optical_cli.report.figures import signed
-from optical_cli.report.gap_section import gap_section
+from optical_cli.report import answer, sections
 from optical_cli.report.page import alignment, chart, heat
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL
+from optical_cli.report.text import signed
 
 SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search", "‡": "of a smaller index"}
 """What a screen reader says for the marks."""
@@ -30,17 +29,6 @@ def page(study: Study) -> str:
     )
     environment.filters |= {"signs": _signs, "signed": signed}
     tested = study.findings.measure
-    made = [
-        sections.measure_section(study, tested),
-        sections.tests_section(study.findings),
-        sections.choice_section(study.findings),
-        gap_section(study.findings),
-        *(sections.measure_section(study, measure) for measure in study.measures if measure != tested),
-        sections.topics_section(study.results),
-        sections.students_section(study.results),
-        origins.cost_section(study.ledger),
-        origins.origin_section(study.ledger),
-    ]
     return environment.get_template("page.html").render(
         study=study,
         label=parse_measure(tested).label,
@@ -52,9 +40,9 @@ def page(study: Study) -> str:
         box=chart,
         heat=heat.heat(study),
         aligned=alignment.drawn(study.alignments),
-        sections=[section for section in made if section],
+        sections=sections.page_sections(study),
         failures=sections.failures(study.results),
-        keys=origins.keys_section(study.ledger),
+        keys=sections.keys_section(study.ledger),
     )
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment
 from optical_cli.report.findings import find
-from optical_cli.report.ledger import Entry
 from optical_cli.report.page import page
-from optical_cli.report.study import Study
+from optical_cli.report.study import Entry, Study
 
 pytestmark = pytest.mark.xdist_group("chromium")
 

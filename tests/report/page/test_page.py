@@ -5,8 +5,8 @@ from math import inf
 
 import pytest
 
-from optical_cli.report.ledger import Entry
 from optical_cli.report.page import page
+from optical_cli.report.study import Entry
 
 VOID = {"meta"}
 

@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from optical_cli.report.harmless import harmless
+from optical_cli.report.text import escape_latex, escape_markdown, harmless
 from optical_cli.report.write_report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -13,6 +13,19 @@ EVIL = (
     "\x1b]0;owned\x07\x1b[31m\x9b31m\u202e<script>document.title='owned'</script>"
     "<img src=x onerror=\"document.title='owned'\">"
 )
+
+
+def test_markdown_escapes_what_would_be_markup():
+    assert escape_markdown("a|b\n`c` *d* _e_ [f](g) <h> \\ &amp;") == (
+        "a\\|b \\`c\\` \\*d\\* \\_e\\_ \\[f\\](g) \\<h\\> \\\\ \\&amp;"
+    )
+
+
+def test_latex_escapes_what_tex_would_take_for_its_own():
+    assert escape_latex('50% of a_b & $c #1\n{d} ~e^ \\f <g> "h') == (
+        r"50\% of a\_b \& \$c \#1 \{d\} \textasciitilde{}e\textasciicircum{} \textbackslash{}f "
+        r"\textless{}g\textgreater{} ''h"
+    )
 
 
 def test_what_steers_a_terminal_or_turns_text_around_is_spelled_out_and_nothing_else():

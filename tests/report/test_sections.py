@@ -1,5 +1,4 @@
-from optical_cli.report.latex import latex
-from optical_cli.report.markdown import markdown
+from optical_cli.report.write_report import latex, markdown
 
 
 def test_whose_translations_the_topics_are_is_said_below_every_table_that_shows_them(make_world, study_of):

@@ -6,9 +6,9 @@ import pytest
 
 from optical_cli.report.answer import answer
 from optical_cli.report.findings import find
-from optical_cli.report.markdown import markdown
 from optical_cli.report.page import page
 from optical_cli.report.study import Study
+from optical_cli.report.write_report import markdown
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_corpora_are_kept_apart(make_world):
 
 def test_every_form_says_which_pairs_and_how_far(study):
     said = " ".join(answer(study))
-    assert "The mean nDCG@10 of hi-hi less that of the low-resource yo-yo and sw-en goes from +0." in said
+    assert "The gap in mean nDCG@10, hi-hi less the low-resource yo-yo and sw-en, ranges from +0." in said
     text = markdown(study, "curve.svg")
     assert "## Gap between low-resource and other pairs" in text
     assert "| no training (b) | full |" in text

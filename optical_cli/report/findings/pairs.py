@@ -1,0 +1,164 @@
+"""How pairs differ: whether the effect of reg depends on the pair, and how far low-resource pairs lie behind."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optical_cli.artifacts.result import Setting
+from optical_cli.report.findings.group import Group, Interval, RngOf
+from optical_cli.report.statistics import Floats
+from optical_cli.report.statistics.formulas import ALPHA, seed_interaction
+from optical_cli.report.statistics.resampling import bootstrap_means, interaction, percentile_intervals
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """The test of reg by pair among the pairs of one corpus mode."""
+
+    corpus: str
+    pairs: tuple[str, ...]
+    settings: tuple[Setting, ...]  # the values of reg that all pairs have
+    same_topics: bool  # of all pairs, which were then kept together
+    p: float  # of no interaction, by the permutation test over topics, on means over seeds
+    p_seeds: float | None  # by the F test over the seeds that all have; None with fewer than two
+
+    @property
+    def shown(self) -> bool:
+        """Whether p is below 0.05 by both tests, or by the only one."""
+        return self.p < ALPHA and (self.p_seeds is None or self.p_seeds < ALPHA)
+
+
+def interactions(groups: Sequence[Group], measure: str, rng_of: RngOf) -> tuple[Interaction, ...]:
+    """Test each corpus mode that has two pairs with two values of reg in common."""
+    found = []
+    for corpus, of_corpus in _by_corpus(groups):
+        own = [group for group in of_corpus if group.regs]
+        shared = [setting for setting in _shared(own) if setting.reg is not None]
+        if len(own) < 2 or len(shared) < 2:
+            continue
+        same_topics = len({group.topics for group in own}) == 1
+        means = [group.means(shared, measure) for group in own]
+        p = interaction(means, rng_of("interaction", own[0]), same_topics=same_topics)
+        p_seeds = _over_seeds(own, shared, measure)
+        found.append(Interaction(corpus, tuple(group.pair for group in own), tuple(shared), same_topics, p, p_seeds))
+    return tuple(found)
+
+
+def _over_seeds(groups: Sequence[Group], settings: Sequence[Setting], measure: str) -> float | None:
+    """The F test over the seeds that every cell has scores of."""
+    cells = [[group.results[setting] for setting in settings] for group in groups]
+    seeds = sorted(set.intersection(*(set(cell) for row in cells for cell in row)))
+    if len(seeds) < 2:
+        return None
+    means = [[[cell[seed].value(measure) for cell in row] for row in cells] for seed in seeds]
+    return seed_interaction(np.array(means, dtype=float))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The other pairs less the low-resource ones, under one setting that every pair was scored with."""
+
+    corpus: str
+    setting: Setting
+    low: float  # mean over the low-resource pairs
+    high: float  # mean over the others
+    interval: Interval  # of `high` less `low`
+    changes: tuple[tuple[Setting, float, Interval], ...] = ()  # by reference: less its gap; below 0 it is narrower
+
+    @property
+    def value(self) -> float:
+        """How far the low-resource pairs lie behind."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """The gaps of one corpus mode."""
+
+    corpus: str
+    low: tuple[str, ...]  # low-resource pairs
+    high: tuple[str, ...]
+    by_setting: tuple[Gap, ...]
+
+
+def gaps(
+    groups: Sequence[Group],
+    low_resource: Collection[str],
+    references: Sequence[Setting],
+    measure: str,
+    rng_of: RngOf,
+) -> tuple[Gaps, ...]:
+    """Compare low-resource pairs with the others in each corpus mode that has both, and a setting that all share.
+
+    A pair is the mean over its topics, and every pair counts alike. Intervals are of these pairs: topics and seeds are
+    drawn, pairs are not. Pairs with the same topics draw them together.
+
+    Args:
+        low_resource: names of pairs.
+        references: settings to compare gaps with.
+    """
+    found = []
+    for corpus, own in _by_corpus(groups):
+        low, high = ([group for group in own if (group.pair in low_resource) == wanted] for wanted in (True, False))
+        shared = _shared(own)
+        if low and high and shared:
+            draws = _draws(own, shared, measure, rng_of)
+            drawn = {one: _over(high, one, draws) - _over(low, one, draws) for one in shared}
+            means = {
+                (group.pair, one): np.asarray(group.scores(one, measure).mean()) for group in own for one in shared
+            }
+            plain = [
+                Gap(corpus, one, float(_over(low, one, means)), float(_over(high, one, means)), _interval(drawn[one]))
+                for one in shared
+            ]
+            by_setting = tuple(replace(gap, changes=tuple(_changes(gap, plain, references, drawn))) for gap in plain)
+            found.append(Gaps(corpus, tuple(one.pair for one in low), tuple(one.pair for one in high), by_setting))
+    return tuple(found)
+
+
+def _changes(
+    gap: Gap, gaps: Sequence[Gap], references: Sequence[Setting], drawn: Mapping[Setting, Floats]
+) -> Iterator[tuple[Setting, float, Interval]]:
+    """The gap less the gap of each other reference."""
+    by_setting = {other.setting: other for other in gaps if other != gap}
+    for reference in references:
+        if reference in by_setting:
+            change = gap.value - by_setting[reference].value
+            yield reference, change, _interval(drawn[gap.setting] - drawn[reference])
+
+
+def _draws(
+    groups: Sequence[Group], settings: Sequence[Setting], measure: str, rng_of: RngOf
+) -> Mapping[tuple[str, Setting], Floats]:
+    """Bootstrap means (draws,) of each pair under each setting; pairs with the same topics are drawn alike."""
+    drawn: dict[tuple[str, Setting], Floats] = {}
+    for topics in dict.fromkeys(group.topics for group in groups):
+        own = [group for group in groups if group.topics == topics]
+        named = [(group, setting) for group in own for setting in settings]
+        means = bootstrap_means([group.scores(setting, measure) for group, setting in named], rng_of("gap", own[0]))
+        drawn |= {(group.pair, setting): mean for (group, setting), mean in zip(named, means, strict=True)}
+    return drawn
+
+
+def _over(groups: Sequence[Group], setting: Setting, values: Mapping[tuple[str, Setting], Floats]) -> Floats:
+    """The mean over pairs of a figure, or of draws of it, draw by draw."""
+    mean: Floats = np.mean([values[group.pair, setting] for group in groups], axis=0)
+    return mean
+
+
+def _interval(draws: Floats) -> Interval:
+    ((low, high),) = percentile_intervals(draws[None])
+    return Interval(float(low), float(high))
+
+
+def _by_corpus(groups: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:
+    """The pairs of two topics or more of each corpus mode; figures of different modes do not compare."""
+    for corpus in dict.fromkeys(group.corpus for group in groups):
+        yield corpus, [group for group in groups if group.corpus == corpus and len(group.topics) > 1]
+
+
+def _shared(groups: Sequence[Group]) -> list[Setting]:
+    """The settings that all of them have, in the order of tables."""
+    first = groups[0].results if groups else {}
+    return [setting for setting in first if all(setting in group.results for group in groups)]

@@ -1,0 +1,175 @@
+"""Intervals and tests that draw topics, seeds, signs or groups at random."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optical_cli.report.statistics import Floats
+
+DRAWS = 5_000
+CONFIDENCE = 0.95
+FLIPS = 49_999  # the smallest p is 2e-5, which survives Holm's correction for a thousand tests
+EXACT_TOPICS = 16  # up to here all sign patterns are enumerated
+FLIPS_AT_ONCE = 10_000
+FLIP_TIE = 1e-5  # share of the sum of |d| within which two float32 sums count as equal
+PERMUTATIONS = 4_999
+PERMUTED_AT_ONCE = 2_000_000  # floats
+SPREAD_TIE = 1e-9
+FOLDS = 5
+REPEATS = 100
+
+
+def bootstrap_intervals(scores: Sequence[Floats], rng: np.random.Generator, draws: int = DRAWS) -> Floats:
+    """95 % percentile intervals of means over topics and seeds: (arrays, 2), lower and upper ends.
+
+    Args:
+        scores: (topics, seeds) each, over the same topics; the number of seeds may differ. With one seed the interval
+            is over topics alone.
+    """
+    return percentile_intervals(np.array(bootstrap_means(scores, rng, draws)))
+
+
+def bootstrap_means(scores: Sequence[Floats], rng: np.random.Generator, draws: int = DRAWS) -> list[Floats]:
+    """Bootstrap the mean of each array (topics, seeds): (draws,) each, with the same topics in each draw.
+
+    Topics and seeds are drawn independently; a draw is the mean of the table they span. This is the pigeonhole
+    bootstrap of Owen (2007, https://doi.org/10.1214/07-AOAS122), which errs on the wide side. Of n topics or seeds,
+    n - 1 are drawn: n would make the variance too small by (n - 1) / n, a third for three seeds (Rao and Wu 1988,
+    https://doi.org/10.1080/01621459.1988.10478591).
+    """
+    topics = scores[0].shape[0]
+    over_topics = _weights(topics, draws, rng) @ np.concatenate(scores, axis=1)  # (draws, all seeds)
+    over_seeds = {count: _weights(count, draws, rng) for count in sorted({array.shape[1] for array in scores})}
+    ends = np.cumsum([array.shape[1] for array in scores])[:-1]
+    return [np.einsum("ds,ds->d", part, over_seeds[part.shape[1]]) for part in np.split(over_topics, ends, axis=1)]
+
+
+def percentile_intervals(means: Floats) -> Floats:
+    """Take the middle 95 % of drawn means (arrays, draws): (arrays, 2)."""
+    tail = (1 - CONFIDENCE) / 2
+    ends: Floats = np.quantile(means, [tail, 1 - tail], axis=1).T
+    return ends
+
+
+def _weights(count: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Share of each item in each draw of `count` - 1 items with replacement: (draws, count)."""
+    if count == 1:
+        return np.ones((draws, 1))
+    drawn = rng.integers(count, size=(draws, count - 1)) + count * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count) / (count - 1)
+
+
+def sign_flip(differences: Floats, rng: np.random.Generator, flips: int = FLIPS) -> Floats:
+    """Two-sided p values (tests,) of the mean differences (topics, tests), by the paired randomization test.
+
+    Without an effect the difference of a topic is as likely to have the other sign (Fisher; recommended for retrieval
+    measures by Smucker, Allan and Carterette 2007, https://doi.org/10.1145/1321440.1321528). One sign pattern serves
+    all tests. The p value is the share of patterns, the observed one included, with a mean as far from 0.
+    """
+    d = differences.astype(np.float32)
+    topics = d.shape[0]
+    reached = np.abs(d.sum(axis=0)) - FLIP_TIE * np.abs(d).sum(axis=0)
+    as_far = np.zeros(d.shape[1])
+    if topics <= EXACT_TOPICS:
+        every = np.arange(2**topics)[:, None] >> np.arange(topics) & 1
+        as_far += np.count_nonzero(_flipped(every, d) >= reached, axis=0)
+        return as_far / len(every)
+    as_far += 1  # the observed pattern
+    for start in range(0, flips, FLIPS_AT_ONCE):
+        patterns = rng.integers(2, size=(min(FLIPS_AT_ONCE, flips - start), topics), dtype=np.int8)
+        as_far += np.count_nonzero(_flipped(patterns, d) >= reached, axis=0)
+    return as_far / (flips + 1)
+
+
+def _flipped(patterns: NDArray[np.integer], d: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Absolute sums (patterns, tests) under sign patterns of zeros and ones."""
+    sums: NDArray[np.float32] = (patterns.astype(np.float32) * 2 - 1) @ d
+    return np.abs(sums)
+
+
+def interaction(
+    groups: Sequence[Floats], rng: np.random.Generator, *, same_topics: bool, permutations: int = PERMUTATIONS
+) -> float:
+    """P value of the permutation test that settings have the same effect in every group.
+
+    A topic's scores over the settings, less their mean, are its profile. Without an interaction it does not matter to
+    which group a profile belongs, so profiles are permuted between groups: within each topic where the groups share
+    their topics, over all topics elsewhere. The statistic is the sum of squares of the groups' mean profiles about the
+    common one. An effect of another size counts as an interaction, not only another best setting.
+
+    Args:
+        groups: (topics, settings) each, two groups and two settings at least, settings in the same order.
+        same_topics: whether row i is the same topic in all groups.
+    """
+    profiles = [scores - scores.mean(axis=1, keepdims=True) for scores in groups]
+    counts = np.array([len(scores) for scores in groups])
+    observed = _spread(np.array([scores.mean(axis=0) for scores in profiles]), counts)
+    permute = _within_topics if same_topics else _over_topics
+    block = max(1, PERMUTED_AT_ONCE // (int(counts.sum()) * profiles[0].shape[1]))
+    as_far = 1  # the observed groups
+    for start in range(0, permutations, block):
+        means = permute(profiles, min(block, permutations - start), rng)
+        as_far += int((_spread(means, counts) >= observed * (1 - SPREAD_TIE)).sum())
+    return as_far / (permutations + 1)
+
+
+def _within_topics(profiles: Sequence[Floats], times: int, rng: np.random.Generator) -> Floats:
+    """Mean profiles (times, groups, settings) after permuting the groups of each topic."""
+    stacked = np.stack(profiles, axis=1)  # (topics, groups, settings)
+    topics, groups, _ = stacked.shape
+    places = rng.permuted(np.broadcast_to(np.arange(groups), (times, topics, groups)), axis=2)
+    means: Floats = stacked[np.arange(topics)[:, None], places].mean(axis=1)
+    return means
+
+
+def _over_topics(profiles: Sequence[Floats], times: int, rng: np.random.Generator) -> Floats:
+    """Mean profiles (times, groups, settings) after permuting all topics into groups of the same sizes."""
+    pool = np.concatenate(profiles)
+    counts = np.array([len(scores) for scores in profiles])
+    places = rng.permuted(np.broadcast_to(np.arange(len(pool)), (times, len(pool))), axis=1)
+    sums = np.add.reduceat(pool[places], np.cumsum(counts) - counts, axis=1)
+    means: Floats = sums / counts[:, None]
+    return means
+
+
+def _spread(means: Floats, counts: NDArray[np.int_]) -> Floats:
+    """Sum of squares of group means (..., groups, settings) about the mean of all."""
+    common = (counts[:, None] * means).sum(axis=-2, keepdims=True) / counts.sum()
+    spread: Floats = (counts[:, None] * np.square(means - common)).sum(axis=(-2, -1))
+    return spread
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """The outcome of a repeated choice among settings."""
+
+    shares: Floats  # (settings,): how often each was chosen, summing to 1
+    score: float  # mean over topics and repeats of what was chosen without the topic
+    best: int  # the setting with the best mean on all topics
+    flattered: float  # how far the mean of `best` on all topics is above `score`
+
+
+def cross_fit(scores: Floats, rng: np.random.Generator, folds: int = FOLDS, repeats: int = REPEATS) -> CrossFit:
+    """Choose the best setting on all folds of the topics but one, score it on that one; repeat for every fold.
+
+    Args:
+        scores: (topics, settings), two topics at least; with fewer topics than folds each topic is a fold.
+        repeats: how often topics are assigned to folds anew.
+    """
+    topics, settings = scores.shape
+    folds = min(folds, topics)
+    total = scores.sum(axis=0)
+    taken, gained = np.zeros(settings), 0.0
+    for _ in range(repeats):
+        fold_of = rng.permutation(topics) % folds
+        tested = np.zeros((folds, settings))
+        np.add.at(tested, fold_of, scores)
+        chosen = ((total - tested) / (topics - np.bincount(fold_of))[:, None]).argmax(axis=1)  # (folds,)
+        np.add.at(taken, chosen, 1)
+        gained += float(tested[np.arange(folds), chosen].sum())
+    means = total / topics
+    best = int(means.argmax())
+    score = gained / (repeats * topics)
+    return CrossFit(taken / taken.sum(), score, best, float(means[best]) - score)

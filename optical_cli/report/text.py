@@ -1,0 +1,95 @@
+"""How figures and data become the text of a report: formats, escapes for each form, templates."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+SMALLEST_P = 1e-4
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which steer a terminal and are not allowed in HTML or SVG, and bidirectional overrides, which can
+make a sentence read as another one."""
+MARKDOWN_MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
+LATEX_COMMANDS = {
+    **{sign: f"\\{sign}" for sign in "{}$&#_%"}, "\\": r"\textbackslash{}", "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
+    "–": "--", "−": "$-$",
+}  # fmt: skip
+LATEX_SYNTAX = {
+    "block_start_string": "<%", "block_end_string": "%>", "variable_start_string": "<<", "variable_end_string": ">>",
+    "comment_start_string": "<#", "comment_end_string": "#>",
+}  # fmt: skip
+
+
+def signed(value: float) -> str:
+    """`+0.023`, `−0.004`, with a true minus sign; `0.000` without a sign."""
+    text = f"{abs(value):.3f}"
+    return text if text == "0.000" else f"{'−' if value < 0 else '+'}{text}"
+
+
+def p_value(p: float) -> str:
+    """`0.034`, `< 0.0001`."""
+    return f"< {SMALLEST_P:.4f}" if p < SMALLEST_P else f"{p:.2g}" if p < 0.001 else f"{p:.3f}"
+
+
+def effect(d_z: float) -> str:
+    """`0.41`, `−0.12`, `inf` where every topic has the same difference."""
+    return f"{'−' if d_z < 0 else ''}{'inf' if math.isinf(d_z) else f'{abs(d_z):.2f}'}"
+
+
+def percent(share: float) -> str:
+    """`63 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def several(count: int, one: str) -> str:
+    """`1 topic`, `3 topics`."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def harmless(text: str) -> str:
+    """Spell out the characters that steer a terminal or turn text around."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def escape_markdown(text: str) -> str:
+    """Text from data as inline Markdown that shows as it is, in a table cell too: one line, no markup."""
+    return MARKDOWN_MARKUP.sub(r"\\\1", one_line(text))
+
+
+def escape_latex(text: str) -> str:
+    """Text from data as LaTeX that prints as it is, on one line; marks as symbols."""
+    return "".join(LATEX_COMMANDS.get(character, character) for character in one_line(text))
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks or repeated spaces."""
+    return " ".join(text.split())
+
+
+def render(template: str, escape: Callable[[str], str], /, **context: Any) -> str:
+    """Fill a template of the folder `templates`; every value is escaped for its form."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    syntax: dict[str, Any] = LATEX_SYNTAX if template.endswith(".tex.jinja") else {}
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # leaves alone what `finalize` or a macro has escaped
+        finalize=lambda value: value if isinstance(value, Markup) else Markup(escape(str(value))),  # noqa: S704
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **syntax,
+    )
+    environment.filters |= {"signed": signed, "p_value": p_value, "percent": percent, "listed": listed}
+    environment.filters["several"] = several
+    return environment.get_template(template).render(context)
