@@ -187,7 +187,7 @@ def plan(
 @app.command("warm-up")
 def warm_up(debug: options.Debug = False) -> None:  # noqa: ARG001
     """Compile once what numba and ranx compile on first use, so that no experiment waits for it."""
-    from optical_cli.doctor.warm_up import warm_up as compile_all
+    from optical_cli.doctor.computing import warm_up as compile_all
 
     progress = TerminalProgress()
     progress.say("compiling, up to a minute on a new machine")
