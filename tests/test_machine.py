@@ -43,3 +43,24 @@ def test_what_holds_libraries_back_is_found(monkeypatch):
     assert machine.instruction_limits() == {}
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     assert machine.instruction_limits() == {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+def test_the_cores_are_those_of_the_container(monkeypatch):
+    monkeypatch.setattr(machine, "system_file", {"/sys/fs/cgroup/cpu.max": "50000 100000\n"}.__getitem__)
+    assert machine.allowed_cores() == 0.5
+    monkeypatch.setattr(machine, "system_file", {"/sys/fs/cgroup/cpu.max": "max 100000\n"}.__getitem__)
+    assert machine.allowed_cores() >= 1
+
+
+def test_the_memory_is_that_of_the_container(monkeypatch):
+    files = {"/proc/meminfo": "MemTotal: 9\nMemAvailable:   20000000 kB\n", "/sys/fs/cgroup/memory.max": "3000000000",
+             "/sys/fs/cgroup/memory.current": "1000000000"}  # fmt: skip
+    monkeypatch.setattr(machine, "system_file", lambda path: files.get(path, ""))
+    assert (machine.free_memory(), machine.memory()) == (2e9, 3e9)
+    files["/sys/fs/cgroup/memory.max"] = "max"
+    assert machine.free_memory() == 1024 * 20_000_000
+    assert machine.memory() > 3e9
+    files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "1000000\n"
+    assert machine.memory() == 1e6
+    files.clear()
+    assert machine.free_memory() is None

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from optical_cli.cli import options, show
-from optical_cli.cli.session import open_cache, open_pipeline
-from optical_cli.cli.terminal import TerminalProgress, plain, size
+from optical_cli.cli.opening import Opening
+from optical_cli.cli.options import takes
+from optical_cli.cli.records import artifact_record, damaged_record, print_json
+from optical_cli.cli.terminal import TerminalProgress, plain, print_table, size
 from optical_cli.errors import CacheError
 
 if TYPE_CHECKING:
@@ -17,57 +19,49 @@ if TYPE_CHECKING:
 
 cache_app = typer.Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
 
-Names = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Folder names or digits of keys, as `cache list` shows them.")
-]
-
 
 @cache_app.command("list")
-def list_artifacts(
-    cache_dir: options.CacheDir = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
-) -> None:
+@takes("cache_dir", "as_json")
+def list_artifacts(opening: Opening) -> None:
     """List the artifacts with size, seconds and age."""
-    cache = open_cache(cache_dir)
+    cache = opening.cache()
     artifacts, damaged = _parted(list(cache.all_entries()))
-    if as_json:
-        show.as_json([show.artifact_record(entry) for entry in artifacts] + [show.damaged_record(d) for d in damaged])
+    if opening.as_json:
+        print_json([*map(artifact_record, artifacts), *map(damaged_record, damaged)])
         return
-    show.artifacts(artifacts, damaged)
+    rows = [
+        [one.kind, one.folder.name, size(one.size), f"{one.manifest['seconds']:.1f}", one.manifest["created"]]
+        for one in artifacts
+    ]
+    rows += [[one.kind, one.folder.name, "", "", "damaged"] for one in damaged]
+    print_table(["kind", "name", "size", "seconds", "made at"], rows)
     total = sum(artifact.size for artifact in artifacts)
-    say = TerminalProgress().say
-    say(f"{len(artifacts)} artifacts, {size(total)}, in {cache.root}")
+    TerminalProgress().say(f"{len(artifacts)} artifacts, {size(total)}, in {cache.root}")
     _tell_damaged(damaged)
 
 
 @cache_app.command()
+@takes("cache_dir", "as_json")
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="All if none is named.")] = None,
-    remove_damaged: Annotated[
-        bool, typer.Option("--remove-damaged", help="Remove them, so that the next run makes them anew.")
-    ] = False,
-    cache_dir: options.CacheDir = None,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
+    opening: Opening,
+    names: Annotated[list[str] | None, Argument(metavar="[NAME...]", help="All if none is named.")] = None,
+    remove_damaged: Annotated[bool, Option("--remove-damaged", help="Remove damaged artifacts.")] = False,
 ) -> None:
     """Compare every byte with what was written; exit code 1 if one differs and is left there."""
-    cache = open_cache(cache_dir)
+    cache, say = opening.cache(), TerminalProgress().say
     chosen = _named(cache, names) if names else list(cache.all_entries())
-    faults = [(entry, entry.faults()) for entry in chosen]
-    damaged = [entry for entry, lines in faults if lines]
+    faults = [(entry, lines) for entry in chosen if (lines := entry.faults())]
+    damaged = [entry for entry, _ in faults]
     doubtful = [artifact.folder.name for artifact in cache.made_from(*damaged)] if damaged else []
-    if as_json:
-        by_name = {entry.folder.name: lines for entry, lines in faults if lines}
-        more = ({"made_from_them": doubtful} if by_name else {}) | (
-            {"removed": list(by_name)} if remove_damaged else {}
-        )
-        show.as_json({"verified": len(chosen), "damaged": by_name, **more})
+    if opening.as_json:
+        by_name = {entry.folder.name: lines for entry, lines in faults}
+        record = {"verified": len(chosen), "damaged": by_name}
+        record |= {"made_from_them": doubtful} if damaged else {}
+        print_json(record | ({"removed": list(by_name)} if remove_damaged else {}))
     else:
         for _, lines in faults:
             for line in lines:
                 print(plain(line))
-    say = TerminalProgress().say
     say(f"{len(chosen)} artifacts verified, {len(damaged)} damaged")
     if doubtful:
         say(
@@ -85,34 +79,30 @@ def verify(
 
 
 @cache_app.command()
+@takes("cache_dir")
 def remove(
-    names: Names,
-    cache_dir: options.CacheDir = None,
-    debug: options.Debug = False,  # noqa: ARG001
+    names: Annotated[list[str], Argument(metavar="NAME...", help="Folder names, or first digits of their keys.")],
+    opening: Opening,
 ) -> None:
-    """Remove artifacts; what needs them again makes them again."""
-    cache = open_cache(cache_dir)
+    """Remove artifacts; the next run that needs them makes them again."""
+    cache = opening.cache()
     for entry in _named(cache, names):
         cache.remove(entry)
         print(plain(str(entry.folder)))
 
 
 @cache_app.command()
+@takes("overrides", "cache_dir", "offline")
 def prune(
-    experiments: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT...", help="Experiments whose artifacts stay.")
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and leave it.")] = False,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    offline: options.Offline = False,
-    debug: options.Debug = False,  # noqa: ARG001
+    experiments: Annotated[list[str], Argument(metavar="EXPERIMENT...", help="Experiments whose artifacts stay.")],
+    opening: Opening,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would go, and leave it.")] = False,
 ) -> None:
     """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
     from optical_cli.plan.planned import steps_of
 
-    cache = open_cache(cache_dir)
-    pipelines = [open_pipeline(experiment, overrides, cache_dir, offline=offline) for experiment in experiments]
+    cache = opening.cache()
+    pipelines = [opening.pipeline(experiment) for experiment in experiments]
     needed = {step.key.digest for pipeline in pipelines for step, _ in steps_of(pipeline)}
     artifacts, damaged = _parted(list(cache.all_entries()))
     unneeded = [artifact for artifact in artifacts if artifact.manifest["key"] not in needed]
@@ -127,7 +117,6 @@ def prune(
 
 
 def _parted(entries: "Sequence[Artifact | Damaged]") -> "tuple[list[Artifact], list[Damaged]]":
-    """The artifacts, and those that cannot say what they are."""
     from optical_cli.cache.artifact import Artifact, Damaged
 
     return [e for e in entries if isinstance(e, Artifact)], [e for e in entries if isinstance(e, Damaged)]
@@ -141,11 +130,7 @@ def _tell_damaged(damaged: "Sequence[Damaged]") -> None:
 
 
 def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
-    """The artifacts of these names, each meaning exactly one.
-
-    Raises:
-        CacheError: a name means none or several.
-    """
+    """Return the artifacts of these names; each must mean exactly one."""
     from optical_cli.cache.artifact import Artifact
 
     def begins(entry: "Artifact | Damaged", digits: str) -> bool:

@@ -1,10 +1,12 @@
-"""The arguments and options that commands share."""
+"""How a command takes the options that it shares with others, and the options that name a cell of an experiment."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, baseline_names, objective_of
 from optical_cli.errors import ConfigError
@@ -14,88 +16,78 @@ if TYPE_CHECKING:
     from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.pipeline.cells import Cell
 
-Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Overrides a setting, such as training.epochs=2. Repeatable."),
-]
-CacheDir = Annotated[
-    Path | None,
-    typer.Option("--cache-dir", envvar="OPTICAL_CACHE", help="Where artifacts are.", show_default="user cache folder"),
-]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or auto.")]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline",
-        envvar=["OPTICAL_OFFLINE", "HF_HUB_OFFLINE"],
-        help="Download nothing; if an input is not on this machine, say so before anything is computed.",
-    ),
-]
-Locked = Annotated[
-    bool,
-    typer.Option(
-        "--locked",
-        help="Refuse, rather than tell, other versions and another machine than those of the experiment's lock.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
-Reg = Annotated[float | None, typer.Option("--reg", help="Strength of the regularization, 0 to inf.")]
+Experiment = Annotated[str, Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
+Reg = Annotated[float | None, Option("--reg", help="Strength of the regularization, 0 to inf.")]
 Objective = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--objective",
         help=f"A baseline in place of {TRANSPORT}: {', '.join(baseline_names())} ({BM25}-lower: by that analyzer).",
     ),
 ]
-Pair = Annotated[str | None, typer.Option("--pair", help="Language pair, such as yo-en.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the training; the experiment's first by default.")]
-NoUpstream = Annotated[bool, typer.Option("--no-upstream", help="Refuse, rather than make, what is missing upstream.")]
-TimeLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--time-limit",
-        help="Save and stop a training after so long (90s, 45m, 2h); exit code 75, and the same command goes on.",
-    ),
-]
-Engine = Annotated[
-    str,
-    typer.Option(
-        "--engine",
-        help="Where it is computed: local, or ray, on the nodes of a cluster; the artifacts are the same. (What is "
-        "searched, all or what is promising, is retrieval.engine of the experiment.)",
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="HOST:PORT",
-        help="The head of a Ray cluster that is there, else RAY_ADDRESS, else one of this machine for as long as it "
-        "takes. Only a cluster that you trust.",
-    ),
-]
+Pair = Annotated[str | None, Option("--pair", help="Language pair, such as yo-en.")]
+Seed = Annotated[int | None, Option("--seed", help="Seed of the training; the experiment's first by default.")]
+DEBUG = inspect.Parameter(
+    "debug",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, Option("--debug", help="Show a traceback with an error.")],
+)
+
+
+def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function that takes groups of options: dataclasses, each field of which is an option.
+
+    A group stands for all its fields, in its place in the signature; if `order` names some of them, for those alone.
+    `--debug`, which `edge.py` reads, is added to every command.
+
+    Args:
+        order: the last options of the help: fields of a group, and own parameters that stand among them.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function).parameters
+        groups = {name: one.annotation for name, one in own.items() if _is_group(one.annotation)}
+        fields = {name: inspect.signature(group).parameters for name, group in groups.items()}
+        options: dict[str, inspect.Parameter] = {}
+        for name, parameter in own.items():
+            of_group = fields.get(name, {name: parameter})
+            taken = of_group.keys() & set(order) or of_group.keys()
+            options |= {field: one for field, one in of_group.items() if field in taken}
+        last = {name: options.pop(name) for name in order}
+
+        @wraps(function)
+        def command(**given: Any) -> None:
+            del given["debug"]
+            for name, group in groups.items():
+                given[name] = group(**{field: given.pop(field) for field in fields[name] if field in given})
+            function(**given)
+
+        keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (options | last).values()]
+        command.__signature__ = inspect.Signature([*keywords, DEBUG])  # type: ignore[attr-defined] # typer reads it
+        return command
+
+    return decorate
+
+
+def _is_group(annotation: object) -> bool:
+    return isinstance(annotation, type) and is_dataclass(annotation)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which cell of an experiment a command was asked for, as far as it was said."""
+    """The options that name a cell of an experiment."""
 
-    reg: float | None
-    objective: str | None
-    pair: str | None
-    seed: int | None
+    reg: Reg = None
+    objective: Objective = None
+    pair: Pair = None
+    seed: Seed = None
 
     def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
-        """The cell.
-
-        Args:
-            experiment: whose cell it is.
-            sides: of the pair that what is wanted depends on; if the teacher encodes them, no reg has to be said.
+        """Return the cell of an experiment; if the teacher encodes all the `sides` that matter, no reg is needed.
 
         Raises:
-            ConfigError: something has to be said and was not, or is not in the experiment.
+            ConfigError: an option is missing, or names nothing in the experiment.
         """
         from optical_cli.config.experiment import languages_of
         from optical_cli.pipeline.cells import Cell
@@ -114,11 +106,7 @@ class Wanted:
         return Cell(pair, *self._objective_and_reg(experiment.transport.reg), seed)
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
-        """The pair, which need not be said where there is one only.
-
-        Raises:
-            ConfigError: it has to be said and was not, or is not in the experiment.
-        """
+        """Return the pair; by default the only one of the experiment."""
         pair = self.pair or (next(iter(experiment.pairs)) if len(experiment.pairs) == 1 else None)
         known = ", ".join(experiment.pairs)
         if pair is None:
@@ -156,7 +144,7 @@ class Wanted:
             raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
 
     def _bm25_objective(self, analyzers: "tuple[Analyzer, ...]") -> str:
-        """The objective with its analyzer, which need not be said if the experiment has one only."""
+        """Return the objective with its analyzer; by default the only one of the experiment."""
         from optical_cli.config.baselines import bm25_objective
 
         if len(analyzers) > 1:

@@ -1,66 +1,118 @@
-"""`optical report`: what the cache holds of an experiment, and what it says."""
+"""`optical report`, and how results stand on a terminal: a line a cell, tables, a curve, the answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
-from optical_cli.cli import options, show
-from optical_cli.cli.session import open_pipeline
-from optical_cli.cli.study_tables import print_study, study_record
-from optical_cli.cli.terminal import TerminalProgress
+from optical_cli.cli.opening import Opening
+from optical_cli.cli.options import Experiment, takes
+from optical_cli.cli.records import print_json, study_record
+from optical_cli.cli.terminal import TerminalProgress, plain, print_in_blocks, print_table, print_text
+from optical_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from optical_cli.align.aligned_pair import AlignedSentences
-    from optical_cli.pipeline import Pipeline
+    from optical_cli.artifacts.result import Result
+    from optical_cli.artifacts.scores import Scores
+    from optical_cli.report.study import Study
+
+MAIN_MEASURES = ("ndcg@10", "recall@100")
 
 
+@takes("overrides", "cache_dir", "offline", "as_json")
 def report(
-    experiment: options.Experiment,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the report; reports/NAME by default.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="File of the page; report.html there by default.")] = None,
-    alignments: Annotated[
-        int | None,
-        typer.Option(
-            "--alignments",
-            min=1,
-            help="Draw so many held-out sentence pairs of each language, aligned by the students in the cache.",
-        ),
-    ] = None,
-    overrides: options.Set = None,
-    cache_dir: options.CacheDir = None,
-    offline: options.Offline = False,
-    as_json: options.Json = False,
-    debug: options.Debug = False,  # noqa: ARG001
+    experiment: Experiment,
+    opening: Opening,
+    output: Annotated[Path | None, Option("--output", "-o", help="Folder; reports/NAME by default.")] = None,
+    html: Annotated[Path | None, Option(help="File of the page; report.html there by default.")] = None,
+    alignments: Annotated[int | None, Option(min=1, help="Draw this many held-out pairs of a language.")] = None,
 ) -> None:
     """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
     from optical_cli.report.gather import cached_study
     from optical_cli.report.write_report import write_report
 
-    pipeline = open_pipeline(experiment, overrides, cache_dir, offline=offline)
+    pipeline = opening.pipeline(experiment)
     study = cached_study(pipeline)
-    show.refuse_nothing(study.results, experiment)
+    if all(result.scores is None for result in study.results):
+        raise DataError(f"{experiment}: the cache holds no scores of it yet; run `optical sweep {experiment}` first")
     if alignments is not None:
-        study = replace(study, alignments=_aligned(pipeline, alignments))
+        from optical_cli.align.held_out_alignments import held_out_alignments
+
+        study = replace(study, alignments=tuple(held_out_alignments(pipeline, alignments)))
+        if not study.alignments:
+            TerminalProgress().say(
+                "--alignments: nothing to show; the cache holds no student of a reg, or no bitext holds sentences out"
+            )
     files = write_report(study, output or Path("reports") / study.name, html)
-    if as_json:
-        show.as_json({"experiment": study.name, "files": [str(file) for file in files], **study_record(study)})
+    if opening.as_json:
+        print_json({"experiment": study.name, "files": files, **study_record(study)})
         return
-    print_study(study)
+    _print_study(study)
     for file in files:
         print(file)
 
 
-def _aligned(pipeline: "Pipeline", count: int) -> "tuple[AlignedSentences, ...]":
-    """Held-out sentences for the page; it is said if there is nothing to show."""
-    from optical_cli.align.held_out_alignments import held_out_alignments
+def _print_study(study: "Study") -> None:
+    from optical_cli.report.answer import answer
+    from optical_cli.report.sections import measure_section
 
-    found = tuple(held_out_alignments(pipeline, count))
-    if not found:
-        TerminalProgress().say(
-            "--alignments: nothing to show; the cache holds no student of a reg, or no bitext holds sentences out"
-        )
-    return found
+    for measure in main_measures(study.measures):
+        section = measure_section(study, measure)
+        heads = [f"{head} {section.title}" if head else "" for head in section.heads]
+        print_in_blocks(heads, [[str(cell) for cell in row] for row in section.rows])
+        for note in section.after:
+            print_text(note)
+    _print_curve(study.results, study.measures)
+    print()
+    for paragraph in answer(study):
+        print_text(f"{paragraph}\n")
+
+
+def print_results(results: "Sequence[Result]", measures: Sequence[str]) -> None:
+    """Print the main measures by reg and pair, and the first of them against reg."""
+    from optical_cli.report import tabulate
+
+    table = tabulate(results, main_measures(measures))
+    rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
+    print_table(["", *(column.head for column in table.columns)], rows, numbers_from=1)
+    for note in table.notes:
+        print(plain(note))
+    _print_curve(results, measures)
+
+
+def _print_curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
+    from optical_cli.report import text_curve
+
+    print()
+    for line in text_curve(results, main_measures(measures)[0]):
+        print(plain(line))
+
+
+def result_line(result: "Result", measures: Sequence[str]) -> str:
+    """Return a line about a cell: its main measures with warnings, or why it failed."""
+    what = f"{result.pair}  {result.setting.label}  seed {result.seed}"
+    if result.scores is None:
+        return f"{what}  failed: {result.failure}"
+    means = "  ".join(f"{name} {result.scores.means[name]:.4f}" for name in main_measures(measures))
+    warnings = topics_left_out(result.scores)
+    converged = (result.health or {}).get("converged", 1.0)
+    if converged < 1.0:
+        warnings.append(f"{1 - converged:.2%} of the plans unconverged")
+    return f"{what}  {means}" + (f"  ({'; '.join(warnings)})" if warnings else "")
+
+
+def topics_left_out(scores: "Scores") -> list[str]:
+    """Return which topics a mean leaves out or counts as 0, in words."""
+    said = []
+    if scores.unjudged_topics:
+        said.append(f"{scores.unjudged_topics} topics without judgements left out")
+    if scores.empty_topics:
+        said.append(f"{scores.empty_topics} topics without results scored 0")
+    return said
+
+
+def main_measures(measures: Sequence[str]) -> list[str]:
+    """Return nDCG@10 and Recall@100 if they were measured, else the first two measures."""
+    return [measure for measure in MAIN_MEASURES if measure in measures] or list(measures[:2])

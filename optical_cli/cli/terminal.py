@@ -1,7 +1,9 @@
-"""What a terminal is told while work goes on, and how text from data is made safe for it."""
+"""The terminal: text made safe, numbers in words, tables on stdout, progress on stderr."""
 
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,31 +11,113 @@ from optical_cli.processes import Processes
 from optical_cli.progress import Advance, counted
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import ProgressColumn
 
     from optical_cli.plan.planned import Left
 
 SECONDS_BETWEEN_LINES = 10.0
+PIPE_WIDTH = 200
+TEXT_WIDTH = 100
+"""Characters of a line of prose, also on a wider terminal."""
+COLUMN_GAP = 3
 
 
 def plain(text: str) -> str:
-    """Text with control characters spelled out, so that data cannot steer the terminal."""
+    """Spell out control characters, so that data cannot steer the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
-class TerminalProgress:
-    """Bars on a terminal; on anything else a line now and then. Always on stderr.
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def time_left(left: "Left") -> str:
+    """`about 14 min left`; `more than 3 min left` if the time of some artifacts is unknown."""
+    if not left.unknown:
+        return f"about {duration(left.seconds)} left"
+    return f"more than {duration(left.seconds)} left" if left.seconds else "time left not known yet"
+
+
+def size(count: int) -> str:
+    """Return bytes as `812 B`, `4.1 MB`, `4.6 GB`."""
+    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while amount >= 1000 and unit != "TB":
+        amount, unit = amount / 1000, next(units)
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def stdout_console() -> "Console":
+    """Return a rich console on stdout that takes every text literally; wide enough for a table in a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, highlight=False, emoji=False)
+
+
+def print_table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers_from: int | None = None,
+    foot: Sequence[Sequence[str]] = (),
+) -> None:
+    """Print a table: fitted to a terminal, never cut in a pipe.
 
     Args:
-        quiet: say nothing at all, as every process but the first does.
+        heads: of the columns.
+        rows: the cells of each row.
+        numbers_from: columns from this number on are aligned to the right.
+        foot: more rows, below a gap.
     """
+    from rich import box
+    from rich.table import Table
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet or not Processes().first
+    table: Table = Table(box=box.SIMPLE, pad_edge=False)
+    for number, head in enumerate(heads):
+        right = numbers_from is not None and number >= numbers_from
+        table.add_column(plain(head), justify="right" if right else "left", overflow="fold")
+    for section in (rows, foot):
+        for row in section:
+            table.add_row(*map(plain, row))
+        table.add_section()
+    stdout_console().print(table)
+
+
+def print_in_blocks(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table in parts that fit the terminal, each with the first column, which names the rows."""
+    widths = [max(map(len, column)) + COLUMN_GAP for column in zip(heads, *rows, strict=True)]
+    blocks = [[0]]
+    for number in range(1, len(heads)):
+        if len(blocks[-1]) > 1 and sum(widths[i] for i in blocks[-1]) + widths[number] > text_width():
+            blocks.append([0])
+        blocks[-1].append(number)
+    for block in blocks:
+        print_table([heads[i] for i in block], [[row[i] for i in block] for row in rows])
+
+
+def print_text(text: str) -> None:
+    """Print a paragraph in lines that fit the terminal and can be read with ease."""
+    print(textwrap.fill(plain(text), min(text_width(), TEXT_WIDTH), replace_whitespace=False))
+
+
+def text_width() -> int:
+    """Return the characters of a line on stdout."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+
+
+class TerminalProgress:
+    """A `Progress` on stderr: bars on a terminal, a line every few seconds elsewhere; only the first process speaks."""
+
+    def __init__(self) -> None:
+        self._quiet = not Processes().first
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Show a task with the units done, the rate and the time that is left."""
+        """Show the units done, the rate and the time left of a task."""
         if self._quiet:
             yield lambda _done: None
         elif sys.stderr.isatty():
@@ -43,7 +127,7 @@ class TerminalProgress:
             yield _lines(plain(description), total, unit)
 
     def say(self, message: str) -> None:
-        """One line on stderr."""
+        """Print a line."""
         if not self._quiet:
             print(plain(message), file=sys.stderr, flush=True)
 
@@ -59,7 +143,7 @@ def _bar(description: str, total: int | None, unit: str) -> Iterator[Advance]:
 
 
 def bar_columns() -> "tuple[ProgressColumn, ...]":
-    """What stands in the line of a task that has a `unit`."""
+    """Return the columns of a rich progress bar whose tasks have a `unit`."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return (
@@ -74,39 +158,8 @@ def bar_columns() -> "tuple[ProgressColumn, ...]":
 
 
 def _lines(description: str, total: int | None, unit: str) -> Advance:
-    """Says how far the task is every few seconds; a task that is done sooner says nothing."""
-
     def say(done: int, seconds: float) -> None:
-        print(f"{description}: {_state(done, total, unit, seconds)}", file=sys.stderr, flush=True)
+        left = f" of {total} {unit}, about {duration(seconds * (total - done) / done)} left" if total else f" {unit}"
+        print(f"{description}: {done}{left}", file=sys.stderr, flush=True)
 
     return counted(lambda _done: None, SECONDS_BETWEEN_LINES, say)
-
-
-def _state(done: int, total: int | None, unit: str, seconds: float) -> str:
-    if not total:
-        return f"{done} {unit}"
-    return f"{done} of {total} {unit}, about {duration(seconds * (total - done) / done)} left"
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min`, `2 h 05 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def time_left(left: "Left") -> str:
-    """`about 14 min left`; `more than 3 min left` if nothing like a part of it has been made yet."""
-    if not left.unknown:
-        return f"about {duration(left.seconds)} left"
-    return f"more than {duration(left.seconds)} left" if left.seconds else "time left not known yet"
-
-
-def size(count: int) -> str:
-    """Bytes as people read them: `812 B`, `4.1 MB`, `4.6 GB`."""
-    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while amount >= 1000 and unit != "TB":
-        amount, unit = amount / 1000, next(units)
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

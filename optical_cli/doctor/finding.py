@@ -14,7 +14,7 @@ class Finding:
         what: it is, in a word or two.
         state: `ok`; `warning`: experiments run, but slower, or not all of them; `fault`: they do not.
         found: what is there.
-        mend: what to do about it; "" where there is nothing to do.
+        mend: what to do about it; "" if nothing.
     """
 
     what: str

@@ -1,20 +1,18 @@
-"""The machine: processor, threads, device, memory."""
+"""The machine: processor, threads, device, memory, precision."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from optical_cli.doctor.finding import Finding
-from optical_cli.machine import instruction_limits, instruction_sets, model_line, system_file
+from optical_cli.machine import allowed_cores, free_memory, instruction_limits, instruction_sets, model_line
 
 LITTLE_MEMORY = 4e9
 """Bytes: the README's student of a small multilingual encoder took 4.0 GB to train."""
 
-CGROUP = "/sys/fs/cgroup"
-
 
 def look_at_machine() -> Iterator[Finding]:
-    """Processor, threads and device, as torch sees them, and memory."""
+    """Look at processor, threads and device, as torch sees them, and at memory."""
     import torch
 
     yield _processor(torch.backends.cpu.get_cpu_capability())
@@ -29,10 +27,8 @@ def _processor(capability: str) -> Finding:
     found = f"{model}, {' '.join(instruction_sets()) or 'instruction sets not told'}; torch uses {capability}"
     if held_back := instruction_limits():
         said = ", ".join(f"{name}={value}" for name, value in held_back.items())
-        return Finding(
-            "processor", "warning", f"{found}; {said}",
-            "keep it for figures that are to agree with a machine that has less; else unset it, for speed",
-        )  # fmt: skip
+        mend = "keep it for figures that are to agree with a machine that has less; else unset it, for speed"
+        return Finding("processor", "warning", f"{found}; {said}", mend)
     return Finding("processor", "ok", found)
 
 
@@ -40,37 +36,23 @@ def _threads(threads: int) -> Finding:
     cores = allowed_cores()
     found = f"{threads} on {cores:g} cores"
     if threads > cores:
-        return Finding(
-            "threads", "warning", f"{found}: more threads than cores wait for each other",
-            f"set OMP_NUM_THREADS={max(int(cores), 1)}",
-        )  # fmt: skip
+        found += ": more threads than cores wait for each other"
+        return Finding("threads", "warning", found, f"set OMP_NUM_THREADS={max(int(cores), 1)}")
     if "OMP_NUM_THREADS" in os.environ:
         found += f", as OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']} says"
     return Finding("threads", "ok", found)
 
 
-def allowed_cores() -> float:
-    """Cores that this process may use: those of the machine, of its affinity and of its container, the fewest."""
-    cores = float(os.cpu_count() or 1)
-    if hasattr(os, "sched_getaffinity"):
-        cores = min(cores, len(os.sched_getaffinity(0)))
-    quota, _, period = system_file(f"{CGROUP}/cpu.max").strip().partition(" ")
-    return min(cores, int(quota) / int(period)) if quota.isdigit() and period.isdigit() else cores
-
-
 def _unwise_settings() -> Iterator[Finding]:
-    """What `optical` sets when it starts, where the environment has said otherwise."""
-    layer = os.environ.get("NUMBA_THREADING_LAYER")
-    if layer not in (None, "workqueue"):
-        yield Finding(
-            "threading layer", "warning", f"NUMBA_THREADING_LAYER={layer}: it may set the threads of torch, too, "
-            "and the last bits of a student with them", "unset it",
-        )  # fmt: skip
-    if os.environ.get("OMP_WAIT_POLICY", "PASSIVE").upper() != "PASSIVE":
-        yield Finding(
-            "waiting threads", "warning", f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}: threads spin while they "
-            "wait, and two that want one core make small kernels 50 times slower", "unset it",
-        )  # fmt: skip
+    """Yield the environment variables that keep `optical` from setting what it sets when it starts."""
+    layer = os.environ.get("NUMBA_THREADING_LAYER", "workqueue")
+    if layer != "workqueue":
+        why = "it may set the threads of torch, too, and the last bits of a student with them"
+        yield Finding("threading layer", "warning", f"NUMBA_THREADING_LAYER={layer}: {why}", "unset it")
+    policy = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    if policy.upper() != "PASSIVE":
+        why = "threads spin while they wait, and two that want one core make small kernels 50 times slower"
+        yield Finding("waiting threads", "warning", f"OMP_WAIT_POLICY={policy}: {why}", "unset it")
 
 
 def _device() -> str:
@@ -88,30 +70,13 @@ def _memory() -> Finding:
         return Finding("memory", "ok", "the system does not tell")
     found = f"{free / 1e9:.1f} GB free"
     if free < LITTLE_MEMORY:
-        return Finding(
-            "memory", "warning", found,
-            "a small training.batch_size, training.recompute, student.adapters and retrieval.memory need less of it",
-        )  # fmt: skip
+        mend = "a small training.batch_size, training.recompute, student.adapters and retrieval.memory need less of it"
+        return Finding("memory", "warning", found, mend)
     return Finding("memory", "ok", found)
 
 
-def free_memory() -> float | None:
-    """Bytes that this process may still take: of the machine or of its container; None where that is not told."""
-    lines = system_file("/proc/meminfo").splitlines()
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    if kilobytes is None:
-        return None
-    free = 1024.0 * int(kilobytes)
-    limit, used = system_file(f"{CGROUP}/memory.max").strip(), system_file(f"{CGROUP}/memory.current").strip()
-    return min(free, float(limit) - float(used)) if limit.isdigit() and used.isdigit() else free
-
-
 def look_at_precision(records: Path) -> Finding:
-    """What `precision: auto` means here, if it was measured already.
-
-    Args:
-        records: the folder of what was measured.
-    """
+    """Look up what `precision: auto` means here, if the folder of measurements has it already."""
     from optical_cli.encoder.precision import known_precision
 
     known = known_precision(records)

@@ -1,12 +1,12 @@
-"""The lock of an experiment: a file beside it that says what its figures came from, and that is kept to.
+"""The lock of an experiment: a file beside it that says what its figures came from.
 
-Content that differs is refused, for the experiment would be another one. Versions and what a machine decides move last
-digits, so they are told, and refused only if that is asked for.
+An input with another content is refused: the experiment would be another one. Other versions and another machine move
+last digits, so they are told, and refused only with `--locked`.
 """
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,60 +31,39 @@ class _Part(BaseModel):
 
 
 class LockedInput(_Part):
-    """An input.
-
-    Attributes:
-        source: what the experiment calls it.
-        content: SHA-256 of what of it decides a result.
-        revision: the commit of what came from the hub.
-    """
+    """An input, under the name that the experiment gives it."""
 
     source: str
-    content: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    revision: str | None = None
+    content: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 of what of it decides a result
+    revision: str | None = None  # the commit of what came from the hub
 
 
 class Machine(_Part):
-    """What a machine decides, and what its last digits follow from.
+    """What a machine decides, and what its last digits follow from."""
 
-    Attributes:
-        precision: what `auto` and the others came to, by setting.
-        threads: that torch computes on.
-        units: instruction sets.
-        limits: environment variables that keep libraries from using them.
-    """
-
-    precision: dict[str, str]
-    threads: int
-    units: tuple[str, ...]
-    limits: dict[str, str]
+    precision: dict[str, str]  # what `auto` came to, by setting
+    threads: int  # that torch computes on
+    units: tuple[str, ...]  # instruction sets
+    limits: dict[str, str]  # environment variables that keep libraries from using them
 
 
 class Lock(_Part):
-    """What an experiment was run with.
-
-    Attributes:
-        format: of the file.
-        inputs: by the setting that names them.
-        python: its version.
-        packages: the versions of optical and of all that it stands on.
-        machine: what it decided.
-    """
+    """What an experiment was run with."""
 
     format: Literal[1] = 1
-    inputs: dict[str, LockedInput]
+    inputs: dict[str, LockedInput]  # by the setting that names them
     python: str
-    packages: dict[str, str]
+    packages: dict[str, str]  # the versions of optical and of all that it needs
     machine: Machine
 
 
 def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -> Lock:
-    """What the experiment would be run with here and now.
+    """Return what the experiment would be run with here and now.
 
     Args:
-        pipeline: of the experiment.
-        revisions: also those of inputs from the hub, for which all inputs have to be here.
-        fetch: download what is not here; else it is left out.
+        pipeline: the pipeline of the experiment.
+        revisions: look up the commits of inputs from the hub; needs all inputs on this machine.
+        fetch: download missing inputs; else they are left out.
 
     Raises:
         DataError: an input cannot be read.
@@ -96,27 +75,24 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
             content = one.fingerprint(memo) if fetch else one.known_fingerprint(memo)
         except NotHere:
             continue
-        inputs[one.key] = LockedInput(
-            source=one.source, content=content, revision=one.held().revision if revisions else None
-        )
-    precision = {"encoding": pipeline.context.encoding_precision, "training": pipeline.context.training_precision}
+        revision = one.held().revision if revisions else None
+        inputs[one.key] = LockedInput(source=one.source, content=content, revision=revision)
     machine = Machine(
-        precision=dict(precision), threads=threads(), units=tuple(instruction_sets()), limits=instruction_limits()
+        precision={"encoding": pipeline.context.encoding_precision, "training": pipeline.context.training_precision},
+        threads=threads(),
+        units=tuple(instruction_sets()),
+        limits=instruction_limits(),
     )
     return Lock(inputs=inputs, python=platform.python_version(), packages=installed_versions(), machine=machine)
 
 
 def write_lock(lock: Lock) -> str:
-    """The content of the file."""
+    """Return the content of the file."""
     return json.dumps(lock.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_lock(path: Path) -> Lock:
-    """What `write_lock` wrote.
-
-    Raises:
-        ConfigError: the file is something else.
-    """
+    """Read what `write_lock` wrote; a ConfigError if the file is something else."""
     try:
         return Lock.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
@@ -125,14 +101,14 @@ def read_lock(path: Path) -> Lock:
 
 
 def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bool) -> Iterator[str]:
-    """Refuse what is not as it was locked, and say what may move last digits.
+    """Yield what may move last digits.
 
     Args:
         path: of the lock, for messages.
-        locked: what it says.
+        locked: its content.
         now: what is here.
         remedy: the command that locks what is here.
-        strict: also refuse other versions and another machine.
+        strict: refuse other versions and another machine.
 
     Raises:
         DataError: an input has another content, a line each; or what `strict` refuses.
@@ -146,17 +122,15 @@ def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bo
 
 
 def _other_inputs(path: Path, locked: Lock, now: Lock, remedy: str) -> Iterator[str]:
-    """Inputs with another content; one that the experiment no longer has is nobody's loss."""
+    """Yield a fault for each input with another content; an input that the experiment no longer has is none."""
+    locks = f"`{remedy}` locks what is here now"
     for key, found in now.inputs.items():
         expected = locked.inputs.get(key)
         if expected is None:
-            yield f"{path}: {key}: not locked, found {_in_words(found)}; `{remedy}` locks what is here now"
+            yield f"{path}: {key}: not locked, found {_in_words(found)}; {locks}"
         elif expected.content != found.content:
-            pinned = _pinned(key, expected)
-            yield (
-                f"{path}: {key}: {_in_words(expected)} expected, found {_in_words(found)}; "
-                f"{pinned or 'put back what was locked'}, or `{remedy}` locks what is here now"
-            )
+            mend = _pinned(key, expected) or "put back what was locked"
+            yield f"{path}: {key}: {_in_words(expected)} expected, found {_in_words(found)}; {mend}, or {locks}"
 
 
 def _in_words(one: LockedInput) -> str:
@@ -165,7 +139,7 @@ def _in_words(one: LockedInput) -> str:
 
 
 def _pinned(key: str, locked: LockedInput) -> str:
-    """How to get what was locked from the hub again; "" if it did not come from there."""
+    """Return how to get what was locked from the hub again; "" if it did not come from there."""
     if locked.revision is None:
         return ""
     if key.startswith("bitext."):
@@ -186,30 +160,22 @@ def _other_versions(locked: Lock, now: Lock) -> Iterator[str]:
 
 def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
     for setting, expected in locked.precision.items():
-        if now.precision.get(setting) != expected:
-            yield (
-                f"{setting}.precision: {expected} was locked, and this machine takes {now.precision.get(setting)}; "
-                f"--set {setting}.precision={expected} takes the other"
-            )
-    if locked.threads != now.threads:
-        wanted = locked.threads
+        if (found := now.precision.get(setting)) != expected:
+            said = f"{setting}.precision: {expected} was locked, and this machine takes {found}"
+            yield f"{said}; --set {setting}.precision={expected} takes the other"
+    if (wanted := locked.threads) != now.threads:
         yield f"another number of threads: {now.threads} ({wanted} locked); set OMP_NUM_THREADS={wanted}"
     if set(locked.units) != set(now.units):
-        yield f"other instruction sets: {_listed(now.units)} ({_listed(locked.units)} locked)"
+        ours, theirs = (" ".join(one.units) or "none told" for one in (now, locked))
+        yield f"other instruction sets: {ours} ({theirs} locked)"
     if locked.limits != now.limits:
-        yield f"other limits to instruction sets: {_set(now.limits)} ({_set(locked.limits)} locked)"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return " ".join(names) or "none told"
-
-
-def _set(variables: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in variables.items()) or "none"
+        pairs = ([f"{name}={value}" for name, value in one.limits.items()] for one in (now, locked))
+        ours, theirs = (", ".join(one) or "none" for one in pairs)
+        yield f"other limits to instruction sets: {ours} ({theirs} locked)"
 
 
 def installed_versions() -> dict[str, str]:
-    """The versions of optical and of all that it stands on here, by name."""
+    """Return the installed versions of optical and of all that it requires, directly or not, by name."""
     found: dict[str, str] = {}
     waiting = [OURS]
     while waiting:

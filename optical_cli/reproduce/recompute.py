@@ -1,37 +1,37 @@
-"""Artifacts computed once more from what they were made of, and compared byte for byte."""
+"""Artifacts computed again from their inputs, and compared byte for byte with those in the cache."""
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
+from optical_cli.artifacts.scores import read_scores
+from optical_cli.artifacts.token_store import TokenStore, is_of_tokens
 from optical_cli.cache.artifact import KINDS, Artifact
+from optical_cli.cache.fingerprints import sha256_of_file
 from optical_cli.cache.store import UNFINISHED, Cache
 from optical_cli.errors import CacheError, OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.step import Step
 from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Progress
-from optical_cli.reproduce.differences import differences
 
 State = Literal["same", "differs", "damaged", "failed", "not verified"]
 WRONG: tuple[State, ...] = ("differs", "damaged", "failed")
-"""What is not as it should be."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """An artifact of the cache beside what came out now.
+    """An artifact that was computed again.
 
     Attributes:
-        step: whose artifact it is.
-        state: `same` bytes in every file; `differs`; `damaged`: it is not what its own manifest says, so it was not
-            compared; `failed`: it could not be computed; `not verified`: what it was made of is not in the cache, or
-            damaged.
-        reasons: what differs, a line each, or why it is not `same`.
-        seconds: that it took.
+        step: of the artifact.
+        state: `same` bytes in every file; `differs`; `damaged`: not what its own manifest says, so not compared;
+            `failed`: could not be computed; `not verified`: an input of it is damaged or not in the cache.
+        reasons: why it is not `same`, a line each.
     """
 
     step: Step
@@ -41,32 +41,23 @@ class Verified:
 
 
 def verify_scores(pipeline: Pipeline, scratch: Path) -> Iterator[Verified]:
-    """The scores that the cache holds of an experiment, each measured anew from its run.
-
-    Args:
-        pipeline: of the experiment.
-        scratch: an empty folder; nothing is left there.
-    """
+    """Measure each of an experiment's cached scores again from its run; `scratch` is an empty folder, and stays so."""
     yield from _verify(pipeline, pipeline, ("scores",), scratch)
 
 
 def verify_stages(
     pipeline: Pipeline, device: str, progress: Progress, scratch: Path, kinds: Collection[str] = KINDS
 ) -> Iterator[Verified]:
-    """Artifacts, each computed anew from the sound artifacts of the cache that it was made of.
+    """Compute artifacts again, each from its inputs in the cache, so that a difference shows where it begins.
 
-    One stage at a time, so that a difference is told where it begins. Nothing but the precision that was measured on
-    this machine is taken over: encodings are not copied from like ones, and no savepoint is gone on with.
+    Nothing is copied from like encodings, and no training goes on from a savepoint.
 
     Args:
         pipeline: of the experiment.
         device: a torch device, or `auto`.
-        progress: hears how far the work is.
-        scratch: an empty folder with room for the largest of them.
-        kinds: of artifacts.
-
-    Raises:
-        DataError: an input cannot be used.
+        progress: is told how far the work is.
+        scratch: an empty folder with room for the largest artifact.
+        kinds: of the artifacts.
     """
     root = scratch / "cache"
     if (machines := pipeline.cache.root / "machines").is_dir():
@@ -77,29 +68,25 @@ def verify_stages(
 
 
 class _Sound:
-    """The artifacts of a cache that are there whole, every byte of each looked at once."""
+    """The undamaged artifacts of a cache; the bytes of each are checked once."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._seen: dict[str, tuple[Artifact | None, tuple[str, ...]]] = {}
 
     def look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
-        """The artifact of a step, if it is there and whole, and else what is damaged, a line each."""
+        """Return the artifact of a step, None if it is missing or damaged; and what is damaged, a line each."""
         if step.key.digest not in self._seen:
-            self._seen[step.key.digest] = self._look(step)
+            try:
+                found = self._cache.find(*step.address)
+                faults = () if found is None else tuple(found.faults())
+            except CacheError as error:
+                found, faults = None, tuple(str(error).splitlines())
+            self._seen[step.key.digest] = None if faults else found, faults
         return self._seen[step.key.digest]
-
-    def _look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
-        try:
-            found = self._cache.find(*step.address)
-            faults = [] if found is None else found.faults()
-        except CacheError as error:
-            return None, tuple(str(error).splitlines())
-        return (None if faults else found), tuple(faults)
 
 
 def _verify(pipeline: Pipeline, twin: Pipeline, kinds: Collection[str], scratch: Path) -> Iterator[Verified]:
-    """What the cache of a pipeline holds, computed by a twin that may have another cache."""
     sound = _Sound(pipeline.cache)
     for step, _ in steps_of(twin):
         if step.kind not in kinds:
@@ -130,3 +117,60 @@ def _compared(artifact: Artifact, step: Step, inputs: dict[str, Path], scratch: 
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Verified(step, "differs" if reasons else "same", reasons, monotonic() - begin)
+
+
+def differences(artifact: Artifact, made: Path) -> Iterator[str]:
+    """Yield a line for each file of a new folder that differs from the manifest of a cached artifact."""
+    expected = {name: str(recorded["sha256"]) for name, recorded in artifact.manifest["files"].items()}
+    found = {str(path.relative_to(made)): path for path in sorted(made.rglob("*")) if path.is_file()}
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            yield f"{name}: was made then, and not now"
+        elif name not in expected:
+            yield f"{name}: was not made then, and is now"
+        elif sha256_of_file(found[name]) != expected[name]:
+            yield f"{name}: {_how_far(artifact.folder / name, found[name])}"
+
+
+def _how_far(stored: Path, made: Path) -> str:
+    if stored.name == "scores.json":
+        return _of_means(read_scores(stored).means, read_scores(made).means)
+    if stored.suffix in (".trec", ".jsonl"):
+        return _of_lines(stored, made)
+    if is_of_tokens(stored) or stored.suffix == ".safetensors":
+        return _of_numbers(_numbers(stored), _numbers(made))
+    return "other bytes"
+
+
+def _numbers(path: Path) -> dict[str, Any]:
+    """Read the vectors of a token store, or the weights of a model."""
+    if path.suffix != ".safetensors":
+        store = TokenStore.open(path.parent, path.stem)
+        return {"tokens": store.vectors(0, store.tokens).numpy()}
+    import torch
+    from safetensors.torch import load_file
+
+    return {name: weight.to(torch.float32).numpy() for name, weight in load_file(path).items()}
+
+
+def _of_means(stored: Mapping[str, float], made: Mapping[str, float]) -> str:
+    changed = {name: value for name, value in stored.items() if made.get(name, value) != value}
+    moved = [f"{name} {value:.6f} then, {made[name]:.6f} now" for name, value in changed.items()]
+    return ", ".join(moved) or "the same means of other values"
+
+
+def _of_lines(stored: Path, made: Path) -> str:
+    with stored.open("rb") as before, made.open("rb") as now:
+        pairs = [one == other for one, other in zip_longest(before, now)]
+    return f"{pairs.count(False)} of {len(pairs)} lines differ"
+
+
+def _of_numbers(stored: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    import numpy as np
+
+    if {name: one.shape for name, one in stored.items()} != {name: one.shape for name, one in made.items()}:
+        return "other shapes"
+    off = [np.abs(one.astype(np.float64) - made[name].astype(np.float64)) for name, one in stored.items()]
+    count, other = sum(one.size for one in off), sum(int((one > 0).sum()) for one in off)
+    most = max(float(one.max(initial=0)) for one in off)
+    return f"{other / count:.1%} of {count} numbers differ, by {most:.1e} at most"

@@ -15,13 +15,13 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that an artifact depends on, and that another artifact was made with in another way.
+    """A setting or an input that differs between an artifact and a cached one.
 
     Attributes:
         artifact: whose setting or input it is: the one asked for, or one upstream of it.
         what: a setting such as `training.epochs`, or an input such as `bitext`.
-        there: its value in the artifact that the cache holds; None if that one knew no such thing.
-        wanted: its value now; None likewise.
+        there: its value in the cached artifact; None if that has none.
+        wanted: its value now; None if it has none.
     """
 
     artifact: str
@@ -32,13 +32,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A step, and how far the cache is from its artifact.
+    """Why a step would have to compute.
 
     Attributes:
         step: what was asked for.
-        artifact: it, if it is in the cache.
-        nearest: the artifact of the same stage with the fewest differences, else; None if there is none.
-        differences: from that one; those of an input stand with what is upstream of it.
+        artifact: of the step, if the cache holds it; then nothing else is given.
+        nearest: otherwise the cached artifact of the same stage with the fewest differences; None if there is none.
+        differences: from the nearest; those of an input are named at the artifact upstream where they begin.
     """
 
     step: Step
@@ -48,26 +48,22 @@ class Explanation:
 
 
 def explain(step: Step, cache: Cache) -> Explanation:
-    """What keeps the cache from holding the artifact of a step."""
+    """Explain why the cache does not hold the artifact of a step."""
     found = cache.find(*step.address)
     if found is not None:
         return Explanation(step, found, None, ())
     by_digest = {artifact.manifest["key"]: artifact for artifact in cache.entries()}
     candidates = [
-        (list(dict.fromkeys(_differences(step, artifact, by_digest))), artifact)  # several ways lead upstream
-        for artifact in by_digest.values()
+        Explanation(step, None, artifact, tuple(dict.fromkeys(_differences(step, artifact, by_digest))))
+        for artifact in by_digest.values()  # several ways may lead to a difference upstream
         if artifact.kind == step.kind and artifact.manifest["material"]["stage"] == step.key.material["stage"]
     ]
-    if not candidates:
-        return Explanation(step, None, None, ())
-    fewest = min(len(differences) for differences, _ in candidates)
-    alike = [candidate for candidate in candidates if len(candidate[0]) == fewest]
-    differences, nearest = max(alike, key=lambda candidate: str(candidate[1].manifest["created"]))
-    return Explanation(step, None, nearest, tuple(differences))
+    candidates.sort(key=lambda one: str(one.nearest.manifest["created"] if one.nearest else ""), reverse=True)
+    return min(candidates, key=lambda one: len(one.differences), default=Explanation(step, None, None, ()))
 
 
 def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifact]) -> Iterator[Difference]:
-    """What differs; an input that was made in another way is followed upstream."""
+    """Yield what differs; an input that was made in another way is followed upstream."""
     upstream = {one.key.digest: one for one in step.inputs.values()}
     there, wanted = _leaves(artifact.manifest["material"]), _leaves(step.key.material)
     for what in dict.fromkeys([*wanted, *there]):
@@ -75,14 +71,14 @@ def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifac
         if before == after:
             continue
         made, needed = by_digest.get(before or ""), upstream.get(after or "")
-        if made is not None and needed is not None and made.kind == needed.kind:
+        if made and needed and made.kind == needed.kind:
             yield from _differences(needed, made, by_digest)
         else:
             yield Difference(step.label, what, _named(before, by_digest, {}), _named(after, by_digest, upstream))
 
 
 def _leaves(material: Any, prefix: str = "") -> dict[str, str]:
-    """The values of nested material by dotted names, each as text that equal values share."""
+    """Return the values of nested material by dotted names, as text that is the same for equal values."""
     named: Iterable[tuple[Any, Any]] = ()
     if isinstance(material, Mapping):
         named = material.items()
@@ -101,7 +97,7 @@ def _is_nested(item: Any) -> bool:
 
 
 def _named(value: str | None, by_digest: Mapping[str, Artifact], upstream: Mapping[str, Step]) -> str | None:
-    """A value as a reader knows it: an artifact by its name, content by the first digits of its fingerprint."""
+    """Return an artifact by its name, content by the first digits of its fingerprint, any other value as it is."""
     if value is None or not _DIGEST.fullmatch(value):
         return value
     if value in upstream:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from optical_cli.artifacts.result import Result
-from optical_cli.cli.show import records
+from optical_cli.cli.records import result_record
 from optical_cli.config.experiment import Index
 
 SMALLER = ["--set", "index.storage=int8", "--set", "index.pool_factor=2"]
@@ -117,5 +117,5 @@ def test_other_topics_are_not_compared(experiment, optical, cache, lab):
 
 def test_the_json_of_a_result_says_how_its_index_is_smaller():
     for kept in (Index(pool_factor=2, storage="int8"), None):
-        (record,) = records([Result("sw-en", "none", None, 13, "full", None, None, None, None, index=kept)])
+        record = result_record(Result("sw-en", "none", None, 13, "full", None, None, None, None, index=kept))
         assert record.get("index") == (kept and {"pool_factor": 2.0, "storage": "int8"})

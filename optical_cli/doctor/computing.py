@@ -1,15 +1,13 @@
-"""The two computations that figures stand on, tried against others that know the answer."""
+"""What computes figures: is it compiled, and does it compute what others do?"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Literal
 
 from optical_cli.doctor.finding import Finding
 
-Float64 = npt.NDArray[np.float64]
-
+PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 ALIKE = 1e-4
 """Relative error of a transport cost; the solver is asked for a marginal error of 1e-5."""
 CLOSE = 1e-4
@@ -17,8 +15,57 @@ CLOSE = 1e-4
 BROKEN = "install optical, numba and torch again; if it comes back, report it with what `optical doctor --json` says"
 
 
+def look_at_compiled() -> Finding:
+    """Look for the machine code of a function each of transport, search and ranx, which stand for all others."""
+    from ranx.metrics.ndcg import _ndcg_parallel
+
+    from optical_cli.retrieve.exact import exact_scores
+    from optical_cli.transport.sinkhorn_numba import _solve_plans
+
+    functions: dict[str, Any] = {"transport": _solve_plans, "search": exact_scores, "ranx": _ndcg_parallel}
+    cold = [name for name, function in functions.items() if not _is_kept(function)]
+    if not cold:
+        return Finding("compiled code", "ok", f"of {', '.join(functions)}, kept from before")
+    mend = (
+        "`optical warm-up` compiles all there is, up to a minute once; if this comes back, nothing can be kept beside "
+        "the packages: set NUMBA_CACHE_DIR to a folder that can be written"
+    )
+    said = f"{', '.join(cold)}: not compiled yet, so what follows takes longer"
+    return Finding("compiled code", "warning", said, mend)
+
+
+def _is_kept(function: Any) -> bool:
+    folder = function.stats.cache_path
+    name = f"{function.py_func.__module__.rpartition('.')[2]}.{function.py_func.__qualname__}-*.nbi"
+    return folder is not None and any(Path(folder).glob(name))
+
+
+def warm_up() -> None:
+    """Run every compiled routine on something tiny; the machine code is kept beside the sources of each package."""
+    import numpy as np
+    import torch
+
+    from optical_cli.artifacts.token_store import TokenStore
+    from optical_cli.evaluate import warm_up as warm_up_evaluation
+    from optical_cli.evaluate.fuse import METHODS, fuse_runs
+    from optical_cli.retrieve.maxsim import MaxSim
+    from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+
+    tokens = torch.nn.functional.normalize(torch.arange(24.0).reshape(2, 3, 4), dim=-1)
+    marginals = uniform_marginals(torch.ones(2, 3, dtype=torch.bool))
+    solve(TransportProblem(cosine_cost(tokens, tokens.flip(1)), marginals, marginals), 0.05)
+    documents = TokenStore(tokens.reshape(6, 4).numpy().astype(np.float16), np.array([0, 3, 6]))
+    for precision in PRECISIONS:
+        maxsim = MaxSim(documents, memory=1 << 20, precision=precision, device="cpu")
+        list(maxsim.best([tokens[0]], 1, lambda _done: None))
+    warm_up_evaluation()
+    for method in METHODS:
+        fuse_runs([{"q": [("d", 1.0)]}, {"q": [("d", 1.0)]}], method)
+
+
 def try_transport(seed: int = 0) -> Finding:
-    """Plans of random costs, exact and entropic, against POT in float64; and one whose answer is known to be 0."""
+    """Compare plans of random costs, exact and entropic, with those of POT in float64."""
+    import numpy as np
     import ot
     import torch
 
@@ -44,22 +91,24 @@ def try_transport(seed: int = 0) -> Finding:
 
 
 def try_search(seed: int = 0) -> Iterator[Finding]:
-    """The best documents of random topics in either precision, against every score in float64."""
+    """Compare the best documents of random topics, in either precision, with every score in float64."""
+    import numpy as np
     import torch
 
     from optical_cli.artifacts.token_store import TokenStore
-    from optical_cli.encoder.precision import Resolved
     from optical_cli.retrieve.maxsim import MaxSim
+
+    def normalized(rows: Any) -> Any:
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     rng = np.random.default_rng(seed)
     lengths = rng.integers(3, 40, 300)
-    tokens = _unit(rng.normal(size=(lengths.sum(), 64))).astype(np.float16)
+    tokens = normalized(rng.normal(size=(lengths.sum(), 64))).astype(np.float16)
     store = TokenStore(tokens, np.concatenate([[0], np.cumsum(lengths)]))
-    topics = [torch.from_numpy(_unit(rng.normal(size=(16, 64))).astype(np.float32)) for _ in range(8)]
+    topics = [torch.from_numpy(normalized(rng.normal(size=(16, 64))).astype(np.float32)) for _ in range(8)]
     exact = [np.array([(topic.double().numpy() @ store[d].astype(np.float64).T).max(1).sum() for d in range(300)])
              for topic in topics]  # fmt: skip
-    precisions: tuple[Resolved, ...] = ("float32", "bfloat16")
-    for precision in precisions:
+    for precision in PRECISIONS:
         begin, worst = perf_counter(), 0.0
         found = MaxSim(store, memory=1 << 24, precision=precision, device="cpu").best(topics, 10, lambda _done: None)
         for scores, (numbers, ours) in zip(exact, found, strict=True):
@@ -76,8 +125,3 @@ def _judged(what: str, worst: float, allowed: float, said: str, seconds: float) 
     if not worst <= allowed:  # nan is not either
         return Finding(what, "fault", f"off by {worst:.1e}, {allowed:g} allowed", BROKEN)
     return Finding(what, "ok", f"{said.format(max(worst, 1e-16))}, {seconds:.1f} s")
-
-
-def _unit(rows: Float64) -> Float64:
-    unit: Float64 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit

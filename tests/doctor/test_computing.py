@@ -3,8 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optical_cli.doctor.compiled import look_at_compiled
-from optical_cli.doctor.self_test import try_search, try_transport
+from optical_cli.doctor.computing import look_at_compiled, try_search, try_transport
 from optical_cli.retrieve.maxsim import MaxSim
 from optical_cli.transport import solve
 

@@ -1,0 +1,230 @@
+"""The JSON that commands print: a record for each thing that they show."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optical_cli.artifacts.result import Result
+    from optical_cli.cache.artifact import Artifact, Damaged
+    from optical_cli.cache.notes import Making
+    from optical_cli.pipeline.inputs import Fetched
+    from optical_cli.pipeline.step import Step
+    from optical_cli.plan.estimate import Estimate
+    from optical_cli.plan.planned import Left, Planned
+    from optical_cli.report.findings import Duel, Gap
+    from optical_cli.report.study import Study
+    from optical_cli.reproduce.recompute import Verified
+    from optical_cli.reproduce.why import Explanation
+    from optical_cli.sweep.status import Status
+    from optical_cli.sweep.sweep import Standing
+
+    InWork = tuple[Making, bool]
+    """An artifact in the making, and whether the process that makes it is alive."""
+
+Record = dict[str, Any]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
+    print(to_json(value))
+
+
+def to_json(value: Any) -> str:
+    """Return a value as one line of JSON."""
+    return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
+
+
+def jsonable(value: Any) -> Any:
+    """Return a value as JSON has it.
+
+    A dataclass is an object of its fields, a setting its label, a path its text, and inf the string that it is in an
+    experiment file.
+    """
+    if isinstance(value, Mapping):
+        return {name: jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if is_dataclass(value):
+        from optical_cli.artifacts.result import Setting
+
+        if isinstance(value, Setting):
+            return value.label
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _of(thing: object, *names: str) -> Record:
+    """Return some attributes of a thing; null for all if there is no thing."""
+    return {name: None if thing is None else getattr(thing, name) for name in names}
+
+
+def result_record(result: "Result") -> Record:
+    """A cell of a sweep."""
+    record = {
+        **_of(result, "pair", "objective", "reg", "seed", "corpus"),
+        **_of(result.scores, "means", "topics", "unjudged_topics", "empty_topics"),
+        **_of(result, "failure", "health"),
+    }
+    if result.search:
+        record["search"] = {"engine": "approximate", "overlap": result.search.overlap}
+    if result.index:
+        record["index"] = result.index.deciding()
+    return record
+
+
+def sweep_record(experiment: str, made: int, results: "Sequence[Result]") -> Record:
+    """A whole sweep."""
+    return {"experiment": experiment, "made": made, "results": [result_record(result) for result in results]}
+
+
+def standing_record(standing: "Standing") -> Record:
+    """How a running sweep stands."""
+    return {**_of(standing, "cells", "done", "failed", "running"), **_left_record(standing.left)}
+
+
+def status_record(experiment: str, found: "Status", states: Iterable[str], making: "Sequence[InWork]") -> Record:
+    """How far an experiment is."""
+    return {
+        "experiment": experiment,
+        "counts": {state: found.count(state) for state in states},
+        "cells": [{**vars(one.cell), "state": one.state, "reason": one.reason or None} for one in found.cells],
+        "making": making_records(making),
+        **_left_record(found.left),
+    }
+
+
+def _left_record(left: "Left") -> Record:
+    seconds = round(left.seconds, 1)
+    return {"artifacts_left": left.artifacts, "seconds_left": seconds, "seconds_unknown_for": left.unknown}
+
+
+def making_records(making: "Sequence[InWork]") -> list[Record]:
+    """The artifacts in the making, and whether their processes are alive."""
+    return [
+        {**vars(one), "alive": alive, "seconds_left": None if one.seconds_left is None else round(one.seconds_left, 1)}
+        for one, alive in making
+    ]
+
+
+def artifact_record(artifact: "Artifact", **known: Any) -> Record:
+    """An artifact of the cache; with what else is known of it, such as `made`, unless that is None."""
+    manifest = artifact.manifest
+    return {
+        "kind": artifact.kind,
+        "label": manifest["label"],
+        "key": manifest["key"],
+        "path": artifact.folder,
+        "seconds": manifest["seconds"],
+        "bytes": artifact.size,
+        "health": manifest["health"],
+        **{name: value for name, value in known.items() if value is not None},
+    }
+
+
+def damaged_record(damaged: "Damaged") -> Record:
+    """A folder of the cache whose manifest cannot be read."""
+    return {"kind": damaged.kind, "path": damaged.folder, "damaged": damaged.reason}
+
+
+def planned_record(planned: "Planned", estimate: "Estimate | None") -> Record:
+    """A step, and what it takes to make it; `key` and `cached` are null while its input is not on this machine."""
+    record = {**_step(planned.step), "cached": planned.artifact is not None}
+    if not planned.step.known:
+        record |= {"key": None, "cached": None}
+    record["path"] = planned.artifact.folder if planned.artifact else None
+    record["estimate"] = estimate and {
+        **_of(estimate, "documents", "tokens"),
+        "disk_bytes": estimate.disk,
+        "memory_bytes": estimate.memory,
+        "seconds": estimate.seconds,
+        "seconds_from": estimate.basis,
+    }
+    return record
+
+
+def explanation_record(found: "Explanation") -> Record:
+    """Why a step would have to compute."""
+    return {
+        **_step(found.step),
+        "cached": found.artifact is not None,
+        "nearest": found.nearest and found.nearest.folder,
+        "differences": [{"of": one.artifact, **_of(one, "what", "there", "wanted")} for one in found.differences],
+    }
+
+
+def verified_record(one: "Verified") -> Record:
+    """An artifact that was computed again."""
+    return {**_step(one.step), "state": one.state, "reasons": one.reasons, "seconds": round(one.seconds, 3)}
+
+
+def _step(step: "Step") -> Record:
+    return {"kind": step.kind, "label": step.label, "key": step.key.digest}
+
+
+def fetched_record(one: "Fetched", state: str) -> Record:
+    """An input of an experiment, and what of it is on this machine."""
+    held = one.held
+    return {
+        "input": one.input.key,
+        "source": one.input.source,
+        "state": state,
+        "path": held and held.place,
+        "revision": held and held.revision,
+        "fingerprint": one.fingerprint or None,
+        "bytes": held and held.size,
+        "fault": one.fault or None,
+    }
+
+
+def duel_record(duel: "Duel") -> Record:
+    """Two settings on the topics of a pair."""
+    of_all = _of(duel, "mean", "reference_mean", "topics")
+    return {**vars(duel.comparison), "mark": duel.comparison.mark, **of_all}
+
+
+def study_record(study: "Study") -> Record:
+    """The results of a study, and what was found in them."""
+    from optical_cli.report.answer import answer
+    from optical_cli.report.published import drifts
+
+    findings = study.findings
+    return {
+        "results": [result_record(result) for result in study.results],
+        "translated": study.translated,
+        "translators": study.translators,
+        "answer": answer(study),
+        "comparisons": [{**vars(one), "mark": one.mark} for one in findings.comparisons],
+        "interactions": [{**vars(one), "shown": one.shown} for one in findings.interactions],
+        "choices": [
+            {
+                **_of(one, "pair", "corpus"),
+                "chosen": {setting.label: share for setting, share in one.shares},
+                **_of(one, "score", "best", "best_score", "flattered"),
+                "by_bitext": {by.ruler: by.setting for by in one.by_bitext},
+            }
+            for one in findings.choices
+        ],
+        "gaps": [
+            {
+                "corpus": gaps.corpus,
+                "low_resource": gaps.low,
+                "others": gaps.high,
+                "by_setting": [_gap_record(gap) for gap in gaps.by_setting],
+            }
+            for gaps in findings.gaps
+        ],
+        "published": [_of(one, "pair", "system", "means", "source") for one in study.published],
+        "drift": [{**vars(one), **_of(one, "difference", "flagged")} for one in drifts(study.published, study.results)],
+    }
+
+
+def _gap_record(gap: "Gap") -> Record:
+    changes = [dict(zip(("reference", "change", "interval"), change, strict=True)) for change in gap.changes]
+    ends = {"low_resource": gap.low, "others": gap.high, "gap": gap.value}
+    return {"setting": gap.setting, **ends, "interval": gap.interval, "changes": changes}
