@@ -43,19 +43,12 @@ def before_download(absent: str) -> None:
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """What this machine has of an input.
-
-    Attributes:
-        place: its file or folder.
-        size: bytes of its files; None if unknown.
-        revision: its commit on the Hugging Face hub, if it came from there.
-        downloaded: it lies in another library's cache, which could be emptied.
-    """
+    """What this machine has of an input."""
 
     place: Path
-    size: int | None
-    revision: str | None = None
-    downloaded: bool = False
+    size: int | None  # bytes of its files, if known
+    revision: str | None = None  # the commit of what came from the Hugging Face hub
+    downloaded: bool = False  # it lies in another library's cache, which could be emptied
 
 
 def size_of(files: Iterable[Path]) -> int:
