@@ -38,7 +38,12 @@ def downloads_off(off: bool = True) -> Iterator[None]:
 def before_download(absent: str) -> None:
     """Raise NotHere if downloads are off; `absent` says what is missing and where it was looked for."""
     if not downloads_allowed():
-        raise NotHere(f"{absent}, and downloads are off")
+        raise not_here(absent)
+
+
+def not_here(absent: str) -> NotHere:
+    """The error of an input that must not be downloaded."""
+    return NotHere(f"{absent}, and downloads are off; `optical fetch` brings it where there is a network")
 
 
 @dataclass(frozen=True)

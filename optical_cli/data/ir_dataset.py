@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, size_of
+from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, not_here, size_of
 from optical_cli.data.documents import Document, checked_documents
 from optical_cli.data.paths import Part
 from optical_cli.data.text_files import Place
@@ -117,7 +117,7 @@ class IrDataset:
         # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
         except (NotHere, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
             if _was_refused(error):
-                raise NotHere(f"{self.name} is not whole in {_home()}, and downloads are off") from error
+                raise not_here(f"{self.name} is not whole in {_home()}") from error
             raise DataError(
                 f"{self.name} cannot be read through ir_datasets ({one_line(error)}); "
                 f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"
