@@ -132,10 +132,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def not_made(what: str, error: OSError, root: Path, *written: Path) -> CacheError:
-    """The error of an artifact that could not be written, or whose input could not be read.
-
-    `root` is that of the cache, `written` the folders of what was written of the artifact.
-    """
+    """The error of an artifact of which the folders `written` could be filled in part, or whose input not be read."""
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     said = f"{what} could not be made: {at or root}: {error.strerror or error}"
     if error.errno in FULL:

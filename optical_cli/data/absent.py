@@ -38,24 +38,22 @@ def downloads_off(off: bool = True) -> Iterator[None]:
 def before_download(absent: str) -> None:
     """Raise NotHere if downloads are off; `absent` says what is missing and where it was looked for."""
     if not downloads_allowed():
-        raise NotHere(f"{absent}, and downloads are off")
+        raise not_here(absent)
+
+
+def not_here(absent: str) -> NotHere:
+    """The error of an input that must not be downloaded."""
+    return NotHere(f"{absent}, and downloads are off; `optical fetch` brings it where there is a network")
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """What this machine has of an input.
-
-    Attributes:
-        place: its file or folder.
-        size: bytes of its files; None if unknown.
-        revision: its commit on the Hugging Face hub, if it came from there.
-        downloaded: it lies in another library's cache, which could be emptied.
-    """
+    """What this machine has of an input."""
 
     place: Path
-    size: int | None
-    revision: str | None = None
-    downloaded: bool = False
+    size: int | None  # bytes of its files, if known
+    revision: str | None = None  # the commit of what came from the Hugging Face hub
+    downloaded: bool = False  # it lies in another library's cache, which could be emptied
 
 
 def size_of(files: Iterable[Path]) -> int:

@@ -9,10 +9,9 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, size_of
 from optical_cli.data.documents import Document, read_documents
 from optical_cli.data.ir_dataset import IrDataset
-from optical_cli.data.judgements import read_judgements
 from optical_cli.data.paths import PREFIX, Part, as_path, builtin_path, exists, local_path, part_in
 from optical_cli.data.text_files import file_digest, read_lines
-from optical_cli.data.topics import read_topics
+from optical_cli.data.topics import read_judgements, read_topics
 from optical_cli.errors import DataError
 
 _IR_DATASETS = "ir_datasets:"

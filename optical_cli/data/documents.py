@@ -34,12 +34,7 @@ def read_documents(path: Path) -> Iterator[Document]:
 def checked_documents(
     source: str, documents: Iterable[tuple[Place, Document]], blank: float = 0.0
 ) -> Iterator[Document]:
-    """Pass documents on one by one.
-
-    Args:
-        source: for messages.
-        documents: each with its place.
-        blank: the share of documents that may have neither title nor text.
+    """Pass documents on one by one; `blank` is the share of them that may have neither title nor text.
 
     Raises:
         DataError: an id is used twice or is no id, too many documents are blank, or there is none at all.

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, size_of
+from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, not_here, size_of
 from optical_cli.data.documents import Document, checked_documents
-from optical_cli.data.judgements import checked_judgements
 from optical_cli.data.paths import Part
 from optical_cli.data.text_files import Place
-from optical_cli.data.topics import check_topic_fields, checked_topics, topic_text
+from optical_cli.data.topics import check_topic_fields, checked_judgements, checked_topics, topic_text
 from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
 
+_UNITS = {"docs": "document", "queries": "topic", "qrels": "judgement"}
 _MISNAMED = {"dt": "nl"}
 """Languages that ir_datasets calls by a code that is none: mMARCO's Dutch."""
 _BLANK = 0.01
@@ -31,48 +31,35 @@ _READING = 1  # raise it when records are made of a dataset in another way: reme
 
 @dataclass(frozen=True)
 class IrDataset:
-    """A part of a dataset, in the language that the experiment takes it to be in.
+    """A part of a dataset."""
 
-    Attributes:
-        template: which fields of topics are asked; None for the usual one.
-    """
-
-    dataset_id: str
+    name: str  # its id
     part: Part
-    language: str
-    template: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The id, for labels and messages."""
-        return self.dataset_id
+    language: str  # that the experiment takes it to be in
+    template: str | None = None  # which fields of topics are asked; None for the usual one
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """The SHA-256 of the records as they are read, 64 hex digits.
 
-        It is remembered for this dataset in this home of this version of ir_datasets. That library verifies what it
-        downloads and then leaves it alone, so these three name the content; files placed into its home by hand under
-        the same name are not noticed.
+        It is remembered for this dataset in this home of this version of ir_datasets, which verifies what it downloads
+        and then leaves it alone. Files placed into its home by hand under the same name are not noticed.
         """
-        part = f"{self.part} of {self.dataset_id}{'' if self.template is None else f' as {self.template}'}"
+        part = f"{self.part} of {self.name}{'' if self.template is None else f' as {self.template}'}"
         name = f"ir_datasets {_version()}, reading {_READING}: {part} in {_home()}"
-        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._records()))
+        return memo.of_stream(name, lambda: (json.dumps(record).encode() for record in self._checked()))
 
     def download(self) -> None:
         """Read it to the end, which downloads what is missing."""
-        for _ in self._records():
+        for _ in self._checked():
             pass
 
     def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
-        """What the home of ir_datasets has of it, read without a network up to its first record.
+        """What the home of ir_datasets has of it, read up to its first record; NotHere if a file is missing.
 
-        With a `memo`, it is read to the end, unless its fingerprint is remembered.
-
-        Raises:
-            NotHere: a file would have to be downloaded.
+        With a `memo` it is read to the end, unless its fingerprint is remembered.
         """
         with downloads_off():
-            next(iter(self._records()), None)
+            next(iter(self._checked()), None)
             if memo is not None:
                 self.fingerprint(memo)
             with self._open() as dataset:
@@ -84,13 +71,8 @@ class IrDataset:
 
         A few blank ones stay: a published collection cannot be mended, and other systems searched it with them.
         """
-        return checked_documents(self.name, self._documents(), _BLANK)
-
-    def _documents(self) -> Iterator[tuple[Place, Document]]:
-        with self._open() as dataset:
-            self._check_language(dataset.docs_lang())
-            for number, doc in enumerate(dataset.docs_iter(), start=1):
-                yield Place(self.name, number, "document"), _document(doc)
+        documents = ((place, _document(doc)) for place, doc in self._records())
+        return checked_documents(self.name, documents, _BLANK)
 
     def count(self) -> int | None:
         """The number of documents that ir_datasets knows; None if it would have to download something to know it."""
@@ -103,39 +85,39 @@ class IrDataset:
 
     def topics(self) -> dict[str, str]:
         """Topic texts by query id; DataError if topics lack a field of the template, or it is in another language."""
-        return checked_topics(self.name, self._topics())
-
-    def _topics(self) -> Iterator[tuple[Place, str, str]]:
-        with self._open() as dataset:
-            self._check_language(dataset.queries_lang())
-            check_topic_fields(self.name, dataset.queries_cls(), self.template, self.language)
-            for number, query in enumerate(dataset.queries_iter(), start=1):
-                yield Place(self.name, number, "topic"), query.query_id, topic_text(query, self.template)
+        topics = ((place, topic.query_id, topic_text(topic, self.template)) for place, topic in self._records())
+        return checked_topics(self.name, topics)
 
     def judgements(self) -> dict[str, dict[str, int]]:
         """Grades by query id and document id."""
-        return checked_judgements(self.name, self._judgements())
+        grades = ((place, qrel.query_id, qrel.doc_id, qrel.relevance) for place, qrel in self._records())
+        return checked_judgements(self.name, grades)
 
-    def _judgements(self) -> Iterator[tuple[Place, str, str, int]]:
-        with self._open() as dataset:
-            for number, qrel in enumerate(dataset.qrels_iter(), start=1):
-                yield Place(self.name, number, "judgement"), qrel.query_id, qrel.doc_id, qrel.relevance
-
-    def _records(self) -> Iterable[tuple[Any, ...]]:
-        """The records of the fingerprint."""
+    def _checked(self) -> Iterable[tuple[Any, ...]]:
+        """What the fingerprint is of."""
         if self.part == "docs":
             return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
         return (self.topics() if self.part == "queries" else self.judgements()).items()
+
+    def _records(self) -> Iterator[tuple[Place, Any]]:
+        """The records of ir_datasets, if they are in the language."""
+        with self._open() as dataset:
+            if self.part != "qrels":
+                self._check_language(getattr(dataset, f"{self.part}_lang")())
+            if self.part == "queries":
+                check_topic_fields(self.name, dataset.queries_cls(), self.template, self.language)
+            for number, record in enumerate(getattr(dataset, f"{self.part}_iter")(), start=1):
+                yield Place(self.name, number, _UNITS[self.part]), record
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
         """The dataset; what goes wrong while ir_datasets downloads or reads is raised as a DataError of one line."""
         try:
-            yield _load(self.dataset_id, self.part)
+            yield _load(self.name, self.part)
         # requests' errors and a wrong MD5 are OSErrors, a dataset whose every mirror failed is a RuntimeError
         except (NotHere, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
             if _was_refused(error):
-                raise NotHere(f"{self.name} is not whole in {_home()}, and downloads are off") from error
+                raise not_here(f"{self.name} is not whole in {_home()}") from error
             raise DataError(
                 f"{self.name} cannot be read through ir_datasets ({one_line(error)}); "
                 f"check the network, or point IR_DATASETS_HOME to a folder that holds it (now {_home()})"

@@ -31,10 +31,7 @@ class Model:
     folder: Path
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 over names and digests of the files of an encoder, 64 hex digits.
-
-        Configuration, vocabulary and safetensors weights count; README files and exports to other runtimes do not.
-        """
+        """SHA-256 over names and digests of configuration, vocabulary and safetensors weights, 64 hex digits."""
         digest = hashlib.sha256()
         for path in sorted(_encoder_files(self.folder)):
             name = path.relative_to(self.folder).as_posix()
@@ -52,11 +49,8 @@ def resolve_model(source: str, base: Path) -> Model:
     """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id, `owner/name` or `owner/name@commit`.
 
     An id is downloaded only if it is not in the local cache of huggingface_hub. Without a commit it means the one
-    that was the newest when it was downloaded. Relative paths start at `base`.
-
-    Raises:
-        NotHere: it would have to be downloaded, and downloads are off.
-        DataError: there is no such model, or it has no configuration or no safetensors weights.
+    that was the newest when it was downloaded. Relative paths start at `base`. DataError if there is no such model,
+    or it has no configuration or no safetensors weights.
     """
     if source.startswith(PREFIX):
         folder = builtin_path("model", source)
@@ -75,11 +69,7 @@ def is_called(name: str, end: str) -> bool:
 
 
 def matrix_names(folder: Path) -> list[str]:
-    """The names of the linear layers and embeddings of a model's transformer, from the heads of its weight files.
-
-    Raises:
-        DataError: a file is not in the safetensors format.
-    """
+    """The names of the linear layers and embeddings of a model's transformer, from the heads of its weight files."""
     names = []
     for path in sorted([*folder.glob("*.safetensors"), *folder.glob("0_*/*.safetensors")]):
         try:

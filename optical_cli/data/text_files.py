@@ -51,11 +51,7 @@ def file_digest(path: Path, memo: Fingerprints) -> str:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading, unpacked if its first bytes say that it is packed; its name does not matter.
-
-    Raises:
-        DataError: the file cannot be read, or what it is packed in is damaged or cut off.
-    """
+    """Open a file, unpacked if its first bytes say that it is packed; DataError if it is damaged or cut off."""
     faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
     try:
         with path.open("rb") as plain:
@@ -89,9 +85,6 @@ def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
 
     Lines end with `\n` or `\r\n`; nothing else ends a line, so U+2028 or a lone `\r` stays in the text.
     A byte order mark at the start and blank lines at the end are left out; other blank lines come as "".
-
-    Raises:
-        DataError: the file cannot be read, what it is packed in is damaged, or a line is too long or not UTF-8.
     """
     done = 0
     for place, text in every_line(path):
@@ -110,20 +103,26 @@ def every_line(path: Path) -> Iterator[tuple[Place, str]]:
 
 def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
     """Every line of an open file, with its place in `source`; DataError if one is too long or not UTF-8."""
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+    for number, read in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
         place = Place(source, number)
-        if len(line) > LONGEST:
+        if len(read) > LONGEST:
             mend = "check that it is the file you mean, and that its lines are parted by line ends"
             raise place.fault(expected=f"at most {LONGEST >> 20} MiB", found="more", mend=mend)
-        yield place, _decode(line.removeprefix(_BOM) if number == 1 else line, place)
+        line = (read.removeprefix(_BOM) if number == 1 else read).removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
+            raise place.fault(expected="UTF-8", found=found, mend="convert the file, for example with iconv") from error
+        yield place, text
 
 
-def _decode(line: bytes, place: Place) -> str:
-    try:
-        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        raise place.fault(expected="UTF-8", found=found, mend="convert the file, for example with iconv") from error
+def columns_of(place: Place, line: str, count: int, names: str, mend: str, separator: str | None = "\t") -> list[str]:
+    """The columns of a line; DataError if there are more or fewer."""
+    columns = line.split(separator)
+    if len(columns) != count:
+        raise place.fault(expected=f"{count} columns, {names}", found=f"{len(columns)} in {quoted(line)}", mend=mend)
+    return columns
 
 
 def json_object(place: Place, line: str) -> dict[str, Any]:
@@ -152,11 +151,7 @@ def checked_text(value: object, field: str, place: Place, mend: str = "put it in
 
 
 def checked_id(value: object, field: str, place: Place) -> str:
-    """The id of a document or topic, if it can stand in a TREC run file, whose columns are parted by white space.
-
-    Raises:
-        DataError: it is not text, empty, or holds white space or a control character.
-    """
+    """An id that can stand in a TREC run file; DataError if it is empty, or has white space or control characters."""
     if isinstance(value, str) and value and value.split() == [value] and not _CONTROL.search(value):
         return value
     mend = "run files part their columns by white space, so rename it"

@@ -1,4 +1,4 @@
-"""Topics: their checks, TSV files of them, the fields of topics that have several, and topics against judgements."""
+"""Topics and their judgements: the checks, TSV files of topics and TREC qrels, and topics that have several fields."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import Place, checked_id, read_lines
+from optical_cli.data.text_files import Place, checked_id, columns_of, read_lines
 from optical_cli.errors import DataError, quoted
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _OF_ONE_LANGUAGE = re.compile(r"(?:ht|mt)_\w+")
 _OF_A_NAMED_LANGUAGE = re.compile(r"([a-z]{2})_(?:ht|mt)_\w+")
 _USUAL = ("text", "title")
+_GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of other scripts and any length
 
 
 def read_topics(path: Path) -> dict[str, str]:
     """The topics of a file of lines `query_id TAB text`, in the order of the file."""
-    return checked_topics(str(path), _columns(path))
+    return checked_topics(str(path), _texts(path))
 
 
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
@@ -42,14 +43,43 @@ def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dic
     return texts
 
 
-def _columns(path: Path) -> Iterator[tuple[Place, str, str]]:
+def _texts(path: Path) -> Iterator[tuple[Place, str, str]]:
+    mend = "part the id from the text by one tab and leave no tab in the text"
     for place, line in read_lines(path):
-        columns = line.split("\t")
-        if len(columns) != 2:
-            found = f"{len(columns)} in {quoted(line)}"
-            mend = "part the id from the text by one tab and leave no tab in the text"
-            raise place.fault(expected="two columns, query_id TAB text", found=found, mend=mend)
-        yield place, columns[0], columns[1]
+        query_id, text = columns_of(place, line, 2, "query_id TAB text", mend)
+        yield place, query_id, text
+
+
+def read_judgements(path: Path) -> dict[str, dict[str, int]]:
+    """The grades of a file of lines `query_id 0 doc_id grade`, by query and document."""
+    return checked_judgements(str(path), _grades(path))
+
+
+def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, int]]) -> dict[str, dict[str, int]]:
+    """Grades by query id and document id; a repeated line counts once.
+
+    Raises:
+        DataError: a document has two grades for one query, or there is no judgement at all.
+    """
+    grades: dict[str, dict[str, int]] = {}
+    for place, query_id, doc_id, grade in judgements:
+        known = grades.setdefault(query_id, {}).setdefault(doc_id, grade)
+        if known != grade:
+            expected = f"one grade for document {quoted(doc_id)} and query {quoted(query_id)}"
+            found = f"{grade} after an earlier {known}"
+            raise place.fault(expected=expected, found=found, mend="remove one of the two")
+    if not grades:
+        raise DataError(f"{source} holds no judgement; expected at least one line: query_id 0 doc_id grade")
+    return grades
+
+
+def _grades(path: Path) -> Iterator[tuple[Place, str, str, int]]:
+    mend = "rewrite it as a TREC qrels file, without a header"
+    for place, line in read_lines(path):
+        query_id, _, doc_id, grade = columns_of(place, line, 4, "query_id 0 doc_id grade", mend, separator=None)
+        if not _GRADE.fullmatch(grade):
+            raise place.fault(expected="an integer grade", found=quoted(grade), mend="grades are such as 0, 1, 2")
+        yield place, query_id, doc_id, int(grade)
 
 
 def match_topics(
@@ -76,19 +106,10 @@ def topic_text(topic: Any, template: str | None) -> str:
 
 
 def check_topic_fields(name: str, topic: Any, template: str | None, language: str) -> None:
-    """Refuse fields that topics lack, or that are in another language than the pair's.
+    """Raise DataError if the class of a dataset's topics lacks a field, or it is in another language than the pair's.
 
     ir_datasets has the original beside human (`ht_`) and machine (`mt_`) translations and does not say their language;
     the id does, or the field: `neuclir/1/fa/...`, `fa_mt_title`. The original is English.
-
-    Args:
-        name: of the dataset.
-        topic: the class of its topics, a named tuple.
-        template: None for the usual field.
-        language: of the topics of the pair.
-
-    Raises:
-        DataError: topics lack a field, or it is in another language.
     """
     held = [field for field in getattr(topic, "_fields", ()) if field != "query_id"]
     asked = fields_of(template) if template is not None else [field for field in _USUAL if field in held][:1]

@@ -169,7 +169,7 @@ def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
     same_formula = (experiment.bm25.k1, experiment.bm25.b) == (0.9, 0.4) and experiment.retrieval.depth >= 100
     for name, pair in experiment.pairs.items():
         parts = (sources.documents(name), sources.topics(name), sources.judgements(name))
-        ids = [part.dataset_id for part in parts if isinstance(part, IrDataset)]
+        ids = [part.name for part in parts if isinstance(part, IrDataset)]
         if len(ids) == len(parts) and pair.corpus == "full" and in_one_language(name):
             ours = same_formula and pair.text == WHOLE_TEXT
             yield from published_on(name, languages_of(name)[0], *ids, our_bm25_is_theirs=ours)

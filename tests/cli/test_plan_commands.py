@@ -61,7 +61,8 @@ def test_an_absent_collection_is_named_once_and_as_a_table_says_what_it_leaves_o
     path = lab.write(lab.settings(pairs={"sw-sw": {"collection": "miracl/sw/dev"}}), "plan.yaml")
     said = optical("plan", path, "--cache-dir", tmp_path / "cache")
     assert [line for line in said.err.splitlines() if line.startswith("not checked: ")] == [
-        f"not checked: miracl/sw/dev is not whole in {tmp_path / 'ir_datasets'}, and downloads are off"
+        f"not checked: miracl/sw/dev is not whole in {tmp_path / 'ir_datasets'}, and downloads are off; "
+        "`optical fetch` brings it where there is a network"
     ]
     assert "not known" in said.out
     assert any(line.endswith("not known before their input is here") for line in said.out.splitlines())

@@ -100,6 +100,11 @@ def test_other_record_types_give_their_default_text():
     assert topic_text(Record(description="D"), None) == "all of it"
 
 
+def not_whole(name, home):
+    said = f"{name} is not whole in {home}, and downloads are off"
+    return f"{said}; `optical fetch` brings it where there is a network"
+
+
 def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     held, absent = run(
         home,
@@ -107,7 +112,7 @@ def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     )
     files = ["docs/docs-1.jsonl.gz", "dev/topics.tsv", "dev/qrels.tsv"]
     assert held == [(home / "miracl/v1.0/yo" / file).stat().st_size for file in files]
-    assert absent == [f"miracl/sw/dev is not whole in {home}, and downloads are off"] * 3
+    assert absent == [not_whole("miracl/sw/dev", home)] * 3
 
 
 def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerprint_is_all_that_is_asked(
@@ -123,7 +128,9 @@ def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerpr
         "fault(offline(lambda: opened('miracl/hi', 'hi')[0].fingerprint(memo)))]"
     )
     (home.parent / paths[1]).unlink()
-    gone = f"miracl/hi is not whole in {home}, and downloads are off"
+    gone = (
+        f"miracl/hi is not whole in {home}, and downloads are off; `optical fetch` brings it where there is a network"
+    )
     assert run(home, code.format("local_copy")) == [gone, gone]
     write(paths[1], line.replace("1#0", "2#0"))
     assert run(home, code.format("local_copy")) == [None, None]

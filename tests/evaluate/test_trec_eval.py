@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optical_cli.artifacts.run import read_run, write_run
-from optical_cli.data.judgements import read_judgements
+from optical_cli.data.topics import read_judgements
 from optical_cli.evaluate import evaluate_run
 
 CASES = 200

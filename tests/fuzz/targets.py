@@ -24,8 +24,7 @@ from optical_cli.data.bitext.lines import Aligned, JsonLines, MosesZip, Tsv
 from optical_cli.data.bitext.rows import RowFiles
 from optical_cli.data.bitext.tmx import Tmx
 from optical_cli.data.documents import read_documents
-from optical_cli.data.judgements import read_judgements
-from optical_cli.data.topics import read_topics
+from optical_cli.data.topics import read_judgements, read_topics
 from optical_cli.errors import OpticalError
 
 LONGEST_LINE = 1000

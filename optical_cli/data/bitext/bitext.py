@@ -12,9 +12,9 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.bitext import FORMATS, Filter
 from optical_cli.config.bitext import Bitext as Settings
 from optical_cli.data.absent import LocalCopy
-from optical_cli.data.bitext.dataset import open_dataset
+from optical_cli.data.bitext.dataset import DatasetFolder, HubDataset, open_dataset
 from optical_cli.data.bitext.pairs import Selection, SentencePair, select_pairs
-from optical_cli.data.bitext.rows import RowFiles, RowSource
+from optical_cli.data.bitext.rows import RowFiles
 from optical_cli.data.paths import PREFIX, as_path, builtin_path
 from optical_cli.errors import DataError
 
@@ -27,7 +27,7 @@ class Bitext:
     """The sentence pairs of a source that its filter lets pass."""
 
     name: str
-    source: RowSource
+    source: RowFiles | DatasetFolder | HubDataset
     filter: Filter
 
     def fingerprint(self, memo: Fingerprints) -> str:
@@ -40,11 +40,7 @@ class Bitext:
 
     @cached_property
     def selection(self) -> Selection:
-        """The pairs that are used, and counts of the rows that are not.
-
-        Raises:
-            DataError: the source cannot be read, or no row of it is used.
-        """
+        """The pairs that are used, and counts of the rows that are not; DataError if no pair is."""
         selection = select_pairs(self.source.rows(), self.filter)
         if not selection.pairs:
             counts = [f"{count} {reason}" for reason, count in selection.dropped.items() if count]
@@ -58,15 +54,9 @@ class Bitext:
 
 
 def open_bitext(settings: Settings, languages: tuple[str, str], base: Path) -> Bitext:
-    """Find a bitext; nothing of it is read yet.
+    """Find a bitext; nothing of it is read yet. DataError if a file does not exist.
 
-    Args:
-        settings: name its source and filter.
-        languages: the teacher's and the foreign one, the names of the columns unless the settings have others.
-        base: the folder that relative paths start at.
-
-    Raises:
-        DataError: a file does not exist.
+    The teacher's language and the foreign one name the columns unless the settings do; relative paths start at `base`.
     """
     columns = (settings.columns[0], settings.columns[1]) if settings.columns else languages
     if settings.dataset is not None:
@@ -89,11 +79,7 @@ def _file(source: str, base: Path) -> Path:
 
 
 def record_dropped(bitext: Bitext, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Write a sample of the dropped rows into a folder, and say how many there are.
-
-    Returns:
-        counts for the manifest: rows of the source, pairs that are kept, dropped rows by reason.
-    """
+    """Write a sample of the dropped rows into a folder, say how many there are, and return counts for the manifest."""
     selection = bitext.selection
     with (folder / DROPPED).open("w", encoding="utf-8") as file:
         for reason, (place, teacher, foreign) in selection.sample:

@@ -25,21 +25,13 @@ _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split of a dataset: the base class of its two places.
-
-    Attributes:
-        name: its folder or id.
-        config: None for the only one there is, or the one called `default`.
-        split: the name of the split.
-        columns: those of the teacher's sentences and of their translations.
-    """
+    """A split of a dataset: the base class of its two places."""
 
     mend: ClassVar[str]
 
-    name: str
-    config: str | None
-    split: str
-    columns: tuple[str, str]
+    name: str  # a folder or an id
+    settings: Settings
+    columns: tuple[str, str]  # of the teacher's sentences and of their translations
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """SHA-256 of the rows, not of their files: the library makes other files of the same rows elsewhere."""
@@ -47,10 +39,7 @@ class Dataset:
         return memo.of_stream(name, lambda: (json.dumps([row.teacher, row.foreign]).encode() for row in self.rows()))
 
     def rows(self) -> Iterator[Row]:
-        """A row a record of the split; DataError if it cannot be had, has no such config or split, or lacks a column.
-
-        Other columns, which may be large, are not decoded.
-        """
+        """A row a record of the split; other columns, which may be large, are not decoded."""
         with _library(self.name, self.mend) as library:
             dataset = self._load(library)
             held = set(dataset.column_names or [])
@@ -58,7 +47,7 @@ class Dataset:
             if set(wanted) <= held:
                 dataset = dataset.select_columns(wanted)
             for number, record in enumerate(dataset, start=1):
-                yield row_of(record, self.columns, Place(f"{self.name} ({self.split})", number, "row"))
+                yield row_of(record, self.columns, Place(f"{self.name} ({self.settings.split})", number, "row"))
 
     def _state(self, memo: Fingerprints) -> str:
         """What changes whenever the rows may have changed."""
@@ -74,38 +63,32 @@ class DatasetFolder(Dataset):
 
     mend = "check bitext.*.config and .split, and the files"
 
-    path: Path
-
     def local_copy(self) -> LocalCopy:
         """The folder."""
-        return LocalCopy(self.path, size_of(path for path in self.path.rglob("*") if path.is_file()))
+        folder = Path(self.name)
+        return LocalCopy(folder, size_of(path for path in folder.rglob("*") if path.is_file()))
 
     def _state(self, memo: Fingerprints) -> str:
-        paths = {path: path.relative_to(self.path) for path in sorted(self.path.rglob("*")) if path.is_file()}
-        seen = {path: name for path, name in paths.items() if not any(part.startswith(".") for part in name.parts)}
-        names = [name.as_posix() for name in seen.values()]
-        return digest_of(list(seen), memo, *names, str(self.config), self.split, *self.columns)
+        folder = Path(self.name)
+        names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+        names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+        reading = (*(name.as_posix() for name in names), str(self.settings.config), self.settings.split, *self.columns)
+        return digest_of([folder / name for name in names], memo, *reading)
 
     def _load(self, library: Any) -> Any:
-        if (self.path / "dataset_dict.json").exists():
-            return library.load_from_disk(self.name)[self.split]
-        if (self.path / "state.json").exists():
+        if Path(self.name, "dataset_dict.json").exists():
+            return library.load_from_disk(self.name)[self.settings.split]
+        if Path(self.name, "state.json").exists():
             return library.load_from_disk(self.name)
         # streamed: the library would copy the whole of it into its cache otherwise
-        return library.load_dataset(self.name, self.config, split=self.split, streaming=True)
+        return library.load_dataset(self.name, self.settings.config, split=self.settings.split, streaming=True)
 
 
 @dataclass(frozen=True)
 class HubDataset(Dataset):
-    """A dataset of the hub: from the library's cache if it is there, else downloaded into it.
-
-    Attributes:
-        revision: a commit; None for the newest in the cache, or on the hub if the cache has none.
-    """
+    """A dataset of the hub: from the library's cache if it is there, else downloaded into it."""
 
     mend = "remove it from the cache of the datasets library to have it downloaded again"
-
-    revision: str | None
 
     def local_copy(self) -> LocalCopy:
         """The folder of a commit in the library's cache."""
@@ -123,14 +106,12 @@ class HubDataset(Dataset):
     def _files(self) -> list[Path]:
         """The Arrow files of the split in the library's cache."""
         folder = self._prepared() or self._download()
-        part = re.compile(rf".+-{re.escape(self.split)}(-\d{{5}}-of-\d{{5}})?\.arrow")
+        part = re.compile(rf".+-{re.escape(self.settings.split)}(-\d{{5}}-of-\d{{5}})?\.arrow")
         files = sorted(path for path in folder.glob("*.arrow") if part.fullmatch(path.name))
         if not files:
             splits = json.loads((folder / _INFO).read_text(encoding="utf-8")).get("splits") or {}
-            raise DataError(
-                f"{self.name}: expected a split {self.split}, found {listed(list(splits))}; "
-                "name one of them as bitext.*.split"
-            )
+            found = f"expected a split {self.settings.split}, found {listed(list(splits))}"
+            raise DataError(f"{self.name}: {found}; name one as bitext.*.split")
         return files
 
     def _prepared(self) -> Path | None:
@@ -138,29 +119,27 @@ class HubDataset(Dataset):
         folders = {
             path.parent: path.parent.stat().st_mtime_ns
             for path in (_cache() / _cache_name(self.name)).glob(f"*/*/*/{_INFO}")
-            if self.revision in (None, path.parent.name)
+            if self.settings.revision in (None, path.parent.name)
         }
         configs = sorted({path.parts[-3] for path in folders})
-        config = self.config or ("default" if "default" in configs or len(configs) != 1 else configs[0])
+        config = self.settings.config or ("default" if "default" in configs or len(configs) != 1 else configs[0])
         fitting = [path for path in folders if path.parts[-3] == config]
-        if not fitting and self.config is None and configs:
-            raise DataError(
-                f"{self.name}: expected the name of a config, for there are {listed(configs)}; set bitext.*.config"
-            )
+        if not fitting and self.settings.config is None and configs:
+            known = listed(configs)
+            raise DataError(f"{self.name}: expected the name of a config, for there are {known}; set bitext.*.config")
         return max(fitting, key=folders.__getitem__, default=None)
 
     def _download(self) -> Path:
-        part = ", ".join(name for name in (self.config, self.split, self.revision) if name)
+        part = ", ".join(name for name in (self.settings.config, self.settings.split, self.settings.revision) if name)
         before_download(f"{self.name} ({part}) is not in {_cache()}")
         mend = "check id, config, split and network, or name a folder that holds the dataset"
         with _library(self.name, mend) as library:
-            library.load_dataset(
-                self.name, self.config, split=self.split, revision=self.revision, cache_dir=str(_cache())
-            )
+            settings = {"split": self.settings.split, "revision": self.settings.revision, "cache_dir": str(_cache())}
+            library.load_dataset(self.name, self.settings.config, **settings)
         folder = self._prepared()
         if folder is None:
             raise DataError(
-                f"{self.name}: expected commit {self.revision} in {_cache()}, and the hub gave another; "
+                f"{self.name}: expected commit {self.settings.revision} in {_cache()}, and the hub gave another; "
                 "leave bitext.*.revision out, or check the network"
             )
         return folder
@@ -172,12 +151,12 @@ def open_dataset(settings: Settings, name: str, columns: tuple[str, str], base: 
     if folder is None:
         if not _HUB_ID.fullmatch(name):
             raise DataError(f"{name} is neither a folder here nor a Hugging Face id (owner/name)")
-        return HubDataset(name, settings.config, settings.split, columns, settings.revision)
+        return HubDataset(name, settings, columns)
     if settings.revision is not None:
         raise DataError(f"{folder} is a folder, which has no revision; leave bitext.*.revision out")
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name that of a dataset or a Hugging Face id, or a file as `source`")
-    return DatasetFolder(str(folder), settings.config, settings.split, columns, folder)
+    return DatasetFolder(str(folder), settings, columns)
 
 
 def _cache() -> Path:

@@ -8,8 +8,8 @@ from itertools import zip_longest
 
 from optical_cli.data.bitext.rows import Row, RowFiles, row_of
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import Place, every_line, json_object, lines_of, read_lines, unpacked
-from optical_cli.errors import DataError, one_line, quoted
+from optical_cli.data.text_files import Place, columns_of, every_line, json_object, lines_of, read_lines, unpacked
+from optical_cli.errors import DataError, one_line
 
 Lines = Iterable[tuple[Place, str]]
 
@@ -22,16 +22,10 @@ class Tsv(RowFiles):
 
     def rows(self) -> Iterator[Row]:
         """A row a line; DataError if a line has another number of columns."""
+        mend = "add a missing side, or remove further columns and tabs inside a sentence"
         for place, line in read_lines(self.files[0]):
-            columns = [column.strip() for column in line.split("\t")] if line.strip() else ["", ""]
-            if len(columns) > 2:
-                found = f"{len(columns)} columns in {quoted(line)}"
-                mend = "remove the further columns, or the tabs inside a sentence"
-                raise place.fault(expected="two columns, sentence TAB translation", found=found, mend=mend)
-            if len(columns) < 2:
-                mend = "add the missing side or remove the line"
-                raise place.fault(expected="a sentence TAB its translation", found=quoted(line), mend=mend)
-            yield Row(place, *columns)
+            columns = columns_of(place, line, 2, "sentence TAB translation", mend) if line.strip() else ["", ""]
+            yield Row(place, columns[0].strip(), columns[1].strip())
 
 
 class JsonLines(RowFiles):
@@ -60,11 +54,7 @@ class MosesZip(RowFiles):
     reading = "moses zip"
 
     def rows(self) -> Iterator[Row]:
-        """A row a line of both files.
-
-        Raises:
-            DataError: the zip is damaged, has not one file of each language, or they are not aligned.
-        """
+        """A row a line of both files; DataError if the zip is damaged or has not one file of each language."""
         path = self.files[0]
         try:
             with unpacked(path) as file, zipfile.ZipFile(file) as archive:
@@ -86,11 +76,7 @@ class MosesZip(RowFiles):
 
 
 def _paired(teacher: Lines, foreign: Lines, names: tuple[str, str]) -> Iterator[Row]:
-    """Two streams of lines as rows, without blank lines at the end of both, or after the end of one.
-
-    Raises:
-        DataError: one has a sentence where the other has ended.
-    """
+    """Two streams of lines as rows, without blank lines at the end of both, or after the end of one."""
     done = 0
     counts, uneven = [0, 0], False
     for pair in zip_longest(teacher, foreign):

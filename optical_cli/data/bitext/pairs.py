@@ -21,12 +21,9 @@ SPLIT_SEED = 13
 
 @dataclass(frozen=True)
 class SentencePair:
-    """A sentence of the teacher's language and its translation.
+    """A sentence of the teacher's language and its translation."""
 
-    `row` is its position in the source, from 0; it stays the same when other rows are dropped.
-    """
-
-    row: int
+    row: int  # position in the source, from 0, whichever rows are dropped
     teacher: str
     foreign: str
 
@@ -40,19 +37,12 @@ class Dropped(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """The part of a bitext that is used.
+    """The part of a bitext that is used."""
 
-    Attributes:
-        pairs: no two alike.
-        rows: the number of rows of the source.
-        dropped: the number of rows that are not used, for every reason.
-        sample: the first of each reason.
-    """
-
-    pairs: tuple[SentencePair, ...]
-    rows: int
-    dropped: Mapping[str, int]
-    sample: tuple[Dropped, ...]
+    pairs: tuple[SentencePair, ...]  # no two alike
+    rows: int  # of the source
+    dropped: Mapping[str, int]  # rows that are not used, for every reason
+    sample: tuple[Dropped, ...]  # the first of each reason
 
 
 def select_pairs(rows: Iterable[Row], settings: Filter) -> Selection:
@@ -98,18 +88,9 @@ class Split:
 
 
 def split_bitext(pairs: Sequence[SentencePair], held_out: int, max_pairs: int | None, name: str) -> Split:
-    """Draw the held-out pairs, then the training pairs from the rest, the same ones every time.
+    """Draw the held-out pairs, then at most `max_pairs` of the rest to train on, the same ones every time.
 
-    Pairs that share a sentence with a held-out one are not trained on.
-
-    Args:
-        pairs: the bitext.
-        held_out: the number of pairs to keep from training.
-        max_pairs: the largest number of pairs to train on; None for all.
-        name: of the bitext, for messages.
-
-    Raises:
-        DataError: nothing would be left to train on.
+    Pairs that share a sentence with a held-out one are not trained on. DataError if none is left.
     """
     shuffled = list(pairs)
     random.Random(SPLIT_SEED).shuffle(shuffled)  # noqa: S311 - a sample, not a secret

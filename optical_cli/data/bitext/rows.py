@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, size_of
@@ -24,36 +24,18 @@ class Row(NamedTuple):
     foreign: str
 
 
-class RowSource(Protocol):
-    """A bitext in one of the formats."""
-
-    def fingerprint(self, memo: Fingerprints) -> str:
-        """64 hex digits that differ where the rows differ."""
-
-    def local_copy(self) -> LocalCopy:
-        """What this machine has of it, without a network; NotHere if it would have to be downloaded."""
-
-    def rows(self) -> Iterator[Row]:
-        """Read it from the start; DataError if it cannot be read, or a row is not in the format."""
-
-
 @dataclass(frozen=True)
 class RowFiles:
-    """A bitext in files: the base class of their formats.
-
-    Attributes:
-        files: one, or two of aligned lines.
-        columns: what the format calls the teacher's sentences and their translations.
-        reading: names the format in fingerprints; "" if `columns` has no part in what is read.
-    """
+    """A bitext in files: the base class of their formats. `columns` is what these call the two sides."""
 
     reading: ClassVar[str] = ""
+    """Names the format in fingerprints; "" if `columns` has no part in what is read."""
 
     files: tuple[Path, ...]
     columns: tuple[str, str]
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of the files' digests, and of the columns if they count."""
+        """64 hex digits that differ where the rows differ: of the files' digests, and of the columns if they count."""
         return digest_of(self.files, memo, *((self.reading, *self.columns) if self.reading else ()))
 
     def local_copy(self) -> LocalCopy:
@@ -61,7 +43,7 @@ class RowFiles:
         return LocalCopy(self.files[0], size_of(self.files))
 
     def rows(self) -> Iterator[Row]:
-        """Read them from the start."""
+        """Read the rows from the start; DataError if a file cannot be read, or a row is not in the format."""
         raise NotImplementedError
 
 
@@ -72,11 +54,7 @@ def digest_of(files: Sequence[Path], memo: Fingerprints, *reading: str) -> str:
 
 
 def row_of(record: object, columns: tuple[str, str], place: Place) -> Row:
-    """The row of a record: under the names of its columns, or under those inside `translation`.
-
-    Raises:
-        DataError: it is no record, lacks a column, or a column holds neither text nor null.
-    """
+    """The row of a record, whose columns may lie inside `translation`; DataError if one is neither text nor null."""
     if not isinstance(record, Mapping):
         mend = 'one JSON object a line, such as {"en": ..., "yo": ...}'
         raise place.fault(expected="a record with named columns", found=quoted(record), mend=mend)

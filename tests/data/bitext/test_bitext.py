@@ -26,8 +26,8 @@ def test_rows_keep_their_numbers_when_duplicates_are_dropped_and_counted(write, 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("two", "expected a sentence TAB its translation, found 'two'"),
-        ("two\tmbili\t0.9", "expected two columns, sentence TAB translation, found 3 columns"),
+        ("two", "expected 2 columns, sentence TAB translation, found 1 in 'two'"),
+        ("two\tmbili\t0.9", "expected 2 columns, sentence TAB translation, found 3 in"),
     ],
 )
 def test_a_line_without_its_translation_or_with_more_is_refused(write, bitext_of, line, said):

@@ -148,7 +148,7 @@ def test_the_newest_commit_counts_unless_one_is_named(cached, bitext_of, texts, 
 
 def test_a_split_that_is_not_there_is_told_with_those_that_are(cached, bitext_of):
     cached(HUB_PAIRS, split="validation")
-    with pytest.raises(DataError, match="expected a split train, found validation; name one of them"):
+    with pytest.raises(DataError, match="expected a split train, found validation; name one as"):
         bitext_of(dataset="masakhane/TalkCorpus").pairs()
 
 

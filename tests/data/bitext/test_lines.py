@@ -117,3 +117,13 @@ def test_a_zip_may_be_packed_once_more(zipped, bitext_of, texts, pack):
     path = zipped(OPUS)
     path.with_name("talks.zip.gz").write_bytes(pack(path.read_bytes()))
     assert texts(bitext_of(source="talks.zip.gz")) == [("one", "moja"), ("two", "mbili")]
+
+
+@pytest.mark.parametrize(("cut", "whole"), [("x.en.gz", "x.sw.gz"), ("x.sw.gz", "x.en.gz")])
+def test_of_two_files_the_one_that_is_cut_off_is_named(write, bitext_of, cut, whole):
+    for name in (cut, whole):
+        write(name, "".join(f"{number * number}\n" for number in range(5000)))
+    path = write(cut, "".join(f"{number * number}\n" for number in range(5000)))
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(DataError, match=rf"/{cut} cannot be read .*whole"):
+        bitext_of(source=["x.en.gz", "x.sw.gz"]).pairs()
