@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optical_cli.align.aligned_file import as_record
+from optical_cli.align.aligned_pair import as_record
 from optical_cli.cli import options, show
 from optical_cli.cli.alignment_tables import print_alignments
 from optical_cli.cli.options import Wanted
@@ -92,7 +92,7 @@ def align(
         step.key.digest: cache(partial(_obtain, pipeline, step, upstream=not no_upstream)) for step in steps.values()
     }
     students = {reg: obtain[step.key.digest] for reg, step in steps.items()}
-    from optical_cli.align.alignments import align_sentences
+    from optical_cli.align.align_sentences import align_sentences
 
     pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.encoding_precision, device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from optical_cli.align.receivers import receivers
+from optical_cli.align.aligned_pair import receivers
 from optical_cli.cli.show import WIDE
 from optical_cli.cli.terminal import plain
 

@@ -56,7 +56,7 @@ def report(
 
 def _aligned(pipeline: "Pipeline", count: int) -> "tuple[AlignedSentences, ...]":
     """Held-out sentences for the page; it is said if there is nothing to show."""
-    from optical_cli.align.held_out_alignments import held_out_alignments
+    from optical_cli.align.sentences import held_out_alignments
 
     found = tuple(held_out_alignments(pipeline, count))
     if not found:

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment
-from optical_cli.align.receivers import all_alike, receivers
+from optical_cli.align.aligned_pair import AlignedPair, AlignedSentences, Alignment, all_alike, receivers
 from optical_cli.artifacts.result import format_reg
 
 SQUARE = 15
