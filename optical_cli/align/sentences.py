@@ -1,17 +1,22 @@
-"""Which sentences of an experiment are looked at, and as which student's: a matter of the experiment and its bitext."""
+"""Which sentences of an experiment are aligned, and by whose students; those for a report are kept in the cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from optical_cli.align.aligned_pair import AlignedSentences, read_aligned, write_aligned
+from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.data.bitext import SentencePair
 from optical_cli.encoder.setup import SIDES, Side
 from optical_cli.errors import ConfigError
-from optical_cli.pipeline.cells import Student, student_of
+from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.sources import Sources
+from optical_cli.pipeline.step import Step, make_step
 
-SHOWN = 3
-"""Held-out pairs, where nobody says how many."""
+SHOWN = 3  # held-out pairs, unless the user says how many
+FILE = "alignments.jsonl"
 
 
 @dataclass(frozen=True)
@@ -25,31 +30,23 @@ class Sentence:
 
 @dataclass(frozen=True)
 class View:
-    """Whose tokens are looked at.
-
-    Attributes:
-        pair: a language pair of the experiment.
-        student: the one that it needs.
-        language: of the translations.
-        side: as which sentences and translations are encoded.
-    """
+    """Whose tokens are aligned: those of a pair's student."""
 
     pair: str
     student: Student
-    language: str
-    side: Side
+    language: str  # of the translations
+    side: Side  # as which sentences and translations are encoded
 
 
 def view_of(experiment: Experiment, pair: str | None, language: str | None) -> View:
-    """The view of a pair, or of the only student there is.
+    """Choose a student of an experiment and one of the languages that it learns.
 
     Args:
-        experiment: whose pairs these are.
         pair: None for the first one that learns, if all of them share a student.
-        language: of the translations; None for the first of the pair that is not the teacher's.
+        language: None for the first of the pair that is not the teacher's.
 
     Raises:
-        ConfigError: something has to be said and was not, or is not in the experiment.
+        ConfigError: the experiment lacks the pair, the pair lacks the language, or it has several students.
     """
     pair, student = _student(experiment, pair)
     sides: dict[str, Side] = {}
@@ -78,16 +75,14 @@ def _student(experiment: Experiment, pair: str | None) -> tuple[str, Student]:
 def held_out_sentences(
     sources: Sources, language: str, *, rows: Sequence[int] | None = None, count: int | None = None
 ) -> list[Sentence]:
-    """Pairs of a held-out bitext.
+    """Pairs of the held-out part of a language's bitext.
 
     Args:
-        sources: of the experiment.
-        language: the foreign one of the bitext.
-        rows: places in its held-out part, from 1; None for the first ones.
-        count: how many of the first ones; None for 3, or what there is.
+        rows: their places, from 1; None for the first ones.
+        count: how many of the first ones; None for 3, or all if there are fewer.
 
     Raises:
-        ConfigError: it does not hold so many.
+        ConfigError: fewer are held out.
         DataError: the bitext cannot be read.
     """
     held_out = sources.split(language).held_out
@@ -104,5 +99,72 @@ def held_out_sentences(
 
 
 def trained_pairs(sources: Sources, student: Student) -> list[SentencePair]:
-    """The pairs that a student is trained on, those of one language after those of the other."""
+    """The pairs that a student is trained on, language after language."""
     return [pair for language in student.languages for pair in sources.split(language).train]
+
+
+def held_out_alignments(pipeline: Pipeline, count: int) -> Iterator[AlignedSentences]:
+    """Align the first `count` held-out pairs of each language by the student of each reg, or read that from the cache.
+
+    No student is trained: a reg without one in the cache is left out, and so is a language without any. No encoder is
+    loaded for alignments that are in the cache.
+    """
+    x, sources = pipeline.experiment, pipeline.sources
+    for view in _views(x):
+        held_out = len(sources.split(view.language).held_out)
+        students = dict(_students(pipeline, view))
+        if held_out and students:
+            sentences = held_out_sentences(sources, view.language, count=min(count, held_out))
+            step = _step(pipeline, sources, view, sentences, students)
+            artifact, _ = pipeline.cache.make(step.kind, step.label, step.key, lambda folder: step.build(folder, {}))  # noqa: B023 - called at once
+            yield AlignedSentences(view.student.name, view.language, tuple(read_aligned(artifact.folder / FILE)))
+
+
+def _views(experiment: Experiment) -> list[View]:
+    """The first pair of each student and each language that it learns."""
+    views: dict[tuple[object, str], View] = {}
+    for pair in experiment.pairs:
+        for language in languages_of(pair):
+            if language in experiment.bitext and language != experiment.teacher.language:
+                view = view_of(experiment, pair, language)
+                views.setdefault((view.student, language), view)
+    return list(views.values())
+
+
+def _students(pipeline: Pipeline, view: View) -> Iterator[tuple[float, Artifact]]:
+    """By reg, the student of the experiment's first seed, if the cache holds it."""
+    for reg in sorted(pipeline.experiment.transport.reg):
+        step = pipeline.checkpoint(Cell(view.pair, "transport", reg, pipeline.experiment.seeds[0]))
+        if artifact := pipeline.cache.find(*step.address):
+            yield reg, artifact
+
+
+def _step(
+    pipeline: Pipeline, sources: Sources, view: View, sentences: list[Sentence], students: Mapping[float, Artifact]
+) -> Step:
+    x = pipeline.experiment
+    by_rarity = x.transport.marginals == "idf"
+    material = {
+        "teacher": sources.model(x.teacher.model).fingerprint,
+        "students": [[reg, student.manifest["key"]] for reg, student in students.items()],
+        "sentences": [[sentence.name, sentence.text, sentence.translation] for sentence in sentences],
+        "trained_on": [sources.bitext_material(code) for code in view.student.languages] if by_rarity else None,
+        "side": view.side,
+        "lengths": [x.encoding.query_length, x.encoding.document_length, x.training.max_length],
+        "precision": pipeline.context.encoding_precision,
+        "transport": [[reg, x.transport.solve_arguments(reg)] for reg in students],
+        "threshold": x.transport.threshold,
+    }
+
+    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.align.align_sentences import align_sentences
+
+        obtain = {reg: (lambda student=student: student.folder) for reg, student in students.items()}
+        trained_on = trained_pairs(sources, view.student)
+        pairs = align_sentences(
+            x, sentences, trained_on, view.side, obtain, pipeline.context.encoding_precision, "auto"
+        )
+        write_aligned(folder / FILE, pairs)
+        return {"sentences": len(pairs), "unconverged": sum(not a.converged for p in pairs for a in p.alignments)}
+
+    return make_step("align", f"{view.student.name}-{view.language}-held-out", material, build)

@@ -51,7 +51,7 @@ def align(
     """
     chosen = _chosen_rows(rows, count, text, translation)
     pipeline = opening.pipeline(experiment)
-    from optical_cli.align.aligned_file import as_record
+    from optical_cli.align.aligned_pair import as_record
     from optical_cli.align.sentences import Sentence, held_out_sentences, trained_pairs, view_of
 
     x, sources = pipeline.experiment, pipeline.sources
@@ -75,7 +75,7 @@ def align(
         return found[step.key.digest]
 
     students = {reg: partial(student, step) for reg, step in steps.items()}
-    from optical_cli.align.alignments import align_sentences
+    from optical_cli.align.align_sentences import align_sentences
 
     pairs = align_sentences(
         x, sentences, trained_on, view.side, students, pipeline.context.encoding_precision, opening.device
@@ -188,7 +188,7 @@ def _print_indented(texts: dict[str, str]) -> None:
 def _print_receivers(
     pair: "AlignedPair", tokens: Sequence[str], alignments: Sequence["Alignment"], teacher_language: str
 ) -> None:
-    from optical_cli.align.receivers import receivers
+    from optical_cli.align.aligned_pair import receivers
 
     # a share alone would not show that teacher tokens have masses of their own
     weighed = max(pair.teacher_mass) > ALIKE_MASS * min(pair.teacher_mass)

@@ -38,7 +38,7 @@ def report(
     if all(result.scores is None for result in study.results):
         raise DataError(f"{experiment}: the cache holds no scores of it yet; run `optical sweep {experiment}` first")
     if alignments is not None:
-        from optical_cli.align.held_out_alignments import held_out_alignments
+        from optical_cli.align.sentences import held_out_alignments
 
         study = replace(study, alignments=tuple(held_out_alignments(pipeline, alignments)))
         if not study.alignments:

@@ -1,278 +1,275 @@
-"""The chart of a measure against reg: a line for each pair, a level line for each of its baselines.
+"""Curves of a measure against reg: a drawing for each pair, with level lines for its baselines.
 
-reg stands on a log axis; 0 (the exact plan) and inf (the product of the marginals) are named points at its
-ends, each set apart by a break in the axis. Where one panel cannot name all lines, each pair gets its own.
+reg stands on a log axis. 0 (the exact plan) and inf (the product of the marginals) are named points at its ends, each
+set apart by a break in the axis. All drawings of a report span the same difference of the measure.
 """
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from optical_cli.artifacts.result import Result, corpora, format_reg
+from optical_cli.artifacts.result import Setting, corpora, format_reg
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.axis import Scale, spread
+from optical_cli.report.drawing import Bundle, Dot, Drawing, Label, Line, Shape, sheet, width_of, write_svg
 from optical_cli.report.findings import Interval
+from optical_cli.report.png import write_png
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL
-from optical_cli.report.text import harmless
+from optical_cli.report.table import FAILED, FULL, tabulate
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, told apart by colour-blind readers, less its yellow, which is faint on paper
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LineStyle = tuple[int, tuple[int, ...]]  # matplotlib: offset, lengths on and off
-DASHES: tuple[LineStyle, ...] = (
-    (0, (6, 3)),
-    (0, (2, 2)),
-    (0, (6, 2, 1, 2)),
-    (0, (1, 3)),
-    (0, (8, 2, 1, 2, 1, 2)),
-)
-
-RIGHT_LABELS = 8  # as many as can be told apart beside one panel
-X_LABEL = "reg (regularization of the transport, in units of cosine distance)"
-BESIDE = 0.025  # decades between the intervals of two lines
-FONT = 8.0  # points
-DPI = 160
-
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "optical",  # element ids, random otherwise
-    "svg.fonttype": "path",  # the same look without the font
-    "text.parse_math": False,  # a $ in a name is a $
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": FONT,
-    "axes.linewidth": 0.8,
-}
+LEFT, RIGHT, TOP, FOOT = 44, 318, 14, 222  # edges of the axes
+BELOW = 38  # room for the names of reg
+MIDDLE = (LEFT + RIGHT) / 2
+LINE = 15.0  # height of the name of a baseline
+NAME = 23  # characters of a baseline that have room beside the axes, the figure with them, unless they get more
+NAMED = 9  # values of reg that have room below them
+TICKS = 5
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
+GAP = 0.45  # decades between 0 or inf and the rest of the axis
 
 
 @dataclass(frozen=True)
-class Series:
-    """A pair on a corpus: what is drawn in one colour."""
+class Score:
+    """What a setting scored: the mean over topics and seeds, and the value of each seed."""
 
-    label: str
-    colour: str
-    marker: str
-    values: dict[float, list[float]]  # reg -> a value for each seed
-    failed: frozenset[float]  # reg values of which no seed was scored and one failed
-    baselines: dict[str, float]  # label -> mean over the seeds
-    intervals: dict[float, Interval]  # reg -> that of its mean
+    setting: Setting
+    mean: float
+    interval: Interval | None
+    seeds: Sequence[float] = ()
 
-    def mean(self, reg: float) -> float:
-        """The mean over the seeds, nan without any: matplotlib breaks a line there."""
-        values = self.values.get(reg, [])
-        return math.fsum(values) / len(values) if values else math.nan
+    @property
+    def said(self) -> str:
+        """`reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
+        ends = f"{_figure(self.interval.low)} to {_figure(self.interval.high)}" if self.interval else ""
+        return f"{self.setting.label}: {_figure(self.mean)}{ends and f', 95 % interval {ends}'}."
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn of a pair, or of the gap between pairs."""
+
+    caption: str
+    corpus: str
+    said: str  # for a screen reader
+    scores: Sequence[Score]  # baselines first
+    failed: Sequence[float] = ()  # values of reg of which no seed was scored and one failed
+    floor: float = 0.0  # the lowest that there can be
+
+    @property
+    def trained(self) -> dict[float, Score]:
+        """By reg, what was scored with one."""
+        return {one.setting.reg: one for one in self.scores if one.setting.reg is not None}
+
+    @property
+    def levels(self) -> list[Score]:
+        """The baselines, from the top down."""
+        return sorted((one for one in self.scores if one.setting.reg is None), key=lambda one: -one.mean)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest that has to be seen: of baselines only where there is nothing else."""
+        seen = list(self.trained.values()) or self.levels
+        values = [one.mean for one in seen]
+        values += [end for one in seen if one.interval for end in (one.interval.low, one.interval.high)]
+        return min(values, default=0.0), max(values, default=0.0)
+
+
+def pair_curves(study: Study) -> list[Curve]:
+    """A curve for each pair on a corpus."""
+    measure = study.findings.measure
+    table = tabulate(study.results, [measure], study.findings)
+    seeds: dict[tuple[str, str, Setting], list[float]] = defaultdict(list)
+    for result in study.results:
+        if (value := result.value(measure)) is not None:
+            seeds[result.pair, result.corpus, result.setting].append(value)
+    curves = []
+    for i, column in enumerate(table.columns):
+        cells = [(row.setting, row.cells[i]) for row in table.rows]
+        scores = [
+            Score(setting, cell.mean, cell.interval, seeds[column.pair, column.corpus, setting])
+            for setting, cell in cells
+            if cell.mean is not None
+        ]
+        failed = [setting.reg for setting, cell in cells if setting.reg is not None and cell.text == FAILED]
+        said = f"{parse_measure(measure).label} of {column.pair_head} against reg."
+        curves.append(Curve(column.pair_head, column.corpus, said, scores, failed))
+    return curves
+
+
+def gap_curves(study: Study) -> list[Curve]:
+    """The gap between low-resource and other pairs, for each corpus mode that has both."""
+    label = parse_measure(study.findings.measure).label
+    curves = []
+    for gaps in study.findings.gaps:
+        caption = "Gap" if gaps.corpus == FULL else f"Gap ({gaps.corpus})"
+        said = f"{label} of {', '.join(gaps.high)} less that of {', '.join(gaps.low)}, against reg."
+        scores = [Score(gap.setting, gap.value, gap.interval) for gap in gaps.by_setting]
+        curves.append(Curve(caption, gaps.corpus, said, scores, floor=-math.inf))
+    return curves
+
+
+def legend(curves: Sequence[Curve], measure: str) -> str:
+    """What the signs of drawings mean, as far as one has them."""
+    scores = [one for curve in curves for one in curve.scores]
+    several = any(len(one.seeds) > 1 for one in scores)
+    over = "topics and seeds" if several else "topics"
+    signs = {
+        f"Dots are means over {over}": True,
+        "rings single seeds": several,
+        f"bars 95 % intervals over {over}": any(one.interval for one in scores),
+        "dashed lines baselines (an arrow points to one beyond the drawing)": any(curve.levels for curve in curves),
+        "crosses what failed": any(curve.failed for curve in curves),
+    }
+    return (
+        f"{', '.join(sign for sign, drawn in signs.items() if drawn)}. Every drawing spans the same difference of "
+        f"{parse_measure(measure).label}, so that slopes compare; the axes do not begin at 0. reg 0 and inf stand "
+        "apart: nothing is known in between."
+    )
 
 
 def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
-    """Draws the tested measure against reg into both files; the same results give the same bytes.
-
-    Seeds are points, lines go through their means, bars are the intervals of these. A setting that failed has a cross
-    at the foot of the chart and a gap in its line.
-    """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    results, measure = study.results, study.findings.measure
-    series = _series(study)
-    scale = Scale(tuple(sorted({result.reg for result in results if result.reg is not None})))
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams.update(STYLE)
-        figure = _figure(series, scale, measure, harmless(f"{study.name}: {_corpus_title(results)}"))
-        ConstrainedLayoutEngine().execute(figure)  # once, and not for each file
-        # a canvas draws once where savefig draws twice
-        svg: Any = FigureCanvasSVG(figure)
-        svg.print_svg(path_svg, metadata={"Date": None, "Creator": None})
-        figure.set_dpi(DPI)
-        png: Any = FigureCanvasAgg(figure)
-        png.print_png(path_png, metadata={"Software": None})
+    """Draw the tested measure against reg into both files; the same results give the same bytes."""
+    curves, label = pair_curves(study), parse_measure(study.findings.measure).label
+    room = max([NAME, *(len(_named(one)) for curve in curves for one in curve.levels)])  # a picture has no pointer
+    drawings = draw_curves(curves, room)
+    columns = 2 if len(drawings) == 4 else 3
+    rows = [drawings[i : i + columns] for i in range(0, len(drawings), columns)]
+    modes = corpora(list(study.results))
+    mode = f"corpus {modes[0]}" if len(modes) == 1 else "corpora differ, named with each pair"
+    title = f"{study.name}: {'full corpus' if modes == [FULL] else mode if modes else 'no results'}"
+    against = f"{label} against reg (regularization of the transport, in units of cosine distance)"
+    drawing = sheet(rows, title, [against], [legend(curves, study.findings.measure)])
+    write_svg(drawing, path_svg)
+    write_png(drawing, path_png)
 
 
-def _series(study: Study) -> list[Series]:
-    results, measure = study.results, study.findings.measure
-    several = len(corpora(list(results))) > 1
-    series = []
-    for i, (pair, corpus) in enumerate(dict.fromkeys((result.pair, result.corpus) for result in results)):
-        own = [result for result in results if (result.pair, result.corpus) == (pair, corpus)]
-        values: dict[float, list[float]] = {}
-        levels: dict[str, list[float]] = {}
-        for result in sorted(own, key=lambda result: (result.setting.rank, result.seed)):
-            value = result.value(measure)
-            if value is None:
-                continue
-            if result.reg is None:
-                levels.setdefault(result.setting.label, []).append(value)
-            else:
-                values.setdefault(result.reg, []).append(value)
-        failed = {result.reg for result in own if result.failure is not None and result.reg is not None}
-        series.append(
-            Series(
-                label=harmless(f"{pair} ({corpus})" if several else pair),
-                colour=COLOURS[i % len(COLOURS)],
-                marker=MARKERS[i % len(MARKERS)],
-                values=values,
-                failed=frozenset(failed - values.keys()),
-                baselines={harmless(label): math.fsum(level) / len(level) for label, level in levels.items()},
-                intervals={
-                    setting.reg: interval
-                    for (of, on, setting, name), interval in study.findings.intervals.items()
-                    if (of, on, name) == (pair, corpus, measure) and setting.reg is not None
-                },
-            )
-        )
-    return series
+def draw_curves(curves: Sequence[Curve], room: int = NAME) -> list[Drawing]:
+    """Draw curves, all on one span, with `room` characters for the name of a baseline and its figure."""
+    span = 1.15 * max([0.02, *(high - low for low, high in (curve.ends for curve in curves))])
+    return [_draw(curve, span, room) for curve in curves]
 
 
-def _corpus_title(results: Sequence[Result]) -> str:
-    modes = corpora(list(results))
-    if len(modes) == 1:
-        return f"{modes[0]} corpus" if modes[0] == FULL else f"corpus {modes[0]}"
-    return "corpora differ, named with each pair" if modes else "no results"
+class Axes:
+    """Where values of reg and of the measure stand in a drawing: reg by decades, with 0 and inf set apart."""
+
+    def __init__(self, regs: Iterable[float], bottom: float = 0.0, span: float = 1.0) -> None:
+        self.regs, self.bottom, self.span = sorted(regs), bottom, span
+        finite = [math.log10(reg) for reg in self.regs if 0 < reg < math.inf] or [0.0]
+        places = {0.0: finite[0] - GAP, math.inf: finite[-1] + GAP}
+        places |= {reg: math.log10(reg) for reg in self.regs if reg not in places}
+        first, last = (places[end] for end in (self.regs[0], self.regs[-1])) if self.regs else (0.0, 0.0)
+        decade = (RIGHT - LEFT - 24) / ((last - first) or 1)
+        self.x = {reg: round(LEFT + 12 + (places[reg] - first) * decade, 1) for reg in self.regs}
+
+    def y(self, value: float) -> float:
+        """The height of a value of the measure."""
+        return round(FOOT - (value - self.bottom) / self.span * (FOOT - TOP), 1)
+
+    def named(self, most: float) -> list[float]:
+        """The values of reg to name where there is room for `most` names: both ends, then what fits between."""
+        room = (self.x[self.regs[-1]] - self.x[self.regs[0]]) / most if self.regs else 0.0
+        named: list[float] = []
+        for reg in dict.fromkeys([*self.regs[:1], *self.regs[-1:], *self.regs]):
+            if all(abs(self.x[reg] - self.x[other]) >= room for other in named):
+                named.append(reg)
+        return named
+
+    @property
+    def breaks(self) -> list[tuple[float, float]]:
+        """Neighbours with a break between them."""
+        return [(one, other) for one, other in pairwise(self.regs) if one == 0 or math.isinf(other)]
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round values of the measure from the bottom up."""
+        step = next((step for step in STEPS if self.span / step <= TICKS), STEPS[-1])
+        first, last = math.ceil(self.bottom / step), math.floor((self.bottom + self.span) / step)
+        return [number * step for number in range(first, last + 1)]
 
 
-def _figure(series: list[Series], scale: Scale, measure: str, title: str) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    split = len(series) > 1 and sum(1 + len(one.baselines) for one in series) > RIGHT_LABELS
-    panels = [[one] for one in series] if split else [series]
-    columns = min(len(panels), 2 if len(panels) == 4 else 3)
-    rows = math.ceil(len(panels) / columns)
-    width, height = (3.4, 2.3) if split else (7.0, 3.8)  # inches, of a panel with the labels to its right
-    figure = Figure(figsize=(width * columns, height * rows + 0.7))
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=FONT + 2)
-    several = any(len(seeds) > 1 for one in series for seeds in one.values.values())
-    over = "topics and seeds" if several else "topics"
-    figure.supylabel(f"{parse_measure(measure).label} (mean over {over})", fontsize=FONT)
-    failed = any(one.failed for one in series)
-    barred = any(one.intervals for one in series)
-    notes = f" · bars: 95 % over {over}" * barred + " · hollow: one seed" * several + " · × failed" * failed
-    figure.supxlabel(X_LABEL + notes, fontsize=FONT)
-    labels = dict.fromkeys(label for one in series for label in one.baselines)
-    dashes = dict(zip(labels, cycle(DASHES), strict=False))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    axes = [grid[i // columns][i % columns] for i in range(rows * columns)]
-    for spare in axes[len(panels) :]:
-        spare.set_visible(False)
-    _set_limits(axes[0], series, scale)
-    for i, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
-        for j, one in enumerate(panel):
-            _draw_series(ax, one, scale, dashes, foot=0.03 * (j + 1), beside=BESIDE * (j - (len(panel) - 1) / 2))
-        _dress(ax, scale, room=width - 1.4, below=i + columns >= len(panels))
-        if split:
-            ax.set_title(panel[0].label, fontsize=FONT, color=panel[0].colour, fontweight="bold", loc="left")
-        _label_lines(ax, panel, scale, height=height - 0.4, named=not split)
-    return figure
+def spread(places: Sequence[float], room: float) -> list[float]:
+    """Move sorted places at least `room` apart, as little as possible: overlapping ones share out a block."""
+    blocks: list[tuple[float, int]] = []  # middle, count
+    for place in places:
+        middle, count = place, 1
+        while blocks and middle - blocks[-1][0] < room * (count + blocks[-1][1]) / 2:
+            other, more = blocks.pop()
+            middle, count = (middle * count + other * more) / (count + more), count + more
+        blocks.append((middle, count))
+    return [middle + room * (i - (count - 1) / 2) for middle, count in blocks for i in range(count)]
 
 
-def _set_limits(ax: "Axes", series: list[Series], scale: Scale) -> None:
-    values = [value for one in series for seeds in one.values.values() for value in seeds]
-    values += [value for one in series for value in one.baselines.values()]
-    values += [end for one in series for interval in one.intervals.values() for end in (interval.low, interval.high)]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    room = max(0.08 * (high - low), 0.01)
-    ax.set_ylim(max(low - room, -0.02), min(high + room, 1.02))
-    ends = (scale(scale.regs[0]), scale(scale.regs[-1])) if scale.regs else (0.0, 0.0)
-    margin = max(0.04 * (ends[1] - ends[0]), 0.12)
-    ax.set_xlim(ends[0] - margin, ends[1] + margin)
+def _draw(curve: Curve, span: float, room: int) -> Drawing:
+    axes = Axes({*curve.failed, *curve.trained}, max(curve.floor, (sum(curve.ends) - span) / 2), span)
+    shapes = [*_frame(curve, axes), *_levels(curve, axes, room), *_line(curve, axes), *_points(curve, axes)]
+    said = " ".join([curve.said, *(one.said for one in curve.scores)])
+    return Drawing(RIGHT + 12 + width_of("0" * room, "name"), FOOT + BELOW, shapes, [curve.caption], said)
 
 
-def _draw_series(
-    ax: "Axes", one: Series, scale: Scale, dashes: dict[str, LineStyle], *, foot: float, beside: float
-) -> None:
-    """The level lines, the curve through the means, seeds, intervals `beside` them, crosses at `foot` for faults."""
-    for label, level in one.baselines.items():
-        ax.axhline(level, color=one.colour, linewidth=0.8, linestyle=dashes[label], alpha=0.75, zorder=1)
-
-    def line(regs: Sequence[float], **look: Any) -> None:
-        ax.plot([scale(reg) for reg in regs], [one.mean(reg) for reg in regs], color=one.colour, **look)
-
-    line(scale.finite, linewidth=1.6)
-    for ends in scale.breaks:  # across a break: nothing is known between
-        line(ends, linewidth=1.0, linestyle=":")
-    line(scale.regs, linestyle="none", marker=one.marker, markersize=5, zorder=3)
-    for reg, interval in one.intervals.items():
-        ax.vlines(
-            scale(reg) + beside, interval.low, interval.high, color=one.colour, linewidth=1.0, alpha=0.6, zorder=2
-        )
-    seeds = [(scale(reg), value) for reg, values in one.values.items() if len(values) > 1 for value in values]
-    if seeds:
-        ax.plot(
-            *zip(*seeds, strict=True),
-            color=one.colour,
-            linestyle="none",
-            marker=one.marker,
-            markersize=3.5,
-            markerfacecolor="none",
-            markeredgewidth=0.7,
-            zorder=2,
-        )
-    for reg in sorted(one.failed):
-        at_foot = ax.get_xaxis_transform()
-        ax.plot(scale(reg), foot, color=one.colour, marker="x", markersize=5, transform=at_foot)
+def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
+    """Grid, axis, ticks, breaks, and crosses for what failed."""
+    if curve.corpus != FULL:
+        yield Label("watermark", MIDDLE, (TOP + FOOT) / 2, curve.corpus)
+    for tick in axes.ticks:
+        y = axes.y(tick)
+        yield Line("grid", ((LEFT, y), (RIGHT, y)))
+        yield Label("left", LEFT - 6, y + 4, _figure(tick, 2))
+    yield Line("axis", ((LEFT, FOOT), (RIGHT, FOOT)))
+    for one, other in axes.breaks:
+        middle = (axes.x[one] + axes.x[other]) / 2
+        for x in (middle - 5, middle + 1):
+            yield Line("axis", ((x, FOOT + 4), (x + 4, FOOT - 4)))
+    for reg in axes.named(most=NAMED):
+        yield Label("tick", axes.x[reg], FOOT + 17, format_reg(reg))
+    yield Label("tick", MIDDLE, FOOT + 34, "reg")
+    for reg in curve.failed:
+        x, y = axes.x[reg], FOOT - 8
+        cross = ((x - 4, y - 4), (x + 4, y + 4), (x, y), (x + 4, y - 4), (x - 4, y + 4))
+        yield Line("failed", cross, said="failed")
 
 
-def _dress(ax: "Axes", scale: Scale, *, room: float, below: bool) -> None:
-    """Spines, grid, ticks for an axis `room` inches long, and the marks of the breaks."""
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#dddddd", linewidth=0.6, zorder=0)
-    ax.set_xticks([scale(reg) for reg in scale.regs], minor=True)
-    ticks = scale.ticks(most=room * 72 / (3 * FONT))
-    ax.set_xticks([scale(reg) for reg in ticks], [format_reg(reg) for reg in ticks])
-    ax.tick_params(axis="x", which="both", labelbottom=below)
-    for end, neighbour in scale.breaks:
-        middle = (scale(end) + scale(neighbour)) / 2
-        ax.plot(
-            [middle - 0.03, middle + 0.03],
-            [0, 0],
-            color="black",
-            linestyle="none",
-            marker=[(-0.5, -1), (0.5, 1)],
-            markersize=8,
-            clip_on=False,
-            transform=ax.get_xaxis_transform(),
-        )
+def _levels(curve: Curve, axes: Axes, room: int) -> Iterator[Shape]:
+    """A line across for each baseline, or an arrow where it lies beyond, and its name."""
+    places = [min(max(axes.y(one.mean), TOP), FOOT) for one in curve.levels]
+    names = spread(places, LINE)
+    over = max(0.0, names[-1] - FOOT) if names else 0.0
+    for one, y, name in zip(curve.levels, places, names, strict=True):
+        if y == axes.y(one.mean):
+            yield Line("level", ((LEFT, y), (RIGHT, y), (RIGHT + 10, round(name - over, 1))))
+        else:
+            x, tip = RIGHT + 4, 5 if y == FOOT else -5
+            yield Line("beyond", ((x, y - tip), (x, y + tip), (x - 3, y), (x, y + tip), (x + 3, y)))
+        label, figure = _named(one), _figure(one.mean)
+        cut = f"{label[: room - len(figure) - 2]}… {figure}" if len(label) > room else label
+        yield Label("name", RIGHT + 12, round(name - over, 1) + 4, cut, "" if cut == label else label)
 
 
-def _label_lines(ax: "Axes", panel: list[Series], scale: Scale, *, height: float, named: bool) -> None:
-    """Names the lines at the right edge of a panel `height` inches high, apart where they would overlap."""
-    wanted = []
-    for one in panel:
-        scored = [reg for reg in scale.regs if one.values.get(reg)]
-        if scored and named:
-            wanted.append((one.mean(scored[-1]), one.label, one.colour, "bold"))
-        for label, level in one.baselines.items():
-            wanted.append((level, f"{one.label} {label}" if len(panel) > 1 else label, one.colour, "normal"))
-    wanted.sort()
-    low, high = ax.get_ylim()
-    levels = [(value - low) / (high - low) for value, *_ in wanted]
-    places = spread(levels, FONT * 1.2 / 72 / height)
-    for (_, label, colour, weight), level, place in zip(wanted, levels, places, strict=True):
-        ax.annotate(
-            label,
-            xy=(1.0, level),
-            xytext=(1.05, place),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            fontsize=FONT - 1,
-            fontweight=weight,
-            color=colour,
-            va="center",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "linewidth": 0.5,
-                "shrinkA": 1,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
-        )
+def _line(curve: Curve, axes: Axes) -> Iterator[Shape]:
+    """From each reg to the next, with a gap where one failed."""
+    scored = curve.trained
+    for ends in pairwise(axes.regs):
+        if all(reg in scored for reg in ends):
+            look = "dotted" if ends in axes.breaks else "curve"
+            yield Line(look, [(axes.x[reg], axes.y(scored[reg].mean)) for reg in ends])
+
+
+def _points(curve: Curve, axes: Axes) -> Iterator[Shape]:
+    for reg, one in curve.trained.items():
+        x = axes.x[reg]
+        shapes: list[Shape] = [Dot("mean", x, axes.y(one.mean), 4.5)]
+        if len(one.seeds) > 1:
+            shapes = [*(Dot("seed", x, axes.y(value), 3) for value in one.seeds), *shapes]
+        if one.interval:
+            shapes = [Line("interval", [(x, axes.y(end)) for end in (one.interval.low, one.interval.high)]), *shapes]
+        yield Bundle(shapes, one.said)
+
+
+def _named(baseline: Score) -> str:
+    return f"{baseline.setting.label} {_figure(baseline.mean)}"
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    """With a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")

@@ -61,7 +61,7 @@ def test_both_scores_of_every_topic_are_drawn(compare, tmp_path):
     said = compare("0", "inf", "--scatter", tmp_path / "new" / "points.svg")
     assert said.code == 0
     assert said.out.splitlines()[-1] == str(tmp_path / "new" / "points.svg")
-    texts = re.findall(r"<!-- (.*?) -->", (tmp_path / "new" / "points.svg").read_text())
+    texts = re.findall(r"<text [^>]*>([^<]*)", (tmp_path / "new" / "points.svg").read_text())
     records = json.loads(compare("0", "inf", "--json", "--scatter", tmp_path / "new" / "points.svg").out)
     for record in records:
         alike = len(record["topics"]) - record["wins"] - record["losses"]

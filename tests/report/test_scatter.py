@@ -23,12 +23,13 @@ def found(make_world):
 
 def test_every_topic_is_above_below_or_on_the_diagonal(found, tmp_path):
     draw_scatter(found, "ndcg@10", tmp_path / "points.svg")
-    texts = re.findall(r"<!-- (.*?) -->", (tmp_path / "points.svg").read_text())
+    texts = re.findall(r"<text [^>]*>([^<]*)", (tmp_path / "points.svg").read_text())
     for duel in found:
         one = duel.comparison
         alike = len(duel.topics) - one.wins - one.losses
         assert f"{one.pair}: {one.wins} above, {one.losses} below, {alike} alike" in texts
-    assert "nDCG@10 of reg 0.1 (means over seeds)" in texts
+    assert "↑ nDCG@10 of reg 0.1 (means over seeds)" in texts
+    assert any(text.startswith("→ nDCG@10 of reg inf (means over seeds)") for text in texts)
 
 
 def test_topics_at_one_place_are_one_larger_point(make_result, tmp_path):
@@ -40,7 +41,8 @@ def test_topics_at_one_place_are_one_larger_point(make_result, tmp_path):
     draw_scatter(together, "ndcg@10", tmp_path / "points.svg")
     drawn = (tmp_path / "points.svg").read_text()
     assert "yo-yo: 3 above, 0 below, 1 alike" in drawn
-    assert len(re.findall(r'<use [^>]*style="fill: #(?:0072b2|595959)', drawn)) == 2
+    assert len(re.findall(r'<path class="above"', drawn)) == 1
+    assert len(re.findall(r'<circle class="alike"', drawn)) == 1
 
 
 def test_no_name_runs_over_the_edge_of_a_single_panel(found, tmp_path):

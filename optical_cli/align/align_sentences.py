@@ -1,0 +1,165 @@
+"""The alignments of sentences under the plan of each reg, by the student of each reg."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers import MultiVectorEncoder
+from tokenizers.decoders import ByteLevel
+
+from optical_cli.align.aligned_pair import AlignedPair, Alignment
+from optical_cli.align.sentences import Sentence
+from optical_cli.config.experiment import Experiment
+from optical_cli.config.transport import Transport
+from optical_cli.data.bitext import SentencePair
+from optical_cli.data.models import resolve_model
+from optical_cli.encoder.device import resolve_device
+from optical_cli.encoder.encode import open_encoder, scored_ids
+from optical_cli.encoder.precision import Resolved
+from optical_cli.encoder.setup import EncoderSetup, Side
+from optical_cli.errors import DataError, quoted
+from optical_cli.transport import TransportProblem, cosine_cost, idf_weights, solve, weighted_marginals
+
+
+def align_sentences(
+    experiment: Experiment,
+    sentences: Sequence[Sentence],
+    trained_on: Sequence[SentencePair],
+    side: Side,
+    students: Mapping[float, Callable[[], Path]],
+    precision: Resolved,
+    device: str,
+) -> list[AlignedPair]:
+    """Align sentences with their translations under each reg.
+
+    Args:
+        trained_on: the pairs that say which tokens are rare, for idf marginals.
+        students: by reg, how to obtain the folder of its student; called once the teacher was found sound.
+        device: a torch device, or `auto`.
+
+    Raises:
+        DataError: a sentence has no token that is scored.
+        NotConverged: the exact solver gave up.
+        OpticalError: a student cannot be obtained.
+    """
+    x, setup = experiment, _setup(experiment, precision, device)
+
+    def encode(folder: Path, texts: list[str], trained: list[str]) -> list[ScoredTokens]:
+        encoder = open_encoder(folder, setup)
+        by_rarity = x.transport.marginals == "idf"
+        weights = rarity_weights(encoder, trained, side) if by_rarity else uniform_weights(encoder)
+        return scored_tokens(encoder, texts, side, setup.batch_size, weights)
+
+    teacher = resolve_model(x.teacher.model, x.base).folder
+    texts = encode(teacher, [sentence.text for sentence in sentences], [pair.teacher for pair in trained_on])
+    folders = {reg: obtain() for reg, obtain in students.items()}
+    foreign = [sentence.translation for sentence in sentences], [pair.foreign for pair in trained_on]
+    translations = {folder: encode(folder, *foreign) for folder in dict.fromkeys(folders.values())}
+    return [
+        _align(x, sentence, texts[number], {reg: translations[folder][number] for reg, folder in folders.items()})
+        for number, sentence in enumerate(sentences)
+    ]
+
+
+def _setup(experiment: Experiment, precision: Resolved, device: str) -> EncoderSetup:
+    """How sentences are encoded: cut where the training cuts them."""
+    encoding, longest = experiment.encoding, experiment.training.max_length
+    return EncoderSetup(
+        query_length=min(encoding.query_length, longest),
+        document_length=min(encoding.document_length, longest),
+        precision=precision,
+        batch_size=encoding.batch_size,
+        device=resolve_device(device),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredTokens:
+    """The tokens of a text that MaxSim scores: special tokens and prefixes too, if the encoder scores them."""
+
+    names: tuple[str, ...]  # as the tokenizer spells them
+    embeddings: torch.Tensor  # (tokens, dimensions) float32, rows of unit length; on the CPU, as all else
+    mass: torch.Tensor  # (tokens,) what each sends or receives; sums to 1
+
+
+def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mapping[float, ScoredTokens]) -> AlignedPair:
+    first = next(iter(by_reg.values()))  # every student has the tokenizer it started with
+    return AlignedPair(
+        name=sentence.name,
+        text=sentence.text,
+        translation=sentence.translation,
+        teacher_tokens=text.names,
+        student_tokens=first.names,
+        teacher_mass=tuple(text.mass.tolist()),
+        student_mass=tuple(first.mass.tolist()),
+        alignments=tuple(align_tokens(text, translation, reg, x.transport) for reg, translation in by_reg.items()),
+    )
+
+
+def align_tokens(teacher: ScoredTokens, student: ScoredTokens, reg: float, settings: Transport) -> Alignment:
+    """Solve the plan from n teacher tokens to m student tokens, as the training solves it."""
+    C = cosine_cost(teacher.embeddings[None], student.embeddings[None])  # (1, n, m)
+    coupling = solve(TransportProblem(C, teacher.mass[None], student.mass[None]), reg, **settings.solve_arguments(reg))
+    return Alignment(
+        reg=reg,
+        plan=coupling.plan[0].double().numpy(),
+        cost=float(coupling.cost(C)[0]),
+        effective_targets=float(coupling.effective_targets[0]),
+        converged=bool(coupling.converged[0]),
+        iterations=int(coupling.iterations[0]),
+        marginal_error=float(coupling.marginal_error[0]),
+        mass=float(coupling.mass[0]),
+    )
+
+
+def scored_tokens(
+    encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int, weights: torch.Tensor
+) -> list[ScoredTokens]:
+    """Encode texts and keep what the scoring mask keeps, with mass by `weights` of the (vocabulary,).
+
+    Raises:
+        DataError: a text has no token that MaxSim would score, or the encoder pools its tokens into others.
+    """
+    encode: Any = encoder.encode_query if side == "query" else encoder.encode_document
+    features = encode(list(texts), batch_size=batch_size, show_progress_bar=False, output_value=None)
+    return [_scored(encoder, text, of_text, weights) for text, of_text in zip(texts, features, strict=True)]
+
+
+def _scored(
+    encoder: MultiVectorEncoder, text: str, features: dict[str, torch.Tensor], weights: torch.Tensor
+) -> ScoredTokens:
+    mask, ids = features["attention_mask"].bool(), features["input_ids"]
+    if len(mask) != len(ids):
+        raise DataError("the encoder pools tokens, so that no embedding has a token to be named by; take another")
+    if not bool(mask.any()):
+        raise DataError(f"no token of this text is left to score: {quoted(text)}; give another")
+    embeddings = torch.nn.functional.normalize(features["token_embeddings"][mask].float(), dim=-1).cpu()
+    scored = ids[mask].cpu()
+    mass = weighted_marginals(weights[scored][None], torch.ones(1, len(scored)))[0]
+    return ScoredTokens(_names(encoder.tokenizer, scored.tolist()), embeddings, mass)
+
+
+def _names(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
+    names = tokenizer.convert_ids_to_tokens(ids)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if isinstance(getattr(backend, "decoder", None), ByteLevel):  # it spells bytes: क is the token "à¤ķ"
+        decoded = (tokenizer.convert_tokens_to_string([name]) for name in names)
+        names = ["▁" + name[1:] if name.startswith(" ") else name for name in decoded]
+    return tuple(names)
+
+
+def uniform_weights(encoder: MultiVectorEncoder) -> torch.Tensor:
+    """(vocabulary,) the same for every token."""
+    return torch.ones(_vocabulary(encoder))
+
+
+def rarity_weights(encoder: MultiVectorEncoder, sentences: Sequence[str], side: Side) -> torch.Tensor:
+    """(vocabulary,) more for a token that fewer sentences have, as `transport.marginals: idf` counts in training."""
+    return idf_weights(scored_ids(encoder, sentences, side), _vocabulary(encoder))
+
+
+def _vocabulary(encoder: MultiVectorEncoder) -> int:
+    transformer: Any = encoder[0]
+    return int(transformer.model.get_input_embeddings().num_embeddings)

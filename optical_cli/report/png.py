@@ -1,0 +1,124 @@
+"""Drawings as PNG by matplotlib, with fonts of the machine for what its own lacks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, Shape
+from optical_cli.report.text import harmless
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.font_manager import FontEntry
+    from matplotlib.transforms import Transform
+
+BASE = "DejaVu Sans"  # comes with matplotlib
+UNKNOWN = "\ufffd"  # which the base font has
+SCALE = 2  # pixels of a PNG to one of the drawing
+POINTS = 72  # an inch
+ALIGNMENTS = {"start": "left", "middle": "center", "end": "right"}
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The fonts that together draw what can be drawn."""
+
+    families: tuple[str, ...]  # the base font first, each later one for what those before it lack
+    missing: frozenset[str]  # characters that no installed font has, or that are not for drawing
+
+    def draw(self, text: str) -> bool:
+        """Whether every character of a text can be drawn."""
+        return not self.missing.intersection(text)
+
+
+def find_glyphs(texts: Iterable[str]) -> Glyphs:
+    """Find fonts for texts: the base font alone if that will do, else plain ones of the machine besides."""
+    from matplotlib.font_manager import findfont, fontManager
+
+    wanted = {char for text in texts for char in text}
+    lacking = {char for char in wanted if char.isprintable()} - _characters(findfont(BASE), wanted)
+    families = [BASE]
+    plain = filter(_is_plain, fontManager.ttflist)
+    for font in sorted(plain, key=lambda font: (not font.name.startswith("Noto Sans"), font.name)):
+        if not lacking:
+            break
+        if found := _characters(font.fname, lacking):
+            families.append(font.name)
+            lacking -= found
+    return Glyphs(tuple(families), frozenset(lacking | {char for char in wanted if not char.isprintable()}))
+
+
+def _is_plain(font: "FontEntry") -> bool:
+    """An upright text font; one of last resort has a box for every character, and one of emoji cannot be drawn."""
+    name = font.name.lower().replace(" ", "")
+    return font.style == "normal" and font.weight in (400, "normal") and not ("lastresort" in name or "emoji" in name)
+
+
+def _characters(path: str, wanted: Iterable[str]) -> set[str]:
+    """Those of some characters that a font file has."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        known = FT2Font(path).get_charmap()
+    except (OSError, RuntimeError):  # a file that FreeType cannot read is no font for us
+        return set()
+    return {char for char in wanted if ord(char) in known}
+
+
+def write_png(drawing: Drawing, path: Path) -> None:
+    """Write a file; the same drawing gives the same bytes."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D
+
+    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(SCALE)
+    placed = [(shape, Affine2D().translate(x, y) + down) for shape, x, y in _flat(drawing.shapes)]
+    glyphs = find_glyphs(harmless(shape.text) for shape, _ in placed if isinstance(shape, Label))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's matplotlibrc says
+        mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
+        figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * SCALE)
+        for shape, transform in placed:
+            artist = _artist(shape, glyphs, transform)
+            artist.set_zorder(0)  # as they come: matplotlib would put every text on top
+            figure.add_artist(artist)
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(path, metadata={"Software": None})
+
+
+def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[tuple[Line | Dot | Label, float, float]]:
+    """The shapes of groups, with how far they are moved."""
+    for shape in shapes:
+        if isinstance(shape, Bundle):
+            yield from _flat(shape.shapes, x + shape.x, y + shape.y)
+        else:
+            yield shape, x, y
+
+
+def _artist(shape: Line | Dot | Label, glyphs: Glyphs, transform: "Transform") -> "Artist":
+    """What matplotlib draws of a shape."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Outline
+    from matplotlib.text import Text
+
+    look = LOOKS[shape.look]
+    fill, opacity = look.get("fill", "none"), float(look.get("opacity", 1))
+    if isinstance(shape, Label):
+        text = "".join(UNKNOWN if char in glyphs.missing else char for char in harmless(shape.text))
+        return Text(
+            shape.x, shape.y, text, transform=transform, color=fill, alpha=opacity, parse_math=False,
+            fontfamily=list(glyphs.families), fontsize=float(look["font-size"].removesuffix("px")),
+            fontweight=int(look.get("font-weight", 400)), ha=ALIGNMENTS[look.get("text-anchor", "start")],
+            rotation=90 if shape.turned else 0, rotation_mode="anchor",
+        )  # fmt: skip
+    if isinstance(shape, Line):
+        outline, opacity = Outline(shape.points), opacity * shape.strength
+    else:
+        outline = Outline.circle((shape.x, shape.y), shape.radius)
+    dashes = [float(length) for length in look.get("stroke-dasharray", "").split()]
+    return PathPatch(
+        outline, transform=transform, facecolor=fill, edgecolor=look.get("stroke", "none"),
+        alpha=opacity, linewidth=float(look.get("stroke-width", 1)), linestyle=(0, dashes or None),
+    )  # fmt: skip
