@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from optical_cli.config.corpus import CORPUS_MODES
 from optical_cli.export.card import HERE, Facts, License, Measured, TrainedOn, write_card
 
 FACTS = Facts(
@@ -24,8 +25,8 @@ FACTS = Facts(
     health={"plans": 4800, "unconverged": 0, "held_out_end": {"p@1": 0.75}, "sides": ["query"]},
     doubtful=False,
     scores=[
-        Measured("no-no", "miracl/no", "pooled 5000", 119, {"ndcg@10": 0.5}, 100),
-        Measured("no-en", "miracl/en", "full", 80, {"ndcg@10": 0.25}, 100),
+        Measured("no-no", "miracl/no", "pooled 5000", CORPUS_MODES["pooled"], 119, {"ndcg@10": 0.5}, 100),
+        Measured("no-en", "miracl/en", "full", CORPUS_MODES["full"], 80, {"ndcg@10": 0.25}, 100),
     ],
     key="cd" * 32,
     versions={"torch": "2.13.0", "pot": None},

@@ -7,9 +7,14 @@ import numpy as np
 
 from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.group import Group, Interval, RngOf
-from optical_cli.report.statistics import Floats
-from optical_cli.report.statistics.formulas import ALPHA, seed_interaction
-from optical_cli.report.statistics.resampling import bootstrap_means, interaction, percentile_intervals
+from optical_cli.report.inference import (
+    ALPHA,
+    Floats,
+    bootstrap_means,
+    interaction,
+    percentile_intervals,
+    seed_interaction,
+)
 
 
 @dataclass(frozen=True)
