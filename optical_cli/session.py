@@ -78,6 +78,8 @@ def open_pipeline(
 
     What is in the making is noted in the cache, for `optical status`.
     """
+    # numba's OpenMP is torch's too: started by ranx, it would change the threads, and so the bits, of a training
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     if offline is not None:  # what the libraries below go by
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     noted = NotedProgress(progress or Silence(), cache.notes)

@@ -17,6 +17,9 @@ import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault(
+    "NUMBA_THREADING_LAYER", "workqueue"
+)  # as the command line has it: omp would change torch's threads
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and passes that on
 
 ROOT = Path(__file__).parents[1]

@@ -69,9 +69,8 @@ def test_a_bitext_line_without_its_translation(own_lab, refused, command):
     lines = own_lab.bitext.read_text().splitlines()
     lines[4] = "Amina mends"
     own_lab.bitext.write_text("\n".join(lines))
-    assert f"{own_lab.bitext}, line 5: expected a sentence TAB its translation" in one(
-        refused(own_lab.experiment, command=command)
-    )
+    fault = one(refused(own_lab.experiment, command=command))
+    assert f"{own_lab.bitext}, line 5: expected 2 columns, sentence TAB translation, found 1 in 'Amina mends'" in fault
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sweep", "distill"])
