@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,23 @@ MARKER = "complete.json"
 CHECKSUMS = "checksums"
 
 
+@dataclass
 class Savepoints:
     """The savepoints of a training.
 
-    Args:
+    Attributes:
         folder: for nothing else; it outlives a kill.
         every: seconds between two savepoints.
     """
 
-    def __init__(self, folder: Path, every: float) -> None:
-        self.folder = folder
-        self._every = every
-        self._last = time.monotonic()
+    folder: Path
+    every: float
+    _last: float = field(default_factory=time.monotonic)
 
     @property
     def due(self) -> bool:
         """Whether it is time for one."""
-        return time.monotonic() - self._last >= self._every
+        return time.monotonic() - self._last >= self.every
 
     def newest(self) -> Path | None:
         """The complete and undamaged savepoint with the most steps; None without any."""

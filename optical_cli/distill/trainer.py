@@ -3,6 +3,7 @@
 import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ SHORT = 128
 """Tokens up to which `plain_attention` is faster, and keeps little for the backward pass."""
 
 
+@dataclass(eq=False)
 class LengthBatches(Sampler[list[int]]):
     """Batches of sentences of about one length, so that little is padded; new batches in a new order for each epoch.
 
@@ -34,7 +36,7 @@ class LengthBatches(Sampler[list[int]]):
     epoch has, and how long each is, does not depend on the draw. A batch is dealt out to the processes, and within a
     process to the parts whose gradients are accumulated.
 
-    Args:
+    Attributes:
         lengths: (sentences,) tokens of each.
         size: sentences per batch.
         tokens: tokens per batch, padding included, in place of `size`; None for a fixed size.
@@ -43,24 +45,17 @@ class LengthBatches(Sampler[list[int]]):
         parts: number of parts in which each process takes its share.
     """
 
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        size: int,
-        *,
-        tokens: int | None = None,
-        seed: int = 0,
-        rank: int = 0,
-        processes: int = 1,
-        parts: int = 1,
-    ) -> None:
-        self._lengths = lengths
-        self._seed = seed
-        self._rank = rank
-        self._processes = processes
-        self._parts = parts
+    lengths: Sequence[int]
+    size: int
+    tokens: int | None = None
+    seed: int = 0
+    rank: int = 0
+    processes: int = 1
+    parts: int = 1
+
+    def __post_init__(self) -> None:
         self._epoch = 0
-        self._cuts = _cuts(sorted(lengths, reverse=True), size, tokens, processes * parts)
+        self._cuts = _cuts(sorted(self.lengths, reverse=True), self.size, self.tokens, self.processes * self.parts)
 
     @property
     def batches(self) -> int:
@@ -72,18 +67,18 @@ class LengthBatches(Sampler[list[int]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self.batches * self._parts
+        return self.batches * self.parts
 
     def __iter__(self) -> Iterator[list[int]]:
-        draw = random.Random(f"{self._seed} {self._epoch}")  # noqa: S311 - a sample, not a secret
-        order = list(range(len(self._lengths)))
+        draw = random.Random(f"{self.seed} {self._epoch}")  # noqa: S311 - a sample, not a secret
+        order = list(range(len(self.lengths)))
         draw.shuffle(order)
-        order.sort(key=lambda sentence: -self._lengths[sentence])  # stable: those of one length stay shuffled
+        order.sort(key=lambda sentence: -self.lengths[sentence])  # stable: those of one length stay shuffled
         batches = [order[start:end] for start, end in pairwise(self._cuts)]
         draw.shuffle(batches)
         for batch in batches:
-            for part in range(self._parts):
-                yield batch[part * self._processes + self._rank :: self._processes * self._parts]
+            for part in range(self.parts):
+                yield batch[part * self.processes + self.rank :: self.processes * self.parts]
 
 
 def _cuts(lengths: Sequence[int], size: int, tokens: int | None, smallest: int) -> list[int]:

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,57 +21,39 @@ from optical_cli.progress import Advance
 BEST = "best.safetensors"
 
 
+@dataclass(eq=False)
 class TrainingLog(TrainerCallback):
     """Writes training.jsonl, a line every few steps and one for each look at the held-out bitext.
 
-    Args:
+    Attributes:
         loss: of the training; the log sets its step.
         watch: the held-out bitext.
         guard: counts the plans that missed their threshold.
-        log: training.jsonl; resuming cuts it back to where the savepoint was.
+        path: of training.jsonl; resuming cuts it back to where the savepoint was.
         steps: of the whole training.
         training: how often to log and to look, and when to stop early.
         savepoints: of this training.
         deadline: `time.monotonic()` at which to save and stop; None for never.
         processes: that train together.
         advance: called with the number of steps done.
-
-    Attributes:
         out_of_time: whether the deadline has stopped the training.
     """
 
-    def __init__(
-        self,
-        loss: AlignmentLoss,
-        watch: HeldOut,
-        guard: Guard,
-        log: Path,
-        *,
-        steps: int,
-        training: Training,
-        savepoints: Savepoints,
-        deadline: float | None,
-        processes: Processes,
-        advance: Advance,
-    ) -> None:
-        self._loss = loss
-        self._watch = watch
-        self._guard = guard
-        self._log = log
-        self._steps = steps
-        self._stopping = training.early_stopping
-        self._savepoints = savepoints
-        self._deadline = math.inf if deadline is None else deadline
-        self._processes = processes
-        self._advance = advance
-        looks = training.watch + 1
-        self._look_at = {round(steps * look / looks) for look in range(looks + 1)}
-        self._log_every = training.log_every
-        self._looks: list[dict[str, float]] = []
-        self._grad_norms: list[float] = []
-        self._first_reg: float | None = None
-        self._best_look = 0
-        self.out_of_time = False
+    loss: AlignmentLoss
+    watch: HeldOut
+    guard: Guard
+    path: Path
+    steps: int
+    training: Training
+    savepoints: Savepoints
+    deadline: float | None
+    processes: Processes
+    advance: Advance
+    out_of_time: bool = False
+    _looks: list[dict[str, float]] = field(default_factory=list)
+    _grad_norms: list[float] = field(default_factory=list)
+    _first_reg: float | None = None
+    _best_look: int = 0
 
     def resume(self, savepoint: Path) -> None:
         """Go on from where a savepoint was."""
@@ -80,38 +62,38 @@ class TrainingLog(TrainerCallback):
         self._grad_norms = marker["grad_norms"]
         self._first_reg = marker["first_reg"]
         self._best_look = marker["best_look"]
-        self._loss.total = TrainingHealth(**marker["health"])
-        self._guard.resume(**marker["guard"])
-        if self._processes.first:
-            with self._log.open("r+b") as log:
+        self.loss.total = TrainingHealth(**marker["health"])
+        self.guard.resume(**marker["guard"])
+        if self.processes.first:
+            with self.path.open("r+b") as log:
                 log.truncate(marker["log_bytes"])
-        self._advance(marker["step"])
+        self.advance(marker["step"])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Begin the log with a look at the start, unless the training resumes."""
         if state.global_step == 0:
-            if self._processes.first:
-                self._log.write_bytes(b"")
+            if self.processes.first:
+                self.path.write_bytes(b"")
             self._look(0, kwargs["model"])
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Set the step of the loss."""
-        self._loss.step = state.global_step + 1
+        self.loss.step = state.global_step + 1
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Look at the held-out bitext, and decide whether to save or to stop."""
-        self._advance(1)
+        self.advance(1)
         step = state.global_step
         if step == 1:
-            self._first_reg = self._loss.reg
-        if step == self._steps:
+            self._first_reg = self.loss.reg
+        if step == self.steps:
             control.should_log = True  # the last steps have a line too
-        if step in self._look_at:
+        if step in self._steps_to_look_at():
             self._look(step, kwargs["model"])
             control.should_training_stop |= self._has_stopped_improving()
-        if step % self._log_every == 0 and step < self._steps:  # between two lines nothing is pending
-            self.out_of_time = self._processes.agree(time.monotonic() >= self._deadline)
-            control.should_save = self.out_of_time or self._processes.agree(self._savepoints.due)
+        if step % self.training.log_every == 0 and step < self.steps:  # between two lines nothing is pending
+            self.out_of_time = self.processes.agree(self._deadline_has_passed())
+            control.should_save = self.out_of_time or self.processes.agree(self.savepoints.due)
             control.should_training_stop |= self.out_of_time
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
@@ -121,33 +103,33 @@ class TrainingLog(TrainerCallback):
             return  # the trainer's own summary at the end: times, which a repeatable log leaves out
         self._grad_norms.append(logs["grad_norm"])
         line: dict[str, Any] = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")}
-        if self._loss.reg is not None:
-            line["reg"] = _json_number(self._loss.reg)
-        self._write({"step": state.global_step, **line, **self._loss.close_window(self._processes)})
+        if self.loss.reg is not None:
+            line["reg"] = _json_number(self.loss.reg)
+        self._write({"step": state.global_step, **line, **self.loss.close_window(self.processes)})
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Complete a savepoint once each process has saved its share."""
-        self._processes.wait()
-        if not self._processes.first:
+        self.processes.wait()
+        if not self.processes.first:
             return
-        self._savepoints.complete(
+        self.savepoints.complete(
             state.global_step,
             {
                 "step": state.global_step,
-                "log_bytes": self._log.stat().st_size,
+                "log_bytes": self.path.stat().st_size,
                 "looks": self._looks,
                 "grad_norms": self._grad_norms,
                 "first_reg": self._first_reg,
                 "best_look": self._best_look,
-                "health": asdict(self._loss.total),
-                "guard": self._guard.state(),
+                "health": asdict(self.loss.total),
+                "guard": self.guard.state(),
             },
         )
 
     def restore_best(self, student: MultiVectorEncoder) -> None:
         """Go back to the student of the best look, if early stopping is on."""
-        if self._stopping is not None and self._best_look != len(self._looks) - 1:
-            load_learned(student, self._savepoints.folder / BEST)
+        if self.training.early_stopping is not None and self._best_look != len(self._looks) - 1:
+            load_learned(student, self.savepoints.folder / BEST)
 
     def summary(self) -> dict[str, Any]:
         """Gradient norms over the lines of the log, reg of the first and last step, first and last held-out look."""
@@ -155,32 +137,41 @@ class TrainingLog(TrainerCallback):
             "grad_norm": math.fsum(self._grad_norms) / len(self._grad_norms),
             "grad_norm_max": max(self._grad_norms),
         }
-        if self._first_reg is not None and self._loss.reg is not None:
-            found["reg"] = {"first": _json_number(self._first_reg), "last": _json_number(self._loss.reg)}
+        if self._first_reg is not None and self.loss.reg is not None:
+            found["reg"] = {"first": _json_number(self._first_reg), "last": _json_number(self.loss.reg)}
         if self._looks and self._looks[0]:
-            last = -1 if self._stopping is None else self._best_look
+            last = -1 if self.training.early_stopping is None else self._best_look
             found |= {"held_out_start": self._looks[0], "held_out_end": self._looks[last]}
         return found
 
+    def _steps_to_look_at(self) -> set[int]:
+        looks = self.training.watch + 1
+        return {round(self.steps * look / looks) for look in range(looks + 1)}
+
+    def _deadline_has_passed(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
     def _look(self, step: int, student: MultiVectorEncoder) -> None:
-        seen = self._processes.decide(lambda: self._watch.measure(student))
+        seen = self.processes.decide(lambda: self.watch.measure(student))
         self._looks.append(seen)
         if seen:
             self._write({"step": step, "held_out": seen})
-        if self._stopping is None or not seen:
+        stopping = self.training.early_stopping
+        if stopping is None or not seen:
             return
-        values = [look[self._stopping.measure] for look in self._looks]
-        best = max(values) if self._stopping.higher_is_better else min(values)
+        values = [look[stopping.measure] for look in self._looks]
+        best = max(values) if stopping.higher_is_better else min(values)
         self._best_look = values.index(best)
-        if self._best_look == len(values) - 1 and self._processes.first:
-            save_learned(student, self._savepoints.folder / BEST)
+        if self._best_look == len(values) - 1 and self.processes.first:
+            save_learned(student, self.savepoints.folder / BEST)
 
     def _has_stopped_improving(self) -> bool:
-        return self._stopping is not None and len(self._looks) - 1 - self._best_look >= self._stopping.patience
+        stopping = self.training.early_stopping
+        return stopping is not None and len(self._looks) - 1 - self._best_look >= stopping.patience
 
     def _write(self, line: dict[str, Any]) -> None:
-        if self._processes.first:
-            with self._log.open("a", encoding="utf-8") as log:
+        if self.processes.first:
+            with self.path.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
 
 

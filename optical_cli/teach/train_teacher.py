@@ -236,15 +236,11 @@ class _Losses(TrainerCallback):
             self.all.append(float(kwargs["logs"]["loss"]))
 
 
-def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> torch.nn.Module:
+def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> Any:
     """Cross-entropy over MaxSim scores: the query's own passage against all others of the batch."""
     if settings.chunk is None:
-        loss: torch.nn.Module = MultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale)
-        return loss
-    cached: torch.nn.Module = CachedMultiVectorMultipleNegativesRankingLoss(
-        encoder, scale=settings.scale, mini_batch_size=settings.chunk
-    )
-    return cached
+        return MultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale)
+    return CachedMultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale, mini_batch_size=settings.chunk)
 
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
