@@ -25,11 +25,7 @@ class DocumentIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open an index folder.
-
-        Raises:
-            CacheError: ids and embeddings do not belong together.
-        """
+        """Open an index folder; CacheError if ids and embeddings do not belong together."""
         doc_ids = (folder / DOC_IDS).read_text(encoding="utf-8").split("\n")[:-1]
         store = TokenStore.open(folder)
         if len(store) != len(doc_ids):
@@ -62,11 +58,7 @@ class QuantizedIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the folder that `create` and `save` have filled.
-
-        Raises:
-            CacheError: its files do not belong together.
-        """
+        """Open the folder that `create` and `save` have filled; CacheError if its files do not belong together."""
         centroids, codebooks, starts = (np.load(_path(folder, name)) for name in _SMALL)
         codes, documents = (np.load(_path(folder, name), mmap_mode="r") for name in _MAPPED)
         if not len(codes) == len(documents) == starts[-1] or len(starts) != len(centroids) + 1:
@@ -75,24 +67,11 @@ class QuantizedIndex:
 
     @classmethod
     def create(cls, folder: Path, centroids: Float32, codebooks: Float32, sizes: Int64) -> Self:
-        """Create files whose codes and documents are still to be filled; `save` completes them.
-
-        Args:
-            folder: receives them.
-            centroids: (lists, dimensions).
-            codebooks: (bytes, 256, dimensions / bytes).
-            sizes: (lists,) tokens of each list.
-        """
+        """Create files for lists of (lists,) `sizes`, whose codes and documents are still to be filled, and saved."""
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        tokens = int(starts[-1])
-        shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-            "codes": (np.uint8, (tokens, len(codebooks))),
-            "documents": (np.int32, (tokens,)),
-        }
-        codes, documents = (
-            np.lib.format.open_memmap(_path(folder, name), mode="w+", dtype=dtype, shape=shape)
-            for name, (dtype, shape) in shapes.items()
-        )
+        tokens, create = int(starts[-1]), np.lib.format.open_memmap
+        codes = create(_path(folder, "codes"), "w+", np.uint8, (tokens, len(codebooks)))
+        documents = create(_path(folder, "documents"), "w+", np.int32, (tokens,))
         return cls(centroids, codebooks, starts, codes, documents)
 
     def save(self, folder: Path) -> None:

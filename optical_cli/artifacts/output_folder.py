@@ -14,11 +14,7 @@ MODEL_FILES = ("modules.json", "config.json")
 
 
 def check_output_folder(target: Path, *, force: bool) -> None:
-    """Refuse a folder that cannot be written or must not be replaced; `force` replaces a model, and nothing else.
-
-    Raises:
-        ConfigError: why it is refused, and what to do.
-    """
+    """Raise ConfigError if a folder cannot be written or must not be replaced: `force` replaces a model alone."""
     target = target.absolute()
     there = next(path for path in (target, *target.parents) if path.exists())
     if not there.is_dir():
@@ -38,8 +34,7 @@ def check_output_folder(target: Path, *, force: bool) -> None:
 def output_folder(target: Path, *, force: bool) -> Iterator[Path]:
     """An empty folder beside the target, which it replaces when the context is left without an error.
 
-    Raises:
-        ConfigError: the target cannot be written, or must not be replaced.
+    ConfigError if the target cannot be written, or must not be replaced.
     """
     check_output_folder(target, force=force)
     target = target.absolute()

@@ -54,12 +54,10 @@ class Result:
 
 @dataclass(frozen=True)
 class ApproximateSearch:
-    """What is known of a search that did not score every document.
+    """What is known of a search by a `retrieval.engine` that did not score every document.
 
-    Attributes:
-        engine: value of `retrieval.engine`.
-        overlap: the share of the exact results that it found, the mean over the topics that were checked; None if none
-            was, or if the run is no longer in the cache.
+    `overlap` is the share of the exact results that it found, the mean over the topics that were checked; None if none
+    was, or if the run is no longer in the cache.
     """
 
     engine: str

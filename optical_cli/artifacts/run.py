@@ -65,11 +65,7 @@ def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float
 
 
 def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
-    """Write a run file that a user names, whole or not at all.
-
-    Raises:
-        DataError: as `write_run`, or the file cannot be written.
-    """
+    """Write a run file that a user names, whole or not at all; DataError as `write_run`, or if it cannot be written."""
     temporary = path.with_name(f".{path.name}.partial")
     try:
         write_run(temporary, ranking, tag)
@@ -84,8 +80,7 @@ def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, flo
 def read_run(path: Path) -> dict[str, Ranking]:
     """Read a run file: topics in its order, the results of each in trec_eval's.
 
-    Raises:
-        DataError: the file cannot be read, or a line is malformed (file and line number are named).
+    DataError if the file cannot be read, or a line is malformed.
     """
     run: dict[str, dict[str, float]] = {}
     with _lines_of(path) as lines:
@@ -102,11 +97,7 @@ def read_run(path: Path) -> dict[str, Ranking]:
 
 
 def read_tag(path: Path) -> str:
-    """The tag of a run file: the last field of its first line.
-
-    Raises:
-        DataError: the file cannot be read, is empty, or its first line is malformed.
-    """
+    """The last field of a run file's first line; DataError if it cannot be read, is empty or begins with another."""
     with _lines_of(path) as lines:
         where, first = next(lines, (f"{path}:1", ""))
     _parse(first, where)
@@ -118,7 +109,7 @@ def _lines_of(path: Path) -> Iterator[Iterator[tuple[str, str]]]:
     """The lines of a file that are not blank, each with file and line number; DataError if they cannot be read."""
     try:
         with path.open(encoding="utf-8-sig", newline="\n") as file:  # a lone carriage return ends no line
-            yield ((where, line) for where, line in _numbered(file, path) if line.strip())
+            yield _numbered(file, path)
     except OSError as error:
         raise DataError(f"{path}: the run file cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -129,7 +120,8 @@ def _numbered(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
         if len(line) == LONGEST:
             raise DataError(f"{path}:{number}: expected a line of a run, found one of {LONGEST:,} characters or more")
-        yield f"{path}:{number}", line
+        if line.strip():
+            yield f"{path}:{number}", line
 
 
 def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:

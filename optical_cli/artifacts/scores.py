@@ -15,21 +15,13 @@ TopicCount = Annotated[int, Field(strict=True, ge=0)]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a run scored, and over which topics.
+    """What a run scored, and over which topics."""
 
-    Attributes:
-        per_topic: by measure and query id.
-        means: by measure, over the judged topics.
-        topics: judged ones, which are averaged over.
-        unjudged_topics: left out.
-        empty_topics: judged topics without results; they score 0 and are part of `topics`.
-    """
-
-    per_topic: dict[str, dict[str, Value]]
-    means: dict[str, Value]
-    topics: TopicCount
-    unjudged_topics: TopicCount
-    empty_topics: TopicCount
+    per_topic: dict[str, dict[str, Value]]  # by measure and query id
+    means: dict[str, Value]  # by measure, over the judged topics
+    topics: TopicCount  # judged ones
+    unjudged_topics: TopicCount  # left out
+    empty_topics: TopicCount  # judged topics without results; they score 0 and are part of `topics`
 
 
 _FORMAT = TypeAdapter(Scores)

@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
 
@@ -30,11 +29,7 @@ LARGEST_CODE = 127
 
 
 class TokenFormat(ABC):
-    """A way to store vectors of float32 as rows of bytes.
-
-    Attributes:
-        suffix: of the file.
-    """
+    """A way to store vectors of float32 as rows of bytes, in a file that ends in `suffix`."""
 
     suffix: str
 
@@ -114,16 +109,10 @@ def _on(device: str, numbers: Rows) -> "torch.Tensor":
 
 @dataclass(frozen=True)
 class TokenStore:
-    """Token embeddings, text after text.
+    """Token embeddings, text after text: those of text i are the rows offsets[i] to offsets[i + 1]."""
 
-    Attributes:
-        rows: (tokens, ...) as they are stored, memory-mapped.
-        offsets: (texts + 1,); the tokens of text i are rows offsets[i] to offsets[i + 1].
-        format: of the rows.
-    """
-
-    rows: Rows
-    offsets: Int64
+    rows: Rows  # memory-mapped
+    offsets: Int64  # (texts + 1,)
     format: TokenFormat = FORMATS[DEFAULT]
 
     def __len__(self) -> int:
@@ -132,8 +121,7 @@ class TokenStore:
 
     def __getitem__(self, text: int) -> Float32:
         """The embeddings of one text, (tokens of the text, dimensions)."""
-        found: Float32 = self.vectors(*self.offsets[text : text + 2]).numpy()
-        return found
+        return np.asarray(self.vectors(*self.offsets[text : text + 2]))
 
     @property
     def lengths(self) -> Int64:
@@ -182,15 +170,10 @@ class TokenStore:
 
 
 class TokenStoreWriter:
-    """Writes a `TokenStore` text by text, with no more than a batch in memory.
+    """Writes a `TokenStore` text by text into three files of a stem, with no more than a batch in memory.
 
-    Args:
-        folder: receives three files.
-        name: their stem.
-        storage: number format.
-        begun: lengths of the texts that the file holds already; what follows them in the file is cut off.
-        dimensions: of their tokens.
-        checksum: of the file as far as they go.
+    It goes on behind `begun`, the lengths of texts that the file holds already, whose tokens have `dimensions`, and
+    which `checksum` is of; what follows them in the file is cut off.
 
     Attributes:
         dimensions: of the tokens written so far; 0 before the first.
@@ -216,11 +199,9 @@ class TokenStoreWriter:
         self._file.seek(0, os.SEEK_END)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._file.close()
-        if error is None:
+        if kind is None:
             offsets = np.concatenate([[0], np.cumsum(self._lengths)]).astype(np.int64)
             np.save(self._folder / f"{self._name}.offsets.npy", offsets, allow_pickle=False)
             stored = {} if self._storage == DEFAULT else {"storage": self._storage}
@@ -233,11 +214,7 @@ class TokenStoreWriter:
 
     @property
     def begun_is_whole(self) -> bool:
-        """Whether the file holds the texts that were begun.
-
-        Raises:
-            OSError: it cannot be read.
-        """
+        """Whether the file holds the texts that were begun; OSError if it cannot be read."""
         return checksum_of_file(self._path, self._size) == self.checksum
 
     def append(self, texts: Sequence[npt.ArrayLike]) -> None:

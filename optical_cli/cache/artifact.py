@@ -14,9 +14,7 @@ from optical_cli.errors import CacheError
 KINDS = ("encodings", "checkpoints", "translations", "indexes", "quantized", "runs", "scores", "alignments")
 READ_WHOLE = frozenset(("scores",))
 """Kinds whose digests are checked at every use: small, and what ends in tables."""
-
 Health = Mapping[str, Any]
-
 _DIGEST = re.compile(r'"([0-9a-f]{64})"')
 
 
@@ -44,10 +42,7 @@ class Artifact:
         return sum(int(file["size"]) for file in self.manifest["files"].values())
 
     def checked(self, *, digests: bool = False) -> "Artifact":
-        """This artifact, before it is used; CacheError if it is damaged.
-
-        Every byte is read with `digests` and of kinds of `READ_WHOLE`; else the sizes of its files are compared.
-        """
+        """This artifact, before it is used; CacheError if sizes are wrong, or (`digests`, `READ_WHOLE`) any byte."""
         for fault in file_faults(self.folder, self.manifest, digests=digests or self.kind in READ_WHOLE):
             raise _damaged(self.folder, fault)
         return self

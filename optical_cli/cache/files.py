@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from optical_cli.errors import CacheError, NoRoom
+from optical_cli.machine import free_disk
 
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
@@ -29,7 +30,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise cache_error(error, f"cannot write {path}: {error.strerror or error}; {remedy(error)}") from error
+        raise cache_error(error, f"cannot write {path}") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -65,11 +66,11 @@ def clear(place: Path) -> None:
 
 def checksum_of_file(path: Path, size: int | None = None) -> int:
     """The CRC-32 of a file's first bytes, of all if no size is given: quicker than a digest, and shows disk errors."""
-    checksum, left = 0, size
+    checksum, left = 0, path.stat().st_size if size is None else size
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20 if left is None else min(1 << 20, left)):
+        while chunk := file.read(min(1 << 20, left)):
             checksum = zlib.crc32(chunk, checksum)
-            left = None if left is None else left - len(chunk)
+            left -= len(chunk)
     return checksum
 
 
@@ -81,12 +82,13 @@ def checksums_of_folder(folder: Path, but: str) -> dict[str, int]:
 
 def unusable(path: Path, error: OSError) -> CacheError:
     """The error of a cache that cannot be read or written at some path."""
-    return cache_error(error, f"the cache cannot be used: {path}: {error.strerror or error}; {remedy(error)}")
+    return cache_error(error, f"the cache cannot be used: {path}")
 
 
-def cache_error(error: OSError, message: str) -> CacheError:
-    """NoRoom if the disk takes nothing more, else CacheError."""
-    return (NoRoom if error.errno in FULL | {errno.EROFS} else CacheError)(message)
+def cache_error(error: OSError, what: str) -> CacheError:
+    """The error of what could not be done, and its remedy: NoRoom if the disk takes nothing more, else CacheError."""
+    kind = NoRoom if error.errno in FULL | {errno.EROFS} else CacheError
+    return kind(f"{what}: {error.strerror or error}; {remedy(error)}")
 
 
 def remedy(error: OSError) -> str:
@@ -134,15 +136,14 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 def not_made(what: str, error: OSError, root: Path, *written: Path) -> CacheError:
     """The error of an artifact of which the folders `written` could be filled in part, or whose input not be read."""
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
-    said = f"{what} could not be made: {at or root}: {error.strerror or error}"
+    said = f"{what} could not be made: {at or root}"
     if error.errno in FULL:
         size = _in_units(sum(map(_bytes_under, written)))
-        return NoRoom(
-            f"{said}: {size} of it were written, and {_free(root)}; {remedy(error)}; the same command goes on then"
-        )
+        room = f"{size} of it were written, and {_free(root)}; {remedy(error)}"
+        return NoRoom(f"{said}: {error.strerror or error}: {room}; the same command goes on then")
     if at is not None and not at.is_relative_to(root):
-        return CacheError(f"{said}; mend that and run the same command again")
-    return cache_error(error, f"{said}; {remedy(error)}")
+        return CacheError(f"{said}: {error.strerror or error}; mend that and run the same command again")
+    return cache_error(error, said)
 
 
 def _bytes_under(folder: Path) -> int:
@@ -155,11 +156,10 @@ def _bytes_under(folder: Path) -> int:
 
 def _free(root: Path) -> str:
     """How much is free on the disks that an artifact is written to."""
-    said = f"{_in_units(shutil.disk_usage(root).free)} are free there"
-    scratch = Path(tempfile.gettempdir())
+    said, scratch = f"{_in_units(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
     if scratch.stat().st_dev == root.stat().st_dev:
         return said
-    return f"{said}, {_in_units(shutil.disk_usage(scratch).free)} in {scratch}, where temporary files are"
+    return f"{said}, {_in_units(free_disk(scratch) or 0)} in {scratch}, where temporary files are"
 
 
 def _in_units(count: int) -> str:

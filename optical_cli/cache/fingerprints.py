@@ -40,10 +40,7 @@ class Fingerprints:
         return digest
 
     def of_stream(self, name: str, chunks: Callable[[], Iterable[bytes]]) -> str:
-        """The SHA-256 of a stream of chunks, 64 hex digits; the stream is read only if `name` is new.
-
-        The caller's `name` has to change whenever the stream may have changed.
-        """
+        """The SHA-256 of a stream, 64 hex digits; read if its `name`, which changes whenever it may have, is new."""
         known = self._recall(f"stream:{name}")
         if known is not None:
             return str(known["sha256"])

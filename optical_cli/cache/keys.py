@@ -12,12 +12,10 @@ SHORT_DIGITS = 12
 
 @dataclass(frozen=True)
 class Key:
-    """What identifies an artifact.
+    """What identifies an artifact: the SHA-256 of the canonical JSON of its material, 64 hex digits.
 
-    Attributes:
-        material: everything that can change the artifact: stage, stage version, settings, keys of the input
-            artifacts, fingerprints of the input data.
-        digest: SHA-256 of the material's canonical JSON, 64 hex digits.
+    The material is everything that can change the artifact: stage, stage version, settings, keys of the input
+    artifacts, fingerprints of the input data.
     """
 
     material: Mapping[str, Any]
@@ -37,9 +35,7 @@ def key_of(material: Mapping[str, Any]) -> Key:
 def canonical_json(value: Any) -> str:
     """One spelling for equal values: sorted keys, no spaces, ASCII, `1` and `1.0` alike, inf as a string.
 
-    Raises:
-        TypeError: the value holds something that JSON lacks.
-        ValueError: the value holds nan, which does not even equal itself.
+    TypeError for what JSON lacks, and ValueError for nan, which does not even equal itself.
     """
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 

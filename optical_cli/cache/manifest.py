@@ -23,13 +23,11 @@ from optical_cli.errors import CacheError
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
-
 _LAST_LINE = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n\}\n\Z')
 _WITHOUT_DIGEST = frozenset(
     ("format", "kind", "label", "key", "material", "files", "health", "seconds", "created", "versions", "git", "host")
 )
 """The fields of a manifest from before it had a digest. One with another field has lost its last line."""
-
 PACKAGES = (
     "optical-cli", "torch", "sentence-transformers", "transformers", "numpy", "numba", "pot", "ranx", "bm25s",
     "ir_datasets",
@@ -44,10 +42,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The content of a folder's manifest, None if there is none.
-
-    CacheError if it cannot be read, is damaged, or another version of optical wrote it.
-    """
+    """The content of a folder's manifest, None without one; CacheError if it is damaged or of another version."""
     path = folder / MANIFEST
     try:
         text = path.read_bytes()
@@ -113,7 +108,8 @@ def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | 
     try:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            return f"a file expected, a {_what(found.st_mode)} found"  # a link could lead out of the cache
+            what = "link" if stat.S_ISLNK(found.st_mode) else "folder" if stat.S_ISDIR(found.st_mode) else "device"
+            return f"a file expected, a {what} found"  # a link could lead out of the cache
         if found.st_size != recorded["size"]:
             return f"{recorded['size']} bytes expected, {found.st_size} found"
         if digest and sha256_of_file(path) != recorded["sha256"]:
@@ -123,10 +119,6 @@ def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | 
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     return None
-
-
-def _what(mode: int) -> str:
-    return "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "device"
 
 
 @lru_cache(maxsize=1)

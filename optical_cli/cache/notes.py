@@ -1,16 +1,14 @@
 """Notes beside the artifacts: what a process is making now and how far it is, and what failed the last time."""
 
-import contextlib
 import json
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from optical_cli.progress import Advance, Progress, counted
 
@@ -19,29 +17,19 @@ SECONDS_BETWEEN_NOTES = 1.0
 
 @dataclass(frozen=True)
 class Making:
-    """An artifact in the making.
-
-    Attributes:
-        key: its digest.
-        process: the id of the process that makes it, on `host`.
-        started: UTC, ISO 8601.
-        task: what of it is being done; "" where nobody counts.
-        done: units of the task.
-        total: units of the task; None if unknown.
-        seconds: that the task has taken.
-    """
+    """An artifact in the making, by a process of a host, and how far its present task is."""
 
     kind: str
     label: str
-    key: str
+    key: str  # its digest
     host: str
     process: int
-    started: str
-    task: str = ""
+    started: str  # UTC, ISO 8601
+    task: str = ""  # "" where nobody counts
     done: int = 0
     total: int | None = None
     unit: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0  # that the task has taken
 
     @property
     def seconds_left(self) -> float | None:
@@ -60,10 +48,13 @@ class Failure:
     reason: str
 
 
-class Notes:
-    """The notes of this process in a cache, and those of others.
+Note = TypeVar("Note", Making, Failure)
 
-    They are for people only: nothing is decided by them, and a note that cannot be written is left out.
+
+class Notes:
+    """The notes of this process in a cache, and those of others, for people only.
+
+    Nothing is decided by them, and a note that cannot be written is left out.
     """
 
     def __init__(self, root: Path) -> None:
@@ -103,11 +94,11 @@ class Notes:
 
     def all_making(self) -> list[tuple[str, Making]]:
         """The notes of every process by file name, including killed ones."""
-        return [(name, Making(**fields)) for name, fields in _read(self._making, Making)]
+        return list(_read(self._making, Making))
 
     def all_failures(self) -> list[Failure]:
         """The artifacts that could not be made."""
-        return [Failure(**fields) for _, fields in _read(self._failures, Failure)]
+        return [failure for _, failure in _read(self._failures, Failure)]
 
 
 class NotedProgress:
@@ -120,10 +111,13 @@ class NotedProgress:
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Open a task; it is noted at once, then every second or so."""
-        note = partial(self._notes.far, description, total=total, unit=unit)
-        note(done=0, seconds=0.0)
+
+        def note(done: int, seconds: float) -> None:
+            self._notes.far(description, done, total, unit, seconds)
+
+        note(0, 0.0)
         with self._listener.task(description, total, unit) as tell:
-            yield counted(tell, SECONDS_BETWEEN_NOTES, lambda done, seconds: note(done=done, seconds=seconds))
+            yield counted(tell, SECONDS_BETWEEN_NOTES, note)
         self._notes.far("", 0, None, "", 0.0)
 
     def say(self, message: str) -> None:
@@ -138,7 +132,7 @@ def _now() -> str:
 def _write(path: Path, note: Making | Failure) -> None:
     """Write whole or not at all, but without waiting for the disk: a note is worth nothing after a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_text(json.dumps(asdict(note)), encoding="utf-8")
@@ -148,16 +142,12 @@ def _write(path: Path, note: Making | Failure) -> None:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.unlink()
 
 
-def _read(folder: Path, record: type) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The notes of a folder, without those that vanish meanwhile or that another version wrote."""
+def _read(folder: Path, record: type[Note]) -> Iterator[tuple[str, Note]]:
+    """The notes of a folder by file name, without those that vanish meanwhile or that another version wrote."""
     for path in sorted(folder.glob("*.json")):
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            record(**fields)
-        except (OSError, ValueError, TypeError):
-            continue
-        yield path.stem, fields
+        with suppress(OSError, ValueError, TypeError):
+            yield path.stem, record(**json.loads(path.read_text(encoding="utf-8")))

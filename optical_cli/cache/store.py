@@ -1,6 +1,5 @@
 """The store: artifacts by key. Each is made by one process at a time, and complete once its manifest is there."""
 
-import os
 import re
 import shutil
 import time
@@ -20,18 +19,14 @@ from optical_cli.cache.notes import Making, Notes
 from optical_cli.errors import CacheError, ClusterError, OpticalError, OutOfTime
 
 UNFINISHED = "unfinished"
-
 Build = Callable[[Path], Health]
-
 _NAMED = re.compile(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$")
 
 
 class Cache:
-    """Artifacts by key, under one root folder.
+    """Artifacts by key, under one root folder, which is made when the first of them is.
 
-    Args:
-        root: the folder; it is made when the first artifact is.
-        on_wait: called with an artifact's label when another process is making it and this one waits.
+    `on_wait` is called with an artifact's label when another process is making it and this one waits.
     """
 
     def __init__(self, root: Path, on_wait: Callable[[str], None] = lambda _label: None) -> None:
@@ -43,18 +38,17 @@ class Cache:
 
     def find(self, kind: str, key: Key) -> Artifact | None:
         """The artifact of a key, or None if it has yet to be made; CacheError if `Artifact.checked` finds damage."""
-        for place in self._places(kind, f"*-{key.short}"):
+        for place in self._places(kind, f"-{key.short}"):
             entry = artifact_in(place, kind)
             if isinstance(entry, Damaged) or (entry is not None and entry.manifest["key"] == key.digest):
                 return entry.checked()
         return None
 
     def make(self, kind: str, label: str, key: Key, build: Build) -> tuple[Artifact, bool]:
-        """The artifact of a key and whether this call made it.
+        """The artifact of a key and whether this call made it; CacheError if the cache cannot be read or written.
 
         `build` fills an empty folder and returns its health. One process builds a key; others that want the same one
-        wait for it. If `build` raises, nothing is left but what it keeps under `unfinished`, and that only if it was
-        stopped and not refused. CacheError if the cache cannot be read or written.
+        wait for it. If `build` was stopped, what it keeps under `unfinished` is left; if it was refused, nothing.
         """
         found, work = self.find(kind, key), _work_of(kind, key)
         if found is None:
@@ -89,9 +83,8 @@ class Cache:
     def all_entries(self, *kinds: str) -> Iterator[Artifact | Damaged]:
         """Like `entries`, but including damaged artifacts."""
         for kind in kinds or KINDS:
-            for place in self._places(kind, "*"):
-                entry = artifact_in(place, kind)
-                if entry is not None:
+            for place in self._places(kind):
+                if (entry := artifact_in(place, kind)) is not None:
                     yield entry
 
     def made_from(self, *entries: Artifact | Damaged) -> list[Artifact]:
@@ -116,16 +109,16 @@ class Cache:
         except OSError as error:
             raise unusable(entry.folder, error) from error
 
-    def _places(self, kind: str, pattern: str) -> list[Path]:
+    def _places(self, kind: str, ending: str = "") -> list[Path]:
         """What is named as an artifact of a kind."""
+        folder = self.root / kind
         try:
-            with os.scandir(self.root / kind):
-                pass
+            places = [path for path in folder.iterdir() if path.name.endswith(ending) and _NAMED.search(path.name)]
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise unusable(self.root / kind, error) from error
-        return sorted(path for path in (self.root / kind).glob(pattern) if _NAMED.search(path.name))
+            raise unusable(folder, error) from error
+        return sorted(places)
 
     def _lock(self, work: str, label: str) -> AbstractContextManager[Any]:
         """Take the lock of some work, as soon as no other process has it; CacheError if the disk allows no locks."""
@@ -158,7 +151,7 @@ class Cache:
 
     def _build(self, kind: str, label: str, key: Key, build: Build) -> Artifact:
         """Build an artifact in a hidden folder beside its place, and put it there when it has its manifest."""
-        unfinished = self.unfinished(kind, key)
+        work, unfinished = _work_of(kind, key), self.unfinished(kind, key)
         place = self.root / kind / f"{safe_label(label)}-{key.short}"
         temporary = place.with_name(f".{place.name}.partial")
         try:
@@ -176,22 +169,21 @@ class Cache:
             shutil.rmtree(temporary, ignore_errors=True)
             if isinstance(told, Exception) and not isinstance(told, OutOfTime):
                 reason = str(told) if isinstance(told, OpticalError) else f"{type(told).__name__}: {told}"
-                self.notes.failed(kind, label, key.digest, _work_of(kind, key), reason)
+                self.notes.failed(kind, label, key.digest, work, reason)
             if isinstance(told, OpticalError) and not isinstance(told, OutOfTime | CacheError | ClusterError):
                 shutil.rmtree(unfinished, ignore_errors=True)  # refused and not stopped, so it would be refused again
             if told is error:
                 raise
             raise told from error
         shutil.rmtree(unfinished, ignore_errors=True)
-        self.notes.forget(_work_of(kind, key))
+        self.notes.forget(work)
         return Artifact(kind, place, manifest)
 
     def _told(self, error: BaseException, what: str, *written: Path) -> BaseException:
         """The error that is raised for that of a build: a disk that refuses is no fault of the stage."""
         if isinstance(error, OpticalError) or not isinstance(error, Exception):
             return error
-        said = system_error(error, written[0])
-        if said is None:
+        if (said := system_error(error, written[0])) is None:
             return error
         told = not_made(what, said, self.root, *written)
         for one in chain_of(error):

@@ -24,11 +24,11 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "tsv": Format("a TSV of sentences and translations", "lines:Tsv"),
-    "aligned": Format("two files with a sentence on each line", "lines:Aligned"),
-    "jsonl": Format("JSON Lines", "lines:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
+    "tsv": Format("a TSV of sentences and translations", "rows:Tsv"),
+    "aligned": Format("two files with a sentence on each line", "rows:Aligned"),
+    "jsonl": Format("JSON Lines", "rows:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
     "tmx": Format("TMX", "tmx:Tmx", ("tmx",), "languages"),
-    "zip": Format("a Moses zip of OPUS", "lines:MosesZip", ("zip",), "languages"),
+    "zip": Format("a Moses zip of OPUS", "rows:MosesZip", ("zip",), "languages"),
 }
 """The table of formats. A new one is a row here and a reader, a subclass of `RowFiles`; files of no ending are TSV."""
 

@@ -1,8 +1,4 @@
-"""Inputs that may not be on this machine: whether they may be downloaded, what is here, what stands for the rest.
-
-Inside `downloads_off`, every reader raises `NotHere` for what it would have to download. A `LocalCopy` says what is
-here. A `StandIn` takes the place of an absent source where keys are worked out and nothing is read.
-"""
+"""Inputs that may not be on this machine: whether they may be downloaded, what is here, what stands for the rest."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,7 +23,7 @@ def downloads_allowed() -> bool:
 
 @contextmanager
 def downloads_off(off: bool = True) -> Iterator[None]:
-    """Download nothing inside; with `off=False`, change nothing."""
+    """Have readers raise NotHere for what they would have to download; with `off=False`, change nothing."""
     token = _allowed.set(_allowed.get() and not off)
     try:
         yield
@@ -63,7 +59,7 @@ def size_of(files: Iterable[Path]) -> int:
 
 @dataclass(frozen=True)
 class StandIn:
-    """A model, bitext, collection, set of topics or of judgements that is not here, and why."""
+    """Takes the place of a source that is not here, and says why, where keys are worked out and nothing is read."""
 
     name: str
     reason: str

@@ -28,11 +28,7 @@ class Source(Protocol):
         """SHA-256 of the content, 64 hex digits."""
 
     def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
-        """What this machine has of it, without a network; with a `memo`, also check that it can be read whole.
-
-        Raises:
-            NotHere: it, or a part of it, would have to be downloaded.
-        """
+        """What is here of it, NotHere if a part is not; with a `memo`, also check that it can be read whole."""
 
 
 class DocumentSource(Source, Protocol):

@@ -36,8 +36,7 @@ def checked_documents(
 ) -> Iterator[Document]:
     """Pass documents on one by one; `blank` is the share of them that may have neither title nor text.
 
-    Raises:
-        DataError: an id is used twice or is no id, too many documents are blank, or there is none at all.
+    DataError if an id is used twice or is no id, too many documents are blank, or there is none at all.
     """
     seen: set[str] = set()
     blanks = 0
@@ -65,8 +64,7 @@ def _parse(place: Place, line: str) -> Document:
     record = json_object(place, line)
     for key in ("doc_id", "text"):
         if key not in record:
-            found = "the keys " + quoted(", ".join(record))
-            mend = 'write {"doc_id": ..., "title": ..., "text": ...}'
+            found, mend = "the keys " + quoted(", ".join(record)), 'write {"doc_id": ..., "title": ..., "text": ...}'
             raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
     title = "" if record.get("title") is None else record["title"]
     return Document(
@@ -76,28 +74,15 @@ def _parse(place: Place, line: str) -> Document:
     )
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The ids of a pooled corpus, and the judged ids that the collection does not hold."""
-
-    ids: set[str]
-    missing_judged: set[str]
-
-
-def pooled_ids(all_ids: Iterable[str], judged: set[str], extra: int, seed: int) -> Pool:
+def pooled_ids(all_ids: Iterable[str], judged: set[str], extra: int, seed: int) -> set[str]:
     """Every judged document of a collection and `extra` others (all of them, if there are fewer).
 
     The others are those with the smallest SHA-256 of `seed:doc_id`: the same on every platform, whatever the
     order of the collection, and a larger pool contains the smaller one.
     """
-    found: set[str] = set()
-    drawn: list[tuple[int, str]] = []  # a heap whose top is the largest digest, negated
-    for doc_id in all_ids:
-        if doc_id in judged:
-            found.add(doc_id)
-            continue
-        digest = int.from_bytes(hashlib.sha256(f"{seed}:{doc_id}".encode()).digest(), "big")
-        heapq.heappush(drawn, (-digest, doc_id))
-        if len(drawn) > extra:
-            heapq.heappop(drawn)
-    return Pool(ids=found | {doc_id for _, doc_id in drawn}, missing_judged=judged - found)
+
+    def place(doc_id: str) -> tuple[bool, bytes]:
+        return doc_id not in judged, hashlib.sha256(f"{seed}:{doc_id}".encode()).digest()
+
+    first = heapq.nsmallest(len(judged) + extra, all_ids, key=place)
+    return set(first[: len(judged.intersection(first)) + extra])

@@ -6,7 +6,7 @@ import locale
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -22,10 +22,8 @@ from optical_cli.data.topics import check_topic_fields, checked_judgements, chec
 from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
 
 _UNITS = {"docs": "document", "queries": "topic", "qrels": "judgement"}
-_MISNAMED = {"dt": "nl"}
-"""Languages that ir_datasets calls by a code that is none: mMARCO's Dutch."""
-_BLANK = 0.01
-"""The share of blank documents that a published collection may have."""
+_MISNAMED = {"dt": "nl"}  # languages that ir_datasets calls by a code that is none: mMARCO's Dutch
+_BLANK = 0.01  # the share of blank documents that a published collection may have
 _READING = 1  # raise it when records are made of a dataset in another way: remembered fingerprints end
 
 
@@ -39,10 +37,9 @@ class IrDataset:
     template: str | None = None  # which fields of topics are asked; None for the usual one
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the records as they are read, 64 hex digits.
+        """The SHA-256 of the records as they are read, remembered for this home and version of ir_datasets.
 
-        It is remembered for this dataset in this home of this version of ir_datasets, which verifies what it downloads
-        and then leaves it alone. Files placed into its home by hand under the same name are not noticed.
+        It verifies what it downloads, and then leaves it alone. Files placed into its home by hand are not noticed.
         """
         part = f"{self.part} of {self.name}{'' if self.template is None else f' as {self.template}'}"
         name = f"ir_datasets {_version()}, reading {_READING}: {part} in {_home()}"
@@ -71,17 +68,14 @@ class IrDataset:
 
         A few blank ones stay: a published collection cannot be mended, and other systems searched it with them.
         """
-        documents = ((place, _document(doc)) for place, doc in self._records())
-        return checked_documents(self.name, documents, _BLANK)
+        return checked_documents(self.name, ((place, _document(doc)) for place, doc in self._records()), _BLANK)
 
     def count(self) -> int | None:
         """The number of documents that ir_datasets knows; None if it would have to download something to know it."""
-        try:
-            with downloads_off(), self._open() as dataset:
-                count = dataset.docs_count()
-        except DataError:
-            return None
-        return None if count is None else int(count)
+        with suppress(DataError), downloads_off(), self._open() as dataset:
+            count = dataset.docs_count()
+            return None if count is None else int(count)
+        return None
 
     def topics(self) -> dict[str, str]:
         """Topic texts by query id; DataError if topics lack a field of the template, or it is in another language."""
@@ -143,7 +137,10 @@ def _version() -> str:
 
 
 def _load(dataset_id: str, part: Part) -> Any:
-    _check_locale()
+    # ir_datasets 0.6 reads TSV topics in the encoding of the locale (formats/tsv.py, TextIOWrapper)
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    if encoding.lower().replace("-", "") != "utf8":
+        raise DataError(f"ir_datasets would read topics as {encoding}; set PYTHONUTF8=1 and start again")
     import ir_datasets
 
     ir_datasets.log.easy().logger().addFilter(_worth_showing)
@@ -183,13 +180,6 @@ def _worth_showing(record: logging.LogRecord) -> bool:
     # licences, progress and how to come by data are for the user; a failed download is told once, by our own error
     said = record.getMessage().lower()
     return not said.startswith("download") if downloads_allowed() else said.startswith("to use this dataset")
-
-
-def _check_locale() -> None:
-    # ir_datasets 0.6 reads TSV topics in the encoding of the locale (formats/tsv.py, TextIOWrapper)
-    encoding = locale.getpreferredencoding(do_setlocale=False)
-    if encoding.lower().replace("-", "") != "utf8":
-        raise DataError(f"ir_datasets would read topics as {encoding}; set PYTHONUTF8=1 and start again")
 
 
 def _files_of(part: Any) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from optical_cli.errors import DataError, one_line
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
 _PREFIXES = ("vocab", "merges")
-_NOT_OURS = ("manifest.json",)  # the cache's note on a checkpoint: host and time do not change the encoder
+_NOT_OURS = "manifest.json"  # the cache's note on a checkpoint: host and time do not change the encoder
 _OTHER_EXPORTS = ("onnx", "openvino")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _TRAINERS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # no weights of the model
@@ -48,14 +48,11 @@ class Model:
 def resolve_model(source: str, base: Path) -> Model:
     """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id, `owner/name` or `owner/name@commit`.
 
-    An id is downloaded only if it is not in the local cache of huggingface_hub. Without a commit it means the one
-    that was the newest when it was downloaded. Relative paths start at `base`. DataError if there is no such model,
-    or it has no configuration or no safetensors weights.
+    An id is downloaded only if the cache of huggingface_hub lacks it; without a commit it means the one that was the
+    newest then. DataError if there is no such model, or it has no configuration or no safetensors weights.
     """
-    if source.startswith(PREFIX):
-        folder = builtin_path("model", source)
-    else:
-        folder = local_path(source, base) or _from_hub(source, base)
+    builtin = builtin_path("model", source) if source.startswith(PREFIX) else None
+    folder = builtin or local_path(source, base) or _from_hub(source, base)
     held = names_in(folder)
     if "config.json" not in held and "modules.json" not in held:
         raise DataError(f"{folder} is no model: expected config.json or modules.json, found {listed(held)}")
@@ -105,7 +102,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _encoder_files(folder: Path) -> Iterator[Path]:
     for path in _files(folder):
         named = path.suffix in _SUFFIXES or path.name.startswith(_PREFIXES)
-        if named and path.name not in _NOT_OURS and not path.name.upper().startswith("README"):
+        if named and path.name != _NOT_OURS and not path.name.upper().startswith("README"):
             yield path
 
 
@@ -113,11 +110,10 @@ def _from_hub(source: str, base: Path) -> Path:
     if not _HUB_ID.fullmatch(source):
         raise DataError(f"{source} is no folder under {base} and no Hugging Face id (owner/name, or owner/name@commit)")
     model_id, _, commit = source.partition("@")
-    cached = _cached_snapshot(model_id, commit)
-    if cached is None:
-        before_download(f"{source} is no folder under {base} and not in the local Hugging Face cache")
-        return _download(model_id, commit or None, base)
-    return cached
+    if cached := _cached_snapshot(model_id, commit):
+        return cached
+    before_download(f"{source} is no folder under {base} and not in the local Hugging Face cache")
+    return _download(model_id, commit or None, base)
 
 
 def _cached_snapshot(model_id: str, commit: str) -> Path | None:
@@ -129,8 +125,7 @@ def _cached_snapshot(model_id: str, commit: str) -> Path | None:
         commit = commit or (repo / "refs" / "main").read_text(encoding="utf-8").strip()
     except OSError:
         return None
-    interrupted = any((repo / "blobs").glob("*.incomplete"))
-    folder = repo / "snapshots" / commit
+    interrupted, folder = any((repo / "blobs").glob("*.incomplete")), repo / "snapshots" / commit
     complete = any(path.suffix == ".safetensors" for path in _files(folder))
     return folder if complete and not interrupted else None
 

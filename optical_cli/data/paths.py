@@ -19,7 +19,6 @@ BUILTIN = {
     "experiment": {"tiny": TINY / "experiment.yaml"},
 }
 """What is shipped in the package, by kind and name."""
-
 _PATH_STARTS = ("./", "../", "/", "~")
 
 
@@ -64,8 +63,7 @@ def exists(path: Path) -> bool:
 def part_in(folder: Path, part: Part, language: str) -> Path:
     """The file of a part, such as `docs.yo.jsonl` or `docs.jsonl.gz`; one that names the language wins.
 
-    Raises:
-        DataError: there is no such file, or there are two.
+    DataError if there is no such file, or there are two.
     """
     held = names_in(folder)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))

@@ -17,13 +17,11 @@ from optical_cli.errors import DataError, one_line, quoted
 LONGEST = 16 << 20
 """Bytes of a line: a file that is no text, or a small archive that unpacks to gigabytes, must not fill the memory."""
 PACKED = (".gz", ".zst")
-"""Endings of packed files."""
-
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _BOM = b"\xef\xbb\xbf"
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
-"""Control characters, which steer the terminal of whoever looks at a run file, and the byte order mark."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+"""Control characters, which steer the terminal of whoever looks at a run file, half surrogate pairs, and the BOM."""
 
 
 class Place(NamedTuple):
@@ -83,8 +81,8 @@ def _zstd() -> ModuleType:
 def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
     r"""The lines of a UTF-8 file without their ends, each with its place.
 
-    Lines end with `\n` or `\r\n`; nothing else ends a line, so U+2028 or a lone `\r` stays in the text.
-    A byte order mark at the start and blank lines at the end are left out; other blank lines come as "".
+    Lines end with `\n` or `\r\n` only, so U+2028 or a lone `\r` stays in the text. A byte order mark at the start and
+    blank lines at the end are left out; other blank lines come as "".
     """
     done = 0
     for place, text in every_line(path):
@@ -143,10 +141,8 @@ def checked_text(value: object, field: str, place: Place, mend: str = "put it in
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        found = f"half a surrogate pair at position {error.start + 1}"
-        raise place.fault(
-            expected=f"characters in {quoted(field)}", found=found, mend="remove or complete it"
-        ) from error
+        expected, found = f"characters in {quoted(field)}", f"half a surrogate pair at position {error.start + 1}"
+        raise place.fault(expected=expected, found=found, mend="remove or complete it") from error
     return value
 
 

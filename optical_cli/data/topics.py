@@ -24,8 +24,7 @@ def read_topics(path: Path) -> dict[str, str]:
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
     """Topic texts by query id, stripped.
 
-    Raises:
-        DataError: an id is used twice or is no id, a text is blank, or there is no topic at all.
+    DataError if an id is used twice or is no id, a text is blank, or there is no topic at all.
     """
     texts: dict[str, str] = {}
     places: dict[str, Place] = {}
@@ -58,8 +57,7 @@ def read_judgements(path: Path) -> dict[str, dict[str, int]]:
 def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, int]]) -> dict[str, dict[str, int]]:
     """Grades by query id and document id; a repeated line counts once.
 
-    Raises:
-        DataError: a document has two grades for one query, or there is no judgement at all.
+    DataError if a document has two grades for one query, or there is no judgement at all.
     """
     grades: dict[str, dict[str, int]] = {}
     for place, query_id, doc_id, grade in judgements:

@@ -19,7 +19,7 @@ def look_at_compiled() -> Finding:
     """Look for the machine code of a function each of transport, search and ranx, which stand for all others."""
     from ranx.metrics.ndcg import _ndcg_parallel
 
-    from optical_cli.retrieve.exact import exact_scores
+    from optical_cli.retrieve.maxsim import exact_scores
     from optical_cli.transport.sinkhorn_numba import _solve_plans
 
     functions: dict[str, Any] = {"transport": _solve_plans, "search": exact_scores, "ranx": _ndcg_parallel}

@@ -4,8 +4,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ PROJECTION_FILE = "projection.safetensors"
 _ADAPTER_FILE = "adapter_model.safetensors"  # as peft names it
 _ADAPTER_CONFIG = "adapter_config.json"
 _PREFIX = "base_model.model."  # peft's name of the model that it wraps
+_QUIET: dict[str, Any] = {"action": "ignore", "category": FutureWarning}  # peft's use of transformers causes warnings
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -43,9 +43,8 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
     """
     peft, backbone = _peft(), backbone_of(encoder)
     names = _linear_layers(backbone)
-    targets = names
-    if settings.targets != "auto":
-        targets = [name for name in names if any(is_called(name, end) for end in settings.targets)]
+    auto = settings.targets == "auto"
+    targets = [name for name in names if auto or any(is_called(name, end) for end in settings.targets)]
     if not targets:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in names))
         raise ConfigError(
@@ -55,7 +54,7 @@ def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> 
     config = peft.LoraConfig(
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets, bias="none"
     )
-    with _quiet_transformers(), torch.random.fork_rng():
+    with warnings.catch_warnings(**_QUIET), torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone.add_adapter(config)
 
@@ -85,12 +84,7 @@ def is_adapted(folder: Path) -> bool:
 
 
 def start_of(folder: Path) -> Path:
-    """The start of the adapters of a checkpoint.
-
-    Raises:
-        DataError: its name is not that of a folder beside the checkpoint.
-        CacheError: the folder is missing.
-    """
+    """The start of the adapters of a checkpoint; DataError if its name is unsound, CacheError if it is missing."""
     path = folder / START_FILE
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["start"]
@@ -120,7 +114,7 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
     if not (folder / _ADAPTER_FILE).exists():
         raise DataError(f"{folder}: {_ADAPTER_FILE} expected, which is not there")
     transformer: Any = encoder[0]
-    with _quiet_transformers():
+    with warnings.catch_warnings(**_QUIET):
         adapted = peft.PeftModel.from_pretrained(transformer.model, str(folder))
     transformer.model = adapted.merge_and_unload()
     path, projection = folder / PROJECTION_FILE, _projection(encoder)
@@ -163,14 +157,6 @@ def _linear_layers(model: torch.nn.Module) -> list[str]:
 
 def _save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, path)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence a warning about peft's use of transformers."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 def _peft() -> Any:

@@ -8,11 +8,7 @@ from optical_cli.errors import ConfigError
 
 
 def resolve_device(wanted: str) -> str:
-    """The torch device that `auto` or a name such as cpu, cuda or cuda:1 stands for.
-
-    Raises:
-        ConfigError: this machine has no such device.
-    """
+    """The torch device that `auto`, cpu, cuda or cuda:1 stands for; ConfigError if this machine has no such device."""
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -35,9 +31,8 @@ def device_of_worker(device: str) -> str:
 def keep_threads() -> None:
     """Keep torch at the number of threads that it had at the first call.
 
-    Other libraries change it: the first parallel code of numba, which ranx has, starts an OpenMP that it shares with
-    torch, and takes all cores whatever OMP_NUM_THREADS says. Sums would then be taken in another order, and a student
-    would depend on what its process had done before.
+    Parallel code of numba, which ranx has, starts an OpenMP that it shares with torch, and takes all cores whatever
+    OMP_NUM_THREADS says: sums would be taken in another order, and a student depend on what its process did before.
     """
     torch.set_num_threads(_first_threads())
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, EncoderSetup, Side
 from optical_cli.errors import DataError, quoted
 
 Int32 = npt.NDArray[np.int32]
+Item = TypeVar("Item")
 TOGETHER = 256
 """Texts that are cut into tokens at a time."""
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
@@ -27,22 +29,14 @@ PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
-    """Load an encoder for encoding, its weights in the precision of the setup.
-
-    Raises:
-        DataError: the folder holds no model that can be loaded.
-    """
-    encoder = load_encoder(
-        folder, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
-    )
+    """Load an encoder for encoding, its weights in the precision of the setup; faults as of `load_encoder`."""
+    lengths = {"query_length": setup.query_length, "document_length": setup.document_length}
+    encoder = load_encoder(folder, **lengths, device=setup.device)
     return encoder.to(torch.bfloat16 if setup.precision == "bfloat16" else torch.float32)
 
 
 def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int) -> list[torch.Tensor]:
-    """Encode texts as queries or as documents.
-
-    Returns:
-        for each text (tokens, dimensions) float32 on the CPU, rows of unit length.
+    """Encode texts as queries or as documents, each (tokens, dimensions) float32 on the CPU, rows of unit length.
 
     Raises:
         DataError: a text has no token that MaxSim would score, or an embedding is not finite.
@@ -68,8 +62,8 @@ def encode_stream(
         yield encode_texts(encoder, chunk, side, batch_size)
 
 
-def chunks(texts: Iterable[str], batch_size: int) -> Iterator[list[str]]:
-    """Texts that are sorted by length together; the last bits of embeddings depend on them."""
+def chunks(texts: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
+    """Texts, or pairs of ids and texts, that are sorted by length together; last bits of embeddings depend on it."""
     waiting = iter(texts)
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
         yield chunk
@@ -105,8 +99,7 @@ def scored_ids(
 ) -> list[Int32]:
     """The ids of the tokens that encoding gives embeddings of, in their order, without running the encoder.
 
-    They do not hold for an encoder that pools tokens (see `pools_tokens`). `max_length` cuts texts; None for the
-    encoder's own length.
+    They do not hold for an encoder that pools tokens. `max_length` cuts texts; None for the encoder's own length.
     """
     how = {} if max_length is None else {"max_length": max_length}
     found: list[Int32] = []
@@ -122,7 +115,7 @@ def scored_ids(
 
 def pools_tokens(encoder: MultiVectorEncoder, side: Side | None = None) -> bool:
     """Whether an encoder pools tokens of a side, or of any side by default, so that embeddings have no token."""
-    poolings = [module for module in encoder if isinstance(module, BaseTokenPooling)]
+    poolings = (module for module in encoder if isinstance(module, BaseTokenPooling))
     return any(side is None or pooling.applies_to(side) for pooling in poolings)
 
 

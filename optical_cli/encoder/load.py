@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,35 +36,29 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
     unit-length states of its last layer are the token embeddings: the random projection that `MultiVectorEncoder`
     would add loses what a teacher knows. Adapters are added to the weights of their start, a folder beside their own.
 
-    Args:
-        folder: the model, safetensors only.
-        query_length: tokens of a query, special tokens included.
-        document_length: tokens of a document, special tokens included.
-        device: a torch device.
+    Lengths count special tokens, and are lowered to what the encoder has positions for.
 
     Raises:
-        DataError: the folder holds no model that can be loaded.
+        DataError: the folder holds no model that can be loaded, with weights in safetensors.
         CacheError: it holds adapters, and their start is not there.
     """
     keep_threads()
-    if is_adapted(folder):
-        encoder = load_encoder(
-            start_of(folder), query_length=query_length, document_length=document_length, device=device
-        )
-        with faults_of_model(folder, "encoder"):
-            merge_adapters(encoder, folder)
-        return encoder
-    with faults_of_model(folder, "encoder"):
-        if is_multi_vector(folder):
+    whole = start_of(folder) if is_adapted(folder) else folder
+    with faults_of_model(whole, "encoder"):
+        if is_multi_vector(whole):
             safe = {"model_kwargs": {"use_safetensors": True}, **LOCAL_AND_SAFE}
-            encoder = MultiVectorEncoder(str(folder), device=device, **safe)
+            encoder = MultiVectorEncoder(str(whole), device=device, **safe)
         else:
             unit_length = Normalize(module_input_name="token_embeddings")
-            modules: list[torch.nn.Module] = [_transformer(folder), MultiVectorMask(), unit_length]
+            modules: list[torch.nn.Module] = [_transformer(whole), MultiVectorMask(), unit_length]
             encoder = MultiVectorEncoder(modules=modules, device=device)
+        longest = encoder.get_max_seq_length() or sys.maxsize
         transformer: Any = encoder[0]
-        transformer.query_length = _capped(encoder, query_length)
-        transformer.document_length = _capped(encoder, document_length)
+        transformer.query_length = min(query_length, longest)
+        transformer.document_length = min(document_length, longest)
+    if whole != folder:
+        with faults_of_model(folder, "encoder"):
+            merge_adapters(encoder, folder)
     return encoder
 
 
@@ -117,17 +112,9 @@ def _transformer(folder: Path) -> Transformer:
     modules = _json(folder / "modules.json")
     first = next((module for module in modules if module["type"].endswith("Transformer")), None)
     inner = folder / first["path"] if first else folder
-    weights = {"use_safetensors": True, **LOCAL_AND_SAFE}
-    transformer: Transformer = Transformer(
-        str(inner), model_kwargs=weights, processor_kwargs=LOCAL_AND_SAFE, config_kwargs=LOCAL_AND_SAFE
-    )
-    return transformer
-
-
-def _capped(encoder: MultiVectorEncoder, length: int) -> int:
-    """A length that the encoder has positions for."""
-    longest = encoder.get_max_seq_length()
-    return length if longest is None else min(length, longest)
+    weights, safe = {"use_safetensors": True, **LOCAL_AND_SAFE}, LOCAL_AND_SAFE
+    made: Transformer = Transformer(str(inner), model_kwargs=weights, processor_kwargs=safe, config_kwargs=safe)
+    return made
 
 
 def _json(path: Path) -> Any:

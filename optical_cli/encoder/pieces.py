@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, cast
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # how pieces fall back to bytes
@@ -14,17 +14,14 @@ Cut = dict[str, Any]
 
 
 class Pieces:
-    """The pieces of the `model` section of a tokenizer.json whose vocabulary maps names to ids.
-
-    Attributes:
-        names: the pieces by id.
-    """
+    """The pieces of the `model` section of a tokenizer.json whose vocabulary maps names to ids."""
 
     def __init__(self, model: Mapping[str, Any]) -> None:
         self._model = model
-        self.names = self._read_names()
 
-    def _read_names(self) -> dict[int, str]:
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The pieces by id."""
         return {number: name for name, number in self._model["vocab"].items()}
 
     def _symbols(self, name: str) -> Iterable[str]:
@@ -67,19 +64,16 @@ class Pieces:
 
     def most_frequent(self, count: int) -> set[int]:
         """So many of the most frequent pieces, the indispensable ones not counted."""
-        found: set[int] = set()
-        for number in self.by_frequency():
-            if len(found) == count:
-                break
-            if number not in self.indispensable and not _PLACEHOLDER.fullmatch(self.names[number]):
-                found.add(number)
-        return found
+        pieces = (number for number in self.by_frequency() if number not in self.indispensable)
+        return set(islice((number for number in pieces if not _PLACEHOLDER.fullmatch(self.names[number])), count))
 
 
 class Unigram(Pieces):
     """Pieces with scores: a word is cut into those whose scores add up to most (SentencePiece, XLM-R)."""
 
-    def _read_names(self) -> dict[int, str]:
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The pieces by their places in the list."""
         return {number: name for number, (name, _) in enumerate(self._model["vocab"])}
 
     def _unknown(self) -> int | None:
@@ -100,12 +94,9 @@ class Unigram(Pieces):
     def without(self, new_ids: Mapping[int, int]) -> Cut:
         """The model section; ids are places in its list."""
         vocab, unknown = self._model["vocab"], self._unknown()
-        rows = sorted(self.names.keys() & new_ids.keys(), key=lambda number: new_ids[number])
-        return {
-            **self._model,
-            "vocab": [vocab[number] for number in rows],
-            "unk_id": None if unknown is None else new_ids[unknown],
-        }
+        rows = sorted(self.names.keys() & new_ids.keys(), key=new_ids.__getitem__)
+        unknown = None if unknown is None else new_ids[unknown]
+        return {**self._model, "vocab": [vocab[number] for number in rows], "unk_id": unknown}
 
 
 class WordPiece(Pieces):
@@ -128,8 +119,7 @@ class Bpe(Pieces):
     def closed(self, kept: Set[int]) -> set[int]:
         """Pieces, and those that they are merged of.
 
-        No merge of a text crosses the ends of a piece in it, so the steps by which the piece is merged alone are all
-        that the text needs.
+        No merge of a text crosses the ends of a piece in it, so it needs no more steps than those of each piece alone.
         """
         passed = {part for number in kept if number in self.names for part in self._steps(self.names[number])}
         return set(kept) | {self.ids_by_name[name] for name in passed if name in self.ids_by_name}
@@ -150,12 +140,7 @@ class Bpe(Pieces):
     def without(self, new_ids: Mapping[int, int]) -> Cut:
         """The model section, with the merges whose parts and result are kept."""
         cut = super().without(new_ids)
-        kept = cut["vocab"]
-        merges = [
-            merge
-            for merge in self._model["merges"]
-            if (pair := _pair(merge))[0] in kept and pair[1] in kept and "".join(pair) in kept
-        ]
+        merges = [m for m in self._model["merges"] if cut["vocab"].keys() >= {*_pair(m), "".join(_pair(m))}]
         return {**cut, "merges": merges}
 
 

@@ -32,11 +32,7 @@ def resolve_precision(
     """What `auto` means on this machine: bfloat16 where it is faster, float32 elsewhere.
 
     It is measured once, in a second or two, and kept, so that a machine does not change its mind between two runs.
-
-    Args:
-        wanted: `auto`, `float32` or `bfloat16`.
-        records: a folder for measurements; None to keep them in this process alone.
-        say: called with a line about a measurement.
+    `records` is a folder for measurements; None keeps them in this process alone.
     """
     if wanted != "auto":
         return "bfloat16" if wanted == "bfloat16" else "float32"

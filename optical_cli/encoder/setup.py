@@ -24,23 +24,18 @@ TOKENIZER = "tokenizer.json"
 class EncoderSetup:
     """How texts become token embeddings.
 
-    Attributes:
-        query_length: tokens of a query, special tokens included; the rest is cut off.
-        document_length: tokens of a document.
-        precision: of the weights while encoding.
-        batch_size: texts a batch.
-        device: a torch device.
+    Lengths are in tokens, special ones included; the rest of a text is cut off.
     """
 
     query_length: int
     document_length: int
-    precision: Resolved
+    precision: Resolved  # of the weights
     batch_size: int
     device: str
 
     @property
     def lengths(self) -> dict[Side, int]:
-        """Tokens of a text on each side."""
+        """The length of each side."""
         return {"query": self.query_length, "document": self.document_length}
 
 

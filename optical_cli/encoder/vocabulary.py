@@ -1,8 +1,7 @@
 """Trims an encoder's vocabulary to what is used: most weights of a multilingual encoder embed tokens nobody uses."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -31,11 +30,7 @@ def trim_vocabulary(
     texts, special tokens, every piece of a single character or byte, so that no text gets a new unknown token, and the
     `floor` most frequent pieces, so that unseen texts are cut into few more tokens than before.
 
-    Args:
-        encoder: its tokenizer and its embeddings change.
-        texts: each with the side it is encoded as, None for both; streamed, read once.
-        floor: most frequent pieces kept in any case, single characters not counted.
-        progress: counts texts.
+    Texts come with the side they are encoded as, None for both, and are read once.
 
     Returns:
         tokens, parameters and bytes of parameters, before and after, for the manifest.
@@ -52,7 +47,7 @@ def trim_vocabulary(
         raise _refusal(f"a tokenizer of kind {state['model']['type']}")
     before = _size(encoder)
     wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
-    wanted |= _used_ids(encoder, tokenizer, texts, progress)
+    wanted |= _used_ids(encoder, texts, progress)
     known, added = pieces.names.keys(), {token["id"] for token in state["added_tokens"]}
     order = [*sorted(pieces.closed(wanted) & known), *sorted(added - known)]  # as the tokenizer numbers them itself
     new_ids = {old: new for new, old in enumerate(order)}
@@ -65,14 +60,9 @@ def trim_vocabulary(
     return {name: {"before": before[name], "after": after[name]} for name in before}
 
 
-def _used_ids(
-    encoder: MultiVectorEncoder,
-    tokenizer: PreTrainedTokenizerFast,
-    texts: Iterable[tuple[Side | None, str]],
-    progress: Progress,
-) -> set[int]:
+def _used_ids(encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, str]], progress: Progress) -> set[int]:
     """The ids of all tokens of texts of any length, behind their prompts."""
-    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
     prompts: dict[Side | None, list[str]] = {side: [prompt_of(encoder, side) or ""] for side in SIDES}
@@ -92,7 +82,7 @@ def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast
     """The ids of tokens that the tokenizer or a setting of the encoder names."""
     known: dict[str, int] = tokenizer.get_vocab()
     ids: set[int] = {token["id"] for token in state["added_tokens"]} | set(tokenizer.all_special_ids)
-    ids |= {number for config in _configs(encoder) for _, value in _token_ids(config) for number in _listed(value)}
+    ids |= {number for config in _configs(encoder) for numbers in _token_ids(config).values() for number in numbers}
     names = {(getattr(encoder[0], "query_expansion", None) or {}).get("token", "")}
     for mask in masks_of(encoder):
         names.update(mask.skiplist_words)
@@ -170,9 +160,9 @@ def _cut_embeddings(encoder: MultiVectorEncoder, order: Sequence[int]) -> None:
 
 def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, new_ids: Mapping[int, int]) -> None:
     for config in _configs(encoder):
-        for name, value in list(_token_ids(config)):
-            new = [new_ids.get(number) for number in _listed(value)]
-            setattr(config, name, new if isinstance(value, list) else new[0])
+        for name, numbers in _token_ids(config).items():
+            new = [new_ids.get(number) for number in numbers]
+            setattr(config, name, new if isinstance(getattr(config, name), list) else new[0])
     for mask in masks_of(encoder):
         if mask.keep_only_token_ids:
             mask.keep_only_token_ids = [new_ids[number] for number in mask.keep_only_token_ids]
@@ -186,15 +176,11 @@ def _configs(encoder: MultiVectorEncoder) -> list[Any]:
     return list({id(one): one for one in found if one is not None}.values())
 
 
-def _token_ids(config: Any) -> Iterator[tuple[str, int | list[int]]]:
-    """Settings such as pad_token_id and eos_token_id."""
-    for name, value in vars(config).items():
-        if re.search(r"_token_id$", name) and isinstance(value, int | list):
-            yield name, value
-
-
-def _listed(value: int | list[int]) -> list[int]:
-    return value if isinstance(value, list) else [value]
+def _token_ids(config: Any) -> dict[str, list[int]]:
+    """The ids of settings such as pad_token_id and eos_token_id."""
+    named = {name: value for name, value in vars(config).items() if name.endswith("_token_id")}
+    listed = {name: [value] if isinstance(value, int) else value for name, value in named.items()}
+    return {name: value for name, value in listed.items() if isinstance(value, list)}
 
 
 def _size(encoder: MultiVectorEncoder) -> dict[str, int]:

@@ -23,9 +23,7 @@ def fuse_runs(runs: Sequence[Run], method: Method = "rrf", k: int = 60, depth: i
     without the document or the topic adds nothing. Topics keep the order in which they first come; `depth` documents
     of each are kept, all for None.
 
-    Raises:
-        ConfigError: there is one run only.
-        DataError: no topic is in more than one run.
+    ConfigError if there is one run only, DataError if no topic is in more than one.
     """
     if len(runs) < 2:
         raise ConfigError(f"fuse: two runs or more expected, found {len(runs)}")
@@ -57,13 +55,13 @@ def _fuse(runs: Sequence[Run], method: Method, k: int) -> dict[str, Ranking]:
         return {number[doc_id]: score for doc_id, score in ranking}
 
     held = [RanxRun({f"{n:010}": scores(run[query_id]) for n, query_id in enumerate(queries)}) for run in runs]
+    found: Any
     with quiet_ranx():
         if method == "rrf":
-            found: Any = fusion.rrf(held, k=k)
+            factor, found = k + 1, fusion.rrf(held, k=k)
         else:
             combine = fusion.comb_sum if method == "sum" else fusion.comb_mnz
-            found = combine([min_max_norm(run) for run in held])
-    factor = k + 1 if method == "rrf" else 1
+            factor, found = 1, combine([min_max_norm(run) for run in held])
     return {
         queries[int(query)]: [(doc_ids[int(doc)], factor * float(score)) for doc, score in results.items()]
         for query, results in found.run.items()

@@ -28,9 +28,7 @@ def evaluate_run(
 ) -> Scores:
     """Score a run over the judged ones of `topics`; other topics of the run or the judgements are ignored.
 
-    Raises:
-        ConfigError: a measure is unknown.
-        DataError: no topic is judged, or the run has results for none of the judged topics.
+    ConfigError if a measure is unknown, DataError if no topic is judged or the run has results for no judged topic.
     """
     parsed = [parse_measure(name) for name in measures]
     asked = sorted(set(topics))
@@ -78,22 +76,19 @@ def _compute(
     grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking], measures: Sequence[Measure]
 ) -> list[list[float]]:
     """For each measure, its value for each topic."""
-    qrels, run = _arrays(grades, rankings)
-    judged = list(zip(grades, rankings, strict=True))
-    return [
-        [_judged(*topic, measure) for topic in judged] if function is None
-        else _by_ranx(function, measure.cutoff, qrels, run)
-        for measure in measures
-        for function in [KINDS[measure.kind].ranx]
-    ]  # fmt: skip
-
-
-def _by_ranx(function: str, cutoff: int | None, qrels: Any, run: Any) -> list[float]:
     from ranx import metrics
 
-    with quiet_ranx():
-        values = getattr(metrics, function)(qrels, run, cutoff or 0)  # 0: the whole ranking
-    return [float(value) for value in values]
+    qrels, run = _arrays(grades, rankings)
+    found = []
+    for measure in measures:
+        function = KINDS[measure.kind].ranx
+        if function is None:
+            found.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
+        else:
+            with quiet_ranx():
+                values = getattr(metrics, function)(qrels, run, measure.cutoff or 0)  # 0: the whole ranking
+            found.append([float(value) for value in values])
+    return found
 
 
 def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) -> tuple[Any, Any]:

@@ -23,15 +23,10 @@ from optical_cli.progress import Progress
 
 @dataclass(frozen=True)
 class Pooled:
-    """A shard as an index keeps it.
+    """A shard as an index keeps it."""
 
-    Attributes:
-        documents: each (tokens, dimensions), rows of unit length.
-        encoded: tokens of all of them before pooling.
-    """
-
-    documents: Sequence[Float32]
-    encoded: int
+    documents: Sequence[Float32]  # each (tokens, dimensions), rows of unit length
+    encoded: int  # tokens of all of them before pooling
 
 
 EncodeShards = Callable[[Path, Iterator[str], float, EncoderSetup], Iterator[Pooled]]
@@ -54,16 +49,10 @@ def build_index(
     """Encode documents as they come, with no more than a shard of them in memory.
 
     Args:
-        documents: checked ones.
-        encoder: a model folder.
-        folder: receives the token store and the ids.
         unfinished: a folder on the same disk that outlives a kill; shards of this index that were finished there are
             used, and the bytes are the same in the end.
         template: what of a document is encoded, with {title} and {text}.
-        count: of documents, if known, for the estimate of time.
-        kept: what is kept of the documents.
-        setup: of the encoder.
-        progress: counts documents.
+        count: of documents, if known.
         encode: encodes the shards in place of this process.
 
     Returns:

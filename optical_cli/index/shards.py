@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from zlib import crc32
 
@@ -24,11 +23,7 @@ NOTHING = {"documents": 0, "encoded": 0, "dimensions": 0, "bytes_of_ids": 0, "ch
 
 
 class Shards:
-    """The growing files of an index, in a folder that outlives a kill.
-
-    Args:
-        folder: for these files alone.
-        storage: number format of the tokens.
+    """The growing files of an index, in a folder for them alone that outlives a kill.
 
     Attributes:
         begun: documents that an earlier try has finished.
@@ -51,12 +46,10 @@ class Shards:
         self.store.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ids.close()
         self._lengths.close()
-        self.store.__exit__(kind, error, trace)
+        self.store.__exit__(kind)
 
     def append(self, doc_ids: Sequence[str], texts: Sequence[Float32], encoded: int) -> None:
         """Append a shard: ids, texts of (tokens, dimensions) each, and the number of tokens before pooling."""

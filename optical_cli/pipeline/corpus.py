@@ -129,9 +129,9 @@ class PooledCorpus(FullCorpus):
     def read(self, _folders: Folders) -> Corpus:
         """Judged documents that the collection lacks are counted."""
         source = self.sources.documents(self.pair)
-        ids = (doc.doc_id for doc in source.documents())
-        pool = pooled_ids(ids, self._judged(), self.settings.pool_size, self.settings.pool_seed)
-        return Corpus(source, pool.ids, {"judged_not_in_collection": len(pool.missing_judged)})
+        held, judged = (doc.doc_id for doc in source.documents()), self._judged()
+        ids = pooled_ids(held, judged, self.settings.pool_size, self.settings.pool_seed)
+        return Corpus(source, ids, {"judged_not_in_collection": len(judged - ids)})
 
     def most(self, collection: int | None) -> int | None:
         """The judged documents and the sample."""

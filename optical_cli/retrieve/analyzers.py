@@ -43,11 +43,7 @@ BY_NAME: Mapping[Analyzer, Callable[[str], list[str]]] = {"folding": folding, "l
 
 
 def analyzer(name: Analyzer, language: str) -> Callable[[str], list[str]]:
-    """The function from a text to words; the language has a stemmer if the analyzer is `stemmed`.
-
-    Raises:
-        MissingDependency: PyStemmer is needed and not installed.
-    """
+    """The function from a text to words; MissingDependency if PyStemmer is needed and not installed."""
     if name != STEMMED:
         return BY_NAME[name]
     try:

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
-from optical_cli.artifacts.run import Ranking, rank
+from optical_cli.artifacts.run import Ranking
 from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.config.retrieval import APPROXIMATE
 from optical_cli.errors import CacheError
 from optical_cli.progress import Advance, Progress
 from optical_cli.retrieve.engine import Engine, Found, SearchInputs
-from optical_cli.retrieve.exact import score
+from optical_cli.retrieve.maxsim import score
 from optical_cli.retrieve.workload import single_threads
 
 BYTES_A_DOCUMENT = 4 + 4 + 4
@@ -30,10 +30,7 @@ class ApproximateEngine(Engine):
     """MaxSim over the promising documents of each topic, on the CPU.
 
     A topic's ranking follows from the topic and the index alone, not from other topics or the number of threads. Some
-    topics are searched exactly too, to measure what is lost.
-
-    Raises:
-        CacheError: the quantised index belongs to another index.
+    topics are searched exactly too, to measure what is lost. CacheError if the quantised index is of another index.
     """
 
     def __init__(self, inputs: SearchInputs) -> None:
@@ -63,27 +60,21 @@ class ApproximateEngine(Engine):
         with single_threads(self._threads) as in_turn:
             for query_id, query, found in zip(query_ids, queries, in_turn(self._scored, queries), strict=True):
                 if query_id in self._to_check:
-                    self._checked.append((query, self._ranked(found)))
+                    self._checked.append((query, self.ranking(found)))
                 advance(1)
                 yield found
 
     def health(self, progress: Progress) -> dict[str, Any]:
         """The share of the exact results that was found: the mean over the checked topics, and the least."""
-        queries = [query for query, _ in self._checked]
-        health: dict[str, Any] = {"engine": APPROXIMATE.name, "checked_topics": len(queries)}
-        if not queries:
+        health: dict[str, Any] = {"engine": APPROXIMATE.name, "checked_topics": len(self._checked)}
+        if not self._checked:
             return health
+        queries, rankings = zip(*self._checked, strict=True)
         with progress.task("check", len(queries) * len(self._store), "scores") as advance:
             found = self.inputs.exhaustive.best(queries, self.inputs.settings.depth, advance)
-            exact = [self._ranked(of_topic) for of_topic in found]
-        pairs = zip(exact, (ranking for _, ranking in self._checked), strict=True)
-        shares = [len({*dict(one)} & {*dict(other)}) / len(one) for one, other in pairs]
+            exact = map(self.ranking, found)
+            shares = [len({*dict(a)} & {*dict(b)}) / len(a) for a, b in zip(exact, rankings, strict=True)]
         return {**health, "overlap": float(np.mean(shares)), "least_overlap": min(shares)}
-
-    def _ranked(self, found: Found) -> Ranking:
-        numbers, scores = found
-        ids = (self.inputs.documents.doc_ids[number] for number in numbers)
-        return rank(zip(ids, map(float, scores), strict=True), self.inputs.settings.depth)
 
     def _scored(self, query: torch.Tensor) -> Found:
         numbers = self._promising(query)
@@ -122,7 +113,7 @@ def add_best_above_floor(
     have it, so that a document met in one list loses nothing in those it is not met in.
 
     Args:
-        tables: (topic tokens, bytes, 256), what each value of each byte adds to a similarity.
+        tables: (topic tokens, bytes, 256), as from `_tables`.
         coarse: (topic tokens, probes), similarities to the centres of the probed lists, descending.
         probes: (topic tokens, probes), the numbers of these lists.
         starts: (lists + 1,), where lists begin and end.
@@ -130,10 +121,7 @@ def add_best_above_floor(
         owners: (tokens,), the document of each token.
         sums: (documents,) zeros, filled.
         best: (documents,) zeros, and zeros again at the end.
-        found: (documents,), filled from the front with the documents whose sums are not 0.
-
-    Returns:
-        how many documents were found.
+        found: (documents,), filled from the front with the documents whose sums are not 0, which are counted.
     """
     width = codes.shape[1]
     count = 0

@@ -37,29 +37,21 @@ def search(
     progress: Progress,
     candidates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Search every topic and write a TREC run file; only documents that share a word with the topic are in it.
+    """Search every topic, write a TREC run file, and return facts for the manifest.
+
+    Only documents that share a word with the topic are in the run.
 
     Args:
         topics: texts by query id.
         documents: checked ones; their words are held in memory, as numbers.
-        folder: receives the run.
-        analyzer: from a text to words.
-        language: of topics and documents.
-        k1: term saturation.
-        b: length normalisation.
         template: text of a document, with {title} and {text}.
-        count: of documents, if known, for the estimate of time.
+        count: of documents, if known.
         depth: documents kept for a topic.
-        tag: the run's name.
-        progress: counts documents and topics.
         candidates: document ids by query id, if each topic is ranked among its own; word weights are those of all.
-
-    Returns:
-        counts of topics, of those without results, of documents and words, and the analyzer, for the manifest.
 
     Raises:
         DataError: no document has a word.
-        MissingDependency: the analyzer needs PyStemmer, which is not installed.
+        MissingDependency: PyStemmer is needed and not installed.
     """
     analyze = analyzers.analyzer(analyzer, language)
     vocabulary: dict[str, int] = {}
@@ -83,7 +75,9 @@ def search(
             for query_id, text in topics.items():
                 scores = index.get_scores_from_ids([vocabulary[word] for word in analyze(text) if word in vocabulary])
                 if candidates is not None:
-                    scores = _only(scores, [number[doc_id] for doc_id in candidates.get(query_id, ())])
+                    own = [number[doc_id] for doc_id in candidates.get(query_id, ())]
+                    all_scores, scores = scores, np.zeros_like(scores)
+                    scores[own] = all_scores[own]
                 ranking = _best(scores, doc_ids, depth)
                 empty += not ranking
                 yield query_id, ranking
@@ -97,13 +91,6 @@ def search(
         "vocabulary": len(vocabulary),
         "analyzer": analyzer,
     }
-
-
-def _only(scores: Any, numbers: list[int]) -> Any:
-    """The scores of some documents, and 0 for all others."""
-    kept = np.zeros_like(scores)
-    kept[numbers] = scores[numbers]
-    return kept
 
 
 def _best(scores: Any, doc_ids: list[str], depth: int) -> Ranking:

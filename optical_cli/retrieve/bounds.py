@@ -42,11 +42,7 @@ class Bounds:
 
 
 class Topics:
-    """The token embeddings of some topics, (tokens, dimensions) float32 each, ready to be multiplied with.
-
-    Attributes:
-        tokens: of all topics.
-    """
+    """The token embeddings of some topics, (tokens, dimensions) float32 each, ready to be multiplied with."""
 
     def __init__(self, queries: Sequence[torch.Tensor], precision: Resolved, device: str) -> None:
         self._device = torch.device(device)
@@ -54,7 +50,7 @@ class Topics:
         lengths = [len(query) for query in queries]
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         stacked = torch.cat(list(queries))
-        self.tokens = len(stacked)
+        self.tokens = len(stacked)  # of all topics
         rounded = stacked.to(self._dtype)
         self._multiplied = rounded.T.to(self._device)  # (dimensions, tokens of all topics)
         self._norm = self._of_topics(stacked)
@@ -75,13 +71,8 @@ class Topics:
     def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
         """Multiply with the tokens of some documents, (tokens, dimensions) float32 on the device.
 
-        Args:
-            tokens: of the documents.
-            offsets: (documents + 1,) where each begins and ends.
-            room: of `room` for as many tokens or more; overwritten.
-
-        Raises:
-            CacheError: an embedding is not finite.
+        The tokens of document i are rows offsets[i] to offsets[i + 1]. `room` is that for as many tokens or more, and
+        is overwritten. CacheError if an embedding is not finite.
         """
         rounded = tokens.to(self._dtype)
         longest = (torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (tokens, tokens - rounded.float()))

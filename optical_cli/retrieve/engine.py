@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from optical_cli.artifacts.indexes import DocumentIndex
+from optical_cli.artifacts.run import Ranking, rank
 from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.config.retrieval import Retrieval
 from optical_cli.encoder.precision import Resolved
@@ -28,7 +29,6 @@ class ExhaustiveSearch(Protocol):
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[Found]:
         """For each topic its best documents, with all that tie with the last; `advance` counts scores."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,7 @@ class SearchInputs:
     """What an engine is opened with.
 
     Attributes:
-        documents: the index.
-        query_ids: of all topics.
-        settings: of the search.
         precision: of matrix products that only bound scores.
-        maxsim: the search in this process.
         exhaustive: the search of every document, here or by workers.
         candidates: document ids by query id, if each topic is ranked among its own.
         structure: the folder that the engine's `Structure.build` filled, if it has one.
@@ -57,11 +53,7 @@ class SearchInputs:
 
 
 class Engine(ABC):
-    """A way to find the best documents of topics.
-
-    Attributes:
-        unit: of its work.
-    """
+    """A way to find the best documents of topics, whose work is counted in its `unit`."""
 
     unit = "topics"
 
@@ -69,12 +61,17 @@ class Engine(ABC):
         self.inputs = inputs
 
     def total(self, query_ids: Collection[str]) -> int:
-        """Work of searching some topics, in units."""
+        """The units of searching some topics."""
         return len(query_ids)
 
     @abstractmethod
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
         """For each topic, (tokens, dimensions) float32, documents with the best among them."""
+
+    def ranking(self, found: Found) -> Ranking:
+        """The documents found for a topic as a run has them."""
+        ids = (self.inputs.documents.doc_ids[number] for number in found[0])
+        return rank(zip(ids, map(float, found[1]), strict=True), self.inputs.settings.depth)
 
     @abstractmethod
     def health(self, progress: Progress) -> dict[str, Any]:

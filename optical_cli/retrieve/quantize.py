@@ -28,10 +28,9 @@ BLOCK = 8192
 
 
 def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress) -> dict[str, Any]:
-    """Quantise an index folder into a folder; a sample of its tokens and four bytes a token are in memory.
+    """Quantise an index folder into a folder, and return facts for the manifest.
 
-    Returns:
-        counts, and the mean squared error of the codes, for the manifest.
+    A sample of its tokens and four bytes a token are in memory.
 
     Raises:
         ConfigError: lists or bytes do not fit the index.
@@ -43,9 +42,8 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
     except ImportError as error:
         raise MissingDependency(NEEDS_FAISS) from error
     store = TokenStore.open(index)
-    tokens, dimensions = store.tokens, store.dimensions
-    lists = how.lists_for(tokens)
-    _check(lists, how.code_bytes, tokens, dimensions)
+    tokens, lists = store.tokens, how.lists_for(store.tokens)
+    _check(lists, how.code_bytes, tokens, store.dimensions)
     with single_threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
         sample = _sample(store, how.sample_of(tokens), how.seed)
@@ -84,12 +82,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
 
 
 class Quantizer:
-    """Centres, and codebooks of the differences between tokens and centres.
-
-    Attributes:
-        centroids: (lists, dimensions).
-        codebooks: (bytes, 256, dimensions / bytes).
-    """
+    """Centres, and codebooks of the differences between tokens and centres, shaped as in a `QuantizedIndex`."""
 
     def __init__(self, faiss: Any, centroids: Float32, product: Any) -> None:
         self._centres = faiss.IndexFlatIP(centroids.shape[1])
@@ -114,11 +107,7 @@ class Quantizer:
         return cls(faiss, means.centroids, product)
 
     def assign(self, tokens: Float32) -> Int32:
-        """(tokens,) the lists of some tokens, (tokens, dimensions).
-
-        Raises:
-            CacheError: one of them is not finite.
-        """
+        """(tokens,) the lists of some tokens, (tokens, dimensions); CacheError if one of them is not finite."""
         _, lists = self._centres.search(tokens, 1)
         if lists.min() < 0:
             raise CacheError(NOT_FINITE)
@@ -152,14 +141,13 @@ def _sample(store: TokenStore, count: int, seed: int) -> Float32:
 
 
 def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:
-    section = "retrieval.approximate"
     if lists > tokens:
         raise ConfigError(
-            f"{section}.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
+            f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
         )
     if dimensions % width:
         known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
         raise ConfigError(
-            f"{section}.code_bytes: a divisor of the {dimensions} dimensions of a token expected, found {width}; "
-            f"there are {known}"
+            f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, "
+            f"found {width}; there are {known}"
         )

@@ -15,6 +15,12 @@ from optical_cli.errors import DataError, MissingDependency, one_line
 from optical_cli.progress import Progress
 
 TOPICS = "topics.tsv"
+TOLD = {
+    "cut": "are longer than translate.*.max_length and were cut",
+    "unended": "have translations that reached translate.*.max_length without an end",
+    "blank": "have blank translations, and so no results",
+}
+"""What is said of topics that did not come through whole, by their name in the manifest."""
 
 
 def translate_topics(
@@ -23,14 +29,6 @@ def translate_topics(
     """Translate topics and write them as `topics.tsv`, lines `query_id TAB text`.
 
     Blank translations are left out of the file: they cannot be searched, and a topic without results scores 0.
-
-    Args:
-        topics: texts by query id.
-        model: a folder, safetensors only.
-        folder: receives the file.
-        settings: of the translation.
-        device: a torch device.
-        progress: counts topics, and says how many did not come through whole.
 
     Returns:
         counts for the manifest: all topics, those cut before translation, those whose translation reached `max_length`
@@ -52,11 +50,7 @@ def translate_topics(
     (folder / TOPICS).write_text("".join(lines), encoding="utf-8")
     blank = len(topics) - len(lines)
     health = {"topics": len(topics), "cut": translator.cut, "unended": translator.unended, "blank": blank}
-    for name, what in (
-        ("cut", "are longer than translate.*.max_length and were cut"),
-        ("unended", "have translations that reached translate.*.max_length without an end"),
-        ("blank", "have blank translations, and so no results"),
-    ):
+    for name, what in TOLD.items():
         if health[name]:
             progress.say(f"translate: {health[name]} of {len(topics)} topics {what}")
     return health
@@ -64,10 +58,6 @@ def translate_topics(
 
 class Translator:
     """A translation model and its tokenizer, loaded from a folder; none of its own code is run.
-
-    Attributes:
-        cut: texts so far that were longer than `max_length` tokens.
-        unended: translations so far that reached `max_length` without an end.
 
     Raises:
         DataError: the folder holds no translation model, or it does not know a language.
@@ -97,8 +87,8 @@ class Translator:
             self._options["forced_bos_token_id"] = self._token_of(settings.target_code, "target_code", folder)
         ends = self._model.generation_config.eos_token_id
         self._ends = set(ends if isinstance(ends, list) else [ends])
-        self.cut = 0
-        self.unended = 0
+        self.cut = 0  # texts so far that were longer than `max_length` tokens
+        self.unended = 0  # translations so far that reached `max_length` without an end
 
     def translate(self, texts: list[str]) -> list[str]:
         """Translate texts, each onto one line, which may be empty."""

@@ -29,18 +29,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Budget:
-    """Memory of a thread.
+    """Memory of each of the threads that search at once, in bytes."""
 
-    Attributes:
-        panel: bytes of a panel's bounds.
-        block: bytes of a block.
-        itemsize: bytes of a similarity.
-        threads: that search at once.
-    """
-
-    panel: int
+    panel: int  # of a panel's bounds
     block: int
-    itemsize: int
+    itemsize: int  # of a similarity
     threads: int
 
     @classmethod
@@ -52,7 +45,7 @@ class Budget:
     def groups(self, topic_lengths: Sequence[int], documents: TokenStore) -> Iterator[tuple[int, int]]:
         """Half-open ranges of topics that are searched together; at least one topic each."""
         longest = int(documents.lengths.max())
-        left = self.panel - longest * self._bytes_of_a_token(documents)  # half the memory: so much a block may take
+        left = self.panel - longest * documents.dimensions * BYTES_A_NUMBER  # half the memory: so much a block may take
         room = min(MOST_COLUMNS, left // (longest * self.itemsize))
         first = columns = 0
         for topic, length in enumerate(topic_lengths):
@@ -70,7 +63,7 @@ class Budget:
 
     def blocks(self, documents: TokenStore, panel: tuple[int, int], columns: int) -> Iterator[tuple[int, int]]:
         """Half-open ranges of a panel's documents that are multiplied at once; at least one document each."""
-        room = max(1, self.block // (columns * self.itemsize + self._bytes_of_a_token(documents)))
+        room = max(1, self.block // (columns * self.itemsize + documents.dimensions * BYTES_A_NUMBER))
         first, end = panel
         while first < end:
             within = np.searchsorted(documents.offsets, documents.offsets[first] + room, side="right")
@@ -78,17 +71,12 @@ class Budget:
             yield first, min(last, end)
             first = last
 
-    @staticmethod
-    def _bytes_of_a_token(documents: TokenStore) -> int:
-        return documents.dimensions * BYTES_A_NUMBER
-
 
 class InTurn(Protocol):
     """Calls a function on other threads, and gives the results in the order of the items."""
 
     def __call__(self, work: Callable[[Item], T], items: Iterable[Item], /) -> Iterator[T]:
         """The result of each item; only a few are computed before they are taken."""
-        ...
 
 
 @contextmanager

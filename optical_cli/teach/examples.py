@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.data.text_files import Place, json_object, read_lines
+from optical_cli.data.text_files import Place, checked_text, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
 FIELDS = ("query", "positive", "negatives")
@@ -78,17 +78,19 @@ def _of_json(place: Place, line: str) -> list[str]:
     negatives = found.get("negatives", [])
     if not isinstance(negatives, list):
         raise place.fault(expected="a list of negatives", found=quoted(negatives), mend=MEND)
-    return [_text(place, value) for value in (found["query"], found["positive"], *negatives)]
+    fields = ["query", "positive", *("negatives" for _ in negatives)]
+    values = [found["query"], found["positive"], *negatives]
+    return [_text(place, value, field) for value, field in zip(values, fields, strict=True)]
 
 
 def _of_tsv(place: Place, line: str) -> list[str]:
     columns = line.split("\t")
     if len(columns) < 2:
         raise place.fault(expected="query TAB positive TAB negative…", found=quoted(line), mend=MEND)
-    return [_text(place, column) for column in columns]
+    return [_text(place, column, "a column") for column in columns]
 
 
-def _text(place: Place, value: object) -> str:
+def _text(place: Place, value: object, field: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise place.fault(expected="a text", found=quoted(value), mend=MEND)
-    return value.strip()
+    return checked_text(value, field, place).strip()

@@ -20,8 +20,7 @@ from optical_cli.cache.keys import key_of
 from optical_cli.cache.store import Cache
 from optical_cli.cli.terminal import plain
 from optical_cli.config.reading import read_experiment
-from optical_cli.data.bitext.lines import Aligned, JsonLines, MosesZip, Tsv
-from optical_cli.data.bitext.rows import RowFiles
+from optical_cli.data.bitext.rows import Aligned, JsonLines, MosesZip, RowFiles, Tsv
 from optical_cli.data.bitext.tmx import Tmx
 from optical_cli.data.documents import read_documents
 from optical_cli.data.topics import read_judgements, read_topics

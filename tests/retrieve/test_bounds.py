@@ -7,7 +7,7 @@ import torch
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.retrieve import bounds as bounds_module
 from optical_cli.retrieve.bounds import Bounds, Contenders, Topics, reduce_by_torch, reduce_compiled
-from optical_cli.retrieve.exact import score
+from optical_cli.retrieve.maxsim import score
 
 
 def bounds(topics, store):

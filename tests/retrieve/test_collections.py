@@ -16,7 +16,7 @@ from optical_cli.encoder.encode import encode_texts, open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
-from optical_cli.retrieve.exact import score
+from optical_cli.retrieve.maxsim import score
 from optical_cli.retrieve.search import search
 
 DEPTH = 100

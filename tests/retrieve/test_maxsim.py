@@ -6,8 +6,7 @@ from sentence_transformers.util import maxsim
 from optical_cli.artifacts.run import rank
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.errors import CacheError
-from optical_cli.retrieve.exact import score
-from optical_cli.retrieve.maxsim import MaxSim
+from optical_cli.retrieve.maxsim import MaxSim, score
 
 LEAST = 1 << 20  # bytes; less is refused by the settings
 
@@ -72,7 +71,7 @@ def test_a_score_does_not_depend_on_what_else_is_scored(queries, store):
 def test_most_documents_are_not_scored_one_by_one(monkeypatch, queries, store):
     scored = []
     monkeypatch.setattr(
-        "optical_cli.retrieve.exact.score", lambda *given: scored.append(len(given[2])) or score(*given)
+        "optical_cli.retrieve.maxsim.score", lambda *given: scored.append(len(given[2])) or score(*given)
     )
     best(queries, store, 2)
     assert sum(scored) < len(queries) * len(store) / 4

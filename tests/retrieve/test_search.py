@@ -77,6 +77,6 @@ def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
 def test_topics_are_searched_a_few_at_a_time_and_come_out_in_their_order(run, monkeypatch):
     topics = {f"q{n}": text for n, text in enumerate(["boat", "maize", "a book", "Juma", "net", "Amina mends"])}
     together = run(3, topics=topics)
-    monkeypatch.setattr(sys.modules["optical_cli.retrieve.search"], "CHUNK_BATCHES", 2)  # of 2 texts each
+    monkeypatch.setattr(sys.modules["optical_cli.encoder.encode"], "CHUNK_BATCHES", 2)  # of 2 texts each
     assert run(3, topics=topics) == together
     assert list(together) == list(topics)

@@ -44,6 +44,8 @@ def test_negatives_may_be_missing_and_the_file_packed(tmp_path):
         ('{"query": "q", "positive": "p", "negatives": "n"}', "expected a list of negatives, found 'n'"),
         ('{"query": "q", "positive": "  "}', "expected a text, found '  '"),
         ('{"query": 3, "positive": "p"}', "expected a text, found '3'"),
+        (r'{"query": " q\ud800", "positive": "p"}', "in 'query', found half a surrogate pair at position 3"),
+        (r'{"query": "q", "positive": "p", "negatives": ["n\udc00"]}', "in 'negatives', found half a surrogate pair"),
         ('{"query": "q", "positive": "p", "negatives": ["p"]}', "expected different passages, found one twice"),
         ('["q", "p"]', "expected a JSON object"),
     ],

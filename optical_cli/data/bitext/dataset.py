@@ -57,7 +57,6 @@ class Dataset:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class DatasetFolder(Dataset):
     """A folder of parquet, JSONL or CSV files, or what `save_to_disk` left."""
 
@@ -84,7 +83,6 @@ class DatasetFolder(Dataset):
         return library.load_dataset(self.name, self.settings.config, split=self.settings.split, streaming=True)
 
 
-@dataclass(frozen=True)
 class HubDataset(Dataset):
     """A dataset of the hub: from the library's cache if it is there, else downloaded into it."""
 
@@ -116,18 +114,15 @@ class HubDataset(Dataset):
 
     def _prepared(self) -> Path | None:
         """The folder `config/version/commit` of the library's cache that holds the dataset, the newest if several."""
-        folders = {
-            path.parent: path.parent.stat().st_mtime_ns
-            for path in (_cache() / _cache_name(self.name)).glob(f"*/*/*/{_INFO}")
-            if self.settings.revision in (None, path.parent.name)
-        }
+        found = (_cache() / _cache_name(self.name)).glob(f"*/*/*/{_INFO}")
+        folders = [path.parent for path in found if self.settings.revision in (None, path.parent.name)]
         configs = sorted({path.parts[-3] for path in folders})
         config = self.settings.config or ("default" if "default" in configs or len(configs) != 1 else configs[0])
         fitting = [path for path in folders if path.parts[-3] == config]
         if not fitting and self.settings.config is None and configs:
             known = listed(configs)
             raise DataError(f"{self.name}: expected the name of a config, for there are {known}; set bitext.*.config")
-        return max(fitting, key=folders.__getitem__, default=None)
+        return max(fitting, key=lambda path: path.stat().st_mtime_ns, default=None)
 
     def _download(self) -> Path:
         part = ", ".join(name for name in (self.settings.config, self.settings.split, self.settings.revision) if name)
