@@ -3,27 +3,24 @@
 import os
 import re
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from optical_cli.cli.opening import Opening, obtain_upstream
-from optical_cli.cli.options import Experiment, Pair, Seed, Wanted, takes
+from optical_cli.cli.options import Experiment, Opening, Pair, Seed, Wanted, takes
 from optical_cli.cli.records import print_json
 from optical_cli.cli.terminal import TerminalProgress, plain, print_table, stdout_console
 from optical_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair, Alignment
-    from optical_cli.config.experiment import Experiment as ExperimentSettings
-    from optical_cli.pipeline.cells import Cell
-    from optical_cli.pipeline.step import Step
 
 MOST_ROWS = 10_000
 TYPED = "your sentence"
 ALIKE_MASS = 1.001
+NO_FONT = "pictures name some tokens by their place, from #1: install a font of their script, such as of Noto Sans"
 REG_WIDTH = 24
 """Characters that the column of a reg needs; regs for which a terminal has no room go into a further table."""
 
@@ -32,9 +29,7 @@ REG_WIDTH = 24
 def align(
     experiment: Experiment,
     opening: Opening,
-    regs: Annotated[
-        list[float] | None, Option("--reg", help="0 to inf; repeatable. Default: all of the experiment.")
-    ] = None,
+    regs: Annotated[list[float] | None, Option("--reg", help="0 to inf; repeatable. Default: all.")] = None,
     pair: Pair = None,
     language: Annotated[str | None, Option(help="Of the translations, if the pair learns two languages.")] = None,
     seed: Seed = None,
@@ -56,65 +51,50 @@ def align(
 
     x, sources = pipeline.experiment, pipeline.sources
     view = view_of(x, pair, language)
-    cells = _cells(x, view.pair, regs, seed)
+    regs = regs or sorted(x.transport.reg)
+    cells = {abs(reg): Wanted(reg, None, view.pair, seed).cell(x) for reg in regs}  # -0.0 is 0
+    for reg in cells:
+        if fault := x.transport.fault_of(reg):
+            raise ConfigError(f"--reg {reg:g}: {fault}")
     folder = output or Path("reports") / x.name / "alignments"
     _check_folder(folder)
     if text is not None and translation is not None:
         sentences = [Sentence(TYPED, text.strip(), translation.strip())]
     else:
         sentences = held_out_sentences(sources, view.language, rows=chosen, count=count)
-    trained_on = trained_pairs(sources, view.student)
-    steps = {
-        reg: pipeline.start(view.student) if untrained else pipeline.checkpoint(cell) for reg, cell in cells.items()
-    }
-    found: dict[str, Path] = {}
 
-    def student(step: "Step") -> Path:
-        if step.key.digest not in found:  # several regs may have the same
-            found[step.key.digest] = obtain_upstream(pipeline, step, upstream=not opening.no_upstream).folder
-        return found[step.key.digest]
+    @cache  # several regs may have the same student
+    def student(digest: str) -> Path:
+        return opening.obtain_upstream(pipeline, steps[digest]).folder
 
-    students = {reg: partial(student, step) for reg, step in steps.items()}
+    start = pipeline.start(view.student) if untrained else None
+    by_reg = {reg: start or pipeline.checkpoint(cell) for reg, cell in cells.items()}
+    steps = {step.key.digest: step for step in by_reg.values()}
+    students = {reg: partial(student, step.key.digest) for reg, step in by_reg.items()}
     from optical_cli.align.align_sentences import align_sentences
 
-    pairs = align_sentences(
-        x, sentences, trained_on, view.side, students, pipeline.context.encoding_precision, opening.device
-    )
+    trained_on, precision = trained_pairs(sources, view.student), pipeline.context.encoding_precision
+    pairs = align_sentences(x, sentences, trained_on, view.side, students, precision, opening.device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)
     if opening.as_json:
         shown = {"experiment": x.name, "pair": view.pair, "language": view.language, "side": view.side}
-        sentences_of = {"sentences": [as_record(aligned) for aligned in pairs]}
-        print_json({**shown, "untrained": untrained, "files": files, **sentences_of})
+        print_json({**shown, "untrained": untrained, "files": files, "sentences": [*map(as_record, pairs)]})
         return
     for aligned in pairs:
         _print_alignments(aligned, x.teacher.language, view.language)
-    for file in files:
-        print(file)
-
-
-def _cells(
-    experiment: "ExperimentSettings", pair: str, regs: Sequence[float] | None, seed: int | None
-) -> "dict[float, Cell]":
-    """Return the cell of each wanted reg, by default of all that the experiment has."""
-    cells = {}
-    for reg in regs or sorted(experiment.transport.reg):
-        cell = Wanted(reg, None, pair, seed).cell(experiment)
-        if fault := experiment.transport.fault_of(abs(reg)):
-            raise ConfigError(f"--reg {reg:g}: {fault}")
-        cells[abs(reg)] = cell  # -0.0 is 0
-    return cells
+    print(*files, sep="\n")
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before anything expensive starts."""
+    """Refuse a folder that cannot be written."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(f"--output {folder}: a folder that can be written expected, and {there} is none")
 
 
 def _chosen_rows(rows: str | None, count: int | None, text: str | None, translation: str | None) -> list[int] | None:
-    """Return the wanted rows of the held-out bitext, None if `--rows` is not given; refuse options that disagree."""
+    """Parse `--rows`, None if it is not given; refuse options that disagree."""
     if rows is not None and count is not None:
         raise ConfigError("--rows and --count: one of them expected, as either says which held-out pairs")
     if (text is None) != (translation is None):
@@ -125,19 +105,16 @@ def _chosen_rows(rows: str | None, count: int | None, text: str | None, translat
     for option, said in (("--text", text), ("--translation", translation)):
         if said is not None and not said.strip():
             raise ConfigError(f"{option}: a sentence expected, found nothing")
-    return None if rows is None else _parse_rows(rows)
+    return None if rows is None else list(dict.fromkeys(row for part in rows.split(",") for row in _range(part, rows)))
 
 
-def _parse_rows(rows: str) -> list[int]:
-    """Return the numbers of `1,7-9`, each once."""
-    chosen: list[int] = []
-    for part in rows.split(","):
-        spelled = re.fullmatch(r"\s*([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?\s*", part)
-        first, last = (int(spelled[1]), int(spelled[2] or spelled[1])) if spelled else (1, 0)
-        if first > last or last - first >= MOST_ROWS:
-            raise ConfigError(f"--rows {rows}: numbers from 1 and ranges expected, such as 4 or 1,7-9")
-        chosen += range(first, last + 1)
-    return list(dict.fromkeys(chosen))
+def _range(part: str, rows: str) -> range:
+    """The rows of `4` or `7-9`, a part of `--rows`."""
+    spelled = re.fullmatch(r"\s*([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?\s*", part)
+    first, last = (int(spelled[1]), int(spelled[2] or spelled[1])) if spelled else (1, 0)
+    if first > last or last - first >= MOST_ROWS:
+        raise ConfigError(f"--rows {rows}: numbers from 1 and ranges expected, such as 4 or 1,7-9")
+    return range(first, last + 1)
 
 
 def _draw(
@@ -146,43 +123,34 @@ def _draw(
     """Draw each pair as SVG and PNG; a typed sentence is named by its own words."""
     from optical_cli.report.heat_map import draw_heat_maps
 
-    files, unnamed = [], False
+    files, named = [], True
     folder.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         words = re.findall(r"\w+", pair.text.lower() if pair.name == TYPED else pair.name)
         stem = "-".join((language, "-".join(words)[:40].strip("-") or "typed", *marks))
         svg, png = folder / f"{stem}.svg", folder / f"{stem}.png"
-        unnamed |= not draw_heat_maps(pair, ", ".join((f"{experiment} {language}", pair.name, *marks)), svg, png)
+        named &= draw_heat_maps(pair, ", ".join((f"{experiment} {language}", pair.name, *marks)), svg, png)
         files += [svg, png]
-    if unnamed:
-        TerminalProgress().say(
-            "pictures name some tokens by their place (#1 is the first): no font that is installed has their "
-            "characters; one of the script, such as of the Noto Sans family, would mend that"
-        )
+    if not named:
+        TerminalProgress().say(NO_FONT)
     return files
 
 
 def _print_alignments(pair: "AlignedPair", teacher_language: str, language: str) -> None:
     """Print the sentences, and the receivers of each teacher token's mass by reg."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
     tokens = [_on_a_line(token) for token in pair.student_tokens]
     print(f"\n{pair.name}")
-    _print_indented({teacher_language: pair.text, language: pair.translation, "tokens": " ".join(tokens)})
+    grid: Table = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2))
+    for head, text in ((teacher_language, pair.text), (language, pair.translation), ("tokens", " ".join(tokens))):
+        grid.add_row(Text(head), Text(_on_a_line(text)))
+    stdout_console().print(grid)
     label = max(len("effective targets"), *(len(_on_a_line(token)) for token in pair.teacher_tokens))
     most = max(1, (stdout_console().width - min(label, 20) - 2) // (REG_WIDTH + 2))
     for start in range(0, len(pair.alignments), most):
         _print_receivers(pair, tokens, pair.alignments[start : start + most], teacher_language)
-
-
-def _print_indented(texts: dict[str, str]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid: Table = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for head, text in texts.items():
-        grid.add_row(Text(head), Text(_on_a_line(text)))
-    stdout_console().print(grid)
 
 
 def _print_receivers(
@@ -192,21 +160,18 @@ def _print_receivers(
 
     # a share alone would not show that teacher tokens have masses of their own
     weighed = max(pair.teacher_mass) > ALIKE_MASS * min(pair.teacher_mass)
-    shares = [alignment.shares for alignment in alignments]
+    shares = [one.shares for one in alignments]
     rows = []
     for number, (token, mass) in enumerate(zip(pair.teacher_tokens, pair.teacher_mass, strict=True)):
         received = [receivers(tokens, of_reg[number].tolist()) for of_reg in shares]
         rows.append([_on_a_line(token), *[f"{100 * mass:.1f}"] * weighed, *received])
-    foot = {
-        "cost": [f"{one.cost:.4f}" for one in alignments],
-        "effective targets": [f"{one.effective_targets:.2f}" for one in alignments],
-        "mass": [f"{one.mass:.3f}" for one in alignments],
-        "plan": [*map(_health, alignments)],
-    }
+    foot = {"cost": "{0.cost:.4f}", "effective targets": "{0.effective_targets:.2f}", "mass": "{0.mass:.3f}"}
     if not any(one.unbalanced for one in alignments):
         del foot["mass"]
+    figures = {name: [text.format(one) for one in alignments] for name, text in foot.items()}
+    figures["plan"] = [*map(_health, alignments)]
     heads = [teacher_language, *["mass %"] * weighed, *(f"reg {one.reg:g}" for one in alignments)]
-    print_table(heads, rows, foot=[[name, *[""] * weighed, *cells] for name, cells in foot.items()])
+    print_table(heads, rows, foot=[[name, *[""] * weighed, *cells] for name, cells in figures.items()])
 
 
 def _on_a_line(text: str) -> str:

@@ -2,22 +2,18 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-from typer import Argument, Option
+from typer import Argument, Exit, Option, Typer
 
-from optical_cli.cli.opening import Opening
-from optical_cli.cli.options import takes
+from optical_cli.cli.options import Opening, takes
 from optical_cli.cli.records import artifact_record, damaged_record, print_json
 from optical_cli.cli.terminal import TerminalProgress, plain, print_table, size
 from optical_cli.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from optical_cli.cache.artifact import Artifact, Damaged
     from optical_cli.cache.store import Cache
 
-cache_app = typer.Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
+cache_app = Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @cache_app.command("list")
@@ -25,7 +21,7 @@ cache_app = typer.Typer(help="Look after the cache.", no_args_is_help=True, rich
 def list_artifacts(opening: Opening) -> None:
     """List the artifacts with size, seconds and age."""
     cache = opening.cache()
-    artifacts, damaged = _parted(list(cache.all_entries()))
+    artifacts, damaged = _parted(cache)
     if opening.as_json:
         print_json([*map(artifact_record, artifacts), *map(damaged_record, damaged)])
         return
@@ -35,8 +31,7 @@ def list_artifacts(opening: Opening) -> None:
     ]
     rows += [[one.kind, one.folder.name, "", "", "damaged"] for one in damaged]
     print_table(["kind", "name", "size", "seconds", "made at"], rows)
-    total = sum(artifact.size for artifact in artifacts)
-    TerminalProgress().say(f"{len(artifacts)} artifacts, {size(total)}, in {cache.root}")
+    TerminalProgress().say(f"{len(artifacts)} artifacts, {size(sum(one.size for one in artifacts))}, in {cache.root}")
     _tell_damaged(damaged)
 
 
@@ -60,19 +55,16 @@ def verify(
         print_json(record | ({"removed": list(by_name)} if remove_damaged else {}))
     else:
         for _, lines in faults:
-            for line in lines:
-                print(plain(line))
+            print(plain("\n".join(lines)))
     say(f"{len(chosen)} artifacts verified, {len(damaged)} damaged")
     if doubtful:
-        say(
-            f"made from the damaged, perhaps when they were damaged already: {', '.join(doubtful)}; "
-            "`optical cache remove NAME...` takes those you do not trust"
-        )
+        made = f"made from the damaged, perhaps when they were damaged already: {', '.join(doubtful)}"
+        say(f"{made}; `optical cache remove NAME...` takes those you do not trust")
     if not damaged:
         return
     if not remove_damaged:
         say("`optical cache verify --remove-damaged` removes the damaged, and the next run makes them anew")
-        raise typer.Exit(1)
+        raise Exit(1)
     for entry in damaged:
         cache.remove(entry)
     say(f"{len(damaged)} removed; the next run that needs them makes them anew")
@@ -104,44 +96,44 @@ def prune(
     cache = opening.cache()
     pipelines = [opening.pipeline(experiment) for experiment in experiments]
     needed = {step.key.digest for pipeline in pipelines for step, _ in steps_of(pipeline)}
-    artifacts, damaged = _parted(list(cache.all_entries()))
+    artifacts, damaged = _parted(cache)
     unneeded = [artifact for artifact in artifacts if artifact.manifest["key"] not in needed]
     for artifact in unneeded:
         if not dry_run:
             cache.remove(artifact)
         print(plain(str(artifact.folder)))
-    freed = size(sum(artifact.size for artifact in unneeded))
-    said = f"{len(unneeded)} artifacts, {freed}, would go" if dry_run else f"{len(unneeded)} artifacts removed, {freed}"
-    TerminalProgress().say(said)
+    count, freed = len(unneeded), size(sum(artifact.size for artifact in unneeded))
+    TerminalProgress().say(
+        f"{count} artifacts, {freed}, would go" if dry_run else f"{count} artifacts removed, {freed}"
+    )
     _tell_damaged(damaged)
 
 
-def _parted(entries: "Sequence[Artifact | Damaged]") -> "tuple[list[Artifact], list[Damaged]]":
+def _parted(cache: "Cache") -> "tuple[list[Artifact], list[Damaged]]":
     from optical_cli.cache.artifact import Artifact, Damaged
 
+    entries = list(cache.all_entries())
     return [e for e in entries if isinstance(e, Artifact)], [e for e in entries if isinstance(e, Damaged)]
 
 
-def _tell_damaged(damaged: "Sequence[Damaged]") -> None:
+def _tell_damaged(damaged: "list[Damaged]") -> None:
     if damaged:
-        TerminalProgress().say(
-            f"{len(damaged)} more damaged: `optical cache verify` says how, and with --remove-damaged removes them"
-        )
+        remedy = "`optical cache verify` says how, and with --remove-damaged removes them"
+        TerminalProgress().say(f"{len(damaged)} more damaged: {remedy}")
 
 
 def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
-    """Return the artifacts of these names; each must mean exactly one."""
+    """The artifacts of these names; each must mean exactly one."""
     from optical_cli.cache.artifact import Artifact
 
-    def begins(entry: "Artifact | Damaged", digits: str) -> bool:
-        key = entry.manifest["key"] if isinstance(entry, Artifact) else entry.folder.name.rsplit("-", 1)[-1]
-        return str(key).startswith(digits)
+    def key(entry: "Artifact | Damaged") -> str:
+        return str(entry.manifest["key"]) if isinstance(entry, Artifact) else entry.folder.name.rsplit("-", 1)[-1]
 
     entries = list(cache.all_entries())
     chosen: dict[object, Artifact | Damaged] = {}
     for name in names:
         wanted = name.rstrip("/").rsplit("/", 1)[-1]
-        meant = [entry for entry in entries if entry.folder.name == wanted or begins(entry, wanted)]
+        meant = [entry for entry in entries if entry.folder.name == wanted or key(entry).startswith(wanted)]
         if len(meant) != 1:
             found = ", ".join(f"{entry.kind}/{entry.folder.name}" for entry in meant) or "none"
             raise CacheError(f"{name}: one artifact expected, found {found}; `optical cache list` shows them")

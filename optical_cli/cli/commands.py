@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-import typer
-from typer import Option
+from typer import Exit, Option, Typer
 
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
@@ -16,7 +15,7 @@ from optical_cli.cli.reproduce_commands import lock, verify, why_app
 from optical_cli.cli.stage_commands import DISTILL, EVALUATE, INDEX, RETRIEVE, command_of, evaluate, fuse
 from optical_cli.cli.sweep_command import sweep
 
-app = typer.Typer(
+app = Typer(
     name="optical",
     help="Move an English retriever into another language by optimal transport, and measure what the strength of "
     "the transport regularization does to nDCG.",
@@ -31,7 +30,7 @@ def _version(asked: bool) -> None:
         from optical_cli import __version__
 
         print(f"optical {__version__}")
-        raise typer.Exit
+        raise Exit
 
 
 @app.callback()

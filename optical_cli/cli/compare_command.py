@@ -1,7 +1,8 @@
 """`optical compare`: two settings against each other, topic by topic, of one experiment or of two."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from optical_cli.cli.opening import Opening, command_line, set_options
-from optical_cli.cli.options import Experiment, Pair, takes
+from optical_cli.cli.options import Experiment, Opening, Pair, command_line, set_options, takes
 from optical_cli.cli.records import duel_record, print_json
 from optical_cli.cli.terminal import print_table, print_text
 from optical_cli.errors import ConfigError, DataError
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.report.findings import Duel
 
-BINS = 10
-"""Bins of the histogram on either side of 0."""
+TENTHS = 10
 BAR = 40
 TOPIC_WIDTH = 70
 
@@ -31,15 +30,13 @@ def compare(
     experiment: Experiment,
     one: Annotated[str, Argument(metavar="ONE", help="A reg, a baseline, or `run TAG`.")],
     opening: Opening,
-    other: Annotated[
-        str | None, Argument(metavar="[OTHER]", help="Named like ONE; with --with, ONE by default.")
-    ] = None,
+    other: Annotated[str | None, Argument(metavar="[OTHER]", help="Like ONE; with --with, ONE by default.")] = None,
     pair: Pair = None,
     count: Annotated[int, Option(min=1, help="How many topics of either end are shown.")] = 5,
     with_: Annotated[str | None, Option("--with", metavar="EXPERIMENT", help="OTHER is of this experiment.")] = None,
     scatter: Annotated[Path | None, Option(metavar="FILE", help="Draw a point a topic into an .svg or .png.")] = None,
     of_one: Annotated[
-        list[str] | None, Option("--set-one", metavar="KEY=VALUE", help="As --set, for ONE alone. Repeatable.")
+        list[str] | None, Option("--set-one", metavar="KEY=VALUE", help="--set for ONE. Repeatable.")
     ] = None,
 ) -> None:
     """Compare two settings on the topics of every pair: test, wins and losses, the topics that moved most.
@@ -54,27 +51,24 @@ def compare(
         raise ConfigError("OTHER: a second setting expected, or --with EXPERIMENT for ONE of another experiment")
     if scatter is not None:
         check_picture(scatter, "--scatter")
-    theirs = opening.pipeline(with_ or experiment)
-    own = theirs
+    of_one, second, other = of_one or [], with_ or experiment, other or one
+    own = theirs = opening.pipeline(second)
     if with_ is not None or of_one:
-        own = replace(opening, overrides=[*(opening.overrides or ()), *(of_one or ())]).pipeline(experiment)
+        own = replace(opening, overrides=[*(opening.overrides or ()), *of_one]).pipeline(experiment)
     pairs = _pairs(pair, own.experiment, theirs.experiment)
-    whose = _whose((experiment, own.experiment.name), (with_ or experiment, theirs.experiment.name))
-    setting = _setting(one, own.experiment, _variant(of_one, whose[0]))
-    reference = _setting(other or one, theirs.experiment, _variant(None, whose[1]))
+    of_own, of_theirs = _whose((experiment, own.experiment.name), (second, theirs.experiment.name))
+    changed = [f"with {', '.join(of_one)}"] if of_one else []
+    setting = _setting(one, own.experiment, " ".join(changed + of_own))
+    reference = _setting(other, theirs.experiment, " ".join(of_theirs))
     if setting == reference:
-        raise ConfigError(f"{one} and {other or one}: two settings expected, found {setting.label} twice")
+        raise ConfigError(f"{one} and {other}: two settings expected, found {setting.label} twice")
     sides = Side(own, setting), Side(theirs, reference)
     duels, texts = cached_duels(*sides, pairs)
     if not duels:
-        sweeps = [
-            f"`{command_line('sweep', name, *set_options(changes))}`"
-            for name, changes in ((experiment, of_one), (with_ or experiment, None))
-        ]
-        raise DataError(
-            f"no pair has scores of both {setting.label} and {reference.label} on two topics or more in the cache; "
-            f"run {' and '.join(dict.fromkeys(sweeps))} first"
-        )
+        sweeps = command_line("sweep", experiment, *set_options(of_one)), command_line("sweep", second)
+        remedy = f"run {' and '.join(f'`{sweep}`' for sweep in dict.fromkeys(sweeps))} first"
+        both = f"{setting.label} and {reference.label} on two topics or more in the cache"
+        raise DataError(f"no pair has scores of both {both}; {remedy}")
     if scatter is not None:
         draw_scatter(duels, measure_of_both(*sides), scatter)
     if opening.as_json:
@@ -87,33 +81,26 @@ def compare(
 
 
 def _pairs(wanted: str | None, own: "ExperimentSettings", theirs: "ExperimentSettings") -> list[str]:
-    """Return the wanted pair, which both experiments must have, or all pairs that both have."""
+    """The wanted pair, which both experiments must have, or all pairs that both have."""
     for x in (own, theirs):
         if wanted is not None and wanted not in x.pairs:
             raise ConfigError(f"--pair {wanted}: not in {x.name}; it has {', '.join(x.pairs)}")
-    shared = [name for name in own.pairs if name in theirs.pairs]
-    if not shared:
-        found = f"one has {', '.join(own.pairs)}, the other {', '.join(theirs.pairs)}"
-        raise ConfigError(f"--with: an experiment with a pair in common expected; {found}")
-    return [wanted] if wanted else shared
+    if shared := [name for name in own.pairs if name in theirs.pairs]:
+        return [wanted] if wanted else shared
+    found = f"one has {', '.join(own.pairs)}, the other {', '.join(theirs.pairs)}"
+    raise ConfigError(f"--with: an experiment with a pair in common expected; {found}")
 
 
-def _whose(*named: tuple[str, str]) -> list[str]:
-    """Return `of NAME` for two experiments, given as called and named; "" if they are one."""
-    called, names = zip(*named, strict=True)
-    if len(set(called)) == 1:
-        return ["", ""]
-    return [f"of {name}" for name in (names if len(set(names)) == len(names) else called)]
-
-
-def _variant(changes: Sequence[str] | None, whose: str) -> str:
-    """Return what tells a setting from its like: `with index.storage=int8 of tiny`."""
-    changed = f"with {', '.join(changes)}" if changes else ""
-    return " ".join(filter(None, [changed, whose]))
+def _whose(one: tuple[str, str], other: tuple[str, str]) -> tuple[list[str], list[str]]:
+    """Tell two experiments, each given by file and name, apart: `of NAME`, or `of FILE` if both have one name."""
+    if one[0] == other[0]:
+        return [], []
+    told = 0 if one[1] == other[1] else 1
+    return [f"of {one[told]}"], [f"of {other[told]}"]
 
 
 def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Setting":
-    """Return a setting by its name in the experiment file."""
+    """A setting by its name in the experiment file."""
     from optical_cli.artifacts.result import Setting, format_reg
     from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.objectives import BM25, TRANSPORT
@@ -132,9 +119,7 @@ def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Sett
 def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) -> None:
     for line in _sentences(duel, pairs):
         print_text(line)
-    print()
-    for line in _histogram([topic.difference for topic in duel.topics]):
-        print(line)
+    print("", *_histogram(duel), sep="\n")
     label, other = duel.comparison.setting.label, duel.comparison.reference.label
     rows = []
     for topic in dict.fromkeys([*duel.topics[:count], *duel.topics[-count:]]):
@@ -159,18 +144,15 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
         f"{signed(one.difference)} [{signed(one.low)}, {signed(one.high)}], d_z {effect(one.effect)}, p "
         f"{p_value(one.p)}{family}.",
         f"{one.wins} topics won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
-        f"{one.agreeing} of {several(one.seeds, 'seed')} agree. Smallest to be seen: {one.smallest:.3f}.",
+        f"{one.agreeing} of {several(one.seeds, 'seed')} agree. Detectable difference: {one.smallest:.3f}.",
     ]
 
 
-def _histogram(differences: list[float]) -> list[str]:
-    """Return a bar for each tenth of the measure, from the largest gain of a topic to the largest loss."""
-    counts = dict.fromkeys(range(-BINS, BINS + 1), 0)
-    for difference in differences:
-        counts[round(BINS * difference)] += 1
-    taken = [number for number, topics in counts.items() if topics]
+def _histogram(duel: "Duel") -> list[str]:
+    """Draw a bar for each tenth of the measure, from the largest gain of a topic to the largest loss."""
+    counts = Counter(round(TENTHS * topic.difference) for topic in duel.topics)
     most = max(counts.values())
     return [
-        f"  {number / BINS:+.1f}  {counts[number]:>4}  {'█' * round(BAR * counts[number] / most)}".rstrip()
-        for number in range(max(taken), min(taken) - 1, -1)
+        f"  {tenth / TENTHS:+.1f}  {counts[tenth]:>4}  {'█' * round(BAR * counts[tenth] / most)}".rstrip()
+        for tenth in range(max(counts), min(counts) - 1, -1)
     ]

@@ -63,11 +63,8 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()  # whoever read us has gone, and so has the need to say anything
         return FAILED
-    print(
-        f"error: {type(error).__name__}: {plain(str(error))}; this is a fault of optical: "
-        "run again with --debug to see where, and report it",
-        file=sys.stderr,
-    )
+    remedy = "this is a fault of optical: run again with --debug to see where, and report it"
+    print(f"error: {type(error).__name__}: {plain(str(error))}; {remedy}", file=sys.stderr)
     return FAILED
 
 

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from optical_cli.cli.opening import Opening, obtain_upstream
-from optical_cli.cli.options import Experiment, Wanted, takes
-from optical_cli.cli.records import print_json
+from optical_cli.cli.options import Experiment, Opening, Wanted, takes
 from optical_cli.cli.terminal import TerminalProgress
 from optical_cli.errors import ConfigError
 
@@ -52,7 +50,7 @@ def export(
         raise ConfigError("--private: says how --push ORG/NAME uploads, and --push is not given")
     pipeline = opening.pipeline(experiment)
     cell = _cell(pipeline.experiment, wanted)
-    checkpoint = obtain_upstream(pipeline, pipeline.checkpoint(cell), upstream=not opening.no_upstream)
+    checkpoint = opening.obtain_upstream(pipeline, pipeline.checkpoint(cell))
     from optical_cli.export.card import gather_facts, write_card
     from optical_cli.export.write_folder import write_folder
 
@@ -64,22 +62,18 @@ def export(
 
     lengths = {"query_length": encoding.query_length, "document_length": encoding.document_length}
     no_pylate = write_folder(checkpoint.folder, output, card, **lengths, force=force)
-    say, key = TerminalProgress().say, checkpoint.manifest["key"]
+    say, key, url = TerminalProgress().say, checkpoint.manifest["key"], None
     if no_pylate is not None:
         say(f"PyLate cannot load it: {no_pylate}")
-    url = None
     if push is not None:
         url = push_folder(output, push, f"optical {key[:12]}", private=private)
         say(f"uploaded: {url}")
-    if opening.as_json:
-        said = {"path": output, "key": key, "checkpoint": checkpoint.folder}
-        print_json({**said, "no_pylate_because": no_pylate, "url": url})
-    else:
-        print(output)
+    made = {"path": output, "key": key, "checkpoint": checkpoint.folder}
+    opening.answer(output, {**made, "no_pylate_because": no_pylate, "url": url})
 
 
 def _license(identifier: str | None, name: str | None, link: str | None) -> "License":
-    """Return the licence of the options; the hub takes name and link with `other` alone."""
+    """The licence of the options; the hub takes name and link with `other` alone."""
     from optical_cli.export.card import License
 
     if (name or link) and identifier != "other":
@@ -92,7 +86,7 @@ def _license(identifier: str | None, name: str | None, link: str | None) -> "Lic
 
 
 def _cell(x: "ExperimentSettings", wanted: Wanted) -> "Cell":
-    """Return the cell whose student is wanted; no pair need be named if all pairs have the same student."""
+    """The cell whose student is wanted; no pair need be named if all pairs have the same student."""
     from optical_cli.pipeline.cells import student_of
 
     learning = {name: student for name in x.pairs if (student := student_of(x, name))}
@@ -144,32 +138,22 @@ def teach(
 
     check_output_folder(output, force=force)
     model = resolve_model(backbone, Path.cwd())
+    name = backbone if local_path(backbone, Path.cwd()) is None else model.folder.name
     from optical_cli import teach as stage
     from optical_cli.encoder.device import resolve_device
     from optical_cli.encoder.precision import resolve_precision
 
     resolved = {"precision": resolve_precision(teaching.precision), "device": resolve_device(opening.device)}
-    given = {name: value for name, value in vars(teaching).items() if name != "negatives"}
-    settings = stage.TeachSettings(**{**given, **resolved})
-    examples = stage.read_examples(data)
-    progress = TerminalProgress()
-    is_local = local_path(backbone, Path.cwd()) is not None
+    given = vars(teaching) | resolved
+    negatives = given.pop("negatives")
+    settings, progress = stage.TeachSettings(**given), TerminalProgress()
     taught = stage.teach(
-        examples,
-        model.folder,
-        output,
-        settings,
-        negatives=teaching.negatives,
-        names=(data.name, model.folder.name if is_local else backbone),
-        data_digest=sha256_of_file(data),
-        force=force,
-        progress=progress,
-    )
-    if opening.as_json:
-        print_json({"path": output, **vars(taught)})
-        return
-    progress.say(
-        f"taught on {taught.examples} examples, {taught.negatives} negatives each, {taught.steps} steps: "
-        f"loss {taught.first_loss:.4f} to {taught.last_loss:.4f}"
-    )
-    print(output)
+        stage.read_examples(data), model.folder, output, settings,
+        negatives=negatives, names=(data.name, name), data_digest=sha256_of_file(data), force=force, progress=progress,
+    )  # fmt: skip
+    if not opening.as_json:
+        progress.say(
+            f"taught on {taught.examples} examples, {taught.negatives} negatives each, {taught.steps} steps: "
+            f"loss {taught.first_loss:.4f} to {taught.last_loss:.4f}"
+        )
+    opening.answer(output, {"path": output, **vars(taught)})

@@ -1,53 +1,63 @@
-"""How a command takes the options that it shares with others, and the options that name a cell of an experiment."""
+"""The options that commands share: how a command takes them, which cell they name, and what they open."""
 
 import inspect
-from collections.abc import Callable
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Argument, Option
 
+from optical_cli.cli.records import Record, print_json
+from optical_cli.cli.terminal import TerminalProgress, duration
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, baseline_names, objective_of
-from optical_cli.errors import ConfigError
+from optical_cli.errors import CacheError, ConfigError
+from optical_cli.processes import Processes
 
 if TYPE_CHECKING:
-    from optical_cli.config.baselines import Analyzer
+    from optical_cli.cache.artifact import Artifact
+    from optical_cli.cache.store import Cache
     from optical_cli.config.experiment import Experiment as ExperimentSettings
+    from optical_cli.pipeline import Pipeline
     from optical_cli.pipeline.cells import Cell
+    from optical_cli.pipeline.context import Remote
+    from optical_cli.pipeline.step import Step
+    from optical_cli.progress import Progress
+
+T = TypeVar("T")
+
+OBJECTIVE_HELP = f"A baseline in place of {TRANSPORT}: {', '.join(baseline_names())} ({BM25}-lower: by that analyzer)."
+RAY_ADDRESS_HELP = (
+    "Head of a running Ray cluster; by default RAY_ADDRESS, or else a cluster of this machine that ends with the "
+    "command. Use only a cluster that you trust."
+)
+TIME_LIMIT_HELP = "Save and stop a training after 90s, 45m, 2h (exit code 75); the same command goes on."
+OFFLINE_VARIABLES = ["OPTICAL_OFFLINE", "HF_HUB_OFFLINE"]
+OFFLINE_HELP = "Download nothing; fail before anything is computed if an input is not on this machine."
 
 Experiment = Annotated[str, Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
-Reg = Annotated[float | None, Option("--reg", help="Strength of the regularization, 0 to inf.")]
-Objective = Annotated[
-    str | None,
-    Option(
-        "--objective",
-        help=f"A baseline in place of {TRANSPORT}: {', '.join(baseline_names())} ({BM25}-lower: by that analyzer).",
-    ),
-]
 Pair = Annotated[str | None, Option("--pair", help="Language pair, such as yo-en.")]
 Seed = Annotated[int | None, Option("--seed", help="Seed of the training; the experiment's first by default.")]
-DEBUG = inspect.Parameter(
-    "debug",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=False,
-    annotation=Annotated[bool, Option("--debug", help="Show a traceback with an error.")],
-)
+Debug = Annotated[bool, Option("--debug", help="Show a traceback with an error.")]
+DEBUG = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
 
 
 def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function that takes groups of options: dataclasses, each field of which is an option.
 
     A group stands for all its fields, in its place in the signature; if `order` names some of them, for those alone.
-    `--debug`, which `edge.py` reads, is added to every command.
-
-    Args:
-        order: the last options of the help: fields of a group, and own parameters that stand among them.
+    `order` lists the last options of the help: fields of a group, and own parameters that stand among them. `--debug`,
+    which `edge.py` reads, is added to every command.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function).parameters
-        groups = {name: one.annotation for name, one in own.items() if _is_group(one.annotation)}
+        groups: dict[str, Any] = {name: one.annotation for name, one in own.items() if is_dataclass(one.annotation)}
         fields = {name: inspect.signature(group).parameters for name, group in groups.items()}
         options: dict[str, inspect.Parameter] = {}
         for name, parameter in own.items():
@@ -70,49 +80,51 @@ def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return decorate
 
 
-def _is_group(annotation: object) -> bool:
-    return isinstance(annotation, type) and is_dataclass(annotation)
-
-
 @dataclass(frozen=True)
 class Wanted:
     """The options that name a cell of an experiment."""
 
-    reg: Reg = None
-    objective: Objective = None
+    reg: Annotated[float | None, Option(help="Strength of the regularization, 0 to inf.")] = None
+    objective: Annotated[str | None, Option(help=OBJECTIVE_HELP)] = None
     pair: Pair = None
     seed: Seed = None
 
     def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
-        """Return the cell of an experiment; if the teacher encodes all the `sides` that matter, no reg is needed.
+        """Name a cell of an experiment; if the teacher encodes all the `sides` that matter, no reg is needed.
 
         Raises:
             ConfigError: an option is missing, or names nothing in the experiment.
         """
+        from optical_cli.config.baselines import bm25_objective
         from optical_cli.config.experiment import languages_of
         from optical_cli.pipeline.cells import Cell
 
         pair = self.named_pair(experiment)
         self._check_values()
         objective = self.objective or TRANSPORT
-        if not objective_of(objective).has_student:
-            self._refuse_reg()
-            name = self._bm25_objective(experiment.bm25.analyzers) if objective == BM25 else objective
-            return Cell(pair, name, None, experiment.seeds[0])
+        row = objective_of(objective)
+        if not row.has_student:
+            if objective == BM25:
+                names = map(bm25_objective, experiment.bm25.analyzers)
+                objective = _only(names, "--objective bm25: the experiment has several analyzers")
+            return Cell(pair, objective, None, experiment.seeds[0])
         seed = experiment.seeds[0] if self.seed is None else self.seed
         encoded = dict(zip(("query", "document"), languages_of(pair), strict=True))
         if all(encoded[side] == experiment.teacher.language for side in sides):
             return Cell(pair, UNTRAINED, None, seed)
-        return Cell(pair, *self._objective_and_reg(experiment.transport.reg), seed)
+        if not row.has_reg:
+            return Cell(pair, objective, None, seed)
+        reg = self.reg
+        if reg is None:
+            several = "--reg: the experiment has several values"
+            reg = _only(experiment.transport.reg, several, "; or name an --objective", "{:g}".format)
+        return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
-        """Return the pair; by default the only one of the experiment."""
-        pair = self.pair or (next(iter(experiment.pairs)) if len(experiment.pairs) == 1 else None)
-        known = ", ".join(experiment.pairs)
-        if pair is None:
-            raise ConfigError(f"--pair: the experiment has several pairs, say which: {known}")
+        """Name the pair; by default the only one of the experiment."""
+        pair = self.pair or _only(experiment.pairs, "--pair: the experiment has several pairs")
         if pair not in experiment.pairs:
-            raise ConfigError(f"--pair {pair}: not in the experiment; it has {known}")
+            raise ConfigError(f"--pair {pair}: not in the experiment; it has {', '.join(experiment.pairs)}")
         return pair
 
     def _check_values(self) -> None:
@@ -126,28 +138,153 @@ class Wanted:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
             raise ConfigError(f"--reg {self.reg:g}: {error} expected") from error
+        if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
+            raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 
-    def _objective_and_reg(self, regs: tuple[float, ...]) -> tuple[str, float | None]:
-        if self.objective not in (None, TRANSPORT):
-            self._refuse_reg()
-            return str(self.objective), None
-        reg = regs[0] if self.reg is None and len(regs) == 1 else self.reg
-        if reg is None:
-            listed = ", ".join(f"{value:g}" for value in regs)
-            raise ConfigError(f"--reg: the experiment has several values, say which: {listed}; or name an --objective")
-        return TRANSPORT, abs(reg)  # -0.0 is 0
 
-    def _refuse_reg(self) -> None:
-        if self.reg is not None:
-            raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+def _only(choices: Iterable[T], several: str, hint: str = "", show: Callable[[T], str] = str) -> T:
+    """Take the only choice of an experiment; refuse with `several` if there are more."""
+    first, *others = choices
+    if others:
+        raise ConfigError(f"{several}, say which: {', '.join(map(show, (first, *others)))}{hint}")
+    return first
 
-    def _bm25_objective(self, analyzers: "tuple[Analyzer, ...]") -> str:
-        """Return the objective with its analyzer; by default the only one of the experiment."""
-        from optical_cli.config.baselines import bm25_objective
 
-        if len(analyzers) > 1:
-            listed = ", ".join(map(bm25_objective, analyzers))
-            raise ConfigError(f"--objective bm25: the experiment has several analyzers, say which: {listed}")
-        return bm25_objective(analyzers[0])
+@dataclass(frozen=True)
+class Opening:
+    """The options that say what a command works on, and how; options that it does not take have their defaults."""
+
+    overrides: Annotated[
+        list[str] | None, Option("--set", metavar="KEY=VALUE", help="Set training.epochs=2, for example. Repeatable.")
+    ] = None
+    cache_dir: Annotated[
+        Path | None, Option(envvar="OPTICAL_CACHE", help="Folder of the artifacts.", show_default="user cache folder")
+    ] = None
+    device: Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")] = "auto"
+    engine: Annotated[str, Option(help="local, or ray to run on a Ray cluster (same artifacts).")] = "local"
+    ray_address: Annotated[str | None, Option(metavar="HOST:PORT", help=RAY_ADDRESS_HELP)] = None
+    no_upstream: Annotated[bool, Option("--no-upstream", help="Fail if something upstream is missing.")] = False
+    time_limit: Annotated[str | None, Option(help=TIME_LIMIT_HELP)] = None
+    offline: Annotated[bool, Option("--offline", envvar=OFFLINE_VARIABLES, help=OFFLINE_HELP)] = False
+    locked: Annotated[bool, Option("--locked", help="Fail if versions or machine differ from the lock file.")] = False
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON on stdout.")] = False
+
+    def settings(self, experiment: str) -> "ExperimentSettings":
+        """Read an experiment file, or `tiny`."""
+        from optical_cli.session import load_experiment
+
+        return load_experiment(experiment, self.overrides or ())
+
+    def cache(self, progress: "Progress | None" = None) -> "Cache":
+        """Open the cache, which tells `progress`, by default the terminal, when it waits for another process."""
+        from optical_cli.session import open_cache
+
+        return open_cache(self.cache_dir, progress or TerminalProgress())
+
+    def pipeline(
+        self,
+        experiment: str,
+        *,
+        progress: "Progress | None" = None,
+        remote: "Remote | None" = None,
+        fetch: bool = True,
+        check_lock: bool = True,
+    ) -> "Pipeline":
+        """Read an experiment and open everything that it names.
+
+        Args:
+            progress: by default the terminal.
+            fetch: download what is missing; else stand-ins take its place.
+            check_lock: compare the inputs with the lock file, if there is one.
+
+        Raises:
+            OpticalError: the experiment or an input cannot be used, or is not what the lock file has.
+        """
+        from optical_cli.session import open_pipeline
+
+        deadline = None if self.time_limit is None else time.monotonic() + _seconds_of(self.time_limit)
+        progress = progress or TerminalProgress()
+        pipeline = open_pipeline(
+            self.settings(experiment), self.cache(progress), self.device, progress,
+            upstream=not self.no_upstream, deadline=deadline, fetch=fetch, remote=remote,
+            offline=command_line("fetch", experiment, *set_options(self.overrides)) if self.offline else None,
+        )  # fmt: skip
+        if check_lock:
+            self._check_lock(pipeline, experiment, progress, fetch=fetch)
+        return pipeline
+
+    def _check_lock(self, pipeline: "Pipeline", experiment: str, progress: "Progress", *, fetch: bool) -> None:
+        path, remedy = lock_file(experiment), command_line("lock", experiment)
+        if path is not None and path.is_file():
+            from optical_cli.reproduce.lock import keep_to_lock, lock_of, read_lock
+
+            now = lock_of(pipeline, revisions=False, fetch=fetch)
+            for line in keep_to_lock(path, read_lock(path), now, remedy, strict=self.locked):
+                progress.say(line)
+        elif self.locked:
+            raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
+
+    def obtain_upstream(self, pipeline: "Pipeline", step: "Step") -> "Artifact":
+        """Obtain what a command needs; with `--no-upstream`, refuse to make it."""
+        if self.no_upstream and pipeline.cache.find(*step.address) is None:
+            raise CacheError(f"{step.kind}/{step.label} is not in the cache; make it first, or leave out --no-upstream")
+        artifact, made = pipeline.obtain(step)
+        TerminalProgress().say(f"{step.kind}/{step.label}: {how_obtained(artifact, made=made)}")
+        return artifact
+
+    def answer(self, path: Path, record: Record) -> None:
+        """Print the path of what a command has made, or its record with `--json`."""
+        if self.as_json:
+            print_json(record)
+        else:
+            print(path)
+
+    @contextmanager
+    def remote(self, say: Callable[[str], None]) -> "Iterator[Remote | None]":
+        """Open the cluster of `--engine ray` until the context ends, and `say` what its nodes do; None for `local`."""
+        if self.engine not in ("local", "ray"):
+            search = "how the index is searched is a setting: --set retrieval.engine=approximate"
+            raise ConfigError(f"--engine {self.engine}: where it is computed: local or ray expected; {search}")
+        if self.engine == "local":
+            if self.ray_address is not None:
+                raise ConfigError(f"--ray-address {self.ray_address}: is for --engine ray; add that, or leave it out")
+            yield None
+            return
+        if Processes().count > 1:
+            raise ConfigError("--engine ray: is one process that has workers; start it without torchrun")
+        from optical_cli.cluster.ray_cluster import RayCluster
+        from optical_cli.cluster.spread_cells import spread_over
+
+        with RayCluster(self.ray_address, self.device, say) as workers:
+            yield spread_over(workers)
+
+
+def how_obtained(artifact: "Artifact", *, made: bool) -> str:
+    """`made in 3 min` or `in the cache`."""
+    return f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"
+
+
+def lock_file(experiment: str) -> Path | None:
+    """Name the lock beside an experiment file; None for `tiny`, which the version of the package pins."""
+    from optical_cli.data.paths import builtin_experiment
+
+    return None if builtin_experiment(experiment) else Path(experiment).with_suffix(".lock")
+
+
+def command_line(*words: str) -> str:
+    """Quote an `optical` command for a POSIX shell."""
+    return shlex.join(["optical", *words])
+
+
+def set_options(overrides: Sequence[str] | None) -> list[str]:
+    """Put `--set` before each override, for a command line."""
+    return [word for override in overrides or () for word in ("--set", override)]
+
+
+def _seconds_of(time_limit: str) -> float:
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    if not re.fullmatch(r"(?=.)(\d+h)?(\d+m)?(\d+s)?", time_limit):
+        raise ConfigError(f"--time-limit {time_limit}: a duration such as 90s, 45m, 2h or 1h30m expected")
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", time_limit))

@@ -1,21 +1,19 @@
 """`optical plan` and `optical status`: what of an experiment is there, what is to be made, and what is in work."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from optical_cli.cli.opening import Opening
-from optical_cli.cli.options import Experiment, takes
+from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import making_records, planned_record, print_json, status_record
 from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_in_blocks, print_table, size, time_left
 
 if TYPE_CHECKING:
     from optical_cli.cache.notes import Making
     from optical_cli.cli.records import InWork
-    from optical_cli.pipeline import Pipeline
     from optical_cli.plan.estimate import Estimate
     from optical_cli.plan.planned import Planned
     from optical_cli.sweep.status import Status
@@ -41,6 +39,8 @@ def plan(
 
     Sizes come from a sample of the texts, times from what like artifacts took on this machine, or from a probe.
     """
+    from optical_cli.plan.estimate import cannot_fit, estimate
+    from optical_cli.plan.pace import probe_of
     from optical_cli.plan.planned import plan as planned_steps
 
     pipeline = opening.pipeline(experiment, fetch=False)
@@ -49,34 +49,19 @@ def plan(
     say = TerminalProgress().say
     for reason in pipeline.sources.not_here:
         say(f"not checked: {reason}")
-    estimates = estimates_of(pipeline, steps, probe=probe)
+    estimates = estimate(pipeline, steps, probe_of(pipeline.context) if probe else None)
     of_step = {one.planned.step.key.digest: one for one in estimates}
     planned = [(one, of_step.get(one.step.key.digest)) for one in steps]
     if opening.as_json:
         print_json([planned_record(*one) for one in planned])
     else:
         _print_plan(planned)
-    warn_of_room(pipeline, estimates, say)
-
-
-def estimates_of(pipeline: "Pipeline", steps: "Sequence[Planned]", *, probe: bool = False) -> "list[Estimate]":
-    """Return what it takes to make the steps that the cache does not hold; `probe` measures the machine for that."""
-    from optical_cli.plan.estimate import estimate
-    from optical_cli.plan.pace import probe_of
-
-    return estimate(pipeline, steps, probe_of(pipeline.context) if probe else None)
-
-
-def warn_of_room(pipeline: "Pipeline", estimates: "Sequence[Estimate]", say: Callable[[str], None]) -> None:
-    """Warn of what the disk of the cache or the memory has no room for."""
-    from optical_cli.plan.estimate import cannot_fit
-
     for line in cannot_fit(estimates, pipeline.cache.root):
         say(f"warning: {line}")
 
 
 def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
-    """Print each step with what it takes if it is to be made, and all together."""
+    """Print each step with what it takes to make it, and all together."""
     rows, states = [], []
     for planned, estimate in steps:
         step = planned.step
@@ -87,12 +72,12 @@ def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
     unknown = states.count(UNKNOWN)
     rest = f", {unknown} not known before their input is here" if unknown else ""
     print(f"\n{states.count(THERE)} of {len(steps)} artifacts in the cache, {states.count(TO_MAKE)} to be made{rest}")
-    for line in _altogether([estimate for _, estimate in steps if estimate]):
-        print(line)
+    if estimates := [estimate for _, estimate in steps if estimate]:
+        print("\n".join(_altogether(estimates)))
 
 
 def _figures(one: "Estimate") -> list[str]:
-    """Return tokens, disk and time as they are shown; "" for what is not known."""
+    """Show tokens, disk and time; "" for what is not known."""
     return [
         "" if one.tokens is None else f"{one.tokens:,}",
         "" if one.disk is None else size(one.disk),
@@ -104,20 +89,18 @@ def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     """Yield what it takes to make everything, and where the times come from."""
     from optical_cli.plan.pace import PROBED
 
-    if not estimates:
-        return
     known = [one.seconds for one in estimates if one.seconds is not None]
     parts = [f"about {size(sum(one.disk or 0 for one in estimates))} on the disk"]
     if most := max(one.memory or 0 for one in estimates):
         parts.append(f"{size(most)} of memory at most")
     if known:
         parts.append(f"{duration(sum(known))} one after the other")
-    text = f"They take {', '.join(parts)}"
+    rest = ""
     if unknown := len(estimates) - len(known):
         probed = any(one.basis == PROBED for one in estimates)
-        text += f"; nothing says the time of {unknown}"
-        text += "" if probed else " (--probe measures encoding and exact search)"
-    yield f"{text}."
+        hint = "" if probed else " (--probe measures encoding and exact search)"
+        rest = f"; nothing says the time of {unknown}{hint}"
+    yield f"They take {', '.join(parts)}{rest}."
     for basis in dict.fromkeys(one.basis for one in estimates if one.basis):
         kinds = dict.fromkeys(one.planned.step.kind for one in estimates if one.basis == basis)
         yield f"Time of {', '.join(kinds)}: from {basis}."
@@ -126,9 +109,7 @@ def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
 @takes("overrides", "cache_dir", "offline", "as_json")
 def status(
     opening: Opening,
-    experiment: Annotated[
-        str | None, Argument(metavar="[EXPERIMENT]", help="A YAML file, or `tiny`; by default the whole cache.")
-    ] = None,
+    experiment: Annotated[str | None, Argument(metavar="[EXPERIMENT]", help="By default the whole cache.")] = None,
 ) -> None:
     """Show which cells are done, what is being made now, by which process and how far it is, and what failed."""
     if experiment is None:
@@ -137,10 +118,10 @@ def status(
     from optical_cli.sweep.status import status_of
 
     pipeline = opening.pipeline(experiment)
-    making, failures = list(pipeline.cache.in_the_making()), pipeline.cache.notes.all_failures()
-    found = status_of(pipeline, making, failures)
+    in_work = list(pipeline.cache.in_the_making())
+    found = status_of(pipeline, in_work, pipeline.cache.notes.all_failures())
     wanted = {step.key.digest for one in found.cells for step in pipeline.scores(one.cell).with_inputs()}
-    making = [(one, alive) for one, alive in making if one.key in wanted]
+    making = [(one, alive) for one, alive in in_work if one.key in wanted]
     if opening.as_json:
         print_json(status_record(pipeline.experiment.name, found, MARKS, making))
         return
@@ -158,9 +139,9 @@ def _show_cache(opening: Opening) -> None:
     if opening.as_json:
         print_json({"making": making_records(making), "failures": failures})
         return
+    _print_making(making)
     if not making:
         print(f"nothing is being made in {cache.root}")
-    _print_making(making)
     for one in failures:
         print(plain(f"{one.kind}/{one.label} failed {_since(one.when)} ago: {one.reason}"))
 
@@ -169,10 +150,10 @@ def _print_cells(name: str, found: "Status") -> None:
     """Print a table of settings by pairs, with a mark for each seed."""
     from optical_cli.artifacts.result import Setting
 
-    counts = ", ".join(f"{count} {state}" for state in MARKS if (count := found.count(state)))
-    left = found.left
-    work = f"; {left.artifacts} artifacts to make, {time_left(left)}" if left.artifacts else ""
-    print(plain(f"{name}: {len(found.cells)} cells: {counts}{work}"))
+    counts = {state: count for state in MARKS if (count := found.count(state))}
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    work = f"; {found.left.artifacts} artifacts to make, {time_left(found.left)}" if found.left.artifacts else ""
+    print(plain(f"{name}: {len(found.cells)} cells: {said}{work}"))
     pairs = list(dict.fromkeys(one.cell.pair for one in found.cells))
     marks: dict[Setting, dict[str, str]] = {}
     for one in found.cells:
@@ -180,7 +161,7 @@ def _print_cells(name: str, found: "Status") -> None:
         row[one.cell.pair] += MARKS[one.state]
     rows = [[setting.label, *marks[setting].values()] for setting in sorted(marks, key=lambda one: one.rank)]
     print_in_blocks(["", *pairs], rows)
-    print("  ".join(f"{mark} {state}" for state, mark in MARKS.items() if found.count(state)))
+    print("  ".join(f"{MARKS[state]} {state}" for state in counts))
 
 
 def _print_making(making: "Sequence[InWork]") -> None:

@@ -5,14 +5,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.result import Result
     from optical_cli.cache.artifact import Artifact, Damaged
     from optical_cli.cache.notes import Making
     from optical_cli.pipeline.inputs import Fetched
-    from optical_cli.pipeline.step import Step
     from optical_cli.plan.estimate import Estimate
     from optical_cli.plan.planned import Left, Planned
     from optical_cli.report.findings import Duel, Gap
@@ -28,22 +27,13 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout."""
-    print(to_json(value))
-
-
-def to_json(value: Any) -> str:
-    """Return a value as one line of JSON."""
-    return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
+def print_json(value: Any, file: TextIO | None = None) -> None:
+    """Print a value as one line of JSON, on stdout by default."""
+    print(json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False), file=file, flush=True)
 
 
 def jsonable(value: Any) -> Any:
-    """Return a value as JSON has it.
-
-    A dataclass is an object of its fields, a setting its label, a path its text, and inf the string that it is in an
-    experiment file.
-    """
+    """Spell a dataclass as an object of its fields, a setting as its label, a path as its text, and inf as a string."""
     if isinstance(value, Mapping):
         return {name: jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -59,9 +49,19 @@ def jsonable(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _of(thing: object, *names: str) -> Record:
-    """Return some attributes of a thing; null for all if there is no thing."""
-    return {name: None if thing is None else getattr(thing, name) for name in names}
+def _of(thing: object, *names: str, **paths: str) -> Record:
+    """Return attributes of a thing: by name, or under another name by a dotted path; null if the path meets None."""
+    return {name: _at(thing, path) for name, path in ({name: name for name in names} | paths).items()}
+
+
+def _at(thing: Any, path: str) -> Any:
+    for name in path.split("."):
+        thing = None if thing is None else getattr(thing, name)
+    return thing
+
+
+STEP = {"kind": "step.kind", "label": "step.label", "key": "step.key.digest"}
+"""The paths to what every record of a step begins with."""
 
 
 def result_record(result: "Result") -> Record:
@@ -80,7 +80,7 @@ def result_record(result: "Result") -> Record:
 
 def sweep_record(experiment: str, made: int, results: "Sequence[Result]") -> Record:
     """A whole sweep."""
-    return {"experiment": experiment, "made": made, "results": [result_record(result) for result in results]}
+    return {"experiment": experiment, "made": made, "results": [*map(result_record, results)]}
 
 
 def standing_record(standing: "Standing") -> Record:
@@ -129,63 +129,49 @@ def artifact_record(artifact: "Artifact", **known: Any) -> Record:
 
 def damaged_record(damaged: "Damaged") -> Record:
     """A folder of the cache whose manifest cannot be read."""
-    return {"kind": damaged.kind, "path": damaged.folder, "damaged": damaged.reason}
+    return _of(damaged, "kind", path="folder", damaged="reason")
 
 
 def planned_record(planned: "Planned", estimate: "Estimate | None") -> Record:
     """A step, and what it takes to make it; `key` and `cached` are null while its input is not on this machine."""
-    record = {**_step(planned.step), "cached": planned.artifact is not None}
+    record = {**_of(planned, **STEP), "cached": planned.artifact is not None}
     if not planned.step.known:
         record |= {"key": None, "cached": None}
-    record["path"] = planned.artifact.folder if planned.artifact else None
-    record["estimate"] = estimate and {
-        **_of(estimate, "documents", "tokens"),
-        "disk_bytes": estimate.disk,
-        "memory_bytes": estimate.memory,
-        "seconds": estimate.seconds,
-        "seconds_from": estimate.basis,
-    }
-    return record
+    figures = {"disk_bytes": "disk", "memory_bytes": "memory", "seconds": "seconds", "seconds_from": "basis"}
+    record |= _of(planned, path="artifact.folder")
+    return record | {"estimate": estimate and _of(estimate, "documents", "tokens", **figures)}
 
 
 def explanation_record(found: "Explanation") -> Record:
     """Why a step would have to compute."""
     return {
-        **_step(found.step),
+        **_of(found, **STEP),
         "cached": found.artifact is not None,
-        "nearest": found.nearest and found.nearest.folder,
+        **_of(found, nearest="nearest.folder"),
         "differences": [{"of": one.artifact, **_of(one, "what", "there", "wanted")} for one in found.differences],
     }
 
 
 def verified_record(one: "Verified") -> Record:
     """An artifact that was computed again."""
-    return {**_step(one.step), "state": one.state, "reasons": one.reasons, "seconds": round(one.seconds, 3)}
+    return {**_of(one, **STEP), "state": one.state, "reasons": one.reasons, "seconds": round(one.seconds, 3)}
 
 
-def _step(step: "Step") -> Record:
-    return {"kind": step.kind, "label": step.label, "key": step.key.digest}
-
-
-def fetched_record(one: "Fetched", state: str) -> Record:
+def fetched_record(one: "Fetched") -> Record:
     """An input of an experiment, and what of it is on this machine."""
-    held = one.held
     return {
-        "input": one.input.key,
-        "source": one.input.source,
-        "state": state,
-        "path": held and held.place,
-        "revision": held and held.revision,
+        **_of(one, input="input.key", source="input.source"),
+        "state": "not to be had" if one.held is None else "downloaded" if one.downloaded else "here",
+        **_of(one, path="held.place", revision="held.revision"),
         "fingerprint": one.fingerprint or None,
-        "bytes": held and held.size,
+        "bytes": one.held and one.held.size,
         "fault": one.fault or None,
     }
 
 
 def duel_record(duel: "Duel") -> Record:
     """Two settings on the topics of a pair."""
-    of_all = _of(duel, "mean", "reference_mean", "topics")
-    return {**vars(duel.comparison), "mark": duel.comparison.mark, **of_all}
+    return {**vars(duel.comparison), "mark": duel.comparison.mark, **_of(duel, "mean", "reference_mean", "topics")}
 
 
 def study_record(study: "Study") -> Record:
@@ -195,9 +181,8 @@ def study_record(study: "Study") -> Record:
 
     findings = study.findings
     return {
-        "results": [result_record(result) for result in study.results],
-        "translated": study.translated,
-        "translators": study.translators,
+        "results": [*map(result_record, study.results)],
+        **_of(study, "translated", "translators"),
         "answer": answer(study),
         "comparisons": [{**vars(one), "mark": one.mark} for one in findings.comparisons],
         "interactions": [{**vars(one), "shown": one.shown} for one in findings.interactions],
@@ -211,20 +196,17 @@ def study_record(study: "Study") -> Record:
             for one in findings.choices
         ],
         "gaps": [
-            {
-                "corpus": gaps.corpus,
-                "low_resource": gaps.low,
-                "others": gaps.high,
-                "by_setting": [_gap_record(gap) for gap in gaps.by_setting],
-            }
-            for gaps in findings.gaps
+            {**_of(one, "corpus", **GROUPS), "by_setting": [*map(_gap_record, one.by_setting)]} for one in findings.gaps
         ],
         "published": [_of(one, "pair", "system", "means", "source") for one in study.published],
         "drift": [{**vars(one), **_of(one, "difference", "flagged")} for one in drifts(study.published, study.results)],
     }
 
 
+GROUPS = {"low_resource": "low", "others": "high"}
+"""The two groups of pairs of a gap: under JSON's names, the attributes of `Gaps` and `Gap`."""
+
+
 def _gap_record(gap: "Gap") -> Record:
     changes = [dict(zip(("reference", "change", "interval"), change, strict=True)) for change in gap.changes]
-    ends = {"low_resource": gap.low, "others": gap.high, "gap": gap.value}
-    return {"setting": gap.setting, **ends, "interval": gap.interval, "changes": changes}
+    return {**_of(gap, "setting", **GROUPS, gap="value", interval="interval"), "changes": changes}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from optical_cli.cli.opening import Opening
-from optical_cli.cli.options import Experiment, takes
+from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import print_json, study_record
 from optical_cli.cli.terminal import TerminalProgress, plain, print_in_blocks, print_table, print_text
 from optical_cli.errors import DataError
@@ -42,16 +41,14 @@ def report(
 
         study = replace(study, alignments=tuple(held_out_alignments(pipeline, alignments)))
         if not study.alignments:
-            TerminalProgress().say(
-                "--alignments: nothing to show; the cache holds no student of a reg, or no bitext holds sentences out"
-            )
+            reason = "the cache holds no student of a reg, or no bitext holds sentences out"
+            TerminalProgress().say(f"--alignments: nothing to show; {reason}")
     files = write_report(study, output or Path("reports") / study.name, html)
     if opening.as_json:
         print_json({"experiment": study.name, "files": files, **study_record(study)})
         return
     _print_study(study)
-    for file in files:
-        print(file)
+    print(*files, sep="\n")
 
 
 def _print_study(study: "Study") -> None:
@@ -85,13 +82,11 @@ def print_results(results: "Sequence[Result]", measures: Sequence[str]) -> None:
 def _print_curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     from optical_cli.report import text_curve
 
-    print()
-    for line in text_curve(results, main_measures(measures)[0]):
-        print(plain(line))
+    print("", *map(plain, text_curve(results, main_measures(measures)[0])), sep="\n")
 
 
 def result_line(result: "Result", measures: Sequence[str]) -> str:
-    """Return a line about a cell: its main measures with warnings, or why it failed."""
+    """Describe a cell: its main measures with warnings, or why it failed."""
     what = f"{result.pair}  {result.setting.label}  seed {result.seed}"
     if result.scores is None:
         return f"{what}  failed: {result.failure}"
@@ -104,15 +99,11 @@ def result_line(result: "Result", measures: Sequence[str]) -> str:
 
 
 def topics_left_out(scores: "Scores") -> list[str]:
-    """Return which topics a mean leaves out or counts as 0, in words."""
-    said = []
-    if scores.unjudged_topics:
-        said.append(f"{scores.unjudged_topics} topics without judgements left out")
-    if scores.empty_topics:
-        said.append(f"{scores.empty_topics} topics without results scored 0")
-    return said
+    """Say which topics a mean leaves out or counts as 0."""
+    counts = {"judgements left out": scores.unjudged_topics, "results scored 0": scores.empty_topics}
+    return [f"{count} topics without {said}" for said, count in counts.items() if count]
 
 
 def main_measures(measures: Sequence[str]) -> list[str]:
-    """Return nDCG@10 and Recall@100 if they were measured, else the first two measures."""
+    """The measures that a terminal has room for: nDCG@10 and Recall@100, or else the first two."""
     return [measure for measure in MAIN_MEASURES if measure in measures] or list(measures[:2])

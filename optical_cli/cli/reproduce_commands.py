@@ -1,22 +1,19 @@
 """`optical lock`, `verify` and `why`: what figures come from, whether they come out again, and what differs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-from typer import Option
+from typer import Exit, Option, Typer
 
-from optical_cli.cli.opening import Opening, lock_file
-from optical_cli.cli.options import Experiment, Wanted, takes
+from optical_cli.cli.options import Experiment, Opening, Wanted, lock_file, takes
 from optical_cli.cli.records import explanation_record, print_json, verified_record
 from optical_cli.cli.stage_commands import STAGES, Stage
 from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_table
 from optical_cli.errors import CacheError, ConfigError, DataError
 
 if TYPE_CHECKING:
-    from optical_cli.pipeline import Pipeline
     from optical_cli.reproduce.recompute import Verified
     from optical_cli.reproduce.why import Explanation
 
@@ -41,10 +38,7 @@ def lock(experiment: Experiment, opening: Opening) -> None:
         path.chmod(0o644)  # it goes with the experiment file, to whoever may read that
     except (CacheError, OSError) as error:
         raise ConfigError(f"{path}: cannot be written; copy the experiment to a folder of yours") from error
-    if opening.as_json:
-        print_json({"path": path, **made.model_dump(mode="json")})
-    else:
-        print(path)
+    opening.answer(path, {"path": path, **made.model_dump(mode="json")})
 
 
 @takes("overrides", "cache_dir", "device", "offline", "locked", "as_json")
@@ -59,7 +53,7 @@ def verify(
     The cache stays as it is. Exit code 1 if something differs, is damaged, or cannot be computed.
     """
     from optical_cli.cache.artifact import KINDS
-    from optical_cli.reproduce.recompute import WRONG
+    from optical_cli.reproduce.recompute import WRONG, verify_scores, verify_stages
 
     if kinds and not deep:
         raise ConfigError("--kind: stands with --deep; without it scores alone are verified")
@@ -67,48 +61,42 @@ def verify(
         if kind not in KINDS:
             raise ConfigError(f"--kind {kind}: one of {', '.join(KINDS)} expected")
     pipeline = opening.pipeline(experiment)
-    with TemporaryDirectory(prefix="optical-verify-") as scratch:
-        found = list(_verified(pipeline, kinds or KINDS, opening.device, Path(scratch), deep=deep))
+    progress = TerminalProgress()
+    found = []
+    with TemporaryDirectory(prefix="optical-verify-") as folder:
+        stages = verify_stages(pipeline, opening.device, progress, Path(folder), kinds or KINDS)
+        for one in stages if deep else verify_scores(pipeline, Path(folder)):
+            found.append(one)
+            if deep:
+                progress.say(f"{one.step.kind}/{_name(one)}: {one.state}")
     if not found:
-        raise DataError(
-            f"{experiment}: the cache holds nothing of it to verify; run `optical sweep {experiment}` first"
-        )
+        raise DataError(f"{experiment}: nothing of it to verify in the cache; run `optical sweep {experiment}` first")
     if opening.as_json:
         print_json([verified_record(one) for one in found])
     else:
-        rows = [[one.step.kind, _name(one), one.state, duration(one.seconds)] for one in found]
-        print_table(["kind", "artifact", "state", "took"], rows)
-        for one in found:
-            for reason in one.reasons:
-                print(plain(f"{one.step.kind}/{_name(one)}: {reason}"))
+        _print_verified(found)
     same, wrong = sum(one.state == "same" for one in found), sum(one.state in WRONG for one in found)
-    TerminalProgress().say(f"{same} of {len(found)} artifacts came out the same, {wrong} did not")
+    progress.say(f"{same} of {len(found)} artifacts came out the same, {wrong} did not")
     if wrong:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-def _verified(
-    pipeline: "Pipeline", kinds: Sequence[str], device: str, scratch: Path, *, deep: bool
-) -> "Iterator[Verified]":
-    from optical_cli.reproduce.recompute import verify_scores, verify_stages
-
-    if not deep:
-        yield from verify_scores(pipeline, scratch)
-        return
-    progress = TerminalProgress()
-    for one in verify_stages(pipeline, device, progress, scratch, kinds):
-        progress.say(f"{one.step.kind}/{_name(one)}: {one.state}")
-        yield one
+def _print_verified(found: "Sequence[Verified]") -> None:
+    rows = [[one.step.kind, _name(one), one.state, duration(one.seconds)] for one in found]
+    print_table(["kind", "artifact", "state", "took"], rows)
+    for one in found:
+        for reason in one.reasons:
+            print(plain(f"{one.step.kind}/{_name(one)}: {reason}"))
 
 
 def _name(one: "Verified") -> str:
-    """Return the name that its folder has in the cache."""
+    """The name that its folder has in the cache."""
     from optical_cli.cache.store import safe_label
 
     return f"{safe_label(one.step.label)}-{one.step.key.short}"
 
 
-why_app = typer.Typer(
+why_app = Typer(
     help="Say why a stage would have to compute: which setting or input differs from the nearest artifact.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -143,8 +131,6 @@ def _print_explanation(found: "Explanation") -> None:
         print(f"{name}: not in the cache, which holds no artifact of this stage")
     else:
         print(f"{name}: not in the cache; the nearest there is {found.nearest.folder.name}, which differs in")
-        rows = [
-            [one.artifact, one.what, *("not there" if value is None else value for value in (one.there, one.wanted))]
-            for one in found.differences
-        ]
+        values = [(one.artifact, one.what, one.there, one.wanted) for one in found.differences]
+        rows = [["not there" if value is None else value for value in row] for row in values]
         print_table(["of", "what", "there", "wanted"], rows)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from optical_cli.cli.opening import Opening, how_obtained
-from optical_cli.cli.options import Experiment, Wanted, takes
-from optical_cli.cli.records import artifact_record, print_json
+from optical_cli.cli.options import Experiment, Opening, Wanted, how_obtained, takes
+from optical_cli.cli.records import artifact_record
 from optical_cli.cli.report_command import topics_left_out
 from optical_cli.cli.terminal import TerminalProgress
 from optical_cli.errors import ConfigError
@@ -31,19 +30,12 @@ def _students(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that has commands.
-
-    Attributes:
-        name: of its command.
-        summary: the help of its command.
-        steps_of: its steps for what was asked for; several students for `distill` without a pair.
-        remote: whether a cluster can do its work.
-    """
+    """A stage that has a command."""
 
     name: str
-    summary: str
-    steps_of: "Callable[[Pipeline, Wanted], list[Step]]"
-    remote: bool = False
+    summary: str  # the help of its command
+    steps_of: "Callable[[Pipeline, Wanted], list[Step]]"  # several students for `distill` without a pair
+    remote: bool = False  # whether a cluster can do its work
 
 
 DISTILL = Stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _students)
@@ -70,14 +62,14 @@ UPSTREAM = ("no_upstream", "time_limit", "offline", "locked", "as_json")
 
 
 def command_of(stage: Stage) -> Callable[..., None]:
-    """Return the command of a stage, which obtains its steps and prints their folders."""
+    """Make the command of a stage, which obtains its steps and prints their folders."""
 
     @takes("overrides", "cache_dir", "device", *(("engine", "ray_address") if stage.remote else ()), *UPSTREAM)
     def command(experiment: Experiment, wanted: Wanted, opening: Opening) -> None:
         with opening.remote(TerminalProgress().say) as remote:
             pipeline = opening.pipeline(experiment, remote=remote)
             for step in stage.steps_of(pipeline, wanted):
-                _obtain(pipeline, step, as_json=opening.as_json)
+                _obtain(opening, pipeline, step)
 
     return command
 
@@ -90,34 +82,30 @@ def evaluate(
     run: Annotated[Path | None, Option(help="A TREC run of another system; it gets a row in reports.")] = None,
 ) -> None:
     """Measure the run of a pair, ours or that of another system."""
-    pipeline = opening.pipeline(experiment)
-    steps = EVALUATE.steps_of(pipeline, wanted) if run is None else [_imported(pipeline, wanted, run)]
-    for step in steps:
-        _obtain(pipeline, step, as_json=opening.as_json)
-
-
-def _imported(pipeline: "Pipeline", wanted: Wanted, run: Path) -> "Step":
     from optical_cli.sweep.imported_runs import import_step
 
-    if (wanted.reg, wanted.objective, wanted.seed) != (None, None, None):
+    pipeline = opening.pipeline(experiment)
+    if run is None:
+        step = pipeline.scores(wanted.cell(pipeline.experiment))
+    elif (wanted.reg, wanted.objective, wanted.seed) == (None, None, None):
+        step = import_step(pipeline, wanted.named_pair(pipeline.experiment), run)
+    else:
         raise ConfigError("--run: a run of another system has no reg, objective or seed; leave these options out")
-    return import_step(pipeline, wanted.named_pair(pipeline.experiment), run)
+    _obtain(opening, pipeline, step)
 
 
-def _obtain(pipeline: "Pipeline", step: "Step", *, as_json: bool) -> None:
+def _obtain(opening: Opening, pipeline: "Pipeline", step: "Step") -> None:
     """Obtain a step, and print its folder or its record; the means of scores go to stderr."""
     from optical_cli.artifacts.scores import read_scores
 
     artifact, made = pipeline.obtain(step)
     scores = read_scores(artifact.folder / "scores.json") if step.kind == "scores" else None
     means = {name: scores.means[name] for name in pipeline.experiment.evaluation.measures} if scores else None
-    if as_json:
-        print_json(artifact_record(artifact, made=made, means=means))
-        return
-    scored = "".join(f"  {name} {mean:.4f}" for name, mean in (means or {}).items())
-    left_out = "".join(f"  ({said})" for said in topics_left_out(scores)) if scores else ""
-    TerminalProgress().say(f"{artifact.kind}/{step.label}: {how_obtained(artifact, made=made)}{scored}{left_out}")
-    print(artifact.folder)
+    if not opening.as_json:
+        scored = "".join(f"  {name} {mean:.4f}" for name, mean in (means or {}).items())
+        left_out = "".join(f"  ({said})" for said in topics_left_out(scores)) if scores else ""
+        TerminalProgress().say(f"{artifact.kind}/{step.label}: {how_obtained(artifact, made=made)}{scored}{left_out}")
+    opening.answer(artifact.folder, artifact_record(artifact, made=made, means=means))
 
 
 @takes("as_json")
@@ -147,7 +135,4 @@ def fuse(
     if partly := sum(any(query_id not in run for run in read) for query_id in fused):
         TerminalProgress().say(f"{partly} of {len(fused)} topics are not in every run")
     replace_run(output, fused.items(), tag or method)
-    if opening.as_json:
-        print_json({"path": output, "topics": len(fused), "topics_not_in_every_run": partly})
-    else:
-        print(output)
+    opening.answer(output, {"path": output, "topics": len(fused), "topics_not_in_every_run": partly})

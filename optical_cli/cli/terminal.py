@@ -1,5 +1,6 @@
 """The terminal: text made safe, numbers in words, tables on stdout, progress on stderr."""
 
+import math
 import shutil
 import sys
 import textwrap
@@ -21,6 +22,7 @@ PIPE_WIDTH = 200
 TEXT_WIDTH = 100
 """Characters of a line of prose, also on a wider terminal."""
 COLUMN_GAP = 3
+UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def plain(text: str) -> str:
@@ -44,16 +46,13 @@ def time_left(left: "Left") -> str:
 
 
 def size(count: int) -> str:
-    """Return bytes as `812 B`, `4.1 MB`, `4.6 GB`."""
-    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while amount >= 1000 and unit != "TB":
-        amount, unit = amount / 1000, next(units)
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+    """`812 B`, `4.1 MB`, `4.6 GB`."""
+    thousands = min((len(str(count)) - 1) // 3, len(UNITS) - 1)
+    return f"{count / 1000**thousands:.1f} {UNITS[thousands]}" if thousands else f"{count} B"
 
 
 def stdout_console() -> "Console":
-    """Return a rich console on stdout that takes every text literally; wide enough for a table in a pipe."""
+    """Open a rich console on stdout that takes every text literally; wide enough for a table in a pipe."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, highlight=False, emoji=False)
@@ -62,24 +61,16 @@ def stdout_console() -> "Console":
 def print_table(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
-    numbers_from: int | None = None,
+    numbers_from: float = math.inf,
     foot: Sequence[Sequence[str]] = (),
 ) -> None:
-    """Print a table: fitted to a terminal, never cut in a pipe.
-
-    Args:
-        heads: of the columns.
-        rows: the cells of each row.
-        numbers_from: columns from this number on are aligned to the right.
-        foot: more rows, below a gap.
-    """
+    """Print a table, never cut in a pipe; columns from `numbers_from` on are right-aligned, `foot` is below a gap."""
     from rich import box
     from rich.table import Table
 
     table: Table = Table(box=box.SIMPLE, pad_edge=False)
     for number, head in enumerate(heads):
-        right = numbers_from is not None and number >= numbers_from
-        table.add_column(plain(head), justify="right" if right else "left", overflow="fold")
+        table.add_column(plain(head), justify="right" if number >= numbers_from else "left", overflow="fold")
     for section in (rows, foot):
         for row in section:
             table.add_row(*map(plain, row))
@@ -105,45 +96,36 @@ def print_text(text: str) -> None:
 
 
 def text_width() -> int:
-    """Return the characters of a line on stdout."""
+    """Characters of a line on stdout."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
 class TerminalProgress:
     """A `Progress` on stderr: bars on a terminal, a line every few seconds elsewhere; only the first process speaks."""
 
-    def __init__(self) -> None:
-        self._quiet = not Processes().first
-
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
         """Show the units done, the rate and the time left of a task."""
-        if self._quiet:
+        if not Processes().first:
             yield lambda _done: None
         elif sys.stderr.isatty():
-            with _bar(plain(description), total, unit) as advance:
-                yield advance
+            from rich.console import Console
+            from rich.progress import Progress
+
+            with Progress(*bar_columns(), console=Console(stderr=True), transient=True) as bar:
+                shown = bar.add_task(plain(description), total=total, unit=unit)
+                yield lambda done: bar.advance(shown, done)
         else:
             yield _lines(plain(description), total, unit)
 
     def say(self, message: str) -> None:
         """Print a line."""
-        if not self._quiet:
+        if Processes().first:
             print(plain(message), file=sys.stderr, flush=True)
 
 
-@contextmanager
-def _bar(description: str, total: int | None, unit: str) -> Iterator[Advance]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(*bar_columns(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total, unit=unit)
-        yield lambda done: bar.advance(task, done)
-
-
 def bar_columns() -> "tuple[ProgressColumn, ...]":
-    """Return the columns of a rich progress bar whose tasks have a `unit`."""
+    """The columns of a rich progress bar whose tasks have a `unit`."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return (

@@ -26,12 +26,9 @@ def look_at_compiled() -> Finding:
     cold = [name for name, function in functions.items() if not _is_kept(function)]
     if not cold:
         return Finding("compiled code", "ok", f"of {', '.join(functions)}, kept from before")
-    mend = (
-        "`optical warm-up` compiles all there is, up to a minute once; if this comes back, nothing can be kept beside "
-        "the packages: set NUMBA_CACHE_DIR to a folder that can be written"
-    )
     said = f"{', '.join(cold)}: not compiled yet, so what follows takes longer"
-    return Finding("compiled code", "warning", said, mend)
+    unkept = "if this comes back, set NUMBA_CACHE_DIR to a folder that can be written"
+    return Finding("compiled code", "warning", said, f"`optical warm-up` compiles all, up to a minute once; {unkept}")
 
 
 def _is_kept(function: Any) -> bool:

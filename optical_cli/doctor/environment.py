@@ -49,7 +49,7 @@ def look_at_packages() -> Iterator[Finding]:
 
 
 def _faults_of(wanted: Requirement) -> list[str]:
-    """Return what is wrong with a requirement; nothing if it is of an extra, or of another Python or system."""
+    """What is wrong with a requirement; nothing if it is of an extra, or of another Python or system."""
     if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
         return []
     found = _version(wanted.name)
@@ -106,7 +106,7 @@ def look_at_cache(root: Path) -> Finding:
 
 
 def _fault_in(scratch: Path) -> str | None:
-    """Return what of a file system the cache relies on and this folder lacks; None if nothing."""
+    """What of a file system the cache relies on and this folder lacks; None if nothing."""
     from filelock import FileLock, Timeout
 
     try:
@@ -121,11 +121,8 @@ def _fault_in(scratch: Path) -> str | None:
     made = scratch / "made"
     made.mkdir()
     (made / "file").write_bytes(b"whole")
-    descriptor = os.open(made / "file", os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with (made / "file").open("rb") as file:
+        os.fsync(file)
     made.rename(scratch / "renamed")
     return None if (scratch / "renamed" / "file").read_bytes() == b"whole" else "a folder that is renamed loses a file"
 
@@ -141,10 +138,7 @@ def look_at_network(url: str | None = None, seconds: float = SECONDS) -> Finding
     refusal = _refusal(url, seconds)
     if refusal is None:
         return Finding("network", "ok", f"{url} answers")
-    mend = (
-        "what is on this machine can be used; --offline fails before anything starts if something is missing; or "
-        "check HTTPS_PROXY and HF_ENDPOINT"
-    )
+    mend = "check HTTPS_PROXY and HF_ENDPOINT, or work with what is on this machine: --offline says if that is enough"
     return Finding("network", "warning", f"{url} does not answer: {refusal}", mend)
 
 
@@ -153,14 +147,14 @@ def _is_on(value: str) -> bool:
 
 
 def _refusal(url: str, seconds: float) -> str | None:
-    """Return why nobody answers; None if somebody does, even with an error."""
+    """Why nobody answers; None if somebody does, even with an error."""
     said: list[str | None] = [f"no answer in {seconds:g} s"]
 
     def ask() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the hub's own address, or the user's
         try:
-            with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310
-                said[0] = None
+            urllib.request.urlopen(request, timeout=seconds).close()  # noqa: S310
+            said[0] = None
         except urllib.error.HTTPError:
             said[0] = None
         except (OSError, ValueError) as error:

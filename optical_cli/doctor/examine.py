@@ -10,12 +10,9 @@ from optical_cli.doctor.finding import Finding
 
 
 def examine(root: Path, experiment: Experiment | None = None, name: str = "") -> Iterator[Finding]:
-    """Look at everything that experiments need; a broken part does not keep the rest from being looked at.
+    """Look at everything that experiments need; with an experiment, which commands call `name`, at its inputs too.
 
-    Args:
-        root: of the cache.
-        experiment: whose inputs are looked at, too.
-        name: of the experiment, as commands take it.
+    A broken part does not keep the rest from being looked at. `root` is the folder of the cache.
     """
     memo = Fingerprints(root / "fingerprints")
     looks: dict[str, Callable[[], Iterable[Finding]]] = {  # each imports what it looks at, as that may be broken

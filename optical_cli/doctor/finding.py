@@ -4,20 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "warning", "fault"]
+"""`warning`: experiments run, but slower, or not all of them; `fault`: they do not."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Attributes:
-        what: it is, in a word or two.
-        state: `ok`; `warning`: experiments run, but slower, or not all of them; `fault`: they do not.
-        found: what is there.
-        mend: what to do about it; "" if nothing.
-    """
-
-    what: str
+    what: str  # in a word or two
     state: State
     found: str
-    mend: str = ""
+    mend: str = ""  # what to do about it

@@ -58,10 +58,9 @@ class Lock(_Part):
 
 
 def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -> Lock:
-    """Return what the experiment would be run with here and now.
+    """Lock what the experiment of a pipeline would be run with here and now.
 
     Args:
-        pipeline: the pipeline of the experiment.
         revisions: look up the commits of inputs from the hub; needs all inputs on this machine.
         fetch: download missing inputs; else they are left out.
 
@@ -87,7 +86,7 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
 
 
 def write_lock(lock: Lock) -> str:
-    """Return the content of the file."""
+    """The content of the lock file."""
     return json.dumps(lock.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -101,12 +100,9 @@ def read_lock(path: Path) -> Lock:
 
 
 def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bool) -> Iterator[str]:
-    """Yield what may move last digits.
+    """Compare what is here `now` with the lock in `path`, and yield what may move last digits.
 
     Args:
-        path: of the lock, for messages.
-        locked: its content.
-        now: what is here.
         remedy: the command that locks what is here.
         strict: refuse other versions and another machine.
 
@@ -139,7 +135,7 @@ def _in_words(one: LockedInput) -> str:
 
 
 def _pinned(key: str, locked: LockedInput) -> str:
-    """Return how to get what was locked from the hub again; "" if it did not come from there."""
+    """How to get what was locked from the hub again; "" if it did not come from there."""
     if locked.revision is None:
         return ""
     if key.startswith("bitext."):
@@ -148,11 +144,9 @@ def _pinned(key: str, locked: LockedInput) -> str:
 
 
 def _other_versions(locked: Lock, now: Lock) -> Iterator[str]:
-    names = dict.fromkeys([*locked.packages, *now.packages])
-    pairs = {name: (locked.packages.get(name), now.packages.get(name)) for name in names}
-    pairs = {"python": (locked.python, now.python), **pairs}
-    other = [f"{name} {found or 'not there'} ({expected or 'not there'} locked)"
-             for name, (expected, found) in pairs.items() if expected != found]  # fmt: skip
+    before, after = ({"python": one.python, **one.packages} for one in (locked, now))
+    pairs = {name: (before.get(name, "not there"), after.get(name, "not there")) for name in before | after}
+    other = [f"{name} {found} ({expected} locked)" for name, (expected, found) in pairs.items() if expected != found]
     if other:
         more = f", and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
         yield f"other versions: {', '.join(other[:SHOWN])}{more}"
@@ -169,13 +163,12 @@ def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
         ours, theirs = (" ".join(one.units) or "none told" for one in (now, locked))
         yield f"other instruction sets: {ours} ({theirs} locked)"
     if locked.limits != now.limits:
-        pairs = ([f"{name}={value}" for name, value in one.limits.items()] for one in (now, locked))
-        ours, theirs = (", ".join(one) or "none" for one in pairs)
+        ours, theirs = (", ".join(map("=".join, one.limits.items())) or "none" for one in (now, locked))
         yield f"other limits to instruction sets: {ours} ({theirs} locked)"
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the installed versions of optical and of all that it requires, directly or not, by name."""
+    """Look up the versions of optical and of all that it requires, directly or not, by name."""
     found: dict[str, str] = {}
     waiting = [OURS]
     while waiting:

@@ -20,23 +20,18 @@ from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Progress
 
 State = Literal["same", "differs", "damaged", "failed", "not verified"]
+"""`same` bytes in every file; `differs`; `damaged`: not what its own manifest says, so not compared; `failed`: could
+not be computed; `not verified`: an input of it is damaged or not in the cache."""
 WRONG: tuple[State, ...] = ("differs", "damaged", "failed")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """An artifact that was computed again.
-
-    Attributes:
-        step: of the artifact.
-        state: `same` bytes in every file; `differs`; `damaged`: not what its own manifest says, so not compared;
-            `failed`: could not be computed; `not verified`: an input of it is damaged or not in the cache.
-        reasons: why it is not `same`, a line each.
-    """
+    """An artifact that was computed again."""
 
     step: Step
     state: State
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...]  # why it is not `same`, a line each
     seconds: float
 
 
@@ -48,16 +43,10 @@ def verify_scores(pipeline: Pipeline, scratch: Path) -> Iterator[Verified]:
 def verify_stages(
     pipeline: Pipeline, device: str, progress: Progress, scratch: Path, kinds: Collection[str] = KINDS
 ) -> Iterator[Verified]:
-    """Compute artifacts again, each from its inputs in the cache, so that a difference shows where it begins.
+    """Compute an experiment's artifacts again, each from its inputs in the cache: a difference shows where it begins.
 
-    Nothing is copied from like encodings, and no training goes on from a savepoint.
-
-    Args:
-        pipeline: of the experiment.
-        device: a torch device, or `auto`.
-        progress: is told how far the work is.
-        scratch: an empty folder with room for the largest artifact.
-        kinds: of the artifacts.
+    Nothing is copied from like encodings, and no training goes on from a savepoint. `scratch` is an empty folder with
+    room for the largest artifact.
     """
     root = scratch / "cache"
     if (machines := pipeline.cache.root / "machines").is_dir():
@@ -75,7 +64,7 @@ class _Sound:
         self._seen: dict[str, tuple[Artifact | None, tuple[str, ...]]] = {}
 
     def look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
-        """Return the artifact of a step, None if it is missing or damaged; and what is damaged, a line each."""
+        """The artifact of a step, None if it is missing or damaged; and what is damaged, a line each."""
         if step.key.digest not in self._seen:
             try:
                 found = self._cache.find(*step.address)
@@ -136,7 +125,9 @@ def _how_far(stored: Path, made: Path) -> str:
     if stored.name == "scores.json":
         return _of_means(read_scores(stored).means, read_scores(made).means)
     if stored.suffix in (".trec", ".jsonl"):
-        return _of_lines(stored, made)
+        with stored.open("rb") as before, made.open("rb") as now:
+            alike = [one == other for one, other in zip_longest(before, now)]
+        return f"{alike.count(False)} of {len(alike)} lines differ"
     if is_of_tokens(stored) or stored.suffix == ".safetensors":
         return _of_numbers(_numbers(stored), _numbers(made))
     return "other bytes"
@@ -157,12 +148,6 @@ def _of_means(stored: Mapping[str, float], made: Mapping[str, float]) -> str:
     changed = {name: value for name, value in stored.items() if made.get(name, value) != value}
     moved = [f"{name} {value:.6f} then, {made[name]:.6f} now" for name, value in changed.items()]
     return ", ".join(moved) or "the same means of other values"
-
-
-def _of_lines(stored: Path, made: Path) -> str:
-    with stored.open("rb") as before, made.open("rb") as now:
-        pairs = [one == other for one, other in zip_longest(before, now)]
-    return f"{pairs.count(False)} of {len(pairs)} lines differ"
 
 
 def _of_numbers(stored: Mapping[str, Any], made: Mapping[str, Any]) -> str:

@@ -15,36 +15,22 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting or an input that differs between an artifact and a cached one.
+    """A setting or an input that differs between an artifact and a cached one."""
 
-    Attributes:
-        artifact: whose setting or input it is: the one asked for, or one upstream of it.
-        what: a setting such as `training.epochs`, or an input such as `bitext`.
-        there: its value in the cached artifact; None if that has none.
-        wanted: its value now; None if it has none.
-    """
-
-    artifact: str
-    what: str
-    there: str | None
-    wanted: str | None
+    artifact: str  # whose it is: the one asked for, or one upstream of it
+    what: str  # a setting such as `training.epochs`, or an input such as `bitext`
+    there: str | None  # its value in the cached artifact, if that has one
+    wanted: str | None  # its value now, if it has one
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a step would have to compute.
-
-    Attributes:
-        step: what was asked for.
-        artifact: of the step, if the cache holds it; then nothing else is given.
-        nearest: otherwise the cached artifact of the same stage with the fewest differences; None if there is none.
-        differences: from the nearest; those of an input are named at the artifact upstream where they begin.
-    """
+    """Why a step would have to compute."""
 
     step: Step
-    artifact: Artifact | None
-    nearest: Artifact | None
-    differences: tuple[Difference, ...]
+    artifact: Artifact | None  # of the step, if the cache holds it; then nothing else is given
+    nearest: Artifact | None  # the cached artifact of the same stage with the fewest differences, if there is any
+    differences: tuple[Difference, ...]  # from it; those of an input are named at the artifact where they begin
 
 
 def explain(step: Step, cache: Cache) -> Explanation:
@@ -78,7 +64,7 @@ def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifac
 
 
 def _leaves(material: Any, prefix: str = "") -> dict[str, str]:
-    """Return the values of nested material by dotted names, as text that is the same for equal values."""
+    """Name the values of nested material by dotted paths, as text that is the same for equal values."""
     named: Iterable[tuple[Any, Any]] = ()
     if isinstance(material, Mapping):
         named = material.items()
@@ -97,7 +83,7 @@ def _is_nested(item: Any) -> bool:
 
 
 def _named(value: str | None, by_digest: Mapping[str, Artifact], upstream: Mapping[str, Step]) -> str | None:
-    """Return an artifact by its name, content by the first digits of its fingerprint, any other value as it is."""
+    """Name an artifact, and content by the first digits of its fingerprint; any other value stands for itself."""
     if value is None or not _DIGEST.fullmatch(value):
         return value
     if value in upstream:

@@ -18,6 +18,7 @@ def test_every_pair_has_its_test_its_histogram_and_its_topics(compare):
     text = " ".join(said.out.split())
     assert text.count(" on 3 topics and 1 seed; no difference shown: ") == 3  # three topics cannot show any
     assert text.count("after Holm's correction for 3 pairs") == 3
+    assert text.count(" Detectable difference: 0.") == 3
     assert "Juma buys the net" in said.out
     assert "Juma ananunua wavu" in said.out
 

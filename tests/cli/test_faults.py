@@ -117,6 +117,12 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
     assert one(refused(lab.experiment, "--reg", reg, "--pair", pair, command=command)).startswith(f"--reg {reg}: ")
 
 
+@pytest.mark.parametrize("pair", ["sw-sw", "sw-en"])
+def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, refused, pair):
+    found = refused(lab.experiment, "--objective", "greedy", "--pair", pair, command="index")
+    assert one(found) == "--reg 0.1: the objective greedy has no transport to regularize"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -192,7 +192,7 @@ def test_what_cannot_be_asked(optical, lab, swept, tmp_path):
     assert said.errors[0].startswith("error: --kind run: one of encodings, checkpoints, ")
     said = optical("verify", lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
-    assert "the cache holds nothing of it to verify; run `optical sweep " in said.err
+    assert "nothing of it to verify in the cache; run `optical sweep " in said.err
 
 
 @pytest.fixture

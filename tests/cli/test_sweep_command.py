@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from optical_cli.cli.sweep_audience import standing_lines
+from optical_cli.cli.sweep_command import standing_lines
 from optical_cli.pipeline.cells import Cell
 from optical_cli.plan.planned import Left
 from optical_cli.sweep.sweep import Standing
