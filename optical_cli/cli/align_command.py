@@ -77,9 +77,7 @@ def align(
     students = {reg: partial(student, step) for reg, step in steps.items()}
     from optical_cli.align.alignments import align_sentences
 
-    pairs = align_sentences(
-        x, sentences, trained_on, view.side, students, pipeline.context.encoding_precision, opening.device
-    )
+    pairs = align_sentences(x, sentences, trained_on, view.side, students, pipeline.encoding_precision, opening.device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)
     if opening.as_json:

@@ -64,7 +64,7 @@ def estimates_of(pipeline: "Pipeline", steps: "Sequence[Planned]", *, probe: boo
     from optical_cli.plan.estimate import estimate
     from optical_cli.plan.pace import probe_of
 
-    return estimate(pipeline, steps, probe_of(pipeline.context) if probe else None)
+    return estimate(pipeline, steps, probe_of(pipeline) if probe else None)
 
 
 def warn_of_room(pipeline: "Pipeline", estimates: "Sequence[Estimate]", say: Callable[[str], None]) -> None:
