@@ -17,7 +17,7 @@ from optical_cli.config.retrieval import Approximate
 from optical_cli.data.paths import builtin_path
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.plan.footprint import index_bytes
+from optical_cli.plan.extent import index_bytes
 from optical_cli.plan.pace import TEXTS, Speeds, probe
 
 PASSAGES = {

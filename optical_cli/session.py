@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optical_cli.artifacts.result import Result
-from optical_cli.cache.notes import NotedProgress
 from optical_cli.cache.store import Cache
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.reading import read_experiment
@@ -25,7 +24,6 @@ from optical_cli.data.paths import builtin_experiment
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
-from optical_cli.pipeline.context import Remote
 from optical_cli.plan.planned import plan
 from optical_cli.progress import Progress, Silence
 from optical_cli.sweep.imported_runs import imported_runs
@@ -50,43 +48,15 @@ def load_experiment(experiment: str | Path, overrides: Sequence[str] = ()) -> Ex
     return read_experiment(builtin_experiment(str(experiment)) or Path(experiment), overrides)
 
 
-def open_cache(cache_dir: str | Path | None = None, progress: Progress | None = None) -> Cache:
+def open_cache(cache_dir: str | Path | None, progress: Progress) -> Cache:
     """Open the cache in a folder; None for `OPTICAL_CACHE`, or else `optical` in the user's cache folder."""
     chosen = cache_dir or os.environ.get("OPTICAL_CACHE")
     if chosen is None:
         from platformdirs import user_cache_path
 
         chosen = user_cache_path("optical", appauthor=False)
-    say = (progress or Silence()).say
     root = Path(chosen).expanduser().absolute()
-    return Cache(root, on_wait=lambda label: say(f"{label}: another process is making it; waiting"))
-
-
-def open_pipeline(
-    experiment: Experiment,
-    cache: Cache,
-    device: str = "auto",
-    progress: Progress | None = None,
-    *,
-    upstream: bool = True,
-    deadline: float | None = None,
-    offline: str | None = None,
-    fetch: bool = True,
-    remote: Remote | None = None,
-) -> Pipeline:
-    """Open everything that an experiment names; `Pipeline` says what the arguments mean.
-
-    What is in the making is noted in the cache, for `optical status`.
-    """
-    # numba's OpenMP is torch's too: started by ranx, it would change the threads, and so the bits, of a training
-    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
-    if offline is not None:  # what the libraries below go by
-        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
-    noted = NotedProgress(progress or Silence(), cache.notes)
-    return Pipeline(
-        experiment, cache, device, noted,
-        upstream=upstream, deadline=deadline, offline=offline, fetch=fetch, remote=remote,
-    )  # fmt: skip
+    return Cache(root, on_wait=lambda label: progress.say(f"{label}: another process is making it; waiting"))
 
 
 def open_experiment(
@@ -103,9 +73,8 @@ def open_experiment(
     Args:
         experiment: a YAML file, `tiny`, or what `load_experiment` has read.
         overrides: settings such as `training.epochs=2`; not for an experiment that was read already.
-        cache_dir: folder of the artifacts; None as of `open_cache`.
+        cache_dir: folder of the artifacts; None for `OPTICAL_CACHE`, or else `optical` in the user's cache folder.
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
-        progress: told how far the work is; None for silence.
         offline: download nothing.
 
     Raises:
@@ -117,7 +86,8 @@ def open_experiment(
     elif overrides:
         raise ConfigError("overrides: an experiment that was read already takes none; give them to load_experiment")
     remedy = f"optical fetch {experiment.name}" if offline else None
-    return Session(open_pipeline(experiment, open_cache(cache_dir, progress), device, progress, offline=remedy))
+    progress = progress or Silence()
+    return Session(Pipeline(experiment, open_cache(cache_dir, progress), device, progress, offline=remedy))
 
 
 @dataclass(frozen=True)
@@ -131,11 +101,7 @@ class Curve:
 
 
 class Session:
-    """An experiment over a cache: plan it, run it, look at its results.
-
-    Attributes:
-        pipeline: the steps of the experiment, for what is not offered here.
-    """
+    """An experiment over a cache: plan it, run it, look at its results; `pipeline` has its steps."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -155,13 +121,13 @@ class Session:
 
         planned = plan(self.pipeline)
         expected = {one.planned.step.key.digest: one for one in estimate(self.pipeline, planned)}
-        rows = []
+        rows: list[dict[str, object]] = []
         for one in planned:
-            row: dict[str, object] = {"kind": one.step.kind, "label": one.step.label, "key": one.step.key.digest}
-            found, guess = one.artifact, expected.get(one.step.key.digest)
+            step, found, guess = one.step, one.artifact, expected.get(one.step.key.digest)
             seconds = float(found.manifest["seconds"]) if found else guess and guess.seconds
-            rows.append({**row, "cached": found is not None, "seconds": seconds,
-                         "bytes": found.size if found else guess and guess.disk})  # fmt: skip
+            size = found.size if found else guess and guess.disk
+            row = {"kind": step.kind, "label": step.label, "key": step.key.digest, "cached": found is not None}
+            rows.append({**row, "seconds": seconds, "bytes": size})
         return _frame(rows, numbers=("seconds", "bytes"))
 
     def run(self, on_cell: Callable[[Result], None] = lambda _result: None) -> "DataFrame":
@@ -229,7 +195,7 @@ class Session:
 
         cell = Cell(pair, objective, reg, self.experiment.seeds[0] if seed is None else seed)
         artifact, _ = self.pipeline.obtain(self.pipeline.checkpoint(cell))
-        return open_encoder(artifact.folder, self.pipeline.context.setup)
+        return open_encoder(artifact.folder, self.pipeline.setup)
 
     def _imported(self) -> list[Result]:
         return [one.result for one in imported_runs(self.pipeline)]

@@ -151,7 +151,7 @@ def _step(
         "trained_on": [sources.bitext_material(code) for code in view.student.languages] if by_rarity else None,
         "side": view.side,
         "lengths": [x.encoding.query_length, x.encoding.document_length, x.training.max_length],
-        "precision": pipeline.context.encoding_precision,
+        "precision": pipeline.encoding_precision,
         "transport": [[reg, x.transport.solve_arguments(reg)] for reg in students],
         "threshold": x.transport.threshold,
     }
@@ -161,9 +161,7 @@ def _step(
 
         obtain = {reg: (lambda student=student: student.folder) for reg, student in students.items()}
         trained_on = trained_pairs(sources, view.student)
-        pairs = align_sentences(
-            x, sentences, trained_on, view.side, obtain, pipeline.context.encoding_precision, "auto"
-        )
+        pairs = align_sentences(x, sentences, trained_on, view.side, obtain, pipeline.encoding_precision, "auto")
         write_aligned(folder / FILE, pairs)
         return {"sentences": len(pairs), "unconverged": sum(not a.converged for p in pairs for a in p.alignments)}
 

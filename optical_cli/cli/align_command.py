@@ -73,7 +73,7 @@ def align(
     students = {reg: partial(student, step.key.digest) for reg, step in by_reg.items()}
     from optical_cli.align.align_sentences import align_sentences
 
-    trained_on, precision = trained_pairs(sources, view.student), pipeline.context.encoding_precision
+    trained_on, precision = trained_pairs(sources, view.student), pipeline.encoding_precision
     pairs = align_sentences(x, sentences, trained_on, view.side, students, precision, opening.device)
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)

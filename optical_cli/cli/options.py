@@ -202,11 +202,11 @@ class Opening:
         Raises:
             OpticalError: the experiment or an input cannot be used, or is not what the lock file has.
         """
-        from optical_cli.session import open_pipeline
+        from optical_cli.pipeline import Pipeline
 
         deadline = None if self.time_limit is None else time.monotonic() + _seconds_of(self.time_limit)
         progress = progress or TerminalProgress()
-        pipeline = open_pipeline(
+        pipeline = Pipeline(
             self.settings(experiment), self.cache(progress), self.device, progress,
             upstream=not self.no_upstream, deadline=deadline, fetch=fetch, remote=remote,
             offline=command_line("fetch", experiment, *set_options(self.overrides)) if self.offline else None,

@@ -49,7 +49,7 @@ def plan(
     say = TerminalProgress().say
     for reason in pipeline.sources.not_here:
         say(f"not checked: {reason}")
-    estimates = estimate(pipeline, steps, probe_of(pipeline.context) if probe else None)
+    estimates = estimate(pipeline, steps, probe_of(pipeline) if probe else None)
     of_step = {one.planned.step.key.digest: one for one in estimates}
     planned = [(one, of_step.get(one.step.key.digest)) for one in steps]
     if opening.as_json:

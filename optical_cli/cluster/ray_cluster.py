@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 from optical_cli.cluster.terms import Node, Terms, environment, introduce, perform
 from optical_cli.errors import ClusterError, ConfigError, MissingDependency
+from optical_cli.machine import cores
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -45,7 +46,7 @@ class RayCluster:
         address: host:port of the head of a cluster that is there; None for that of RAY_ADDRESS, or else a cluster of
             this machine, which nobody else can use.
         device: as `--device` has it; workers use the same kind.
-        say: hears what somebody may want to know of the nodes.
+        say: called with messages about the nodes.
 
     Raises:
         MissingDependency: ray is not installed.
@@ -239,10 +240,9 @@ def _own_cluster() -> Iterator[dict[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir=parent))
     if "ray" not in sys.modules:  # whoever reaches its ports could run code by them, if he did not lack a token
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         yield {
-            "num_cpus": cores,
+            "num_cpus": cores(),
             "include_dashboard": False,
             "_node_ip_address": "127.0.0.1",
             "_temp_dir": str(folder),

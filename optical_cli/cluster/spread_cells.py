@@ -8,10 +8,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from optical_cli.cache.artifact import Artifact
-from optical_cli.cache.notes import NotedProgress
 from optical_cli.cache.store import Cache
-from optical_cli.cluster.spread_index import spread_encoding
-from optical_cli.cluster.spread_search import SpreadMaxSim
+from optical_cli.cluster.spread_stages import SpreadMaxSim, spread_encoding
 from optical_cli.config.experiment import Experiment
 from optical_cli.encoder.device import device_of_worker, resolve_device
 from optical_cli.errors import CacheError, NoRoom, OpticalError, OutOfTime
@@ -40,8 +38,8 @@ class Sweep:
         experiment: with the precisions that the sweep's own process has found.
         root: of the cache, which all nodes see.
         device: of a worker.
-        offline: the command that downloads, if nothing is to be.
-        until: when no training is to go on, by `time.time()`; None for no limit.
+        offline: the command that downloads what is missing; None if workers may download.
+        until: `time.time()` at which trainings stop; None for no limit.
     """
 
     name: str
@@ -57,8 +55,8 @@ class Outcome:
     """What became of a cell.
 
     Attributes:
-        made: artifacts that were made for it.
-        said: what somebody may want to know.
+        made: number of artifacts that were made for it.
+        said: messages of the worker.
         failed: why steps cannot be made, by their digests.
         error: why the cell has no scores; None if it has.
     """
@@ -76,10 +74,7 @@ class SpreadCells:
         workers: of a cluster whose nodes see the cache, and the experiment's input under the same paths.
         pipeline: of the sweep.
         cells: to be made.
-        say: hears what workers have to say.
-
-    Attributes:
-        made: artifacts that workers have made so far.
+        say: called with each message of workers.
     """
 
     def __init__(self, workers: Workers, pipeline: Pipeline, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
@@ -97,14 +92,12 @@ class SpreadCells:
 
         Raises:
             OutOfTime: the time limit has stopped a training; what else was running has ended too.
-            NoRoom: the cache can take nothing more; likewise.
+            NoRoom: the cache can take nothing more; what else was running has ended too.
         """
-        cached: list[Cell] = []
-        left: list[Cell] = []
+        left = [cell for cell in self._cells if self._find(cell) is None]
         for cell in self._cells:
-            (left if self._find(cell) is None else cached).append(cell)
-        for cell in cached:
-            yield cell, partial(self._scores, cell)
+            if cell not in left:
+                yield cell, partial(self._scores, cell)
         if not left:
             return
         sweep = _sweep_of(self._pipeline)
@@ -156,23 +149,22 @@ class SpreadCells:
         return found
 
     def _find(self, cell: Cell) -> Artifact | None:
-        return self._pipeline.cache.find("scores", self._pipeline.scores(cell).key)
+        return self._pipeline.cache.find(*self._pipeline.scores(cell).address)
 
 
 def _sweep_of(pipeline: Pipeline) -> Sweep:
-    x = pipeline.experiment
+    x, deadline = pipeline.experiment, pipeline.deadline
     precise = {
-        "encoding": x.encoding.model_copy(update={"precision": pipeline.context.encoding_precision}),
-        "training": x.training.model_copy(update={"precision": pipeline.context.training_precision}),
+        "encoding": x.encoding.model_copy(update={"precision": pipeline.encoding_precision}),
+        "training": x.training.model_copy(update={"precision": pipeline.training_precision}),
     }
-    left = None if pipeline.context.deadline is None else pipeline.context.deadline - time.monotonic()
     return Sweep(
         uuid.uuid4().hex,
         x.model_copy(update=precise),
         pipeline.cache.root,
-        device_of_worker(resolve_device(pipeline.context.wanted_device)),
-        pipeline.context.offline,
-        None if left is None else time.time() + left,
+        device_of_worker(resolve_device(pipeline.device)),
+        pipeline.offline,
+        None if deadline is None else time.time() + deadline - time.monotonic(),
     )
 
 
@@ -194,8 +186,7 @@ def _opened(sweep: Sweep) -> tuple[Pipeline, "_Heard"]:
     """The pipeline of this worker, opened for its first cell."""
     heard, cache = _Heard(), Cache(sweep.root)
     deadline = None if sweep.until is None else time.monotonic() + sweep.until - time.time()
-    noted = NotedProgress(heard, cache.notes)
-    return Pipeline(sweep.experiment, cache, sweep.device, noted, deadline=deadline, offline=sweep.offline), heard
+    return Pipeline(sweep.experiment, cache, sweep.device, heard, deadline=deadline, offline=sweep.offline), heard
 
 
 class _Heard(Silence):

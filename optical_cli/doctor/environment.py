@@ -174,7 +174,7 @@ def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Fin
 
 def _look_at(one: Input, name: str) -> Finding:
     try:
-        held = one.held()
+        held = one.local_copy()
     except NotHere:
         return Finding(one.key, "warning", f"{one.source} is not on this machine", f"`optical fetch {name}` brings it")
     except DataError as error:

@@ -118,7 +118,7 @@ class PooledCorpus(FullCorpus):
     @property
     def material(self) -> dict[str, Any]:
         """Size and seed of the sample, and the judgements."""
-        qrels = self.sources.judgements(self.pair).fingerprint(self.sources.memo)
+        qrels = self.sources.fingerprint(self.sources.judgements(self.pair))
         return {"mode": POOLED, "size": self.settings.pool_size, "seed": self.settings.pool_seed, "qrels": qrels}
 
     @property
@@ -154,9 +154,8 @@ class CandidateCorpus(FullCorpus):
     def material(self) -> dict[str, Any]:
         """Content of the run file and of the topics, or the key of the BM25 run."""
         if file := self.sources.candidate_run(self.pair):
-            memo = self.sources.memo
-            topics = self.sources.topics(self.pair).fingerprint(memo)
-            return {"mode": CANDIDATES, "run": file.fingerprint(memo), "topics": topics}
+            topics = self.sources.fingerprint(self.sources.topics(self.pair))
+            return {"mode": CANDIDATES, "run": self.sources.fingerprint(file), "topics": topics}
         return {"mode": CANDIDATES, "run": self.inputs["candidates"].key.digest}
 
     @property

@@ -32,14 +32,14 @@ class Input:
     Attributes:
         key: the setting that names it, such as `teacher.model`.
         source: the value of that setting.
-        open: finds it; downloads a model unless inside `downloads_off`.
+        open: finds it, and downloads a model unless downloads are off.
     """
 
     key: str
     source: str
     open: Callable[[], Opened]
 
-    def held(self, memo: Fingerprints | None = None) -> LocalCopy:
+    def local_copy(self, memo: Fingerprints | None = None) -> LocalCopy:
         """What this machine has of it; nothing is downloaded.
 
         Args:
@@ -53,35 +53,15 @@ class Input:
         with downloads_off():
             return self.open().local_copy(memo)
 
-    def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits; downloads what is missing.
+    def fingerprint(self, memo: Fingerprints, *, fetch: bool) -> str:
+        """SHA-256 of what of it decides a result, 64 hex digits, remembered or read.
 
         Raises:
+            NotHere: it would have to be downloaded, and `fetch` is off.
             DataError: it cannot be read.
         """
-        return self.open().fingerprint(memo)
-
-    def known_fingerprint(self, memo: Fingerprints) -> str:
-        """The fingerprint as it is remembered or read; nothing is downloaded.
-
-        Raises:
-            NotHere: it would have to be downloaded.
-            DataError: it cannot be read.
-        """
-        with downloads_off():
+        with downloads_off(off=not fetch):
             return self.open().fingerprint(memo)
-
-    def fetch(self, memo: Fingerprints) -> LocalCopy:
-        """Download what of it is missing, and read it once.
-
-        Raises:
-            DataError: it cannot be had, or cannot be used.
-        """
-        opened = self.open()
-        if isinstance(opened, IrDataset):
-            opened.download()  # a remembered fingerprint would read nothing
-        opened.fingerprint(memo)
-        return opened.local_copy(memo)
 
 
 def inputs_of(sources: Sources) -> Iterator[Input]:
@@ -121,41 +101,11 @@ def _found(opened: Opened | None) -> Opened:
     return opened
 
 
-def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
-    """Refuse an experiment with inputs that would have to be downloaded.
-
-    Other faults of an input are reported where it is opened.
-
-    Args:
-        sources: of the experiment.
-        remedy: the command that downloads them.
-        to_be_read: whether they have to be here; else a remembered fingerprint is enough, for nothing else is asked of
-            an input of which every artifact is in the cache.
-
-    Raises:
-        NotHere: naming all of them, in one line.
-    """
-    absent: dict[str, list[str]] = {}
-    for one in inputs_of(sources):
-        try:
-            one.held(sources.memo) if to_be_read else one.known_fingerprint(sources.memo)
-        except NotHere:
-            absent.setdefault(one.source, []).append(one.key)
-        except DataError:
-            continue
-    if absent:
-        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in absent.items())
-        raise NotHere(
-            f"offline, and not on this machine: {listed}; `{remedy}` brings what is missing where there is a network"
-        )
-
-
 @dataclass(frozen=True)
 class Fetched:
     """An input after it was fetched.
 
     Attributes:
-        input: which.
         downloaded: whether it, or a part of it, was not here before.
         held: what this machine has of it now; None if it cannot be had.
         fingerprint: SHA-256 of what of it decides a result; "" if it cannot be had.
@@ -184,11 +134,20 @@ def fetch_inputs(sources: Sources, say: Callable[[str], None]) -> Iterator[Fetch
         downloaded = False
         try:
             try:
-                held = one.held(memo)
+                held = one.local_copy(memo)
             except NotHere:
                 say(f"{one.key}: downloading {one.source}")
                 downloaded = True
-                held = one.fetch(memo)
-            yield Fetched(one, downloaded, held, one.known_fingerprint(memo))
+                held = _download(one, memo)
+            yield Fetched(one, downloaded, held, one.fingerprint(memo, fetch=False))
         except DataError as error:
             yield Fetched(one, downloaded, None, "", str(error))
+
+
+def _download(one: Input, memo: Fingerprints) -> LocalCopy:
+    """Download what of an input is missing, and read it once."""
+    opened = one.open()
+    if isinstance(opened, IrDataset):
+        opened.download()  # a remembered fingerprint would read nothing
+    opened.fingerprint(memo)
+    return opened.local_copy(memo)

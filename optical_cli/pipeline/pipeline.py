@@ -1,145 +1,187 @@
 """The sentence: bitext, distill, index, retrieve, evaluate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from optical_cli.cache.artifact import Health
-from optical_cli.cache.store import Cache
+from optical_cli.artifacts.run import Ranking
+from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.baselines import NEEDS_PYSTEMMER
-from optical_cli.config.experiment import Experiment
-from optical_cli.errors import MissingDependency
-from optical_cli.pipeline.cells import Cell, cells_of
-from optical_cli.pipeline.checks import Checks
-from optical_cli.pipeline.context import Context, Remote
-from optical_cli.pipeline.encodings import Encodings
-from optical_cli.pipeline.inputs import refuse_absent
-from optical_cli.pipeline.making import Maker
-from optical_cli.pipeline.searches import Searches
+from optical_cli.encoder.setup import Side
+from optical_cli.errors import CacheError, MissingDependency, OpticalError
+from optical_cli.pipeline.cells import Cell, Student, cells_of
+from optical_cli.pipeline.checks import open_all, read_all, refuse_absent
+from optical_cli.pipeline.context import Context
+from optical_cli.pipeline.corpus import FullCorpus
+from optical_cli.pipeline.searches import corpus_of, index_step, run_step
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.starts import Starts
+from optical_cli.pipeline.starts import start_step
 from optical_cli.pipeline.step import Step, make_step
-from optical_cli.pipeline.students import Students
-from optical_cli.processes import Processes
-from optical_cli.progress import Progress, Silence
+from optical_cli.pipeline.students import encodings_step, student_step
 
 
-class Pipeline:
-    """The steps of an experiment over one cache.
-
-    Args:
-        device: a torch device, or `auto`.
-        progress: told how far the work is.
-        upstream: make what is missing upstream of a step that is asked for; else refuse.
-        processes: that run this same pipeline together; they train together, and the first does all else.
-        deadline: no training goes on when `time.monotonic()` has passed it; None for no limit.
-        offline: nothing is downloaded, and this command is named as the one that would; None: what is missing is.
-        remote: encodes and searches indexes, and makes cells of a sweep, in place of this process, with the same
-            artifacts; None: this process does.
-        fetch: download what the experiment names and this machine does not have; else such sources have stand-ins, and
-            the steps that need them can be named, but neither looked up nor made.
+class Pipeline(Context):
+    """The steps of an experiment over one cache, found there or made.
 
     Attributes:
         cells: of the experiment.
-        context: what its steps are made from.
-        encodings, start, checkpoint: the steps that end in a student, of `Encodings`, `Starts` and `Students`.
-        index, run: those that end in a run, of `Searches`; `scores` follows.
-        corpus: the documents a pair is searched in.
-        sources: the inputs of the experiment, opened.
-        obtain: finds or makes the artifact of a step, as `Maker` does.
+        scores: the step that measures a cell's run.
+        made: number of artifacts made so far, not found in the cache.
+        failed: why steps could not be made so far, by the digests of their keys.
 
     Raises:
         NotHere: of all that would have to be downloaded and must not be.
         DataError: of all models and data that the experiment names and that cannot be opened, a line each.
     """
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        cache: Cache,
-        device: str = "auto",
-        progress: Progress | None = None,
-        *,
-        upstream: bool = True,
-        processes: Processes | None = None,
-        deadline: float | None = None,
-        offline: str | None = None,
-        fetch: bool = True,
-        remote: Remote | None = None,
-    ) -> None:
-        self.experiment = experiment
-        self.cells = list(cells_of(experiment))
-        self.cache = cache
-        self.sources = Sources(experiment, cache.fingerprints, fetch=fetch)
-        processes = processes or Processes()
-        self.context = Context(
-            experiment, self.sources, cache, device, progress or Silence(), processes, deadline, offline, remote
-        )
-        self._refuse_absent(to_be_read=False)
-        encodings, starts = Encodings(self.context), Starts(self.context)
-        students = Students(self.context, encodings, starts)
-        searches = Searches(self.context, students)
-        self._checks = Checks(self.sources, searches.corpus)
-        self._checks.open_all()
-        self._maker = Maker(cache, processes, upstream, self.check)
-        self.encodings, self.start, self.checkpoint = encodings.of, starts.of, students.checkpoint
-        self.index, self.run, self.corpus = searches.index, searches.run, searches.corpus
-        self.obtain = self._maker.obtain
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.cells = list(cells_of(self.experiment))
+        self.scores: Callable[[Cell], Step] = cache(self._scores)
+        self.made = 0
+        self.failed: dict[str, Exception] = {}
+        self._whole: set[str] = set()
+        self._checked = False
+        if self.offline is not None:
+            refuse_absent(self.sources, self.offline, to_be_read=False)
+        open_all(self.sources)
 
-    def scores(self, cell: Cell) -> Step:
-        """The measures of a cell's run."""
-        run, qrels = self.run(cell), self.sources.judgements(cell.pair)
-        topics = self.sources.topics(cell.pair)
-        measures = self.experiment.evaluation.measures
+    def encodings(self, language: str, sides: tuple[Side, ...]) -> Step:
+        """The teacher's token embeddings of a bitext."""
+        return encodings_step(self, language, sides)
+
+    def start(self, student: Student) -> Step:
+        """A student as initialised."""
+        return start_step(self, student)
+
+    def checkpoint(self, cell: Cell) -> Step:
+        """The student of a cell; ConfigError if it has none."""
+        return student_step(self, cell)
+
+    def corpus(self, pair: str) -> FullCorpus:
+        """The documents a pair is searched in."""
+        return corpus_of(self, pair)
+
+    def index(self, cell: Cell) -> Step:
+        """The token embeddings of the documents of a cell's pair; ConfigError for BM25, which has none."""
+        return index_step(self, cell)
+
+    def run(self, cell: Cell) -> Step:
+        """The run of a cell; ConfigError if its pair cannot be searched so."""
+        return run_step(self, cell)
+
+    def _scores(self, cell: Cell) -> Step:
+        run, sources = self.run(cell), self.sources
         material = {
             "run": run.key.digest,
-            "topics": topics.fingerprint(self.cache.fingerprints),
-            "qrels": qrels.fingerprint(self.cache.fingerprints),
-            "measures": sorted(set(measures)),  # scores.json holds them sorted
+            "topics": sources.fingerprint(sources.topics(cell.pair)),
+            "qrels": sources.fingerprint(sources.judgements(cell.pair)),
+            "measures": sorted(set(self.experiment.evaluation.measures)),  # scores.json holds them sorted
         }
 
         def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
             from optical_cli.artifacts.run import read_run
-            from optical_cli.artifacts.scores import write_scores
-            from optical_cli.evaluate import evaluate_run
 
-            run_file = read_run(inputs["run"] / "run.trec")
-            scores = evaluate_run(run_file, qrels.judgements(), topics.topics(), measures)
-            write_scores(folder / "scores.json", scores)
-            return {
-                "topics": scores.topics,
-                "unjudged_topics": scores.unjudged_topics,
-                "empty_topics": scores.empty_topics,
-            }
+            return write_measures(sources, cell.pair, read_run(inputs["run"] / "run.trec"), folder)
 
         return make_step("evaluate", run.label, material, build, {"run": run})
 
     def check(self) -> None:
-        """Read all input, before anything expensive starts.
+        """Read all input once, before anything expensive starts.
 
         Raises:
             NotHere: of all that would have to be downloaded and must not be.
             DataError: of all that is wrong with it, a line each.
             MissingDependency: something that is not installed will be needed.
         """
+        if self._checked:
+            return
         for engine in map(self.experiment.engine_of, self.experiment.pairs):
             if engine.package and find_spec(engine.package) is None:
                 raise MissingDependency(engine.missing)
         if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
             raise MissingDependency(NEEDS_PYSTEMMER)
-        self._refuse_absent(to_be_read=True)
-        self._checks.read_all()
+        if self.offline is not None:
+            refuse_absent(self.sources, self.offline, to_be_read=True)
+        read_all(self.sources, self.corpus)
+        self._checked = True
 
-    def _refuse_absent(self, *, to_be_read: bool) -> None:
-        if self.context.offline is not None:
-            refuse_absent(self.sources, self.context.offline, to_be_read=to_be_read)
+    def obtain(self, step: Step) -> tuple[Artifact, bool]:
+        """Return the artifact of a step, and whether it was made; everything upstream that was missing is made too.
 
-    @property
-    def made(self) -> int:
-        """Artifacts made so far, not found in the cache."""
-        return self._maker.made
+        Raises:
+            OpticalError: what the stage raises; a step that failed once fails again at once.
+        """
+        found = self.cache.find(*step.address)
+        if self.processes.agree(found is not None):
+            if self.processes.first:
+                self.cache.tidy(step.kind, step.key)
+            return found or self._found(step), False
+        if step.key.digest in self.failed:
+            raise self.failed[step.key.digest]
+        try:
+            self.check()
+            made = self._make(step, {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()})
+        except (OpticalError, RuntimeError, MemoryError, OSError) as error:
+            self.failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
+            raise
+        self.made += made
+        return self._found(step), made
 
-    @property
-    def failed(self) -> Mapping[str, Exception]:
-        """Why steps could not be made so far, by the digests of their keys."""
-        return self._maker.failed
+    def _make(self, step: Step, inputs: Mapping[str, Path]) -> bool:
+        """Make an artifact; False if another process made it meanwhile. Processes beside the first only help."""
+        processes = self.processes
+
+        def build(folder: Path) -> Health:
+            processes.agree(True)
+            return step.build(folder, inputs)
+
+        if processes.first:
+            _, made = self.cache.make(step.kind, step.label, step.key, build)
+            if not made:
+                processes.agree(False)
+        else:
+            made = processes.agree(False)
+            if made and step.together:
+                with TemporaryDirectory() as nowhere:
+                    step.build(Path(nowhere), inputs)
+        processes.wait()
+        return made
+
+    def _found(self, step: Step) -> Artifact:
+        found = self.cache.find(*step.address)
+        if found is None:
+            raise CacheError(
+                f"{step.label}: made, and not found in {self.cache.root}; all processes need to see one cache folder"
+            )
+        return found
+
+    def _upstream_folder(self, step: Step, wanted: Step) -> Path:
+        if not self.upstream and self.cache.find(*wanted.address) is None:
+            raise CacheError(
+                f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
+                "make it first, or leave out --no-upstream"
+            )
+        artifact, made = self.obtain(wanted)
+        if wanted.key.digest not in self._whole and self.processes.first:
+            if not made:
+                artifact.checked(digests=True)  # damage would go on into all that is made from it
+            self._whole.add(wanted.key.digest)
+        return artifact.folder
+
+
+def write_measures(sources: Sources, pair: str, run: Mapping[str, Ranking], folder: Path) -> Health:
+    """Write the scores of a run on a pair into a folder, and return counts of its topics for the manifest."""
+    from optical_cli.artifacts.scores import write_scores
+    from optical_cli.evaluate import evaluate_run
+
+    measures = sources.experiment.evaluation.measures
+    scores = evaluate_run(run, sources.judgements(pair).judgements(), sources.topics(pair).topics(), measures)
+    write_scores(folder / "scores.json", scores)
+    return {
+        "topics": scores.topics,
+        "unjudged_topics": scores.unjudged_topics,
+        "empty_topics": scores.empty_topics,
+    }

@@ -42,7 +42,6 @@ class Sources:
     """Everything an experiment reads, each opened once.
 
     Args:
-        experiment: names the sources; relative paths start at its `base`.
         memo: remembers fingerprints.
         fetch: download what is not on this machine; else a stand-in takes its place, and keys that need it are unknown.
     """
@@ -56,6 +55,15 @@ class Sources:
         self.bitext: Callable[[str], Bitext] = cache(self._bitext)
         self.split: Callable[[str], Split] = cache(self._split)
 
+    def fingerprint(self, source: Source | StandIn) -> str:
+        """SHA-256 of what of a source decides a result, 64 hex digits; of a stand-in, a mark that is no key."""
+        return source.fingerprint(self.memo)
+
+    @property
+    def teacher(self) -> ModelInput:
+        """The model that students learn from."""
+        return self.model(self.experiment.teacher.model)
+
     def _model(self, source: str) -> ModelInput:
         label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
         try:
@@ -65,7 +73,7 @@ class Sources:
             if self._fetch:
                 raise
             self._stand_ins[source] = StandIn(source, str(error))
-            return ModelInput(label, Path(source), self._stand_ins[source].fingerprint(self.memo))
+            return ModelInput(label, Path(source), self.fingerprint(self._stand_ins[source]))
         return ModelInput(label, model.folder, model.fingerprint(self.memo))
 
     def _bitext(self, language: str) -> Bitext:
@@ -81,7 +89,7 @@ class Sources:
         """What of a bitext decides a result: its content, and which pairs of it are used."""
         settings = self.experiment.bitext[language]
         return {
-            "content": self._or_stand_in(self.bitext(language)).fingerprint(self.memo),
+            "content": self.fingerprint(self._or_stand_in(self.bitext(language))),
             "filter": settings.filter.deciding(),
             "max_pairs": settings.max_pairs,
             "held_out": settings.held_out,
@@ -89,15 +97,14 @@ class Sources:
 
     def documents(self, pair: str) -> DocumentSource:
         """The collection of a pair."""
-        settings = self.experiment.pairs[pair]
-        return self._or_stand_in(open_documents(settings.collection, languages_of(pair)[1], self.experiment.base))
+        x, settings = self.experiment, self.experiment.pairs[pair]
+        return self._or_stand_in(open_documents(settings.collection, languages_of(pair)[1], x.base))
 
     def topics(self, pair: str) -> TopicSource:
         """The topics of a pair, in its query language."""
-        settings = self.experiment.pairs[pair]
+        x, settings = self.experiment, self.experiment.pairs[pair]
         source = settings.topics or settings.collection
-        topics = open_topics(source, languages_of(pair)[0], self.experiment.base, settings.topic_text)
-        return self._or_stand_in(topics)
+        return self._or_stand_in(open_topics(source, languages_of(pair)[0], x.base, settings.topic_text))
 
     def translations(self, pair: str) -> TopicSource | None:
         """The topics of a pair in the teacher's language, if the experiment names some; None if a model makes them."""
@@ -107,9 +114,8 @@ class Sources:
 
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""
-        settings = self.experiment.pairs[pair]
-        source = settings.qrels or settings.collection
-        return self._or_stand_in(open_judgements(source, languages_of(pair)[1], self.experiment.base))
+        x, settings = self.experiment, self.experiment.pairs[pair]
+        return self._or_stand_in(open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], x.base))
 
     def candidate_run(self, pair: str) -> LocalFile | None:
         """The run file that has a pair's candidates; None if it has none, or those of BM25.
@@ -142,7 +148,7 @@ class Sources:
         if not self._fetch and source not in self._stand_ins:
             try:
                 with downloads_off():
-                    source.fingerprint(self.memo)
+                    self.fingerprint(source)
             except NotHere as error:
                 self._stand_ins[source] = StandIn(source.name, str(error))
         return self._stand_ins.get(source, source)

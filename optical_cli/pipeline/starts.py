@@ -14,84 +14,83 @@ from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Step, make_step
 
 
-class Starts:
-    """The steps that initialise a student."""
-
-    def __init__(self, context: Context) -> None:
-        self._at = context
-        self._sources = context.sources
-
-    def of(self, student: Student) -> Step:
-        """The student as initialised."""
-        from_teacher = self._at.experiment.student.init == "teacher"
-        return self._teacher(student) if from_teacher else self._other(student)
-
-    def _teacher(self, student: Student) -> Step:
-        teacher = self._sources.model(self._at.experiment.teacher.model)
-        trimmed = self._trimmed_material(student)
-        material = {"init": teacher.fingerprint, "lengths": list(self._at.lengths.values()), **trimmed}
-
-        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.distill.start import copy_teacher
-
-            return copy_teacher(teacher.folder, folder, self._at.setup, self._trim(student))
-
-        label = f"{teacher.label}-{student.name}-start" if trimmed else f"{teacher.label}-start"
-        return make_step("start", label, material, build)
-
-    def _other(self, student: Student) -> Step:
-        x = self._at.experiment
-        teacher, init = self._sources.model(x.teacher.model), self._sources.model(x.student.init)
-        warm_start = x.student.warm_start
-        material = {
-            "init": init.fingerprint,
-            "teacher": teacher.fingerprint,
-            "lengths": list(self._at.lengths.values()),
-            "warm_start": warm_start and {
-                **warm_start.deciding(),
-                "precision": self._at.encoding_precision,
-                "side": student.sides[0],
-                "bitexts": [self._sources.bitext_material(language) for language in student.languages],
-            },
-            **self._trimmed_material(student),
-        }  # fmt: skip
-
-        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.distill.start import start_student
-
-            return start_student(
-                init.folder,
-                teacher.folder,
-                warm_start,
-                [self._sources.split(language) for language in student.languages],
-                student.sides[0],
-                folder,
-                setup=self._at.setup,
-                progress=self._at.progress,
-                trim=self._trim(student),
-            )
-
-        return make_step("start", f"{init.label}-{student.name}-start", material, build)
-
-    def _trimmed_material(self, student: Student) -> dict[str, Any]:
-        """What decides which tokens a student keeps."""
-        settings = self._at.experiment.student
-        if settings.vocabulary == "full":
-            return {}
-        texts = texts_material(self._sources, student.languages)
-        return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
-
-    def _trim(self, student: Student) -> Callable[[Any], dict[str, Any]] | None:
-        settings = self._at.experiment.student
-        if settings.vocabulary == "full":
-            return None
-        from optical_cli.encoder.vocabulary import trim_vocabulary
-
-        texts = texts_of(self._sources, student.languages)
-        return lambda encoder: trim_vocabulary(encoder, texts, settings.vocabulary_floor, self._at.progress)
+def start_step(context: Context, student: Student) -> Step:
+    """A student as initialised."""
+    from_teacher = context.experiment.student.init == "teacher"
+    return _copied_teacher(context, student) if from_teacher else _other_encoder(context, student)
 
 
-def texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Side | None, str]]:
+def _copied_teacher(context: Context, student: Student) -> Step:
+    teacher, trimmed = context.sources.teacher, _vocabulary_material(context, student)
+    material = {"init": teacher.fingerprint, "lengths": list(context.lengths.values()), **trimmed}
+
+    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.distill.start import copy_teacher
+
+        return copy_teacher(teacher.folder, folder, context.setup, _trim(context, student))
+
+    label = f"{teacher.label}-{student.name}-start" if trimmed else f"{teacher.label}-start"
+    return make_step("start", label, material, build)
+
+
+def _other_encoder(context: Context, student: Student) -> Step:
+    sources, settings = context.sources, context.experiment.student
+    teacher, init, warm_start = sources.teacher, sources.model(settings.init), settings.warm_start
+    material = {
+        "init": init.fingerprint,
+        "teacher": teacher.fingerprint,
+        "lengths": list(context.lengths.values()),
+        "warm_start": warm_start and {
+            **warm_start.deciding(),
+            "precision": context.encoding_precision,
+            "side": student.sides[0],
+            "bitexts": [sources.bitext_material(language) for language in student.languages],
+        },
+        **_vocabulary_material(context, student),
+    }  # fmt: skip
+
+    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.distill.start import start_student
+
+        return start_student(
+            init.folder,
+            teacher.folder,
+            warm_start,
+            [sources.split(language) for language in student.languages],
+            student.sides[0],
+            folder,
+            setup=context.setup,
+            progress=context.progress,
+            trim=_trim(context, student),
+        )
+
+    return make_step("start", f"{init.label}-{student.name}-start", material, build)
+
+
+def _vocabulary_material(context: Context, student: Student) -> dict[str, Any]:
+    """What decides which tokens a student keeps: nothing if it keeps all."""
+    settings, sources, languages = context.experiment.student, context.sources, student.languages
+    if settings.vocabulary == "full":
+        return {}
+    texts = {
+        "bitexts": [sources.bitext_material(language) for language in sorted(languages)],
+        "documents": sorted(_collections_in(sources, languages)),
+        "topics": sorted(_topics_in(sources, languages)),
+    }
+    return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
+
+
+def _trim(context: Context, student: Student) -> Callable[[Any], dict[str, Any]] | None:
+    settings = context.experiment.student
+    if settings.vocabulary == "full":
+        return None
+    from optical_cli.encoder.vocabulary import trim_vocabulary
+
+    texts = _texts_of(context.sources, student.languages)
+    return lambda encoder: trim_vocabulary(encoder, texts, settings.vocabulary_floor, context.progress)
+
+
+def _texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Side | None, str]]:
     """Stream all texts that a student of these languages may meet in the experiment, and the side each is on.
 
     Both sides of its bitexts, for it may be started with the teacher's; whole collections, whatever the corpus
@@ -109,19 +108,10 @@ def texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Sid
             yield "query", text
 
 
-def texts_material(sources: Sources, languages: Collection[str]) -> dict[str, Any]:
-    """What decides the texts of `texts_of`: the content of the sources."""
-    return {
-        "bitexts": [sources.bitext_material(language) for language in sorted(languages)],
-        "documents": sorted(_collections_in(sources, languages)),
-        "topics": sorted(_topics_in(sources, languages)),
-    }
-
-
 def _collections_in(sources: Sources, languages: Collection[str]) -> dict[tuple[str, str], str]:
     """A pair for each collection in these languages, by its fingerprint and what of a document is encoded."""
     return {
-        (sources.documents(name).fingerprint(sources.memo), pair.text): name
+        (sources.fingerprint(sources.documents(name)), pair.text): name
         for name, pair in sources.experiment.pairs.items()
         if languages_of(name)[1] in languages
     }
@@ -130,4 +120,4 @@ def _collections_in(sources: Sources, languages: Collection[str]) -> dict[tuple[
 def _topics_in(sources: Sources, languages: Collection[str]) -> dict[str, str]:
     """A pair for each set of topics in these languages, by its fingerprint."""
     names = (name for name in sources.experiment.pairs if languages_of(name)[0] in languages)
-    return {sources.topics(name).fingerprint(sources.memo): name for name in names}
+    return {sources.fingerprint(sources.topics(name)): name for name in names}

@@ -70,6 +70,11 @@ class Step:
             yield from step.with_inputs()
         yield self
 
+    def upstream(self, name: str) -> "Step | None":
+        """The nearest input of a name, such as `checkpoint`, of this step or of one it stands on; None without one."""
+        below = (step.upstream(name) for step in self.inputs.values())
+        return self.inputs.get(name) or next(filter(None, below), None)
+
     @property
     def known(self) -> bool:
         """Whether its key is one: not if data that it stands on was not here to be read."""

@@ -1,149 +1,182 @@
 """The students of cells: trained from a start on the teacher's encodings, and averaged with the start if wanted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
+from optical_cli.encoder.setup import Side
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.encodings import Encodings
-from optical_cli.pipeline.starts import Starts
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.starts import start_step
+from optical_cli.pipeline.step import STAGES, Step, make_step
 
 
-class Students:
-    """The steps that end in a student."""
+def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> Step:
+    """The teacher's token embeddings of a bitext."""
+    x, sources = context.experiment, context.sources
+    teacher = sources.teacher
+    lengths = {side: _training_length(context, side) for side in context.lengths if side in sides}
+    material = {
+        "teacher": teacher.fingerprint,
+        "bitext": sources.bitext_material(language),
+        "lengths": lengths,
+        "precision": context.encoding_precision,
+    }
 
-    def __init__(self, context: Context, encodings: Encodings, starts: Starts) -> None:
-        self._at = context
-        self._sources = context.sources
-        self._encodings = encodings
-        self._starts = starts
-        self._fits: dict[Student, Health] = {}
+    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.data.bitext import record_dropped
+        from optical_cli.distill.teacher_tokens import encode_bitext
+        from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
-    def checkpoint(self, cell: Cell) -> Step:
-        """The student of a cell, averaged with its start if `training.start_share` asks for it.
+        say, first = context.progress.say, sides[0]
+        dropped = record_dropped(sources.bitext(language), folder, say)
+        sentences = [pair.teacher for pair in sources.split(language).pairs]
+        fit = tokenizer_fit(teacher.folder, sentences, first, lengths[first])
+        reported = report_fit(fit, "teacher", x.teacher.language, say)
+        tokens = encode_bitext(
+            sentences,
+            teacher.folder,
+            sides,
+            folder,
+            known_from=_encodings_alike(context, material),
+            setup=replace(
+                context.setup,
+                query_length=lengths.get("query", lengths[first]),
+                document_length=lengths.get("document", lengths[first]),
+            ),
+            progress=context.progress,
+        )
+        return {**tokens, "bitext": dropped, "tokenizer": reported}
 
-        Raises:
-            ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or what is
-                asked for has no student.
-        """
-        refuse_bm25(cell)
-        if not cell.has_student:
-            raise ConfigError(f"{cell.objective}: the teacher searches with translated topics, so nothing to distill")
-        student = student_of(self._at.experiment, cell.pair)
-        if student is None:
-            raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
-        if not cell.is_trained:
-            return self._starts.of(student)
-        trained = self._trained(cell, student)
-        share = self._at.experiment.training.start_share
-        return self._averaged(trained, student, share) if share else trained
+    return make_step("encodings", f"{teacher.label}-{language}", material, build)
 
-    def _trained(self, cell: Cell, student: Student) -> Step:
-        x, start = self._at.experiment, self._starts.of(student)
-        bitexts = {language: self._encodings.of(language, student.sides) for language in student.languages}
-        material = {
-            "start": start.key.digest,
-            "encodings": [step.key.digest for step in bitexts.values()],
-            "sides": student.sides,
-            "objective": cell.objective,
-            "transport": self._transport_material(cell),
-            "training": {**x.training.deciding(), "precision": self._at.training_precision},
-            "freeze_embeddings": x.student.freeze_embeddings,
-            "seed": cell.seed,
-        }
-        if x.student.adapters is not None:
-            material["adapters"] = x.student.adapters.deciding()
 
-        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            return self._train(cell, student, folder, inputs, self._at.cache.unfinished(step.kind, step.key))
+def _encodings_alike(context: Context, material: Mapping[str, Any]) -> list[Path]:
+    """Encodings of other bitexts with these settings: their sentences need not be encoded again."""
+    varying = {"bitext": None, "lengths": None}
+    wanted = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
+    lengths = material["lengths"].items()
+    return [
+        artifact.folder
+        for artifact in context.cache.entries("encodings")
+        if {**artifact.manifest["material"], **varying} == wanted
+        and lengths <= artifact.manifest["material"]["lengths"].items()
+        and not artifact.faults()
+    ]
 
-        label = f"{student.name}-{cell.name}"
-        step = make_step("distill", label, material, build, {"start": start, **bitexts}, together=True)
-        return step
 
-    def _transport_material(self, cell: Cell) -> dict[str, Any] | None:
-        if cell.reg is None:
-            return None
-        transport = self._at.experiment.transport
-        if fault := transport.fault_of(cell.reg):
-            raise ConfigError(f"transport.reg: {fault}")
-        return transport.deciding_of(cell.reg)
+def _training_length(context: Context, side: Side) -> int:
+    return min(context.lengths[side], context.experiment.training.max_length)
 
-    def _train(
-        self, cell: Cell, student: Student, folder: Path, inputs: Mapping[str, Path], unfinished: Path
-    ) -> Health:
+
+def student_step(context: Context, cell: Cell) -> Step:
+    """The student of a cell, averaged with its start if `training.start_share` asks for it.
+
+    Raises:
+        ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or what is
+            asked for has no student.
+    """
+    refuse_bm25(cell)
+    if not cell.has_student:
+        raise ConfigError(f"{cell.objective}: the teacher searches with translated topics, so nothing to distill")
+    student = student_of(context.experiment, cell.pair)
+    if student is None:
+        raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
+    if not cell.is_trained:
+        return start_step(context, student)
+    trained = _trained(context, cell, student)
+    return _averaged(context, trained, student) if context.experiment.training.start_share else trained
+
+
+def _trained(context: Context, cell: Cell, student: Student) -> Step:
+    x, start = context.experiment, start_step(context, student)
+    bitexts = {language: encodings_step(context, language, student.sides) for language in student.languages}
+    material = {
+        "start": start.key.digest,
+        "encodings": [step.key.digest for step in bitexts.values()],
+        "sides": student.sides,
+        "objective": cell.objective,
+        "transport": _transport_material(context, cell.reg),
+        "training": {**x.training.deciding(), "precision": context.training_precision},
+        "freeze_embeddings": x.student.freeze_embeddings,
+        "seed": cell.seed,
+    }
+    if x.student.adapters is not None:
+        material["adapters"] = x.student.adapters.deciding()
+
+    def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens
         from optical_cli.distill.train import train_student
 
-        x = self._at.experiment
-        teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
-        fit = self._tokenizer_fit(student, inputs["start"])
+        fit = _tokenizer_fit(context, student, inputs["start"])
         health = train_student(
             inputs["start"],
-            teacher,
-            [self._sources.split(language) for language in student.languages],
+            TeacherTokens([inputs[language] for language in student.languages], student.sides),
+            [context.sources.split(language) for language in student.languages],
             student.sides,
             folder,
-            unfinished=unfinished,
-            objective=cell.objective,
-            reg=cell.reg or 0.0,
-            transport=x.transport,
-            training=x.training,
-            freeze_embeddings=x.student.freeze_embeddings,
-            adapters=x.student.adapters,
-            setup=self._at.setup,
-            precision=self._at.training_precision,
-            seed=cell.seed,
-            deadline=self._at.deadline,
-            processes=self._at.processes,
-            progress=self._at.progress,
-        )
+            unfinished=context.cache.unfinished(step.kind, step.key),
+            objective=cell.objective, reg=cell.reg or 0.0, seed=cell.seed,
+            transport=x.transport, training=x.training, precision=context.training_precision,
+            freeze_embeddings=x.student.freeze_embeddings, adapters=x.student.adapters, setup=context.setup,
+            deadline=context.deadline, processes=context.processes, progress=context.progress,
+        )  # fmt: skip
         return {**health, "tokenizer": fit}
 
-    def _tokenizer_fit(self, student: Student, start: Path) -> Health:
-        """How the student's tokenizer suits its languages: the same for every cell, so measured and reported once."""
-        from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
+    label = f"{student.name}-{cell.name}"
+    step = make_step("distill", label, material, build, {"start": start, **bitexts}, together=True)
+    return step
 
-        if student not in self._fits:
-            side = student.sides[0]
-            length = min(self._at.lengths[side], self._at.experiment.training.max_length)
-            sentences = {code: [pair.foreign for pair in self._sources.split(code).train] for code in student.languages}
-            fits = {code: tokenizer_fit(start, texts, side, length) for code, texts in sentences.items()}
-            say = self._at.progress.say
-            self._fits[student] = {code: report_fit(fit, "student", code, say) for code, fit in fits.items()}
-        return self._fits[student]
 
-    def _averaged(self, trained: Step, student: Student, start_share: float) -> Step:
-        """The mean of a trained student and its start; one training serves every share."""
-        training = {**trained.key.material["training"], "start_share": start_share}
-        material = {"trained": trained.key.digest, "training": training}
+def _transport_material(context: Context, reg: float | None) -> dict[str, Any] | None:
+    if reg is None:
+        return None
+    transport = context.experiment.transport
+    if fault := transport.fault_of(reg):
+        raise ConfigError(f"transport.reg: {fault}")
+    return transport.deciding_of(reg)
 
-        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.distill.held_out import HeldOut
-            from optical_cli.distill.start import average_student
-            from optical_cli.distill.teacher_tokens import TeacherTokens
 
-            encoder = average_student(inputs["trained"], inputs["start"], start_share, folder, self._at.setup)
-            teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
-            splits = [self._sources.split(language) for language in student.languages]
-            held_out = HeldOut.of(splits, teacher, student.sides[0], self._at.setup.batch_size)
-            health = self._health_of(trained)
-            seen = held_out.measure(encoder)
-            return {**health, "held_out_end": seen} if seen else health
+def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
+    """How the student's tokenizer suits its languages; it is the same for every cell, so it is reported once."""
+    from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
-        inputs = {**trained.inputs, "trained": trained}
-        return make_step("average", f"{trained.label}-averaged", material, build, inputs)
+    if student not in context.tokenizer_fits:
+        side = student.sides[0]
+        fits = {}
+        for language in student.languages:
+            sentences = [pair.foreign for pair in context.sources.split(language).train]
+            fit = tokenizer_fit(start, sentences, side, _training_length(context, side))
+            fits[language] = report_fit(fit, "student", language, context.progress.say)
+        context.tokenizer_fits[student] = fits
+    return context.tokenizer_fits[student]
 
-    def _health_of(self, step: Step) -> Health:
-        artifact = self._at.cache.find(*step.address)
+
+def _averaged(context: Context, trained: Step, student: Student) -> Step:
+    """The mean of a trained student and its start; one training serves every share."""
+    start_share = context.experiment.training.start_share
+    training = {**trained.key.material["training"], "start_share": start_share}
+    material = {"trained": trained.key.digest, "training": training}
+
+    def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.distill.held_out import HeldOut
+        from optical_cli.distill.start import average_student
+        from optical_cli.distill.teacher_tokens import TeacherTokens
+
+        encoder = average_student(inputs["trained"], inputs["start"], start_share, folder, context.setup)
+        teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
+        splits = [context.sources.split(language) for language in student.languages]
+        held_out = HeldOut.of(splits, teacher, student.sides[0], context.setup.batch_size)
+        artifact = context.cache.find(*trained.address)
         if artifact is None:
-            raise CacheError(f"{step.kind}/{step.label}: removed from the cache while it was read; run again")
-        health: Health = artifact.manifest["health"]
-        return health
+            raise CacheError(f"{trained.kind}/{trained.label}: removed from the cache while it was read; run again")
+        seen = held_out.measure(encoder)
+        return {**artifact.manifest["health"], **({"held_out_end": seen} if seen else {})}
+
+    return make_step("average", f"{trained.label}-averaged", material, build, {**trained.inputs, "trained": trained})
 
 
 def refuse_bm25(cell: Cell) -> None:

@@ -1,7 +1,7 @@
-"""Topics in the teacher's language: as somebody translated them, or by a translation model."""
+"""The topics of a search: as they are, or in the teacher's language, by people or by a translation model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from optical_cli.cache.artifact import Health
@@ -20,88 +20,82 @@ class TopicInput:
 
     Attributes:
         material: what of them belongs in keys.
-        topics: gives the texts by query id, from the folders of the inputs.
-        inputs: the steps whose artifacts they are read from.
+        read: gives the texts by query id, from the folders of the inputs.
         provenance: who translated them, for the manifest of a run.
+        inputs: the steps whose artifacts they are read from.
     """
 
     language: str
     material: str
-    topics: Callable[[Mapping[str, Path]], Mapping[str, str]]
-    inputs: Mapping[str, Step]
+    read: Callable[[Mapping[str, Path]], Mapping[str, str]]
     provenance: Health
+    inputs: Mapping[str, Step] = field(default_factory=dict)
 
 
-class Translations:
-    """The topics of pairs in the teacher's language."""
+def topics_as_they_are(context: Context, pair: str) -> TopicInput:
+    """The topics of a pair in its query language; the key has what they say, not who translated them."""
+    topics, by = context.sources.topics(pair), context.experiment.pairs[pair].translated_by
+    return TopicInput(
+        languages_of(pair)[0],
+        context.sources.fingerprint(topics),
+        lambda _inputs: topics.topics(),
+        {} if by is None else {"topics_translated_by": by},
+    )
 
-    def __init__(self, context: Context) -> None:
-        self._at = context
-        self._sources = context.sources
 
-    def of(self, pair: str) -> TopicInput:
-        """The translated topics of a pair.
+def topics_translated(context: Context, pair: str) -> TopicInput:
+    """The topics of a pair in the teacher's language.
 
-        Raises:
-            ConfigError: the teacher could not search with them, or nobody translates them.
-        """
-        x, language = self._at.experiment, languages_of(pair)[0]
-        if not can_be_translated(pair, x.teacher.language):
-            raise ConfigError(
-                f"{pair}: translated topics are in the teacher's language ({x.teacher.language}), and a search with "
-                f"them needs documents in it and topics that are not; a pair such as {self._example()} expected"
-            )
-        if language not in x.translate:
-            raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
-        provenance = {"topics_translated_by": translator_of(x, pair)}
-        if translations := self._sources.translations(pair):
-            return TopicInput(
-                x.teacher.language,
-                translations.fingerprint(self._at.cache.fingerprints),
-                lambda _inputs: translated_topics(self._sources, pair, translations.topics()),
-                {},
-                provenance,
-            )
-        step = self._step(pair)
+    Raises:
+        ConfigError: the teacher could not search with them, or nobody translates them.
+    """
+    x, language, teacher = context.experiment, languages_of(pair)[0], context.experiment.teacher.language
+    if not can_be_translated(pair, teacher):
+        raise ConfigError(
+            f"{pair}: translated topics are in the teacher's language ({teacher}), and a search with them needs "
+            f"documents in it and topics that are not; a pair such as {next(iter(x.bitext), 'sw')}-{teacher} expected"
+        )
+    if language not in x.translate:
+        raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
+    provenance = {"topics_translated_by": translator_of(x, pair)}
+    if translations := context.sources.translations(pair):
         return TopicInput(
-            x.teacher.language,
-            step.key.digest,
-            lambda inputs: read_topics(inputs["translations"] / "topics.tsv"),
-            {"translations": step},
+            teacher,
+            context.sources.fingerprint(translations),
+            lambda _inputs: translated_topics(context.sources, pair, translations.topics()),
             provenance,
         )
+    step = _translate_step(context, pair)
+    return TopicInput(
+        teacher,
+        step.key.digest,
+        lambda inputs: read_topics(inputs["translations"] / "topics.tsv"),
+        provenance,
+        {"translations": step},
+    )
 
-    def _step(self, pair: str) -> Step:
-        """The topics of a pair as a model translates them."""
-        x = self._at.experiment
-        query, document = languages_of(pair)
-        settings, topics = x.translate[query], self._sources.topics(pair)
-        model = self._sources.model(settings.model or "")
-        material = {
-            "model": model.fingerprint,
-            "topics": topics.fingerprint(self._at.cache.fingerprints),
-            "settings": settings.model_dump(exclude={"topics", "by", "model"}),
-        }
 
-        def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-            from optical_cli.retrieve.translated_topics import translate_topics
+def _translate_step(context: Context, pair: str) -> Step:
+    """The topics of a pair as a model translates them."""
+    query, document = languages_of(pair)
+    settings, topics = context.experiment.translate[query], context.sources.topics(pair)
+    model = context.sources.model(settings.model or "")
+    material = {
+        "model": model.fingerprint,
+        "topics": context.sources.fingerprint(topics),
+        "settings": settings.model_dump(exclude={"topics", "by", "model"}),
+    }
 
-            health = translate_topics(
-                topics.topics(),
-                model.folder,
-                folder,
-                settings=settings,
-                device=self._at.setup.device,
-                progress=self._at.progress,
-            )
-            return {**health, "model": translator_of(x, pair)}
+    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+        from optical_cli.retrieve.translated_topics import translate_topics
 
-        return make_step("translate", f"{query}-in-{document}-{model.label}", material, build)
+        device, progress = context.setup.device, context.progress
+        health = translate_topics(
+            topics.topics(), model.folder, folder, settings=settings, device=device, progress=progress
+        )
+        return {**health, "model": translator_of(context.experiment, pair)}
 
-    def _example(self) -> str:
-        teacher = self._at.experiment.teacher.language
-        foreign = next(iter(self._at.experiment.bitext), "sw")
-        return f"{foreign}-{teacher}"
+    return make_step("translate", f"{query}-in-{document}-{model.label}", material, build)
 
 
 def translated_pairs(experiment: Experiment) -> list[str]:
@@ -127,12 +121,11 @@ def translated_topics(sources: Sources, pair: str, translations: Mapping[str, st
     Raises:
         DataError: one has no translation.
     """
-    topics = sources.topics(pair)
-    asked = topics.topics()
-    if missing := [query_id for query_id in asked if query_id not in translations]:
-        language = languages_of(pair)[0]
+    source = sources.topics(pair)
+    topics = source.topics()
+    if missing := [query_id for query_id in topics if query_id not in translations]:
         raise DataError(
-            f"translate.{language}.topics: {len(missing)} of {len(asked)} topics of {topics.name} have no "
-            f"translation there, such as {missing[0]!r}; add them"
+            f"translate.{languages_of(pair)[0]}.topics: {len(missing)} of {len(topics)} topics of {source.name} have "
+            f"no translation there, such as {missing[0]!r}; add them"
         )
-    return {query_id: translations[query_id] for query_id in asked}
+    return {query_id: translations[query_id] for query_id in topics}

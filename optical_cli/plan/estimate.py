@@ -9,8 +9,7 @@ from optical_cli.config.retrieval import STRUCTURE
 from optical_cli.encoder.setup import weight_bytes
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
-from optical_cli.plan.extent import Extent
-from optical_cli.plan.footprint import PROGRAM, index_bytes, memory_to_index, memory_to_search
+from optical_cli.plan.extent import PROGRAM, Extent, index_bytes, memory_to_index
 from optical_cli.plan.pace import PROBED, Pace, Probe, Speeds
 from optical_cli.plan.planned import Planned, TimeEstimator
 
@@ -23,8 +22,6 @@ class Estimate:
     """What an artifact will take.
 
     Attributes:
-        planned: the artifact.
-        documents: of an index.
         tokens: of an index, from the sample, after pooling; those that an encoder does not score are counted too.
         disk: bytes.
         memory: bytes at most, the pages of index files left out.
@@ -49,7 +46,7 @@ def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None
     Args:
         pipeline: of the experiment.
         planned: every step of the experiment once.
-        probe: measures the speed of a model; it takes precedence over what earlier artifacts took.
+        probe: measures the speed of a model, which then counts before what earlier artifacts took.
     """
     estimates = _Estimates(pipeline, planned, probe)
     return [estimates.of(one) for one in planned if one.artifact is None and one.step.known]
@@ -59,11 +56,10 @@ class _Estimates:
     """Estimates of the artifacts of an experiment; a method for each kind."""
 
     def __init__(self, pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None) -> None:
-        self._pipeline = pipeline
         self._experiment = pipeline.experiment
         self._probe = probe
         self._extent = Extent(pipeline)
-        self._pace = Pace(pipeline.cache, planned, self._extent.teacher)
+        self._pace = Pace(pipeline.cache, planned, self._extent.teacher.fingerprint)
         self._times = TimeEstimator(planned, pipeline.cache)
         self._speeds = cache(self._measured)
 
@@ -124,7 +120,7 @@ class _Estimates:
             return Estimate(one, disk=disk)
         engine = x.engine_of(pair)
         structure = x.retrieval.of(engine).structure_bytes(tokens, dimensions)
-        needed = memory_to_search(weight_bytes(self._extent.init), x.retrieval.memory, structure)
+        needed = PROGRAM + weight_bytes(self._extent.init) + x.retrieval.memory + structure
         found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed, remedy=engine.remedy)
         if not engine.exhaustive:
             return found  # its time does not grow with topics and tokens alone
@@ -160,12 +156,7 @@ class _Estimates:
 
 
 def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
-    """What this machine has no room for, a line each.
-
-    Args:
-        estimates: of all that is to be made.
-        cache: the folder that it will be made in.
-    """
+    """What of all that is to be made in a cache folder this machine has no room for, a line each."""
     said = []
     disk, free = sum(one.disk or 0 for one in estimates), free_disk(cache)
     if free is not None and disk > free:

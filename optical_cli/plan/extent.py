@@ -1,4 +1,4 @@
-"""How much there is to read: the documents a pair is searched in, and the tokens of one of them."""
+"""How much there is to read, and the bytes that it takes: documents, their tokens, an index of them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,24 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from optical_cli.config.experiment import languages_of
+from optical_cli.artifacts.token_store import DEFAULT, FORMATS, Int64
+from optical_cli.config.experiment import Storage, languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.setup import dimensions_of, token_counts
+from optical_cli.encoder.setup import CHUNK_BATCHES, dimensions_of, token_counts
 from optical_cli.pipeline import Pipeline
-from optical_cli.plan.footprint import pooled_lengths
 
 SPAN, SAMPLE = 50_000, 500
 """A sample, and over how many documents at the beginning of a collection it is spread: they are read in a second."""
+PROGRAM = 700 << 20
+"""Memory of Python with torch and the compiled code, before anything is loaded."""
+BYTES_OF_AN_ID = 16
+"""Of a document, in the list of ids."""
 
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """Of a sampled document, cut at `encoding.document_length`.
+    """Tokens of a sampled document, cut at `encoding.document_length`.
 
     Attributes:
-        encoded: tokens that go through the encoder, the mean.
-        kept: tokens that pooling leaves, the mean.
-        longest: tokens of the longest that go through the encoder.
+        encoded: the mean of those that go through the encoder.
+        kept: the mean of those that pooling leaves.
+        longest: the most that go through the encoder.
     """
 
     encoded: float
@@ -33,51 +37,46 @@ class DocumentTokens:
 
 
 class Extent:
-    """The collections of an experiment, and the models that read them.
-
-    Args:
-        pipeline: of the experiment; its input may be missing in part.
+    """The collections of an experiment, and the models that read them; the input may be missing in part.
 
     Attributes:
-        teacher: its fingerprint.
+        teacher: the model that students learn from.
         init: the folder of the model that students begin as.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._experiment = experiment = pipeline.experiment
-        self._sources = sources = pipeline.sources
-        teacher, init = sources.model(experiment.teacher.model), experiment.student.init
-        self._teacher = teacher.folder
-        self.teacher = teacher.fingerprint
-        self.init = self._teacher if init == "teacher" else sources.model(init).folder
+        self._experiment = x = pipeline.experiment
+        self.teacher = pipeline.sources.teacher
+        init = x.teacher.model if x.student.init == "teacher" else x.student.init
+        self.init = pipeline.sources.model(init).folder
         self.documents = cache(self._documents)
         self.tokens = cache(self._tokens)
 
     def encoder(self, pair: str) -> Path:
         """The folder of the model that encodes a pair's documents, or that it was made from."""
         by_teacher = languages_of(pair)[1] == self._experiment.teacher.language
-        return self._teacher if by_teacher else self.init
+        return self.teacher.folder if by_teacher else self.init
 
     @property
     def dimensions(self) -> int | None:
         """Of a token; the student's are the teacher's, for they are one space."""
-        return dimensions_of(self._teacher)
+        return dimensions_of(self.teacher.folder)
 
     def topics(self, pair: str) -> int:
         """How many topics a pair has."""
-        return len(self._sources.topics(pair).topics())
+        return len(self._pipeline.sources.topics(pair).topics())
 
     def sample(self, pair: str) -> list[str]:
         """Some documents of a pair's collection as they are encoded."""
-        documents, template = self._sources.documents(pair), self._experiment.pairs[pair].text
+        documents, template = self._pipeline.sources.documents(pair), self._experiment.pairs[pair].text
         span = min(documents.count() or SPAN, SPAN)
         spread = islice(documents.documents(), 0, span, -(-span // SAMPLE))
         return [fill(template, document) for document in spread]
 
     def _documents(self, pair: str) -> int | None:
         """How many documents a pair is searched in; None if nothing says it."""
-        return self._pipeline.corpus(pair).most(self._sources.documents(pair).count())
+        return self._pipeline.corpus(pair).most(self._pipeline.sources.documents(pair).count())
 
     def _tokens(self, pair: str) -> DocumentTokens | None:
         """From a sample; None if the tokenizer is not on this machine, or there is no document."""
@@ -86,3 +85,23 @@ class Extent:
             return None
         kept = pooled_lengths(counts, self._experiment.index.pool_factor)
         return DocumentTokens(float(np.mean(counts)), float(np.mean(kept)), int(np.max(counts)))
+
+
+def pooled_lengths(lengths: Int64, factor: float) -> Int64:
+    """Tokens that pooling by a factor leaves of documents of some tokens: the first one, and a part of the others."""
+    others = lengths - 1
+    return lengths - others + np.where(others > 0, np.maximum(others // factor, 1), 0).astype(np.int64)
+
+
+def index_bytes(documents: int, tokens: int, dimensions: int, storage: Storage = DEFAULT) -> int:
+    """Bytes of an index on the disk: tokens, where documents begin, ids."""
+    return tokens * FORMATS[storage].row(dimensions).itemsize + documents * (8 + BYTES_OF_AN_ID)
+
+
+def memory_to_index(weights: int, batch_size: int, longest: int, dimensions: int) -> int:
+    """Bytes that making an index takes: the model, and a shard as the encoder gives it and at unit length.
+
+    Every document counts as the longest: documents that are alike stand together, and a shard of MIRACL Yoruba has 2.6
+    times the tokens of the mean one.
+    """
+    return PROGRAM + weights + CHUNK_BATCHES * batch_size * longest * dimensions * (4 + 4)

@@ -4,6 +4,7 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +13,7 @@ from optical_cli.cache.store import Cache
 from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.pipeline.context import Context
+from optical_cli.pipeline import Pipeline
 from optical_cli.plan.planned import Planned
 
 WORTH_LEARNING_FROM = 1.0
@@ -25,13 +26,13 @@ class Pace:
     """The work and the seconds of what the cache holds.
 
     Args:
-        held: where artifacts are.
+        cache: where artifacts are.
         planned: every step of the experiment once.
         teacher: the fingerprint of the experiment's teacher.
     """
 
-    def __init__(self, held: Cache, planned: Sequence[Planned], teacher: str) -> None:
-        self._cache = held
+    def __init__(self, cache: Cache, planned: Sequence[Planned], teacher: str) -> None:
+        self._cache = cache
         self._students = {one.step.key.digest for one in planned if one.step.kind == "checkpoints"}
         self._teacher = teacher
 
@@ -101,15 +102,10 @@ Probe = Callable[[Path, Sequence[str]], Speeds]
 """Measures a model folder on some texts."""
 
 
-def probe_of(context: Context) -> Probe:
+def probe_of(pipeline: Pipeline) -> Probe:
     """A probe by the settings of an experiment."""
-    return lambda model, texts: probe(
-        model,
-        texts,
-        setup=context.setup,
-        memory=context.experiment.retrieval.memory,
-        precision=context.search_precision(),
-    )
+    memory, precision = pipeline.experiment.retrieval.memory, pipeline.search_precision()
+    return partial(probe, setup=pipeline.setup, memory=memory, precision=precision)
 
 
 def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int, precision: Resolved) -> Speeds:
@@ -117,9 +113,9 @@ def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int
 
     Args:
         model: its folder.
-        texts: documents; one at least.
-        setup: how texts are encoded.
-        memory: that a search may take.
+        texts: one at least.
+        setup: of the encoder.
+        memory: bytes that a search may take.
         precision: of its matrix products.
 
     Raises:

@@ -43,8 +43,7 @@ class Left:
     """What is still to be made.
 
     Attributes:
-        artifacts: number of artifacts.
-        seconds: estimate for those of which the like has been made, one after the other.
+        seconds: estimate for those artifacts of which the like has been made, one after the other.
         unknown: number of artifacts without an estimate.
     """
 
@@ -58,10 +57,6 @@ class TimeEstimator:
 
     The estimate is the median of what steps of the same stage took for the same pair, else for any pair: the first of
     them compiles and warms up.
-
-    Args:
-        planned: every step of the experiment once.
-        cache: where artifacts are.
     """
 
     def __init__(self, planned: Iterable[Planned], cache: Cache) -> None:

@@ -156,11 +156,11 @@ def _check_same(one: Pipeline, other: Pipeline, pair: str) -> None:
 
 def _of_what(pipeline: Pipeline, pair: str) -> dict[str, Any]:
     """What two runs of a pair have to share for their scores to compare; the words of their topics may differ."""
-    sources, memo = pipeline.sources, pipeline.cache.fingerprints
+    sources = pipeline.sources
     return {
-        "collections": sources.documents(pair).fingerprint(memo),
+        "collections": sources.fingerprint(sources.documents(pair)),
         "corpora": pipeline.corpus(pair).identity,
-        "judgements": sources.judgements(pair).fingerprint(memo),
+        "judgements": sources.fingerprint(sources.judgements(pair)),
     }
 
 

@@ -71,13 +71,13 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
     inputs = {}
     for one in inputs_of(pipeline.sources):
         try:
-            content = one.fingerprint(memo) if fetch else one.known_fingerprint(memo)
+            content = one.fingerprint(memo, fetch=fetch)
         except NotHere:
             continue
-        revision = one.held().revision if revisions else None
+        revision = one.local_copy().revision if revisions else None
         inputs[one.key] = LockedInput(source=one.source, content=content, revision=revision)
     machine = Machine(
-        precision={"encoding": pipeline.context.encoding_precision, "training": pipeline.context.training_precision},
+        precision={"encoding": pipeline.encoding_precision, "training": pipeline.training_precision},
         threads=threads(),
         units=tuple(instruction_sets()),
         limits=instruction_limits(),

@@ -11,12 +11,13 @@ from typing import Any
 
 from optical_cli.artifacts.result import Result
 from optical_cli.artifacts.run import Ranking, read_run, read_tag
-from optical_cli.artifacts.scores import read_scores, write_scores
+from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
 from optical_cli.errors import DataError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.corpus import Folders, FullCorpus
+from optical_cli.pipeline.pipeline import write_measures
 from optical_cli.pipeline.step import Step, make_step
 
 
@@ -29,12 +30,7 @@ class ImportedRun:
 
 
 def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
-    """The scores of a run file on a pair of the experiment.
-
-    Args:
-        pipeline: of the experiment.
-        pair: whose topics, judgements and corpus the run is of.
-        path: a TREC run file.
+    """The scores of a TREC run file on a pair of the experiment.
 
     Raises:
         DataError: it cannot be read, or another run of that pair has its tag.
@@ -43,19 +39,9 @@ def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
     material = {"imported": pipeline.cache.fingerprints.of_file(path), **_belongs_to(pipeline, pair)}
 
     def build(folder: Path, inputs: Folders) -> Health:
-        from optical_cli.evaluate import evaluate_run
-
         run = read_run(path)
         _check_corpus(run, corpus, inputs, path)
-        sources, measures = pipeline.sources, pipeline.experiment.evaluation.measures
-        scores = evaluate_run(run, sources.judgements(pair).judgements(), sources.topics(pair).topics(), measures)
-        write_scores(folder / "scores.json", scores)
-        return {
-            "tag": tag,
-            "topics": scores.topics,
-            "unjudged_topics": scores.unjudged_topics,
-            "empty_topics": scores.empty_topics,
-        }
+        return {"tag": tag, **write_measures(pipeline.sources, pair, run, folder)}
 
     label = f"{pair}-{corpus.label}-{tag}".replace(" ", "")
     step = make_step("evaluate", label, material, build, corpus.inputs)
@@ -90,41 +76,36 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
     for pair, settings in pipeline.experiment.pairs.items():
         wanted = _belongs_to(pipeline, pair)
         for artifact in imported:
-            if key_of({**artifact.manifest["material"], **wanted}).digest == artifact.manifest["key"]:
-                yield ImportedRun(
-                    artifact,
-                    Result(
-                        pair=pair,
-                        objective=objective_of(artifact.manifest["health"]["tag"]),
-                        reg=None,
-                        seed=pipeline.experiment.seeds[0],
-                        corpus=settings.corpus_name,
-                        scores=read_scores(artifact.folder / "scores.json"),
-                        failure=None,
-                        health=None,
-                        seconds=None,
-                    ),
-                )
+            if key_of({**artifact.manifest["material"], **wanted}).digest != artifact.manifest["key"]:
+                continue
+            result = Result(
+                pair=pair,
+                objective=objective_of(artifact.manifest["health"]["tag"]),
+                reg=None,
+                seed=pipeline.experiment.seeds[0],
+                corpus=settings.corpus_name,
+                scores=read_scores(artifact.folder / "scores.json"),
+                failure=None,
+                health=None,
+                seconds=None,
+            )
+            yield ImportedRun(artifact, result)
 
 
 def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
     """What a run must share with a pair to be compared on it."""
-    sources, memo = pipeline.sources, pipeline.cache.fingerprints
+    sources = pipeline.sources
     return {
-        "documents": sources.documents(pair).fingerprint(memo),
+        "documents": sources.fingerprint(sources.documents(pair)),
         "corpus": pipeline.corpus(pair).identity,
-        "topics": sources.topics(pair).fingerprint(memo),
-        "qrels": sources.judgements(pair).fingerprint(memo),
+        "topics": sources.fingerprint(sources.topics(pair)),
+        "qrels": sources.fingerprint(sources.judgements(pair)),
         "measures": sorted(set(pipeline.experiment.evaluation.measures)),
     }
 
 
 def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folders, path: Path) -> None:
-    """Refuse a run that was made over other documents than those of the pair.
-
-    Raises:
-        DataError: it has documents that are not in the pool, or that are no candidates of their topic.
-    """
+    """Raise DataError for a run with documents that are not in the pool, or that are no candidates of their topic."""
     allowed, own = corpus.read(inputs).ids, corpus.candidates(inputs)
     if allowed is None:
         return

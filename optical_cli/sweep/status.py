@@ -14,13 +14,7 @@ DONE, RUNNING, STOPPED, FAILED, TO_DO = "done", "running", "stopped", "failed", 
 
 @dataclass(frozen=True)
 class CellStatus:
-    """A cell: its scores are there, a step of it is being made or was stopped by a kill, failed, or nothing of these.
-
-    Attributes:
-        cell: of the experiment.
-        state: `done`, `running`, `stopped`, `failed` or `to do`.
-        reason: why it failed.
-    """
+    """A cell that is `done`, `running`, `stopped` by a kill, `failed` for a reason, or `to do`."""
 
     cell: Cell
     state: str
@@ -46,7 +40,7 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
 
     Args:
         pipeline: of the experiment.
-        making: what is in the making in its cache, and whether the process that does it is alive.
+        making: what is in the making in its cache, and whether the process that makes it is alive.
         failures: what could not be made there.
     """
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}

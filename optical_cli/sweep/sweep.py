@@ -15,14 +15,13 @@ from optical_cli.sweep.results import result_of
 
 @dataclass(frozen=True)
 class Standing:
-    """How a running sweep stands.
+    """How many cells a running sweep has, which of them is looked up or computed now, and what is left to make.
 
     Attributes:
-        cells: of the experiment.
         done: cells that have scores.
         failed: cells that will have none.
-        running: the cell that is looked up or computed now; None at the end.
-        left: what is to be done yet, this cell included.
+        running: None at the end.
+        left: what is to be made yet, for this cell too.
     """
 
     cells: int
@@ -45,8 +44,7 @@ def run_sweep(
         pipeline: of the experiment.
         planned: every step of the experiment once.
         on_cell: called with each cell as it is done.
-        on_standing: called before each cell, and at the end; of several cells that workers have in work, with the
-            first.
+        on_standing: called before each cell, and at the end; `running` is the first of those that workers make.
         say: called with each message of workers.
 
     Returns:
@@ -62,8 +60,8 @@ def run_sweep(
     if times.left.artifacts:
         pipeline.check()
     cells = pipeline.cells
-    remote = pipeline.context.remote.cells(pipeline, cells, say) if pipeline.context.remote else None
-    in_work = iter(remote or ((cell, partial(_obtain, pipeline, cell)) for cell in cells))
+    remote = pipeline.remote.cells(pipeline, cells, say) if pipeline.remote else None
+    in_work = iter(remote or ((cell, partial(_scores, pipeline, cell)) for cell in cells))
     results: dict[Cell, Result] = {}
 
     def standing() -> Standing:
@@ -94,5 +92,5 @@ def run_sweep(
     return [results[cell] for cell in cells], made
 
 
-def _obtain(pipeline: Pipeline, cell: Cell) -> Artifact:
+def _scores(pipeline: Pipeline, cell: Cell) -> Artifact:
     return pipeline.obtain(pipeline.scores(cell))[0]

@@ -6,9 +6,8 @@ from functools import partial
 
 import pytest
 
-from optical_cli.cluster import spread_search
-from optical_cli.cluster.spread_index import spread_encoding
-from optical_cli.cluster.spread_search import SpreadMaxSim
+from optical_cli.cluster import spread_stages
+from optical_cli.cluster.spread_stages import SpreadMaxSim, spread_encoding
 from optical_cli.config.experiment import Index
 from optical_cli.config.retrieval import EXACT, Retrieval
 from optical_cli.data.documents import Document
@@ -88,7 +87,7 @@ def test_what_comes_before_a_document_that_cannot_be_read_is_kept(build, workers
 def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path):
     from dataclasses import replace
 
-    from optical_cli.cluster.spread_index import SameEncoder, _encode
+    from optical_cli.cluster.spread_stages import SameEncoder, _encode
 
     other = SameEncoder(lab.teacher, "0" * 64, SETUP)
     with pytest.raises(DataError, match="another encoder in it, or none"):
@@ -99,7 +98,7 @@ def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path)
 
 
 def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, tmp_path, monkeypatch):
-    monkeypatch.setattr(spread_search, "FEWEST_DOCUMENTS", 20)
+    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 20)
     build("index")
     runs = []
     for name, by in (("here", None), ("by workers", mortal)):

@@ -11,10 +11,10 @@ class Made:
 
 
 class Held(dict):
-    """A cache of what was made, by the key of its step."""
+    """A cache of what was made, by the digest of its key."""
 
     def find(self, _kind, key):
-        return self.get(key)
+        return self.get(key.digest)
 
 
 def planned(stage, pair, number, seconds=None):
@@ -29,7 +29,7 @@ def test_a_step_takes_what_the_like_of_it_took_for_the_same_pair_else_for_any():
     held = Held()
     times = TimeEstimator([*made, *to_make], held)
     assert times.left == Left(3, 15.0 + 20.0, 1)  # sw-sw: median of 10 and 20; en-sw: of 10, 20 and 40
-    held[to_make[2].step.key] = Made({"seconds": 100.0})
+    held[to_make[2].step.key.digest] = Made({"seconds": 100.0})
     times.settle(to_make[2].cell)
     assert times.left == Left(2, 35.0, 0)
     assert times.seconds_for(to_make[2]) == 100.0

@@ -1,20 +1,27 @@
-"""Exact MaxSim by workers, each over some of the documents, and what they find put together."""
+"""The stages that workers share: shards of an index to encode, and exact MaxSim over parts of it."""
 
+import os
 import platform
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
+from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.artifacts.run import TIE
 from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
+from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data.models import Model
 from optical_cli.encoder.device import device_of_worker
+from optical_cli.encoder.encode import chunks, encode_texts, open_encoder
 from optical_cli.encoder.precision import Resolved
-from optical_cli.errors import CacheError
+from optical_cli.encoder.setup import EncoderSetup
+from optical_cli.errors import CacheError, DataError
+from optical_cli.index.build import Pooled, pooled
 from optical_cli.processes import Workers
 from optical_cli.progress import Advance
 from optical_cli.retrieve.maxsim import MaxSim
@@ -25,6 +32,63 @@ FEWEST_DOCUMENTS = 512
 """Of a part, for the same reason."""
 
 Found = tuple[Int64, Float32]
+"""Numbers and scores of documents."""
+
+
+@dataclass(frozen=True)
+class SameEncoder:
+    """An encoder in a folder that all nodes see, by the fingerprint that its files have here."""
+
+    folder: Path
+    fingerprint: str
+    setup: EncoderSetup
+
+
+def spread_encoding(
+    workers: Workers, encoder: Path, texts: Iterable[str], pool_factor: float, setup: EncoderSetup
+) -> Iterator[Pooled]:
+    """Encode a stream of documents by workers: the chunks, and so the bits, of one process.
+
+    Args:
+        workers: that encode and pool.
+        encoder: a model folder that all nodes see.
+        texts: documents.
+        pool_factor: keep about one token of so many; 1 keeps all.
+        setup: of the encoder.
+
+    Raises:
+        DataError: a document has no token to score, or a node has another encoder, or none, in the folder.
+    """
+    here = replace(setup, device=device_of_worker(setup.device))
+    work = partial(_encode, SameEncoder(encoder, _fingerprint(encoder), here), pool_factor)
+    for tokens, lengths, encoded in workers.in_turn(work, chunks(texts, setup.batch_size)):
+        yield Pooled(np.split(tokens, np.cumsum(lengths)[:-1]), encoded)
+
+
+def _encode(encoder: SameEncoder, pool_factor: float, chunk: list[str]) -> tuple[Float32, Int64, int]:
+    """What is kept of a chunk (tokens, dimensions), in one piece, of each document (documents,), and what there was."""
+    encoded = encode_texts(_opened_encoder(encoder), chunk, "document", encoder.setup.batch_size)
+    found = pooled(encoded, pool_factor)
+    return np.concatenate(found.documents), np.array([len(tokens) for tokens in found.documents]), found.encoded
+
+
+@lru_cache(maxsize=1)
+def _opened_encoder(encoder: SameEncoder) -> MultiVectorEncoder:
+    if _fingerprint(encoder.folder) != encoder.fingerprint:
+        raise DataError(_differs(encoder.folder, "there is another encoder in it, or none"))
+    return open_encoder(encoder.folder, encoder.setup)
+
+
+def _fingerprint(encoder: Path) -> str:
+    """That of its files, each of which is read: what is remembered of them may be another node's."""
+    return Model(str(encoder), encoder).fingerprint(Fingerprints(Path(os.devnull)))
+
+
+def _differs(folder: Path, found: str) -> str:
+    return (
+        f"{folder}: on {platform.node()} {found}; every node needs to see the same folders: those of the cache, and "
+        "of models that the experiment names"
+    )
 
 
 @dataclass(frozen=True)
@@ -67,9 +131,8 @@ class SpreadMaxSim:
         *, memory: int, precision: Resolved, device: str,
     ) -> None:  # fmt: skip
         self._workers = workers
-        self._index = index
         self._documents = documents
-        self._how = (memory, precision, device_of_worker(device))
+        self._search = Search(index, len(documents), 0, memory, precision, device_of_worker(device))
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[Found]:
         """For each topic numbers and scores of its best documents, in no order, with all that tie with the last.
@@ -77,9 +140,9 @@ class SpreadMaxSim:
         Args:
             queries: each (tokens, dimensions) float32.
             depth: documents wanted for a topic.
-            advance: hears of the documents of each part, once for each topic.
+            advance: called with the documents of each part, times the topics.
         """
-        search = Search(self._index, len(self._documents), depth, *self._how)
+        search = replace(self._search, depth=depth)
         lengths = np.array([len(query) for query in queries])
         parts = parts_of(self._documents.offsets, PARTS * max(self._workers.count, 1))
         work = partial(_search, search, torch.cat(list(queries)).numpy(), lengths)
@@ -108,10 +171,6 @@ def merged(parts: Sequence[Found], depth: int) -> Found:
     """The best of what was found in several parts: the `depth` best of all, and those that the last may tie with.
 
     Each part has its own, and the last of all is not below the last of any, so none is missing.
-
-    Args:
-        parts: numbers and scores of each.
-        depth: documents wanted.
     """
     numbers, scores = (np.concatenate(values) for values in zip(*parts, strict=True))
     if len(scores) <= depth:
@@ -122,7 +181,7 @@ def merged(parts: Sequence[Found], depth: int) -> Found:
 
 def _search(search: Search, tokens: Float32, lengths: Int64, part: tuple[int, int]) -> list[Found]:
     """The best of a part for each topic; topics as their tokens (tokens of all topics, dimensions), and lengths."""
-    store, (first, last) = _opened(search), part
+    store, (first, last) = _opened_index(search), part
     maxsim = MaxSim(store.part(first, last), memory=search.memory, precision=search.precision, device=search.device)
     stacked = torch.from_numpy(np.array(tokens))  # a copy: torch wants to be able to write
     queries = torch.split(stacked, lengths.tolist())
@@ -130,18 +189,12 @@ def _search(search: Search, tokens: Float32, lengths: Int64, part: tuple[int, in
 
 
 @lru_cache(maxsize=1)
-def _opened(search: Search) -> TokenStore:
+def _opened_index(search: Search) -> TokenStore:
     try:
         store = TokenStore.open(search.index)
     except (OSError, ValueError) as error:
-        raise _absent(search, str(error)) from error
+        raise CacheError(_differs(search.index, f"the index cannot be opened ({error})")) from error
     if len(store) != search.documents:
-        raise _absent(search, f"{len(store)} documents, {search.documents} expected")
+        found = f"the index has {len(store)} documents, {search.documents} expected"
+        raise CacheError(_differs(search.index, found))
     return store
-
-
-def _absent(search: Search, said: str) -> CacheError:
-    return CacheError(
-        f"{search.index}: on {platform.node()} it is not the index that it is here ({said}); every node needs to see "
-        "the same cache folder"
-    )

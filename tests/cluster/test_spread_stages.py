@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from optical_cli.cluster import spread_search
-from optical_cli.cluster.spread_search import SpreadMaxSim, merged, parts_of
+from optical_cli.cluster import spread_stages
+from optical_cli.cluster.spread_stages import SpreadMaxSim, merged, parts_of
 from optical_cli.retrieve.maxsim import MaxSim
 
 HOW = {"memory": 1 << 22, "precision": "float32", "device": "cpu"}
@@ -38,15 +38,15 @@ def test_few_documents_are_not_cut_small():
 
 
 def test_one_long_document_leaves_no_part_empty(monkeypatch):
-    monkeypatch.setattr(spread_search, "FEWEST_DOCUMENTS", 1)
+    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 1)
     assert parts_of(np.array([0, 1, 100, 101]), 3) == [(0, 2), (2, 3)]
 
 
 @pytest.mark.parametrize("depth", [1, 3, 20, 57, 100])
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_what_parts_find_is_what_one_search_finds_ties_included(store, queries, tmp_path, monkeypatch, depth, count):
-    monkeypatch.setattr(spread_search, "FEWEST_DOCUMENTS", 3)
-    spread_search._opened.cache_clear()
+    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 3)
+    spread_stages._opened_index.cache_clear()
     queries = [*queries, torch.from_numpy(store[12].astype(np.float32))]  # which 31 ties with, in another part
     heard = []
     spread = SpreadMaxSim(Here(count), tmp_path, store, **HOW).best(queries, depth, heard.append)
@@ -69,9 +69,9 @@ def test_the_merge_keeps_whoever_ties_with_the_last():
 def test_an_index_that_is_another_elsewhere_is_refused(store, queries, tmp_path):
     from optical_cli.errors import CacheError
 
-    spread_search._opened.cache_clear()
+    spread_stages._opened_index.cache_clear()
     fewer = store.part(0, len(store) - 1)
     with pytest.raises(CacheError, match="57 documents, 56 expected"):
         list(SpreadMaxSim(Here(1), tmp_path, fewer, **HOW).best(queries, 3, lambda _done: None))
-    with pytest.raises(CacheError, match="every node needs to see the same cache folder"):
+    with pytest.raises(CacheError, match="every node needs to see the same folders"):
         list(SpreadMaxSim(Here(1), tmp_path / "absent", store, **HOW).best(queries, 3, lambda _done: None))
