@@ -9,8 +9,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 from tokenizers.decoders import ByteLevel
 
-from optical_cli.align.aligned_pair import AlignedPair, Alignment
-from optical_cli.align.sentences import Sentence
+from optical_cli.align.aligned_pair import AlignedPair, Alignment, Sentence
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair

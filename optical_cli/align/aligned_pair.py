@@ -19,6 +19,15 @@ SMALLEST = 5  # percent that a named receiver gets, at least
 ALIKE = 1.25  # where no share is more than so many times the mean, all are about alike
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the teacher's language and its translation, under the name that headings and files give it."""
+
+    name: str
+    text: str
+    translation: str
+
+
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The plan of one reg, and what it confesses."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.align.aligned_pair import AlignedSentences, read_aligned, write_aligned
+from optical_cli.align.aligned_pair import AlignedSentences, Sentence, read_aligned, write_aligned
 from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.data.bitext import SentencePair
@@ -17,15 +17,6 @@ from optical_cli.pipeline.step import Step, make_step
 
 SHOWN = 3  # held-out pairs, unless the user says how many
 FILE = "alignments.jsonl"
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of the teacher's language and its translation, under the name that headings and files give it."""
-
-    name: str
-    text: str
-    translation: str
 
 
 @dataclass(frozen=True)

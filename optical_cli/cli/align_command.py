@@ -46,8 +46,8 @@ def align(
     """
     chosen = _chosen_rows(rows, count, text, translation)
     pipeline = opening.pipeline(experiment)
-    from optical_cli.align.aligned_pair import as_record
-    from optical_cli.align.sentences import Sentence, held_out_sentences, trained_pairs, view_of
+    from optical_cli.align.aligned_pair import Sentence, as_record
+    from optical_cli.align.sentences import held_out_sentences, trained_pairs, view_of
 
     x, sources = pipeline.experiment, pipeline.sources
     view = view_of(x, pair, language)
