@@ -31,24 +31,28 @@ def align_sentences(
     precision: Resolved,
     device: str,
 ) -> list[AlignedPair]:
-    """Align sentences with their translations under each reg.
+    """Align sentences with their translations under each reg, on a torch device or `auto`.
 
-    Args:
-        trained_on: the pairs that say which tokens are rare, for idf marginals.
-        students: by reg, how to obtain the folder of its student; called once the teacher was found sound.
-        device: a torch device, or `auto`.
+    `trained_on` says which tokens are rare, for idf marginals. `students` obtains the folder of the student of each
+    reg, once the teacher was found sound.
 
     Raises:
         DataError: a sentence has no token that is scored.
         NotConverged: the exact solver gave up.
         OpticalError: a student cannot be obtained.
     """
-    x, setup = experiment, _setup(experiment, precision, device)
+    x, longest = experiment, experiment.training.max_length
+    setup = EncoderSetup(
+        query_length=min(x.encoding.query_length, longest),  # cut where the training cuts
+        document_length=min(x.encoding.document_length, longest),
+        precision=precision,
+        batch_size=x.encoding.batch_size,
+        device=resolve_device(device),
+    )
 
     def encode(folder: Path, texts: list[str], trained: list[str]) -> list[ScoredTokens]:
         encoder = open_encoder(folder, setup)
-        by_rarity = x.transport.marginals == "idf"
-        weights = rarity_weights(encoder, trained, side) if by_rarity else uniform_weights(encoder)
+        weights = rarity_weights(encoder, trained, side) if x.transport.marginals == "idf" else uniform_weights(encoder)
         return scored_tokens(encoder, texts, side, setup.batch_size, weights)
 
     teacher = resolve_model(x.teacher.model, x.base).folder
@@ -60,18 +64,6 @@ def align_sentences(
         _align(x, sentence, texts[number], {reg: translations[folder][number] for reg, folder in folders.items()})
         for number, sentence in enumerate(sentences)
     ]
-
-
-def _setup(experiment: Experiment, precision: Resolved, device: str) -> EncoderSetup:
-    """How sentences are encoded: cut where the training cuts them."""
-    encoding, longest = experiment.encoding, experiment.training.max_length
-    return EncoderSetup(
-        query_length=min(encoding.query_length, longest),
-        document_length=min(encoding.document_length, longest),
-        precision=precision,
-        batch_size=encoding.batch_size,
-        device=resolve_device(device),
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,11 +30,7 @@ class View:
 
 
 def view_of(experiment: Experiment, pair: str | None, language: str | None) -> View:
-    """Choose a student of an experiment and one of the languages that it learns.
-
-    Args:
-        pair: None for the first one that learns, if all of them share a student.
-        language: None for the first of the pair that is not the teacher's.
+    """Choose a student of an experiment and one of the languages that it learns: those named, or else the first.
 
     Raises:
         ConfigError: the experiment lacks the pair, the pair lacks the language, or it has several students.
@@ -66,11 +62,9 @@ def _student(experiment: Experiment, pair: str | None) -> tuple[str, Student]:
 def held_out_sentences(
     sources: Sources, language: str, *, rows: Sequence[int] | None = None, count: int | None = None
 ) -> list[Sentence]:
-    """Pairs of the held-out part of a language's bitext.
+    """Pairs of the held-out part of a language's bitext: those at `rows`, from 1, or else the first `count`.
 
-    Args:
-        rows: their places, from 1; None for the first ones.
-        count: how many of the first ones; None for 3, or all if there are fewer.
+    Without either these are the first 3, or all if there are fewer.
 
     Raises:
         ConfigError: fewer are held out.
@@ -106,7 +100,7 @@ def held_out_alignments(pipeline: Pipeline, count: int) -> Iterator[AlignedSente
         students = dict(_students(pipeline, view))
         if held_out and students:
             sentences = held_out_sentences(sources, view.language, count=min(count, held_out))
-            step = _step(pipeline, sources, view, sentences, students)
+            step = _step(pipeline, view, sentences, students)
             artifact, _ = pipeline.cache.make(step.kind, step.label, step.key, lambda folder: step.build(folder, {}))  # noqa: B023 - called at once
             yield AlignedSentences(view.student.name, view.language, tuple(read_aligned(artifact.folder / FILE)))
 
@@ -130,10 +124,8 @@ def _students(pipeline: Pipeline, view: View) -> Iterator[tuple[float, Artifact]
             yield reg, artifact
 
 
-def _step(
-    pipeline: Pipeline, sources: Sources, view: View, sentences: list[Sentence], students: Mapping[float, Artifact]
-) -> Step:
-    x = pipeline.experiment
+def _step(pipeline: Pipeline, view: View, sentences: list[Sentence], students: Mapping[float, Artifact]) -> Step:
+    x, sources = pipeline.experiment, pipeline.sources
     by_rarity = x.transport.marginals == "idf"
     material = {
         "teacher": sources.model(x.teacher.model).fingerprint,

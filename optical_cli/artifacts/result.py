@@ -8,6 +8,20 @@ from optical_cli.config.experiment import Index
 from optical_cli.config.objectives import OBJECTIVES, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
 
+HEALTH = {
+    "plans": "transport plans",
+    "unconverged": "plans that missed the threshold",
+    "converged": "share that met it",
+    "marginal_error": "largest marginal error (L1)",
+    "iterations": "iterations a plan (mean)",
+    "effective_targets": "student tokens a teacher token is spread over (mean)",
+    "mass": "smallest mass of a plan",
+    "grad_norm": "gradient norm (mean)",
+    "grad_norm_max": "gradient norm (largest)",
+    "steps": "optimizer steps",
+}
+"""The figures of a training's health in words."""
+
 
 @dataclass(frozen=True)
 class Result:

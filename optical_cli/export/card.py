@@ -10,6 +10,7 @@ from huggingface_hub import ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from optical_cli.artifacts.result import HEALTH
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact
 from optical_cli.config.corpus import CORPUS_MODES, CorpusMode
@@ -27,18 +28,6 @@ TAGS = [
 ]  # fmt: skip
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
 HERE = "."  # how the card's code loads a model that is on no hub
-HEALTH = {
-    "plans": "transport plans",
-    "unconverged": "of them over the threshold",
-    "marginal_error": "largest marginal error of a plan (L1)",
-    "iterations": "iterations a plan, mean",
-    "effective_targets": "student tokens a teacher token is spread over, mean",
-    "mass": "smallest mass of a plan",
-    "grad_norm": "norm of the gradient, mean",
-    "grad_norm_max": "norm of the gradient, largest",
-    "steps": "steps of the optimizer",
-}
-"""The figures of a manifest's health that the card shows, in words."""
 HELD_OUT = {"p@1": "P@1 of finding a translation by MaxSim", "transport_cost": "cost of the exact transport"}
 MARKUP = re.compile(r"[\\`*\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown does not show as it is; an underscore within a word is harmless."""
@@ -115,6 +104,9 @@ def gather_facts(
     student = student_of(x, cell.pair)
     if student is None:
         raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides; there is no student to export")
+    transport = None
+    if cell.reg is not None:  # the solver is named even where it cannot change the plans and the key leaves it out
+        transport = {"solver": x.transport.solver, **x.transport.deciding_of(cell.reg)}
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
     return Facts(
         name=(repo or f"{x.name}-{student.name}-{cell.name}").rsplit("/", 1)[-1],
@@ -126,9 +118,7 @@ def gather_facts(
         teacher_language=x.teacher.language,
         objective=cell.objective,
         reg=None if cell.reg is None else f"{cell.reg:g}",
-        transport=None
-        if cell.reg is None  # the solver is named even where it cannot change the plans and the key leaves it out
-        else {"solver": x.transport.solver, **x.transport.deciding_of(cell.reg)},
+        transport=transport,
         training=checkpoint.manifest["material"].get("training"),
         encoding=x.encoding.deciding(),
         seed=cell.seed,
@@ -169,17 +159,13 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
     """The scores in the cache of every pair that this very checkpoint was measured on."""
     x = pipeline.experiment
     for name, pair in x.pairs.items():
-        if student_of(x, name) is None:
-            continue
         other = replace(cell, pair=name)
-        if pipeline.checkpoint(other).key.digest != checkpoint.manifest["key"]:
+        if student_of(x, name) is None or pipeline.checkpoint(other).key.digest != checkpoint.manifest["key"]:
             continue
-        found = pipeline.cache.find(*pipeline.scores(other).address)
-        if found is not None:
+        if found := pipeline.cache.find(*pipeline.scores(other).address):
             scores = read_scores(found.folder / "scores.json")
             means = {measure: scores.means[measure] for measure in x.evaluation.measures}
-            how = [x.engine_of(name).note, x.index.in_words]
-            corpus = ", ".join(filter(None, [pair.corpus_name, *how]))
+            corpus = ", ".join(filter(None, [pair.corpus_name, x.engine_of(name).note, x.index.in_words]))
             collection = _public_name(pair.collection, x.base)
             yield Measured(name, collection, corpus, pair.mode, scores.topics, means, x.retrieval.depth)
 
@@ -201,8 +187,7 @@ def write_card(facts: Facts, dimensions: int, no_pylate: str | None) -> str:
         here=HERE,
         dimensions=dimensions,
         no_pylate=no_pylate,
-        trained_by=objective_of(facts.objective).sentence,
-        trained=objective_of(facts.objective).is_trained,
+        objective=objective_of(facts.objective),
         health_words=HEALTH,
         held_out_words=HELD_OUT,
         cautions=[mode.caution for mode in CORPUS_MODES.values() if mode in {one.mode for one in facts.scores}],

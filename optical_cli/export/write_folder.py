@@ -5,6 +5,7 @@ normalizes, and keeps prefixes, lengths and the words of documents that are not 
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,7 @@ def write_folder(
     """Write a checkpoint as a Hugging Face folder, and return why PyLate cannot load it, None if it can.
 
     The folder holds the whole encoder, adapters merged, and appears once it is complete and has been loaded again.
-
-    Args:
-        checkpoint: an encoder, or adapters on top of one, as `load_encoder` takes it.
-        card: the text of README.md, given the encoder and what this returns.
-        force: replace a model that is there.
+    `force` replaces a model that is there; `card` makes the text of README.md from the encoder and what this returns.
 
     Raises:
         ConfigError: the target cannot be written or is not empty.
@@ -118,9 +115,7 @@ def _rewrite_for_pylate(encoder: MultiVectorEncoder, folder: Path) -> None:
     for number, module in enumerate(encoder):
         empty = folder / f"{number}_{type(module).__name__}"
         if number > 1 and empty.is_dir():  # the library itself appends these layers to a folder of this format
-            for file in empty.iterdir():
-                file.unlink()
-            empty.rmdir()
+            shutil.rmtree(empty)
 
 
 def _mask(encoder: MultiVectorEncoder) -> Any:

@@ -4,7 +4,6 @@ Here is what a sweep shows; what takes numpy or more, as findings and written re
 """
 
 from optical_cli.artifacts.result import Result
-from optical_cli.report.table import Table, tabulate
-from optical_cli.report.text_curve import text_curve
+from optical_cli.report.table import Table, tabulate, text_curve
 
 __all__ = ["Result", "Table", "tabulate", "text_curve"]

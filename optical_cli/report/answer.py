@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optical_cli.artifacts.result import Setting, format_reg
+from optical_cli.artifacts.result import format_reg
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.findings import BitextChoice, Choice, Comparison
+from optical_cli.report.findings import Comparison
 from optical_cli.report.findings.comparison import ABOVE, BELOW
 from optical_cli.report.published import TOLERANCE, drifts
 from optical_cli.report.study import Study
@@ -17,7 +17,7 @@ from optical_cli.report.text import listed, one_line, render
 
 @dataclass(frozen=True)
 class Against:
-    """How the values of reg of a pair compare with references; each group in words, empty if there is none."""
+    """Which values of reg of a pair are above or below references, in words; "" for none."""
 
     above: str
     below: str
@@ -38,7 +38,6 @@ def overall(study: Study) -> list[str]:
         reference.label: Counter(one.mark for one in findings.comparisons if one.reference == reference)
         for reference in findings.references
     }
-    found = drifts(study.published, study.results)
     return _paragraphs(
         "overall.txt.jinja",
         label=parse_measure(findings.measure).label,
@@ -52,7 +51,7 @@ def overall(study: Study) -> list[str]:
             for gaps in findings.gaps
             if (trained := [gap for gap in gaps.by_setting if gap.setting.reg is not None])
         ],
-        checks={pair: [one for one in found if one.pair == pair] for pair in dict.fromkeys(one.pair for one in found)},
+        drifts=drifts(study.published, study.results),
         tolerance=f"{TOLERANCE:g}",
         seeds=len({result.seed for result in scored if result.reg is not None}),
         notes=[
@@ -84,19 +83,15 @@ def _of_pair(study: Study, pair: str, corpus: str) -> list[str]:
         topics=max(result.scores.topics for result in scored if result.scores),
         seeds=len({result.seed for result in trained}),
         means=means,
-        lowest=min(means, key=lambda setting: means[setting]),
-        highest=max(means, key=lambda setting: means[setting]),
+        lowest=min(means, key=means.__getitem__),
+        highest=max(means, key=means.__getitem__),
         against=_against([one for one in study.findings.comparisons if (one.pair, one.corpus) == (pair, corpus)]),
-        choices=[
-            (choice, _by_bitext(choice))
-            for choice in study.findings.choices
-            if (choice.pair, choice.corpus) == (pair, corpus)
-        ],
+        choices=[one for one in study.findings.choices if (one.pair, one.corpus) == (pair, corpus)],
     )
 
 
 def _against(compared: Sequence[Comparison]) -> dict[Against, list[str]]:
-    """The references by what is to say of them, so that those with the same outcome share a sentence."""
+    """The references by outcome, so that those with the same one share a sentence."""
     said: dict[Against, list[str]] = {}
     for reference in dict.fromkeys(one.reference for one in compared):
         own = [one for one in compared if one.reference == reference]
@@ -111,13 +106,6 @@ def _named(some: Sequence[Comparison], of: int) -> str:
     if len(some) == of > 1:
         return "every other reg" if some[0].reference.reg is not None else "every reg"
     return f"reg {listed([format_reg(one.setting.reg) for one in some if one.setting.reg is not None])}" if some else ""
-
-
-def _by_bitext(choice: Choice) -> dict[Setting, list[BitextChoice]]:
-    chosen: dict[Setting, list[BitextChoice]] = {}
-    for one in choice.by_bitext:
-        chosen.setdefault(one.setting, []).append(one)
-    return chosen
 
 
 def _paragraphs(template: str, **context: Any) -> list[str]:

@@ -42,8 +42,13 @@ class Score:
     @property
     def said(self) -> str:
         """`reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
-        ends = f"{_figure(self.interval.low)} to {_figure(self.interval.high)}" if self.interval else ""
-        return f"{self.setting.label}: {_figure(self.mean)}{ends and f', 95 % interval {ends}'}."
+        interval = f", 95 % interval {' to '.join(map(_figure, self.ends))}" if self.ends else ""
+        return f"{self.setting.label}: {_figure(self.mean)}{interval}."
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Of the interval; none without one."""
+        return (self.interval.low, self.interval.high) if self.interval else ()
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,7 @@ class Curve:
     @property
     def ends(self) -> tuple[float, float]:
         """The lowest and the highest that has to be seen: of baselines only where there is nothing else."""
-        seen = list(self.trained.values()) or self.levels
-        values = [one.mean for one in seen]
-        values += [end for one in seen if one.interval for end in (one.interval.low, one.interval.high)]
+        values = [value for one in list(self.trained.values()) or self.levels for value in (one.mean, *one.ends)]
         return min(values, default=0.0), max(values, default=0.0)
 
 
@@ -112,13 +115,12 @@ def gap_curves(study: Study) -> list[Curve]:
 
 def legend(curves: Sequence[Curve], measure: str) -> str:
     """What the signs of drawings mean, as far as one has them."""
-    scores = [one for curve in curves for one in curve.scores]
-    several = any(len(one.seeds) > 1 for one in scores)
+    several = any(len(one.seeds) > 1 for curve in curves for one in curve.scores)
     over = "topics and seeds" if several else "topics"
     signs = {
         f"Dots are means over {over}": True,
         "rings single seeds": several,
-        f"bars 95 % intervals over {over}": any(one.interval for one in scores),
+        f"bars 95 % intervals over {over}": any(one.interval for curve in curves for one in curve.scores),
         "dashed lines baselines (an arrow points to one beyond the drawing)": any(curve.levels for curve in curves),
         "crosses what failed": any(curve.failed for curve in curves),
     }
@@ -261,8 +263,8 @@ def _points(curve: Curve, axes: Axes) -> Iterator[Shape]:
         shapes: list[Shape] = [Dot("mean", x, axes.y(one.mean), 4.5)]
         if len(one.seeds) > 1:
             shapes = [*(Dot("seed", x, axes.y(value), 3) for value in one.seeds), *shapes]
-        if one.interval:
-            shapes = [Line("interval", [(x, axes.y(end)) for end in (one.interval.low, one.interval.high)]), *shapes]
+        if one.ends:
+            shapes = [Line("interval", [(x, axes.y(end)) for end in one.ends]), *shapes]
         yield Bundle(shapes, one.said)
 
 

@@ -127,8 +127,7 @@ def sheet(
 
 def _caption(drawing: Drawing) -> list[Label]:
     top = 13 - LINE * len(drawing.caption)
-    looks = ["caption", *["remark"] * len(drawing.caption)]
-    return [Label(looks[i], 0, top + LINE * i, line) for i, line in enumerate(drawing.caption)]
+    return [Label("remark" if i else "caption", 0, top + LINE * i, line) for i, line in enumerate(drawing.caption)]
 
 
 def slot(drawing: Drawing) -> float:

@@ -41,11 +41,10 @@ def draw_maps(pair: AlignedPair, rows: Sequence[str] = (), columns: Sequence[str
 
 
 def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path) -> bool:
-    """Draw the alignments of a pair into both files; the same plans give the same bytes.
+    """Draw the alignments of a pair into both files, and return whether all tokens could be named.
 
-    Returns:
-        whether all tokens could be named. One with characters that no installed font has is named by its place,
-        #1 being the first.
+    One with characters that no installed font has is named by its place, #1 being the first. The same plans give the
+    same bytes.
     """
     tokens = (*pair.teacher_tokens, *pair.student_tokens)
     glyphs = find_glyphs((*tokens, pair.text, pair.translation))

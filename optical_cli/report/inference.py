@@ -32,9 +32,8 @@ REPEATS = 100
 def bootstrap_intervals(scores: Sequence[Floats], rng: np.random.Generator, draws: int = DRAWS) -> Floats:
     """95 % percentile intervals of means over topics and seeds: (arrays, 2), lower and upper ends.
 
-    Args:
-        scores: (topics, seeds) each, over the same topics; the number of seeds may differ. With one seed the interval
-            is over topics alone.
+    `scores` are (topics, seeds) each, over the same topics; the number of seeds may differ. With one seed the interval
+    is over topics alone.
     """
     return percentile_intervals(np.array(bootstrap_means(scores, rng, draws)))
 
@@ -57,8 +56,7 @@ def bootstrap_means(scores: Sequence[Floats], rng: np.random.Generator, draws: i
 def percentile_intervals(means: Floats) -> Floats:
     """Take the middle 95 % of drawn means (arrays, draws): (arrays, 2)."""
     tail = (1 - CONFIDENCE) / 2
-    ends: Floats = np.quantile(means, [tail, 1 - tail], axis=1).T
-    return ends
+    return np.asarray(np.quantile(means, [tail, 1 - tail], axis=1).T)
 
 
 def _weights(count: int, draws: int, rng: np.random.Generator) -> Floats:
@@ -93,8 +91,7 @@ def sign_flip(differences: Floats, rng: np.random.Generator, flips: int = FLIPS)
 
 def _flipped(patterns: NDArray[np.integer], d: NDArray[np.float32]) -> NDArray[np.float32]:
     """Absolute sums (patterns, tests) under sign patterns of zeros and ones."""
-    sums: NDArray[np.float32] = (patterns.astype(np.float32) * 2 - 1) @ d
-    return np.abs(sums)
+    return np.asarray(np.abs((patterns.astype(np.float32) * 2 - 1) @ d))
 
 
 def interaction(
@@ -107,9 +104,8 @@ def interaction(
     their topics, over all topics elsewhere. The statistic is the sum of squares of the groups' mean profiles about the
     common one. An effect of another size counts as an interaction, not only another best setting.
 
-    Args:
-        groups: (topics, settings) each, two groups and two settings at least, settings in the same order.
-        same_topics: whether row i is the same topic in all groups.
+    `groups` are (topics, settings) each, two groups and two settings at least; `same_topics` says whether row i is the
+    same topic in all of them.
     """
     profiles = [scores - scores.mean(axis=1, keepdims=True) for scores in groups]
     counts = np.array([len(scores) for scores in groups])
@@ -128,8 +124,7 @@ def _within_topics(profiles: Sequence[Floats], times: int, rng: np.random.Genera
     stacked = np.stack(profiles, axis=1)  # (topics, groups, settings)
     topics, groups, _ = stacked.shape
     places = rng.permuted(np.broadcast_to(np.arange(groups), (times, topics, groups)), axis=2)
-    means: Floats = stacked[np.arange(topics)[:, None], places].mean(axis=1)
-    return means
+    return np.asarray(stacked[np.arange(topics)[:, None], places].mean(axis=1))
 
 
 def _over_topics(profiles: Sequence[Floats], times: int, rng: np.random.Generator) -> Floats:
@@ -138,15 +133,13 @@ def _over_topics(profiles: Sequence[Floats], times: int, rng: np.random.Generato
     counts = np.array([len(scores) for scores in profiles])
     places = rng.permuted(np.broadcast_to(np.arange(len(pool)), (times, len(pool))), axis=1)
     sums = np.add.reduceat(pool[places], np.cumsum(counts) - counts, axis=1)
-    means: Floats = sums / counts[:, None]
-    return means
+    return np.asarray(sums / counts[:, None])
 
 
 def _spread(means: Floats, counts: NDArray[np.int_]) -> Floats:
     """Sum of squares of group means (..., groups, settings) about the mean of all."""
     common = (counts[:, None] * means).sum(axis=-2, keepdims=True) / counts.sum()
-    spread: Floats = (counts[:, None] * np.square(means - common)).sum(axis=(-2, -1))
-    return spread
+    return np.asarray((counts[:, None] * np.square(means - common)).sum(axis=(-2, -1)))
 
 
 @dataclass(frozen=True)
@@ -162,9 +155,8 @@ class CrossFit:
 def cross_fit(scores: Floats, rng: np.random.Generator, folds: int = FOLDS, repeats: int = REPEATS) -> CrossFit:
     """Choose the best setting on all folds of the topics but one, score it on that one; repeat for every fold.
 
-    Args:
-        scores: (topics, settings), two topics at least; with fewer topics than folds each topic is a fold.
-        repeats: how often topics are assigned to folds anew.
+    `scores` are (topics, settings), two topics at least; with fewer topics than folds each topic is a fold. Topics are
+    assigned to folds anew `repeats` times.
     """
     topics, settings = scores.shape
     folds = min(folds, topics)
@@ -211,10 +203,8 @@ def smallest_difference(differences: Floats) -> float:
     """The true difference that a two-sided test at 0.05 detects with 80 % power, uncorrected.
 
     (t of 1 - alpha / 2 + t of the power) times the standard error (Bloom 1995,
-    https://doi.org/10.1177/0193841X9501900504). Topics and seeds are both random.
-
-    Args:
-        differences: (topics, seeds), two topics at least; with one seed only topics are random.
+    https://doi.org/10.1177/0193841X9501900504). Both the topics and the seeds of the differences (topics, seeds), two
+    topics at least, are random; with one seed only topics are.
     """
     variance, freedom = _variance_of_mean(differences)
     return float(t_quantiles((1 - ALPHA / 2, POWER), freedom).sum()) * math.sqrt(variance)
@@ -244,10 +234,8 @@ def seed_interaction(means: Floats) -> float:
     """P value of the F test that settings have the same effect in every group, with seeds as random effect.
 
     Mean square of the interaction over its mean square between seeds, by the mixed model (Scheffe 1959, The Analysis
-    of Variance, chapter 8). Topics are fixed; `interaction` is the test over topics.
-
-    Args:
-        means: (seeds, groups, settings), two of each at least.
+    of Variance, chapter 8). Topics are fixed; `interaction` is the test over topics. `means` are (seeds, groups,
+    settings), two of each at least.
     """
     seeds, groups, settings = means.shape
     effects = means - means.mean(axis=1, keepdims=True) - means.mean(axis=2, keepdims=True)

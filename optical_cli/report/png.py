@@ -1,5 +1,6 @@
 """Drawings as PNG by matplotlib, with fonts of the machine for what its own lacks."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,8 @@ def find_glyphs(texts: Iterable[str]) -> Glyphs:
 
 def _is_plain(font: "FontEntry") -> bool:
     """An upright text font; one of last resort has a box for every character, and one of emoji cannot be drawn."""
-    name = font.name.lower().replace(" ", "")
-    return font.style == "normal" and font.weight in (400, "normal") and not ("lastresort" in name or "emoji" in name)
+    special = re.search("last ?resort|emoji", font.name.lower())
+    return font.style == "normal" and font.weight in (400, "normal") and not special
 
 
 def _characters(path: str, wanted: Iterable[str]) -> set[str]:

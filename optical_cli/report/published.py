@@ -21,7 +21,7 @@ TOLERANCE = 0.003
 
 @dataclass(frozen=True)
 class Published:
-    """What somebody has published of a system on a pair."""
+    """What others have published of a system on a pair."""
 
     pair: str
     system: str
@@ -58,12 +58,9 @@ class Drift:
 def published_on(
     pair: str, language: str, collection: str, topics: str, judgements: str, *, our_bm25_is_theirs: bool
 ) -> Iterator[Published]:
-    """The published figures of a whole collection with these topics and judgements.
+    """The published figures of a whole collection in `language`, with topics and judgements; all by ir_datasets id.
 
-    Args:
-        pair: name of the pair that searches it, topics and documents in `language`.
-        collection, topics, judgements: ir_datasets ids.
-        our_bm25_is_theirs: whether BM25 reads the same text with the same k1 and b.
+    `our_bm25_is_theirs` says whether BM25 reads the same text with the same k1 and b.
     """
     content = _content()
     wanted = content["topics"].format(language=language)
@@ -80,12 +77,10 @@ def published_on(
 
 def published_rows(published: Sequence[Published], columns: Sequence[Column]) -> list[tuple[str, ...]]:
     """A row for each system with a figure: its name, then a figure or a dash for each column; none of other corpora."""
+    means = {(one.system, one.pair, FULL, name): mean for one in published for name, mean in one.means.items()}
     rows = []
     for system in dict.fromkeys(one.system for one in published):
-        means = {one.pair: one.means for one in published if one.system == system}
-        found = [
-            means.get(column.pair, {}).get(column.measure) if column.corpus == FULL else None for column in columns
-        ]
+        found = [means.get((system, column.pair, column.corpus, column.measure)) for column in columns]
         if any(value is not None for value in found):
             rows.append((f"published: {system}", *(MISSING if v is None else f"{v:.3f}" for v in found)))
     return rows
@@ -93,14 +88,14 @@ def published_rows(published: Sequence[Published], columns: Sequence[Column]) ->
 
 def sources_note(published: Sequence[Published], rows: Iterable[tuple[str, ...]]) -> list[str]:
     """One note with the sources of the rows; none without rows."""
-    by_source: dict[str, list[str]] = {}
+    by_source: dict[str, dict[str, None]] = {}
     shown = {row[0].removeprefix("published: ") for row in rows}
     for one in published:
-        if one.system in shown and one.system not in by_source.setdefault(one.source, []):
-            by_source[one.source].append(one.system)
+        if one.system in shown:
+            by_source.setdefault(one.source, {})[one.system] = None
     if not by_source:
         return []
-    sources = "; ".join(f"{listed(systems)}: {source}" for source, systems in by_source.items())
+    sources = "; ".join(f"{listed(list(systems))}: {source}" for source, systems in by_source.items())
     return [f"Published rows were measured by others, on the whole collection, and have no test here. {sources}."]
 
 

@@ -40,11 +40,8 @@ def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:
     rows = [panels[i : i + MOST_COLUMNS] for i in range(0, len(panels), MOST_COLUMNS)]
     label, one = parse_measure(measure).label, duels[0].comparison
     over = " (means over seeds)" if max(duel.comparison.seeds for duel in duels) > 1 else ""
-    drawing = sheet(
-        rows,
-        f"↑ {label} of {one.setting.label}{over}",
-        notes=[f"→ {label} of {one.reference.label}{over}; larger points are several topics"],
-    )
+    title = f"↑ {label} of {one.setting.label}{over}"
+    drawing = sheet(rows, title, notes=[f"→ {label} of {one.reference.label}{over}; larger points are several topics"])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".scatter-") as beside:
@@ -79,7 +76,7 @@ def _point(reference_score: float, score: float, topics: int) -> Shape:
     """A triangle that points to its side of the diagonal, or a dot on it."""
     (x, y), side = _place(reference_score, score), _side(reference_score, score)
     size = SMALLEST * topics**0.25
-    if side == "alike":
+    if score == reference_score:
         return Dot(side, x, y, size)
     tip = -size if side == "above" else size
     return Line(side, ((x - size, y - tip), (x + size, y - tip), (x, y + tip), (x - size, y - tip)))
@@ -91,6 +88,4 @@ def _place(reference_score: float, score: float) -> tuple[float, float]:
 
 def _side(reference_score: float, score: float) -> str:
     """Of the diagonal."""
-    if score == reference_score:
-        return "alike"
-    return "above" if score > reference_score else "below"
+    return "alike" if score == reference_score else "above" if score > reference_score else "below"

@@ -1,29 +1,36 @@
 """What a report shows: its tables with their notes, decided once for each form of it to write."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import Result, Setting
+from optical_cli.artifacts.result import HEALTH, Result, Setting
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import TRANSLATE
 from optical_cli.report.findings import Findings
 from optical_cli.report.published import published_rows, sources_note
 from optical_cli.report.study import Entry, Study
-from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
+from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, in_order, tabulate
 from optical_cli.report.text import effect, p_value, percent, signed
 
-HEALTH = {
-    "unconverged": "plans that missed the threshold",
-    "converged": "share that met it",
-    "marginal_error": "largest marginal error (L1)",
-    "iterations": "iterations a plan",
-    "effective_targets": "effective targets a token",
-    "mass": "smallest mass of a plan",
-    "grad_norm": "gradient norm (mean)",
-    "grad_norm_max": "gradient norm (largest)",
-}
-"""The figures of a training in words."""
+TESTS = (
+    "Differences of means over topics and seeds, with bootstrap intervals over both. p: paired randomization test over "
+    "topics, on means over seeds, two-sided; corrected by Holm over all rows. d_z: mean difference over its standard "
+    "deviation between topics. Detectable difference: the true difference that these topics and seeds show with 80 % "
+    "power, uncorrected. Seed of the resampling: {seed}."
+)
+GAP = (
+    "Mean {label} of the other pairs less that of the low-resource ones, with equal weight for each pair ({pairs}). "
+    "Collections differ in more than their languages, so the effect of a setting on the gap says more than the gap. "
+    "Below 0 in the last columns, the low-resource pairs gained more than the others. Intervals are over the topics "
+    "and seeds of these pairs, without correction for their number."
+)
+CHOICE = (
+    "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 random splits. "
+    "Overstated by: how far the score of the best reg on all topics is above that. The held-out bitext chooses without "
+    "any topic."
+)
 
 
 @dataclass(frozen=True)
@@ -40,20 +47,21 @@ class Section:
 
 def markdown_sections(study: Study) -> list[Section]:
     """The tables of the Markdown report, in order."""
-    return _present(
+    sections = [
         *(measure_section(study, measure) for measure in study.measures),
         _tests_section(study.findings),
         _gap_section(study.findings),
         _choice_section(study.findings),
         _topics_section(study.results),
         _health_section(study.results),
-    )
+    ]
+    return [section for section in sections if section]
 
 
 def page_sections(study: Study) -> list[Section]:
     """The tables of the HTML page, in order; `keys_section` stands apart."""
     tested = study.findings.measure
-    return _present(
+    sections = [
         measure_section(study, tested),
         _tests_section(study.findings),
         _choice_section(study.findings),
@@ -63,15 +71,14 @@ def page_sections(study: Study) -> list[Section]:
         _students_section(study.results),
         _cost_section(study.ledger),
         _origin_section(study.ledger),
-    )
+    ]
+    return [section for section in sections if section]
 
 
 def failures(results: Sequence[Result]) -> list[str]:
     """What failed and why, a line each."""
     return [
-        f"{result.pair}, {result.setting.label}, seed {result.seed}: {result.failure}"
-        for result in results
-        if result.failure is not None
+        f"{one.pair}, {one.setting.label}, seed {one.seed}: {one.failure}" for one in results if one.failure is not None
     ]
 
 
@@ -96,12 +103,11 @@ def _translation_notes(study: Study, table: Table) -> Iterator[str]:
     if any(row.setting == baseline for row in table.rows):
         translated[baseline.label.capitalize()] = study.translators
     for what, by_pair in translated.items():
-        pairs: dict[str, list[str]] = {}
+        pairs = defaultdict(list)
         for pair in dict.fromkeys(column.pair for column in table.columns):
             if pair in by_pair:
-                pairs.setdefault(by_pair[pair], []).append(pair)
-        for by, names in pairs.items():
-            yield f"{what} of {', '.join(names)}: translated by {by}."
+                pairs[by_pair[pair]].append(pair)
+        yield from (f"{what} of {', '.join(names)}: translated by {by}." for by, names in pairs.items())
 
 
 def _tests_section(findings: Findings) -> Section | None:
@@ -121,27 +127,21 @@ def _tests_section(findings: Findings) -> Section | None:
         }
         for one in findings.comparisons
     ]
-    note = (
-        "Differences of means over topics and seeds, with bootstrap intervals over both. p: paired randomization test "
-        "over topics, on means over seeds, two-sided; corrected by Holm over all rows. d_z: mean difference over its "
-        "standard deviation between topics. Detectable difference: the true difference that these topics and seeds "
-        f"show with 80 % power, uncorrected. Seed of the resampling: {findings.seed}."
-    )
-    return _section(f"Tests of {parse_measure(findings.measure).label}", rows, note)
+    return _section(f"Tests of {parse_measure(findings.measure).label}", rows, TESTS.format(seed=findings.seed))
 
 
 def _gap_section(findings: Findings) -> Section | None:
     """How far low-resource pairs lie behind the others under each setting, and how that differs from references."""
-    gaps = [gap for gaps in findings.gaps for gap in gaps.by_setting]
-    compared = {reference for gap in gaps for reference, _, _ in gap.changes}
+    every = [gap for gaps in findings.gaps for gap in gaps.by_setting]
+    compared = {reference for gap in every for reference, _, _ in gap.changes}
     references = [reference for reference in findings.references if reference in compared]
     rows = []
-    for gap in gaps:
+    for gap in every:
+        letter = f" ({findings.letter(gap.setting)})" if gap.setting in references else ""
         changes = {
             reference: f"{signed(change)} [{signed(interval.low)}, {signed(interval.high)}]"
             for reference, change, interval in gap.changes
         }
-        letter = f" ({findings.letter(gap.setting)})" if gap.setting in references else ""
         rows.append(
             {
                 "": f"{gap.setting.label}{letter}",
@@ -157,12 +157,7 @@ def _gap_section(findings: Findings) -> Section | None:
         f"low-resource: {', '.join(one.low)}, others: {', '.join(one.high)} (corpus {one.corpus})"
         for one in findings.gaps
     )
-    note = (
-        f"Mean {parse_measure(findings.measure).label} of the other pairs less that of the low-resource ones, with "
-        f"equal weight for each pair ({pairs}). Collections differ in more than their languages, so the effect of a "
-        "setting on the gap says more than the gap. Below 0 in the last columns, the low-resource pairs gained more "
-        "than the others. Intervals are over the topics and seeds of these pairs, without correction for their number."
-    )
+    note = GAP.format(label=parse_measure(findings.measure).label, pairs=pairs)
     return _section("Gap between low-resource and other pairs", rows, note)
 
 
@@ -181,61 +176,54 @@ def _choice_section(findings: Findings) -> Section | None:
         }
         for choice in findings.choices
     ]
-    note = (
-        "reg is chosen on four fifths of the topics and scored on the rest, each fifth in turn, over 100 random "
-        "splits. Overstated by: how far the score of the best reg on all topics is above that. The held-out bitext "
-        "chooses without any topic."
-    )
-    return _section("Choosing reg", rows, note)
+    return _section("Choosing reg", rows, CHOICE)
 
 
 def _topics_section(results: Sequence[Result]) -> Section | None:
+    counts = {
+        "judged topics": "topics",
+        "without judgements (left out)": "unjudged_topics",
+        "without results (scored 0)": "empty_topics",
+    }
     rows = []
     for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results):
-        scored = [r.scores for r in results if (r.pair, r.corpus) == (pair, corpus) and r.scores]
-        rows.append(
-            {
-                "pair": pair,
-                "corpus": corpus,
-                "judged topics": _span([scores.topics for scores in scored], "d"),
-                "without judgements (left out)": _span([scores.unjudged_topics for scores in scored], "d"),
-                "without results (scored 0)": _span([scores.empty_topics for scores in scored], "d"),
-            }
-        )
+        scored = [one.scores for one in results if (one.pair, one.corpus) == (pair, corpus) and one.scores]
+        spans = {head: _span([getattr(scores, count) for scores in scored], "d") for head, count in counts.items()}
+        rows.append({"pair": pair, "corpus": corpus, **spans})
     return _section("Topics", rows)
 
 
 def _health_section(results: Sequence[Result]) -> Section | None:
     """Lowest to highest figure of each setting, over its pairs and seeds; marked where plans did not converge."""
-    by_setting = [
-        (setting.label, [result for result in results if result.setting == setting])
-        for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank)
-    ]
+    by_setting = {
+        setting.label: [result for result in results if result.setting == setting]
+        for setting in in_order(result.setting for result in results)
+    }
     return _health("Health", by_setting, "Lowest to highest over pairs and seeds.")
 
 
 def _students_section(results: Sequence[Result]) -> Section | None:
     """The health of every student; pairs that share one share its row."""
-    students: dict[tuple[Setting, int, str], list[Result]] = {}
+    students = defaultdict(list)
     for result in sorted(results, key=lambda result: (result.setting.rank, result.seed)):
         if result.health:
-            students.setdefault((result.setting, result.seed, str(result.health)), []).append(result)
-    labelled = [
-        (f"{setting.label}, seed {seed} ({', '.join(cell.pair for cell in cells)})", cells)
+            students[result.setting, result.seed, str(result.health)].append(result)
+    labelled = {
+        f"{setting.label}, seed {seed} ({', '.join(cell.pair for cell in cells)})": cells
         for (setting, seed, _), cells in students.items()
-    ]
+    }
     return _health("Health of every student", labelled, "A row for each training; the pairs it serves are in brackets.")
 
 
-def _health(title: str, labelled: Sequence[tuple[str, Sequence[Result]]], note: str) -> Section | None:
+def _health(title: str, by_label: Mapping[str, Sequence[Result]], note: str) -> Section | None:
     """The figures of labelled groups of results; None where there is none at all."""
-    results = [result for _, cells in labelled for result in cells]
-    names = list(dict.fromkeys(name for result in results for name in result.health or ()))
+    results = [result for cells in by_label.values() for result in cells]
+    names = dict.fromkeys(name for result in results for name in result.health or ())
     timed = any(result.seconds is not None for result in results)
     if not names and not timed:
         return None
     rows = []
-    for label, cells in labelled:
+    for label, cells in by_label.items():
         row = {"": f"{label} {DOUBTFUL}" if any(cell.doubtful for cell in cells) else label}
         for name in names:
             figures = [cell.health[name] for cell in cells if cell.health and name in cell.health]
@@ -243,19 +231,15 @@ def _health(title: str, labelled: Sequence[tuple[str, Sequence[Result]]], note: 
         if timed:
             row["seconds"] = _span([cell.seconds for cell in cells if cell.seconds is not None], ".1f")
         rows.append(row)
-    if any(result.doubtful for result in results):
-        note += f" {DOUBTFUL_NOTE}"
-    return _section(title, rows, note)
+    return _section(title, rows, f"{note} {DOUBTFUL_NOTE}" if any(result.doubtful for result in results) else note)
 
 
 def _span(values: Sequence[float], form: str) -> str:
     """`3`, `3 to 5`, or a dash for nothing; figures that are not a number are counted: `3 to 5 (2 nan)`."""
-    known = [value for value in values if not math.isnan(value)]
+    known = sorted(value for value in values if not math.isnan(value))
     lost = f" ({len(values) - len(known)} nan)" if len(known) < len(values) else ""
-    if not known:
-        return MISSING + lost
-    low, high = format(min(known), form), format(max(known), form)
-    return (low if low == high else f"{low} to {high}") + lost
+    ends = dict.fromkeys(format(value, form) for value in (*known[:1], *known[-1:]))
+    return (" to ".join(ends) or MISSING) + lost
 
 
 def _cost_section(entries: Sequence[Entry]) -> Section | None:
@@ -270,7 +254,7 @@ def _cost_section(entries: Sequence[Entry]) -> Section | None:
                 "artifacts": str(len(own)),
                 "seconds": f"{sum(entry.seconds for entry in own):.1f}",
                 "tokens encoded": f"{sum(tokens):,}" if tokens else MISSING,
-                "MB": _megabytes(sum(entry.size for entry in own)),
+                "MB": f"{sum(entry.size for entry in own) / 1e6:.1f}",
             }
         )
     note = "What the cache holds of this experiment: each artifact once, however many cells share it."
@@ -279,39 +263,26 @@ def _cost_section(entries: Sequence[Entry]) -> Section | None:
 
 def _origin_section(entries: Sequence[Entry]) -> Section | None:
     """Versions and commits that made the artifacts; several where they differ."""
-    if not entries:
-        return None
     found = {"commit": {entry.commit for entry in entries}}
     for package in dict.fromkeys(package for entry in entries for package in entry.versions):
         found[package] = {entry.versions.get(package) for entry in entries}
     rows = [{"": name, "made by": ", ".join(sorted(filter(None, values))) or MISSING} for name, values in found.items()]
     made = sorted(entry.created for entry in entries)
-    return _section("Provenance", rows, f"Made from {made[0]} to {made[-1]}.")
+    return _section("Provenance", rows, f"Made from {made[0]} to {made[-1]}.") if entries else None
 
 
 def keys_section(entries: Sequence[Entry]) -> Section | None:
     """Every artifact by the first digits of its key."""
     rows = [
         {
-            "artifact": entry.label,
-            "kind": entry.kind,
-            "key": entry.key,
-            "seconds": f"{entry.seconds:.1f}",
-            "MB": _megabytes(entry.size),
+            "artifact": entry.label, "kind": entry.kind, "key": entry.key,
+            "seconds": f"{entry.seconds:.1f}", "MB": f"{entry.size / 1e6:.1f}",
         }
         for entry in entries
-    ]
+    ]  # fmt: skip
     return _section("Artifacts", rows)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f}"
 
 
 def _section(title: str, rows: Sequence[Mapping[str, str]], *before: str) -> Section | None:
     """A section from rows by head; None without rows."""
     return Section(title, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), before) if rows else None
-
-
-def _present(*sections: Section | None) -> list[Section]:
-    return [section for section in sections if section]

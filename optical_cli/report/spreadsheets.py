@@ -1,7 +1,8 @@
 """Every per-topic score, means with intervals and comparisons as CSV; the scores as Parquet, too."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +15,29 @@ from optical_cli.report.table import tabulate
 
 CELL = ("pair", "corpus", "objective", "reg")
 REPEATED = pa.dictionary(pa.int32(), pa.string())  # stores a repeated text once
+COMPARED = {
+    "difference": "difference", "low": "low", "high": "high", "d_z": "effect", "p": "p", "p_holm": "corrected",
+    "smallest_difference": "smallest", "wins": "wins", "losses": "losses", "seeds": "seeds",
+    "seeds_agreeing": "agreeing", "mark": "mark",
+}  # fmt: skip
+"""The columns of `comparisons.csv` that are attributes of a `Comparison`."""
 TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed": pa.int64()}
 
 
 def write_scores_csv(path: Path, study: Study) -> None:
     """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
-    _write(path, (*CELL, "seed", "topic", *study.measures), _topic_rows(study))
+    scored = [(result, result.scores.per_topic) for result in study.results if result.scores]
+    rows = (
+        (
+            *_cell(result.pair, result.corpus, result.setting),
+            result.seed,
+            topic,
+            *(of[name][topic] for name in study.measures),
+        )
+        for result, of in scored
+        for topic in of[study.measures[0]]
+    )
+    _write(path, (*CELL, "seed", "topic", *study.measures), rows)
 
 
 def write_scores_parquet(path: Path, scores_csv: Path) -> None:
@@ -37,54 +55,29 @@ def write_means_csv(path: Path, study: Study) -> None:
     """Write a line for each pair, setting and measure: mean over topics and seeds, interval, counts and marks."""
     table = tabulate(study.results, study.measures, study.findings)
     topics = {(result.pair, result.corpus): result.scores.topics for result in study.results if result.scores}
-    _write(
-        path,
-        (*CELL, "measure", "mean", "low", "high", "topics", "seeds", "failed", "doubtful", "approximate", "index"),
+    heads = (*CELL, "measure", "mean", "low", "high", "topics", "seeds", "failed", "doubtful", "approximate", "index")
+    rows = (
         (
-            (
-                *_cell(column.pair, column.corpus, row.setting),
-                column.measure,
-                cell.mean,
-                *((cell.interval.low, cell.interval.high) if cell.interval else (None, None)),
-                topics[column.pair, column.corpus],
-                cell.seeds,
-                cell.failed,
-                int(cell.doubtful),
-                int(bool(cell.searches)),
-                "; ".join(dict.fromkeys(cell.smaller)),
-            )
-            for row in table.rows
-            for column, cell in zip(table.columns, row.cells, strict=True)
-            if cell.mean is not None
-        ),
-    )
+            *_cell(column.pair, column.corpus, row.setting), column.measure, cell.mean,
+            *((cell.interval.low, cell.interval.high) if cell.interval else (None, None)),
+            topics[column.pair, column.corpus], cell.seeds, cell.failed, int(cell.doubtful), int(bool(cell.searches)),
+            "; ".join(dict.fromkeys(cell.smaller)),
+        )
+        for row in table.rows
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if cell.mean is not None
+    )  # fmt: skip
+    _write(path, heads, rows)
 
 
 def write_comparisons_csv(path: Path, study: Study) -> None:
     """Write a line for each reg and reference, with all that `Comparison` has."""
-    _write(
-        path,
-        (
-            *CELL, "reference", "measure", "difference", "low", "high", "d_z", "p", "p_holm",
-            "smallest_difference", "wins", "losses", "seeds", "seeds_agreeing", "mark",
-        ),
-        (
-            (
-                *_cell(one.pair, one.corpus, one.setting), one.reference.label, study.findings.measure, one.difference,
-                one.low, one.high, one.effect, one.p, one.corrected, one.smallest, one.wins, one.losses, one.seeds,
-                one.agreeing, one.mark,
-            )
-            for one in study.findings.comparisons
-        ),
-    )  # fmt: skip
-
-
-def _topic_rows(study: Study) -> Iterator[tuple[object, ...]]:
-    for result in study.results:
-        if result.scores:
-            named = (*_cell(result.pair, result.corpus, result.setting), result.seed)
-            columns = [result.scores.per_topic[measure] for measure in study.measures]
-            yield from ((*named, topic, *(column[topic] for column in columns)) for topic in columns[0])
+    compared, measure = attrgetter(*COMPARED.values()), study.findings.measure
+    rows = (
+        (*_cell(one.pair, one.corpus, one.setting), one.reference.label, measure, *compared(one))
+        for one in study.findings.comparisons
+    )
+    _write(path, (*CELL, "reference", "measure", *COMPARED), rows)
 
 
 def _cell(pair: str, corpus: str, setting: Setting) -> tuple[str, str, str, str]:

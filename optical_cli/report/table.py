@@ -1,9 +1,9 @@
-"""The means of a sweep as a table: settings down, pairs and measures across."""
+"""The means of a sweep as a table, settings down, pairs and measures across; or as lines of text with bars."""
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from optical_cli.artifacts.result import ApproximateSearch, Result, Setting
@@ -24,6 +24,8 @@ DOUBTFUL_NOTE = (
 )
 APPROXIMATE = "≈"
 SMALLER = "‡"
+EIGHTHS = " ▏▎▍▌▋▊▉"
+SHORTEST_BAR = 8
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,11 @@ class Column:
     pair: str
     corpus: str
     measure: str
-    labelled: bool  # whether the head names the corpus mode
-
-    @property
-    def pair_head(self) -> str:
-        """`yo-yo`, or `yo-yo (pooled 5000)` in a table with other than full corpora."""
-        return f"{self.pair} ({self.corpus})" if self.labelled else self.pair
+    pair_head: str  # `yo-yo`, or `yo-yo (pooled 5000)` in a table with other than full corpora
 
     @property
     def head(self) -> str:
-        """Pair and measure: `yo-yo (pooled 5000) nDCG@10`."""
+        """`yo-yo (pooled 5000) nDCG@10`."""
         return f"{self.pair_head} {parse_measure(self.measure).label}"
 
 
@@ -67,8 +64,7 @@ class TableCell:
         `≈0.523` of an approximate search, `0.523 ‡` of an index that keeps less. With findings
         `0.523 [.491, .555] ▲ab`: the interval and the marks of tests.
         """
-        parts = [self.figure, self.bounds, self.missing, *self.signs, self.marks]
-        return " ".join(part for part in parts if part)
+        return " ".join(filter(None, [self.figure, self.bounds, self.missing, *self.signs, self.marks]))
 
     def __str__(self) -> str:
         return self.text
@@ -82,8 +78,11 @@ class TableCell:
 
     @property
     def bounds(self) -> str:
-        """`[.491, .555]`; nothing without an interval."""
-        return f"[{_bare(self.interval.low)}, {_bare(self.interval.high)}]" if self.interval else ""
+        """`[.491, .555]`, or `[.982, 1.000]`; nothing without an interval."""
+        if self.interval is None:
+            return ""
+        low, high = (f"{end:.3f}".replace("0.", ".", 1) for end in (self.interval.low, self.interval.high))
+        return f"[{low}, {high}]"
 
     @property
     def missing(self) -> str:
@@ -93,7 +92,7 @@ class TableCell:
     @property
     def signs(self) -> tuple[str, ...]:
         """`†` of a mean in doubt, `‡` of one on an index that keeps less."""
-        signs = {DOUBTFUL: self.doubtful, SMALLER: bool(self.smaller)}
+        signs = {DOUBTFUL: self.doubtful, SMALLER: self.smaller}
         return tuple(sign for sign, needed in signs.items() if needed and self.mean is not None)
 
 
@@ -124,23 +123,21 @@ class Table:
     def notes(self) -> list[str]:
         """What intervals and marks mean, as far as a cell has them."""
         scored = [cell for row in self.rows for cell in row.cells if cell.mean is not None]
-        searches = [search for cell in scored for search in cell.searches]
-        smaller = [words for cell in scored for words in cell.smaller]
         over = "topics and seeds" if self.seeds > 1 else "topics"
-        notes = approximate_note(searches) + smaller_note(smaller)
-        if any(cell.doubtful for cell in scored):
-            notes.append(DOUBTFUL_NOTE)
-        if any(cell.interval for cell in scored):
-            notes.append(f"In brackets: 95 % bootstrap intervals over {over}.")
-        if self.tests and any(row.letter for row in self.rows):
-            notes.append(
-                "▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
-                f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
-                "Without a mark no difference was shown."
-            )
-            if self.seeds == 1:
-                notes.append("One seed: marks hold for these students only; another training may differ.")
-        return notes
+        lettered = self.tests > 0 and any(row.letter for row in self.rows)
+        notes = {
+            DOUBTFUL_NOTE: any(cell.doubtful for cell in scored),
+            f"In brackets: 95 % bootstrap intervals over {over}.": any(cell.interval for cell in scored),
+            "▲ above, ▼ below the row of that letter: paired randomization test over topics, p < 0.05 after Holm's "
+            f"correction for {self.tests} tests, and the 95 % interval of the difference over {over} leaves out 0. "
+            "Without a mark no difference was shown.": lettered,
+            "One seed: marks hold for these students only; another training may differ.": lettered and self.seeds == 1,
+        }
+        return [
+            *approximate_note([search for cell in scored for search in cell.searches]),
+            *smaller_note([words for cell in scored for words in cell.smaller]),
+            *(note for note, needed in notes.items() if needed),
+        ]
 
 
 def approximate_note(searches: Sequence[ApproximateSearch]) -> list[str]:
@@ -159,8 +156,7 @@ def approximate_note(searches: Sequence[ApproximateSearch]) -> list[str]:
 def smaller_note(indexes: Sequence[str]) -> list[str]:
     """What the mark of runs on a smaller index means; empty without runs."""
     kept = "; ".join(dict.fromkeys(indexes))
-    note = f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."
-    return [note] if kept else []
+    return [f"{SMALLER} The index of these runs keeps less of the documents than was encoded: {kept}."] if kept else []
 
 
 def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Findings | None" = None) -> Table:
@@ -180,20 +176,29 @@ def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Find
         seeds[result.seed] = result
     labelled = any(result.corpus != FULL for result in results)
     columns = tuple(
-        Column(pair, corpus, measure, labelled)
+        Column(pair, corpus, measure, f"{pair} ({corpus})" if labelled else pair)
         for pair, corpus in dict.fromkeys((result.pair, result.corpus) for result in results)
         for measure in measures
     )
     most = max((len(seeds) for seeds in groups.values()), default=0)
     tested = findings if findings and findings.measure in measures else None
-    rows = []
-    for setting in sorted({result.setting for result in results}, key=lambda setting: setting.rank):
-        cells = tuple(
-            _cell(groups.get((column.pair, column.corpus, setting), {}), column, setting, most, findings)
-            for column in columns
+    rows = tuple(
+        Row(
+            setting,
+            tuple(
+                _cell(groups[column.pair, column.corpus, setting], column, setting, most, findings)
+                for column in columns
+            ),
+            tested.letter(setting) if tested else "",
         )
-        rows.append(Row(setting, cells, tested.letter(setting) if tested else ""))
-    return Table(columns, tuple(rows), most, len(tested.comparisons) if tested else 0)
+        for setting in in_order(result.setting for result in results)
+    )
+    return Table(columns, rows, most, len(tested.comparisons) if tested else 0)
+
+
+def in_order(settings: Iterable[Setting]) -> list[Setting]:
+    """Each setting once, in the order of tables."""
+    return sorted(set(settings), key=lambda setting: setting.rank)
 
 
 def _cell(
@@ -203,7 +208,7 @@ def _cell(
     values = [value for result in results if (value := result.value(column.measure)) is not None]
     named = (column.pair, column.corpus, setting)
     return TableCell(
-        mean=math.fsum(values) / len(values) if values else None,
+        mean=fmean(values) if values else None,
         seeds=len(values),
         failed=sum(result.failure is not None for result in results),
         of=most,
@@ -215,6 +220,24 @@ def _cell(
     )
 
 
-def _bare(value: float) -> str:
-    """`.491`, and `1.000`: a figure of an interval, as short as it can be."""
-    return f"{value:.3f}".replace("0.", ".", 1)
+def text_curve(results: Sequence[Result], measure: str, width: int = 80) -> list[str]:
+    """One block a pair, one line a setting: label, value, bar; lines of at most `width` characters.
+
+    All bars share a scale from 0 to the highest value. A width too small for a bar of eight characters is exceeded.
+    """
+    table = tabulate(results, [measure])
+    cells = [cell for row in table.rows for cell in row.cells]
+    top = max((cell.mean or 0.0 for cell in cells), default=0.0) or 1.0
+    labels = max((len(row.label) for row in table.rows), default=0)
+    values = max((len(cell.text) for cell in cells), default=0)
+    room = max(width - labels - values - 6, SHORTEST_BAR)
+    seeds = f", mean of {table.seeds} seeds" if table.seeds > 1 else ""
+    lines = []
+    for i, column in enumerate(table.columns):
+        lines += [""] if i else []
+        lines.append(f"{column.pair_head}  {parse_measure(measure).label}{seeds}")
+        for row in table.rows:
+            whole, eighths = divmod(round(8 * room * (row.cells[i].mean or 0.0) / top), 8)
+            bar = "█" * whole + EIGHTHS[eighths]
+            lines.append(f"  {row.label:<{labels}}  {row.cells[i].text:<{values}}  {bar}".rstrip())
+    return lines

@@ -90,6 +90,6 @@ def render(template: str, escape: Callable[[str], str], /, **context: Any) -> st
         keep_trailing_newline=True,
         **syntax,
     )
-    environment.filters |= {"signed": signed, "p_value": p_value, "percent": percent, "listed": listed}
-    environment.filters["several"] = several
+    formats = (signed, p_value, percent, several, listed)
+    environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template(template).render(context)

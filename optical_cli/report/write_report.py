@@ -5,16 +5,11 @@ from pathlib import Path
 
 from optical_cli.config.measures import parse_measure
 from optical_cli.errors import DataError
+from optical_cli.report import spreadsheets
 from optical_cli.report.answer import answer
 from optical_cli.report.curve import draw_curve
 from optical_cli.report.page import page
 from optical_cli.report.sections import failures, markdown_sections, measure_section
-from optical_cli.report.spreadsheets import (
-    write_comparisons_csv,
-    write_means_csv,
-    write_scores_csv,
-    write_scores_parquet,
-)
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 from optical_cli.report.text import escape_latex, escape_markdown, harmless, render
@@ -29,9 +24,7 @@ MOST_BESIDE = 3
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
     """Write all files of a report, replacing an older one only when all are complete.
 
-    Args:
-        folder: made if it does not exist.
-        html: the file of the page; None for `report.html` in the folder.
+    `html` is the file of the page, by default `report.html` in the folder. Folders are made if they do not exist.
 
     Raises:
         DataError: a file cannot be written.
@@ -63,10 +56,10 @@ def _write_files(study: Study, folder: Path) -> list[Path]:
     draw_curve(study, svg, png)
     report.write_text(harmless(markdown(study, svg.name)), encoding="utf-8")
     tex.write_text(harmless(latex(study)), encoding="utf-8")
-    write_scores_csv(scores, study)
-    write_scores_parquet(parquet, scores)
-    write_means_csv(means, study)
-    write_comparisons_csv(comparisons, study)
+    spreadsheets.write_scores_csv(scores, study)
+    spreadsheets.write_scores_parquet(parquet, scores)
+    spreadsheets.write_means_csv(means, study)
+    spreadsheets.write_comparisons_csv(comparisons, study)
     return paths
 
 

@@ -64,7 +64,7 @@ def test_a_report_that_cannot_be_written_leaves_the_one_that_is_there(
     folder, html = tmp_path / "report", tmp_path / "shown" / "page.html"
     write_report(study_of(sweep), folder, html)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    monkeypatch.setattr("optical_cli.report.write_report.write_means_csv", full)
+    monkeypatch.setattr("optical_cli.report.spreadsheets.write_means_csv", full)
     with pytest.raises(
         DataError, match=rf"{folder}: the report cannot be written: No space left on device; .*--output"
     ):
@@ -97,7 +97,8 @@ def test_a_report_says_what_was_measured_and_what_failed(sweep, study_of):
     assert "| reg 0.02 | 0.420 | failed |" in text
     assert "| reg 0.02 | 0.840 | failed |" in text
     assert "| en-sw | full | 119 | 2 | 1 |" in text
-    assert "| plans | plans that missed the threshold | share that met it | gradient norm (largest) | seconds |" in text
+    figures = "transport plans | plans that missed the threshold | share that met it | gradient norm (largest)"
+    assert f"| {figures} | seconds |" in text
     assert "| reg 0.1 | 1000 | 0 | 1 | 2.5 | 1.5 |" in text
     assert "†" not in text
     assert "- sw-sw, reg 0.1, seed 2: 3 % of the plans \\| missed \\<1e-4\\>\n" in text

@@ -1,10 +1,11 @@
 """Which reg would be chosen without the topics it is scored on, and which topics the chosen reg moves."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from optical_cli.artifacts.result import Result, Setting
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.comparison import Mover, by_difference
 from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.inference import cross_fit
@@ -48,33 +49,23 @@ def choose(group: Group, measure: str, rng_of: RngOf) -> Choice | None:
         return None
     scores = group.means(regs, measure)
     fit = cross_fit(scores, rng_of("choice", group))
-    means = dict(zip(regs, map(float, scores.mean(axis=0)), strict=True))
-    taken = sorted(zip(regs, map(float, fit.shares), strict=True), key=lambda pair: -pair[1])
-    return Choice(
-        pair=group.pair,
-        corpus=group.corpus,
-        shares=tuple((setting, share) for setting, share in taken if share),
-        score=fit.score,
-        best=regs[fit.best],
-        best_score=means[regs[fit.best]],
-        by_bitext=tuple(_by_bitext(group, means)),
-    )
+    means = dict(zip(regs, scores.mean(axis=0).tolist(), strict=True))
+    taken = sorted(zip(regs, fit.shares.tolist(), strict=True), key=lambda pair: -pair[1])
+    shares = tuple((setting, share) for setting, share in taken if share)
+    best = regs[fit.best]
+    return Choice(group.pair, group.corpus, shares, fit.score, best, means[best], tuple(_by_bitext(group, means)))
 
 
-def _by_bitext(group: Group, means: Mapping[Setting, float]) -> list[BitextChoice]:
-    """A choice for each ruler that every value of reg was measured by."""
-    chosen = []
+def _by_bitext(group: Group, means: Mapping[Setting, float]) -> Iterator[BitextChoice]:
+    """A choice for each ruler that every student was measured by."""
     for name, (label, sign) in RULERS.items():
-        figures = {setting: _held_out(group.results[setting].values(), name) for setting in means}
-        if not any(math.isnan(figure) for figure in figures.values()):
+        figures = {
+            setting: fmean((one.held_out or {}).get(name, math.nan) for one in group.results[setting].values())
+            for setting in means
+        }
+        if not math.isnan(sum(figures.values())):
             best = max(figures, key=lambda setting: sign * figures[setting])
-            chosen.append(BitextChoice(label, best, means[best]))
-    return chosen
-
-
-def _held_out(results: Collection[Result], name: str) -> float:
-    """Mean over the seeds; nan if one lacks it."""
-    return math.fsum((result.held_out or {}).get(name, math.nan) for result in results) / len(results)
+            yield BitextChoice(label, best, means[best])
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Settings against references: test, interval, effect, detectable difference, and the topics behind them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 
 import numpy as np
 
@@ -46,14 +46,9 @@ def compare(
     groups: Sequence[Group], wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf
 ) -> tuple[Comparison, ...]:
     """Compare (setting, reference) on every pair of two topics or more that has both; all tests are one family."""
-    found = [
-        comparison
-        for group in groups
-        if len(group.topics) > 1
-        for comparison in _of_group(group, wanted, measure, rng_of)
-    ]
-    corrected = holm(np.array([comparison.p for comparison in found]))
-    return tuple(replace(one, corrected=float(p)) for one, p in zip(found, corrected, strict=True))
+    found = [one for group in groups if len(group.topics) > 1 for one in _of_group(group, wanted, measure, rng_of)]
+    corrected = holm(np.array([one.p for one in found]))
+    return tuple(replace(one, corrected=p) for one, p in zip(found, corrected.tolist(), strict=True))
 
 
 def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf) -> list[Comparison]:
@@ -66,26 +61,15 @@ def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: 
     intervals = bootstrap_intervals(by_seed, rng_of("difference", group))
     return [
         Comparison(
-            pair=group.pair,
-            corpus=group.corpus,
-            setting=setting,
-            reference=reference,
-            difference=float(d.mean()),
-            low=float(low),
-            high=float(high),
-            effect=effect_size(d),
-            p=float(p),
-            corrected=float(p),
-            smallest=smallest_difference(seeds),
-            wins=int((d > 0).sum()),
-            losses=int((d < 0).sum()),
-            seeds=seeds.shape[1],
+            group.pair, group.corpus, setting, reference, difference=float(d.mean()), low=low, high=high,
+            effect=effect_size(d), p=p, corrected=p, smallest=smallest_difference(seeds),
+            wins=int((d > 0).sum()), losses=int((d < 0).sum()), seeds=seeds.shape[1],
             agreeing=int((np.sign(seeds.mean(axis=0)) == np.sign(d.mean())).sum()),
         )
         for (setting, reference), seeds, d, p, (low, high) in zip(
-            named, by_seed, over_seeds, p_values, intervals, strict=True
+            named, by_seed, over_seeds, p_values.tolist(), intervals.tolist(), strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,9 +88,8 @@ class Mover:
 
 def by_difference(group: Group, setting: Setting, reference: Setting, measure: str) -> list[Mover]:
     """Every topic, from the largest gain to the largest loss."""
-    own, others = group.means([setting, reference], measure).T
-    topics = zip(group.topics, own, others, strict=True)
-    moved = [Mover(topic, float(score), float(other)) for topic, score, other in topics]
+    own, others = group.means([setting, reference], measure).T.tolist()
+    moved = map(Mover, group.topics, own, others)
     return sorted(moved, key=lambda mover: (-mover.difference, mover.topic))
 
 
@@ -120,12 +103,12 @@ class Duel:
     @property
     def mean(self) -> float:
         """Of the setting, over topics and seeds."""
-        return math.fsum(topic.score for topic in self.topics) / len(self.topics)
+        return fmean(topic.score for topic in self.topics)
 
     @property
     def reference_mean(self) -> float:
         """Of the reference."""
-        return math.fsum(topic.reference_score for topic in self.topics) / len(self.topics)
+        return fmean(topic.reference_score for topic in self.topics)
 
 
 def duels(results: Sequence[Result], setting: Setting, reference: Setting, measure: str, seed: int) -> tuple[Duel, ...]:

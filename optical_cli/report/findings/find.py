@@ -13,6 +13,7 @@ from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, com
 from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
 from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
 from optical_cli.report.inference import bootstrap_intervals
+from optical_cli.report.table import in_order
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,11 @@ class Findings:
 
     def marks(self, pair: str, corpus: str, setting: Setting) -> str:
         """`▲ab▼c`: above the references a and b, below c; nothing where no difference was shown."""
-        own = [c for c in self.comparisons if (c.pair, c.corpus, c.setting) == (pair, corpus, setting)]
-        return "".join(
-            mark + "".join(letters)
-            for mark in (ABOVE, BELOW)
-            if (letters := [self.letter(comparison.reference) for comparison in own if comparison.mark == mark])
-        )
+        letters = {ABOVE: "", BELOW: ""}
+        for one in self.comparisons:
+            if one.mark and (one.pair, one.corpus, one.setting) == (pair, corpus, setting):
+                letters[one.mark] += self.letter(one.reference)
+        return "".join(mark + own for mark, own in letters.items() if own)
 
 
 def find(
@@ -58,7 +58,6 @@ def find(
         measures: those that get intervals.
         tested: the one of them that is tested.
         reference: baselines and values of reg to test against; None for each baseline and reg inf.
-        seed: of all resampling.
         low_resource: names of pairs.
     """
     draw = partial(rng_of, seed)
@@ -82,7 +81,7 @@ def find(
 
 def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -> tuple[Setting, ...]:
     """The references that any pair has, in the order asked for, or else of tables; at most as many as letters."""
-    there = sorted({setting for group in groups for setting in group.results}, key=lambda setting: setting.rank)
+    there = in_order(setting for group in groups for setting in group.results)
     if wanted is None:
         found = [setting for setting in there if setting.reg is None or setting.reg == np.inf]
     else:
@@ -97,5 +96,5 @@ def _intervals(
         if len(group.topics) > 1:
             named = [(setting, measure) for setting in group.results for measure in measures]
             ends = bootstrap_intervals([group.scores(*one) for one in named], draw("mean", group))
-            for (setting, measure), (low, high) in zip(named, ends, strict=True):
-                yield (group.pair, group.corpus, setting, measure), Interval(float(low), float(high))
+            for one, (low, high) in zip(named, ends.tolist(), strict=True):
+                yield (group.pair, group.corpus, *one), Interval(low, high)

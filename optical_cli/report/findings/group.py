@@ -1,6 +1,5 @@
 """The per-topic scores of one pair on one corpus as arrays."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -50,12 +49,12 @@ class Group:
         own, others = self.results[setting], self.results[reference]
         if len(own) == 1 or len(others) == 1:
             return self.scores(setting, measure) - self.scores(reference, measure)
-        shared = [seed for seed in own if seed in others]
-        if not shared:
-            return self.means([setting], measure) - self.means([reference], measure)
-        return np.array(
-            [self._of_topics(own[seed], measure) - self._of_topics(others[seed], measure) for seed in shared]
-        ).T
+        shared = [
+            self._of_topics(own[seed], measure) - self._of_topics(others[seed], measure)
+            for seed in own
+            if seed in others
+        ]
+        return np.array(shared).T if shared else self.means([setting], measure) - self.means([reference], measure)
 
     def _of_topics(self, result: Result, measure: str) -> Floats:
         assert result.scores is not None  # noqa: S101 - `groups_of` takes no other
@@ -75,16 +74,12 @@ def rng_of(seed: int, purpose: str, group: Group) -> np.random.Generator:
 
 def groups_of(results: Iterable[Result]) -> list[Group]:
     """Group scored results by pair and corpus, in their order; settings in the order of tables, seeds ascending."""
-    scored: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        if result.scores is not None:
-            scored[result.pair, result.corpus].append(result)
-    groups = []
-    for (pair, corpus), own in scored.items():
-        by_setting: dict[Setting, dict[int, Result]] = defaultdict(dict)
-        for result in sorted(own, key=lambda result: (result.setting.rank, result.seed)):
-            by_setting[result.setting][result.seed] = result
-        scores = own[0].scores
-        topics = sorted(next(iter(scores.per_topic.values()))) if scores else ()
-        groups.append(Group(pair, corpus, tuple(topics), dict(by_setting)))
-    return groups
+    topics: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, str], dict[Setting, dict[int, Result]]] = {}
+    scored = [(result, result.scores) for result in results if result.scores]
+    for result, scores in scored:
+        topics.setdefault((result.pair, result.corpus), sorted(next(iter(scores.per_topic.values()))))
+    for result, _ in sorted(scored, key=lambda one: (one[0].setting.rank, one[0].seed)):
+        by_setting = grouped.setdefault((result.pair, result.corpus), {})
+        by_setting.setdefault(result.setting, {})[result.seed] = result
+    return [Group(pair, corpus, tuple(own), grouped[pair, corpus]) for (pair, corpus), own in topics.items()]

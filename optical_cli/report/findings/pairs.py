@@ -1,7 +1,8 @@
 """How pairs differ: whether the effect of reg depends on the pair, and how far low-resource pairs lie behind."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,13 +41,12 @@ def interactions(groups: Sequence[Group], measure: str, rng_of: RngOf) -> tuple[
     for corpus, of_corpus in _by_corpus(groups):
         own = [group for group in of_corpus if group.regs]
         shared = [setting for setting in _shared(own) if setting.reg is not None]
-        if len(own) < 2 or len(shared) < 2:
-            continue
-        same_topics = len({group.topics for group in own}) == 1
-        means = [group.means(shared, measure) for group in own]
-        p = interaction(means, rng_of("interaction", own[0]), same_topics=same_topics)
-        p_seeds = _over_seeds(own, shared, measure)
-        found.append(Interaction(corpus, tuple(group.pair for group in own), tuple(shared), same_topics, p, p_seeds))
+        if len(own) > 1 and len(shared) > 1:
+            same_topics = len({group.topics for group in own}) == 1
+            means = [group.means(shared, measure) for group in own]
+            p = interaction(means, rng_of("interaction", own[0]), same_topics=same_topics)
+            p_seeds = _over_seeds(own, shared, measure)
+            found.append(Interaction(corpus, _names(own), tuple(shared), same_topics, p, p_seeds))
     return tuple(found)
 
 
@@ -88,20 +88,13 @@ class Gaps:
 
 
 def gaps(
-    groups: Sequence[Group],
-    low_resource: Collection[str],
-    references: Sequence[Setting],
-    measure: str,
-    rng_of: RngOf,
+    groups: Sequence[Group], low_resource: Collection[str], references: Sequence[Setting], measure: str, rng_of: RngOf
 ) -> tuple[Gaps, ...]:
     """Compare low-resource pairs with the others in each corpus mode that has both, and a setting that all share.
 
     A pair is the mean over its topics, and every pair counts alike. Intervals are of these pairs: topics and seeds are
-    drawn, pairs are not. Pairs with the same topics draw them together.
-
-    Args:
-        low_resource: names of pairs.
-        references: settings to compare gaps with.
+    drawn, pairs are not. Pairs with the same topics draw them together. The gaps are compared with each other under
+    `references`.
     """
     found = []
     for corpus, own in _by_corpus(groups):
@@ -110,27 +103,28 @@ def gaps(
         if low and high and shared:
             draws = _draws(own, shared, measure, rng_of)
             drawn = {one: _over(high, one, draws) - _over(low, one, draws) for one in shared}
-            means = {
-                (group.pair, one): np.asarray(group.scores(one, measure).mean()) for group in own for one in shared
-            }
-            plain = [
-                Gap(corpus, one, float(_over(low, one, means)), float(_over(high, one, means)), _interval(drawn[one]))
+            means = {(group.pair, one): group.scores(one, measure).mean() for group in own for one in shared}
+            ends = {one: (float(_over(low, one, means)), float(_over(high, one, means))) for one in shared}
+            by_setting = [
+                Gap(corpus, one, *ends[one], _interval(drawn[one]), tuple(_changes(one, references, ends, drawn)))
                 for one in shared
             ]
-            by_setting = tuple(replace(gap, changes=tuple(_changes(gap, plain, references, drawn))) for gap in plain)
-            found.append(Gaps(corpus, tuple(one.pair for one in low), tuple(one.pair for one in high), by_setting))
+            found.append(Gaps(corpus, _names(low), _names(high), tuple(by_setting)))
     return tuple(found)
 
 
 def _changes(
-    gap: Gap, gaps: Sequence[Gap], references: Sequence[Setting], drawn: Mapping[Setting, Floats]
+    setting: Setting,
+    references: Sequence[Setting],
+    ends: Mapping[Setting, tuple[float, float]],
+    drawn: Mapping[Setting, Floats],
 ) -> Iterator[tuple[Setting, float, Interval]]:
     """The gap less the gap of each other reference."""
-    by_setting = {other.setting: other for other in gaps if other != gap}
-    for reference in references:
-        if reference in by_setting:
-            change = gap.value - by_setting[reference].value
-            yield reference, change, _interval(drawn[gap.setting] - drawn[reference])
+    low, high = ends[setting]
+    for other in references:
+        if other in ends and other != setting:
+            change = (high - low) - (ends[other][1] - ends[other][0])
+            yield other, change, _interval(drawn[setting] - drawn[other])
 
 
 def _draws(
@@ -146,15 +140,18 @@ def _draws(
     return drawn
 
 
-def _over(groups: Sequence[Group], setting: Setting, values: Mapping[tuple[str, Setting], Floats]) -> Floats:
+def _over(groups: Sequence[Group], setting: Setting, values: Mapping[tuple[str, Setting], Any]) -> Floats:
     """The mean over pairs of a figure, or of draws of it, draw by draw."""
     mean: Floats = np.mean([values[group.pair, setting] for group in groups], axis=0)
     return mean
 
 
 def _interval(draws: Floats) -> Interval:
-    ((low, high),) = percentile_intervals(draws[None])
-    return Interval(float(low), float(high))
+    return Interval(*percentile_intervals(draws[None])[0].tolist())
+
+
+def _names(groups: Sequence[Group]) -> tuple[str, ...]:
+    return tuple(group.pair for group in groups)
 
 
 def _by_corpus(groups: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:
