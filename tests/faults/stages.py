@@ -50,6 +50,11 @@ class Stage:
     wanted: dict[str, bytes] = field(repr=False)
     command: tuple[str, ...] = ()
 
+    @property
+    def address(self) -> tuple[str, Key]:
+        """Where a cache holds the artifact, as of a step."""
+        return self.kind, self.key
+
     def fresh_cache(self, folder: Path) -> Path:
         """A cache in which the stage is to do its work."""
         return copy_cache(self.upstream, folder)
