@@ -1,6 +1,7 @@
 """What a report is made of: one result for each cell of a sweep."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from optical_cli.artifacts.scores import Scores
@@ -116,6 +117,11 @@ class Setting:
 def format_reg(reg: float) -> str:
     """`0`, `0.02`, `inf`."""
     return "inf" if math.isinf(reg) else f"{reg:g}"
+
+
+def in_order(settings: Iterable[Setting]) -> list[Setting]:
+    """Each setting once, in the order of tables."""
+    return sorted(set(settings), key=lambda setting: setting.rank)
 
 
 def corpora(results: list[Result]) -> list[str]:

@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import HEALTH, Result, Setting
+from optical_cli.artifacts.result import HEALTH, Result, Setting, in_order
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import TRANSLATE
 from optical_cli.report.findings import Findings
 from optical_cli.report.published import published_rows, sources_note
 from optical_cli.report.study import Entry, Study
-from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, in_order, tabulate
+from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
 from optical_cli.report.text import effect, p_value, percent, signed
 
 TESTS = (

@@ -1,12 +1,12 @@
 """The means of a sweep as a table, settings down, pairs and measures across; or as lines of text with bars."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from optical_cli.artifacts.result import ApproximateSearch, Result, Setting
+from optical_cli.artifacts.result import ApproximateSearch, Result, Setting, in_order
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.report.text import several
@@ -194,11 +194,6 @@ def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Find
         for setting in in_order(result.setting for result in results)
     )
     return Table(columns, rows, most, len(tested.comparisons) if tested else 0)
-
-
-def in_order(settings: Iterable[Setting]) -> list[Setting]:
-    """Each setting once, in the order of tables."""
-    return sorted(set(settings), key=lambda setting: setting.rank)
 
 
 def _cell(

@@ -7,13 +7,12 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from optical_cli.artifacts.result import Result, Setting
+from optical_cli.artifacts.result import Result, Setting, in_order
 from optical_cli.report.findings.choice import Choice, Movers, choose, movers
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, compare
 from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
 from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
 from optical_cli.report.inference import bootstrap_intervals
-from optical_cli.report.table import in_order
 
 
 @dataclass(frozen=True)

@@ -105,26 +105,18 @@ def gaps(
             drawn = {one: _over(high, one, draws) - _over(low, one, draws) for one in shared}
             means = {(group.pair, one): group.scores(one, measure).mean() for group in own for one in shared}
             ends = {one: (float(_over(low, one, means)), float(_over(high, one, means))) for one in shared}
-            by_setting = [
-                Gap(corpus, one, *ends[one], _interval(drawn[one]), tuple(_changes(one, references, ends, drawn)))
+            value = {one: high_mean - low_mean for one, (low_mean, high_mean) in ends.items()}
+            changes = {
+                one: tuple(
+                    (other, value[one] - value[other], _interval(drawn[one] - drawn[other]))
+                    for other in references
+                    if other in value and other != one
+                )
                 for one in shared
-            ]
-            found.append(Gaps(corpus, _names(low), _names(high), tuple(by_setting)))
+            }
+            by_setting = tuple(Gap(corpus, one, *ends[one], _interval(drawn[one]), changes[one]) for one in shared)
+            found.append(Gaps(corpus, _names(low), _names(high), by_setting))
     return tuple(found)
-
-
-def _changes(
-    setting: Setting,
-    references: Sequence[Setting],
-    ends: Mapping[Setting, tuple[float, float]],
-    drawn: Mapping[Setting, Floats],
-) -> Iterator[tuple[Setting, float, Interval]]:
-    """The gap less the gap of each other reference."""
-    low, high = ends[setting]
-    for other in references:
-        if other in ends and other != setting:
-            change = (high - low) - (ends[other][1] - ends[other][0])
-            yield other, change, _interval(drawn[setting] - drawn[other])
 
 
 def _draws(
