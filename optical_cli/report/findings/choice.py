@@ -8,7 +8,7 @@ from statistics import fmean
 from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.comparison import Mover, by_difference
 from optical_cli.report.findings.group import Group, RngOf
-from optical_cli.report.inference import cross_fit
+from optical_cli.report.statistics import cross_fit
 
 RULERS: Mapping[str, tuple[str, int]] = {"p@1": ("P@1", 1), "transport_cost": ("transport cost", -1)}
 """Figures on the held-out bitext: label, and 1 where more is better."""

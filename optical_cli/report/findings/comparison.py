@@ -9,7 +9,7 @@ import numpy as np
 
 from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.group import Group, RngOf, groups_of, rng_of
-from optical_cli.report.inference import ALPHA, bootstrap_intervals, effect_size, holm, sign_flip, smallest_difference
+from optical_cli.report.statistics import ALPHA, bootstrap_intervals, effect_size, holm, sign_flip, smallest_difference
 
 ABOVE, BELOW = "▲", "▼"
 

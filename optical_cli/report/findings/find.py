@@ -12,7 +12,7 @@ from optical_cli.report.findings.choice import Choice, Movers, choose, movers
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, compare
 from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
 from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
-from optical_cli.report.inference import bootstrap_intervals
+from optical_cli.report.statistics import bootstrap_intervals
 
 
 @dataclass(frozen=True)

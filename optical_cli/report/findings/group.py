@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from optical_cli.artifacts.result import Result, Setting
-from optical_cli.report.inference import Floats
+from optical_cli.report.statistics import Floats
 
 
 @dataclass(frozen=True)

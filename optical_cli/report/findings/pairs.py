@@ -8,7 +8,7 @@ import numpy as np
 
 from optical_cli.artifacts.result import Setting
 from optical_cli.report.findings.group import Group, Interval, RngOf
-from optical_cli.report.inference import (
+from optical_cli.report.statistics import (
     ALPHA,
     Floats,
     bootstrap_means,

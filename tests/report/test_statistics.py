@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optical_cli.report.inference import (
+from optical_cli.report.statistics import (
     bootstrap_intervals,
     cross_fit,
     effect_size,
