@@ -27,7 +27,7 @@ from optical_cli.pipeline.cells import Cell
 from optical_cli.plan.planned import plan
 from optical_cli.progress import Progress, Silence
 from optical_cli.sweep.imported_runs import imported_runs
-from optical_cli.sweep.results import cached_results
+from optical_cli.sweep.results import every_result
 from optical_cli.sweep.sweep import run_sweep
 
 if TYPE_CHECKING:
@@ -36,14 +36,11 @@ if TYPE_CHECKING:
 
 
 def load_experiment(experiment: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment.
+    """Read an experiment; ConfigError names every fault, a line each.
 
     Args:
         experiment: a YAML file, or `tiny`, the packaged language pair.
         overrides: settings such as `training.epochs=2`, as `--set` takes them.
-
-    Raises:
-        ConfigError: naming every fault, a line each.
     """
     return read_experiment(builtin_experiment(str(experiment)) or Path(experiment), overrides)
 
@@ -100,11 +97,11 @@ class Curve:
         return self.svg
 
 
+@dataclass(frozen=True)
 class Session:
     """An experiment over a cache: plan it, run it, look at its results; `pipeline` has its steps."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    pipeline: Pipeline
 
     @property
     def experiment(self) -> Experiment:
@@ -133,14 +130,10 @@ class Session:
     def run(self, on_cell: Callable[[Result], None] = lambda _result: None) -> "DataFrame":
         """Make what the cache does not hold, and return the results; a cell that fails does not stop the others.
 
-        Args:
-            on_cell: called with each cell as it is done.
-
-        Raises:
-            OpticalError: an input cannot be used; nothing has been computed then.
+        `on_cell` is called with each cell as it is done. OpticalError if an input cannot be used, before any work.
         """
         results, _ = run_sweep(self.pipeline, plan(self.pipeline), on_cell)
-        return self._rows([*results, *self._imported()])
+        return self._rows([*results, *(one.result for one in imported_runs(self.pipeline))])
 
     def results(self) -> "DataFrame":
         """A row for each cell and for each imported run, from what the cache holds; nothing is computed.
@@ -148,14 +141,14 @@ class Session:
         Columns: pair, corpus, objective, reg (NaN for a baseline), seed, a column for each measure (NaN where there are
         no scores), failure, train_seconds, p@1 and transport_cost of the student on the held-out bitext.
         """
-        return self._rows([*cached_results(self.pipeline), *self._imported()])
+        return self._rows(every_result(self.pipeline))
 
     def topics(self) -> "DataFrame":
         """A row for each cell and judged topic: pair, corpus, objective, reg, seed, topic, and the measures."""
         measures = self.experiment.evaluation.measures
         rows = [
             {**_cell(result), "topic": topic, **{name: result.scores.per_topic[name][topic] for name in measures}}
-            for result in [*cached_results(self.pipeline), *self._imported()]
+            for result in every_result(self.pipeline)
             if result.scores
             for topic in result.scores.per_topic[measures[0]]
         ]
@@ -180,12 +173,9 @@ class Session:
 
         Args:
             pair: name of a language pair of the experiment.
-            reg: strength of the regularization, 0 to inf; None for a baseline.
-            objective: `transport` or a baseline that has a student.
+            reg: 0 to inf; None for a baseline.
+            objective: `transport` or a baseline that has a student; ConfigError for others.
             seed: of the training; None for the first of the experiment.
-
-        Raises:
-            ConfigError: there is no such student.
         """
         if pair not in self.experiment.pairs:
             raise ConfigError(f"pair {pair}: not in the experiment; it has {', '.join(self.experiment.pairs)}")
@@ -196,9 +186,6 @@ class Session:
         cell = Cell(pair, objective, reg, self.experiment.seeds[0] if seed is None else seed)
         artifact, _ = self.pipeline.obtain(self.pipeline.checkpoint(cell))
         return open_encoder(artifact.folder, self.pipeline.setup)
-
-    def _imported(self) -> list[Result]:
-        return [one.result for one in imported_runs(self.pipeline)]
 
     def _rows(self, results: Iterable[Result]) -> "DataFrame":
         measures = self.experiment.evaluation.measures

@@ -14,8 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from optical_cli.cluster.terms import Node, Terms, environment, introduce, perform
 from optical_cli.errors import ClusterError, ConfigError, MissingDependency
@@ -37,10 +36,10 @@ LONGEST_FOLDER = 40
 """Characters of a temporary folder under which the names of Ray's sockets still fit the 107 that a system takes."""
 
 
-class RayCluster:
+class RayCluster(ExitStack):
     """Workers of a Ray cluster, each of as many cores as this process has threads, and of a GPU if this one uses one.
 
-    Nothing is started or connected to before the first piece of work.
+    Nothing is started or connected to before the first piece of work; leaving the context disconnects.
 
     Args:
         address: host:port of the head of a cluster that is there; None for that of RAY_ADDRESS, or else a cluster of
@@ -54,6 +53,7 @@ class RayCluster:
     """
 
     def __init__(self, address: str | None, device: str, say: Callable[[str], None]) -> None:
+        super().__init__()
         if find_spec("ray") is None:
             raise MissingDependency(NEEDS_RAY)
         self._address = address or os.environ.get("RAY_ADDRESS") or None
@@ -61,16 +61,7 @@ class RayCluster:
             check_address(self._address)
         self._device = device
         self._say = say
-        self._open = ExitStack()
         self._terms: Terms | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
 
     @property
     def count(self) -> int:
@@ -119,7 +110,7 @@ class RayCluster:
             _cancel(running)
 
     def _starter(self, work: Callable[[Item], T]) -> Callable[[Item], Any]:
-        """What starts a piece of work; what the pieces share goes to each node once."""
+        """A function that starts a piece of work; what the pieces share goes to each node once."""
         self._connect()  # before ray is imported: it takes its environment then
         import ray
 
@@ -139,11 +130,7 @@ class RayCluster:
         return min(fitting, int(resources.get("GPU", 0) // self._gpus)) if self._gpus else fitting
 
     def _connect(self) -> None:
-        """Connect, or start a cluster, and look whether its nodes can work for this process.
-
-        Raises:
-            ConfigError: they cannot, or nobody answers at the address.
-        """
+        """Connect, or start a cluster; ConfigError if its nodes cannot work for this process, or nobody answers."""
         if self._terms is not None:
             return
         from optical_cli.encoder.device import resolve_device
@@ -151,7 +138,7 @@ class RayCluster:
         terms = Terms.here()
         self._threads = terms.threads
         self._gpus = int(resolve_device(self._device).startswith("cuda"))
-        self._open.enter_context(_cluster(self._address, environment(terms), self._say))
+        self.enter_context(_cluster(self._address, environment(terms), self._say))
         self._terms = terms
         if not self.count:
             wanted = f"{self._threads} cores" + (" and a GPU" if self._gpus else "")
@@ -162,16 +149,14 @@ class RayCluster:
         self._look_at(terms)
 
     def _look_at(self, terms: Terms) -> None:
-        """Refuse nodes of other versions, and tell of those with another processor."""
+        """Refuse nodes of other versions, and warn of those with another processor."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         fitting = [node for node in _nodes() if self._room(node["Resources"])]
-        asked = [
-            self._remote(
-                introduce, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(terms)
-            for node in fitting
-        ]
+        asked = []
+        for node in fitting:
+            on_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            asked.append(self._remote(introduce, scheduling_strategy=on_node).remote(terms))
         here = Node.here()
         others = {node.name for node in map(_result, asked) if node.processor != here.processor}
         self._say(f"ray: {self.count} workers of {self._threads} threads each, {len(fitting)} of {len(_nodes())} nodes")
@@ -183,7 +168,7 @@ class RayCluster:
 
 
 def check_address(address: str) -> None:
-    """Refuse an address that is none, or where nobody answers: Ray itself would try for ten minutes."""
+    """Refuse an address that is none, or where nobody answers: Ray itself tries for ten minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in address or not port.isdigit():
         raise ConfigError(
@@ -204,11 +189,8 @@ def check_address(address: str) -> None:
 def _cluster(address: str | None, variables: Mapping[str, str], say: Callable[[str], None]) -> Iterator[None]:
     """A connection to a cluster; one of this machine ends with it, and leaves nothing behind."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    settings: dict[str, Any] = {
-        "log_to_driver": False,  # stdout is for results
-        "logging_level": "ERROR",
-        "runtime_env": {"env_vars": dict(variables)},
-    }
+    settings: dict[str, Any] = {"logging_level": "ERROR", "runtime_env": {"env_vars": dict(variables)}}
+    settings["log_to_driver"] = False  # stdout is for results
     before = signal.getsignal(signal.SIGTERM)
     with ExitStack() as stack:
         if address is None:
@@ -235,18 +217,14 @@ def _cluster(address: str | None, variables: Mapping[str, str], say: Callable[[s
 
 @contextmanager
 def _own_cluster() -> Iterator[dict[str, Any]]:
-    """What Ray has to be told to start a cluster that only this process can use."""
+    """The settings of Ray for a cluster that only this process can use."""
     parent = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 - as above
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir=parent))
     if "ray" not in sys.modules:  # whoever reaches its ports could run code by them, if he did not lack a token
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
-        yield {
-            "num_cpus": cores(),
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-            "_temp_dir": str(folder),
-        }
+        own = {"_node_ip_address": "127.0.0.1", "_temp_dir": str(folder)}
+        yield {"num_cpus": cores(), "include_dashboard": False, **own}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -260,12 +238,7 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def _result(reference: Any) -> Any:
-    """What became of a piece of work.
-
-    Raises:
-        Exception: what it raised, as it was raised.
-        ClusterError: its workers died.
-    """
+    """The result of a piece of work, or what it raised, as it was raised; ClusterError if its workers died."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 
@@ -286,7 +259,7 @@ def _result(reference: Any) -> Any:
 
 
 def _cancel(references: Iterable[Any]) -> None:
-    """Nobody waits for these any more."""
+    """Stop pieces of work that nobody waits for any more."""
     import ray
 
     for reference in references:

@@ -31,14 +31,11 @@ def spread_over(workers: Workers) -> Remote:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a worker has to know to open the pipeline of a sweep.
+    """What a worker needs to open the pipeline of a sweep, whose `name` no other sweep has.
 
     Attributes:
-        name: of this sweep, and of no other.
         experiment: with the precisions that the sweep's own process has found.
         root: of the cache, which all nodes see.
-        device: of a worker.
-        offline: the command that downloads what is missing; None if workers may download.
         until: `time.time()` at which trainings stop; None for no limit.
     """
 
@@ -52,14 +49,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell.
-
-    Attributes:
-        made: number of artifacts that were made for it.
-        said: messages of the worker.
-        failed: why steps cannot be made, by their digests.
-        error: why the cell has no scores; None if it has.
-    """
+    """What became of a cell: how many artifacts were made for it, messages, and why steps and the cell failed."""
 
     made: int
     said: tuple[str, ...]
@@ -68,13 +58,9 @@ class Outcome:
 
 
 class SpreadCells:
-    """The cells of a sweep, made by workers, each of which takes one at a time.
+    """The cells of a sweep, made by workers one at a time; `say` is called with each message of theirs.
 
-    Args:
-        workers: of a cluster whose nodes see the cache, and the experiment's input under the same paths.
-        pipeline: of the sweep.
-        cells: to be made.
-        say: called with each message of workers.
+    The nodes see the cache, and the experiment's input under the same paths.
     """
 
     def __init__(self, workers: Workers, pipeline: Pipeline, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
@@ -82,18 +68,11 @@ class SpreadCells:
         self._workers = workers
         self._cells = cells
         self._say = say
-        self._failed: dict[str, Exception] = {}
-        self._refused: list[tuple[Cell, Exception]] = []
+        self._refused: list[tuple[Cell, Callable[[], Artifact]]] = []
         self._stopped: OpticalError | None = None
-        self.made = 0
 
     def __iter__(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
-        """Each cell as it is done, with a function that gives its scores, or raises why it has none.
-
-        Raises:
-            OutOfTime: the time limit has stopped a training; what else was running has ended too.
-            NoRoom: the cache can take nothing more; what else was running has ended too.
-        """
+        """Each cell as it is done, as `RemoteCells` has it."""
         left = [cell for cell in self._cells if self._find(cell) is None]
         for cell in self._cells:
             if cell not in left:
@@ -116,21 +95,21 @@ class SpreadCells:
             if self._stopped is not None:
                 return
             needed = [step.key.digest for step in self._pipeline.scores(cell).with_inputs()]
-            failed = next((self._failed[digest] for digest in needed if digest in self._failed), None)
+            failures = self._pipeline.failed
+            failed = next((failures[digest] for digest in needed if digest in failures), None)
             if failed is None:
                 yield cell
             else:  # a student that failed is not trained again for the next pair
-                self._refused.append((cell, failed))
+                self._refused.append((cell, partial(_raise, failed)))
 
     def _refusals(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
         while self._refused:
-            cell, error = self._refused.pop(0)
-            yield cell, partial(_raise, error)
+            yield self._refused.pop(0)
 
     def _settle(self, cell: Cell, done: Callable[[], Outcome]) -> Artifact:
         outcome = done()
-        self.made += outcome.made
-        self._failed |= outcome.failed
+        self._pipeline.made += outcome.made
+        self._pipeline.failed |= outcome.failed
         for line in outcome.said:
             self._say(line)
         if isinstance(outcome.error, OutOfTime | NoRoom):
@@ -196,7 +175,7 @@ class _Heard(Silence):
         self.lines: list[str] = []
 
     def say(self, message: str) -> None:
-        """Keep it."""
+        """Keep a message."""
         self.lines.append(message)
 
 

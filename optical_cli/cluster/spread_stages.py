@@ -49,12 +49,7 @@ def spread_encoding(
 ) -> Iterator[Pooled]:
     """Encode a stream of documents by workers: the chunks, and so the bits, of one process.
 
-    Args:
-        workers: that encode and pool.
-        encoder: a model folder that all nodes see.
-        texts: documents.
-        pool_factor: keep about one token of so many; 1 keeps all.
-        setup: of the encoder.
+    All nodes see the folder of the encoder. About one token of `pool_factor` is kept; 1 keeps all.
 
     Raises:
         DataError: a document has no token to score, or a node has another encoder, or none, in the folder.
@@ -93,16 +88,7 @@ def _differs(folder: Path, found: str) -> str:
 
 @dataclass(frozen=True)
 class Search:
-    """What all parts of a search share.
-
-    Attributes:
-        index: a folder that all nodes see.
-        documents: how many it has.
-        depth: documents wanted for a topic.
-        memory: bytes that blocks and bounds of a worker may take.
-        precision: of the matrix products.
-        device: of a worker.
-    """
+    """What all parts of a search share: an index folder that all nodes see, how many documents it has, and settings."""
 
     index: Path
     documents: int
@@ -113,17 +99,14 @@ class Search:
 
 
 class SpreadMaxSim:
-    """The search of an index by workers; what is found is that of `MaxSim`.
+    """The search of an index, which all nodes see, by workers; what is found is that of `MaxSim`.
 
     A document's score follows from its own tokens and the topic's alone, so it is the same in any part.
 
     Args:
-        workers: that search.
-        index: a folder that all nodes see.
-        documents: the tokens it has.
         memory: bytes that blocks and bounds of a worker may take, the index's own pages left out.
         precision: of the matrix products; the scores are float32 in either.
-        device: of this process; that of a worker is of the same kind.
+        device: of this process; workers use the same kind.
     """
 
     def __init__(
@@ -154,11 +137,9 @@ class SpreadMaxSim:
 
 
 def parts_of(offsets: Int64, count: int) -> list[tuple[int, int]]:
-    """Half-open ranges of documents with about as many tokens each; fewer than wanted if they would be small.
+    """Half-open ranges of documents with about as many tokens each; fewer than `count` if they would be small.
 
-    Args:
-        offsets: (documents + 1,) where the tokens of each begin.
-        count: parts wanted.
+    `offsets` (documents + 1,) are where the tokens of each document begin.
     """
     documents = len(offsets) - 1
     count = max(1, min(count, documents // FEWEST_DOCUMENTS))
@@ -195,6 +176,5 @@ def _opened_index(search: Search) -> TokenStore:
     except (OSError, ValueError) as error:
         raise CacheError(_differs(search.index, f"the index cannot be opened ({error})")) from error
     if len(store) != search.documents:
-        found = f"the index has {len(store)} documents, {search.documents} expected"
-        raise CacheError(_differs(search.index, found))
+        raise CacheError(_differs(search.index, f"it has {len(store)} documents, {search.documents} expected"))
     return store

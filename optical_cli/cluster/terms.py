@@ -5,7 +5,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from optical_cli.cache.manifest import provenance
 from optical_cli.errors import ConfigError
@@ -15,17 +15,12 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 INHERITED = ("OMP_WAIT_POLICY", "NUMBA_THREADING_LAYER", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", *INSTRUCTION_LIMITS)
-"""Environment variables that workers are given as they stand here."""
+"""Environment variables that workers take over from this process."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What results follow from beside their input.
-
-    Attributes:
-        versions: of Python and of the packages that compute, as (name, version).
-        threads: that torch computes on.
-    """
+    """What results follow from beside their input: versions of Python and packages, and the threads of torch."""
 
     versions: tuple[tuple[str, str | None], ...]
     threads: int
@@ -43,12 +38,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of a cluster.
-
-    Attributes:
-        name: of the host.
-        processor: its model and instruction sets, which last bits follow from.
-    """
+    """A machine of a cluster: its host name, and the model and instruction sets of its processor."""
 
     name: str
     processor: str
@@ -60,17 +50,13 @@ class Node:
 
 
 def perform(terms: Terms, work: Callable[[Item], T], item: Item) -> T:
-    """Do a piece of work in a worker, on the terms of the process that asks for it."""
+    """Do a piece of work in a worker, on the terms of the process that wants it."""
     _accept(terms)
     return work(item)
 
 
 def introduce(terms: Terms) -> Node:
-    """Say who a worker is.
-
-    Raises:
-        ConfigError: it has other versions of what computes.
-    """
+    """The node of a worker; ConfigError if it has other versions of what computes."""
     _accept(terms)
     return Node.here()
 
@@ -97,5 +83,4 @@ def _accept(terms: Terms) -> None:
 
 
 def _versions() -> tuple[tuple[str, str | None], ...]:
-    found: dict[str, Any] = provenance()["versions"]
-    return tuple(found.items())
+    return tuple(provenance()["versions"].items())

@@ -32,7 +32,7 @@ class Cell:
 
     @property
     def has_student(self) -> bool:
-        """Whether a student may encode a side of it."""
+        """Whether a student may encode a side."""
         return objective_of(self.objective).has_student
 
     @property
@@ -43,12 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Student:
-    """A student of the experiment.
-
-    Attributes:
-        languages: languages it learns, sorted: all that the experiment's pairs join to one another.
-        sides: sides that it encodes in any pair of the experiment.
-    """
+    """A student: the languages it learns, sorted, which pairs of the experiment join, and the sides it encodes."""
 
     languages: tuple[str, ...]
     sides: tuple[Side, ...]
@@ -85,11 +80,9 @@ def _suit(experiment: Experiment, objective: str, pair: str) -> bool:
 def student_of(experiment: Experiment, pair: str) -> Student | None:
     """The student of a pair; None if both its sides are in the teacher's language."""
     languages = _joined_languages(experiment, pair)
-    if not languages:
-        return None
     used = [languages_of(other) for other in experiment.pairs]
     sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
-    return Student(tuple(sorted(languages)), sides)
+    return Student(tuple(sorted(languages)), sides) if languages else None
 
 
 def _joined_languages(experiment: Experiment, pair: str) -> set[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TypeVar
 
-from optical_cli.config.experiment import languages_of
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
 from optical_cli.data.models import is_called, matrix_names
@@ -14,20 +14,14 @@ from optical_cli.pipeline.inputs import inputs_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
+Item = TypeVar("Item")
+
 
 def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
-    """Refuse an experiment with inputs that would have to be downloaded.
+    """Raise NotHere, naming all of them, if inputs would have to be downloaded; other faults come later.
 
-    Other faults of an input are reported where it is opened.
-
-    Args:
-        sources: of the experiment.
-        remedy: the command that downloads them.
-        to_be_read: whether they have to be here; else a remembered fingerprint is enough, for nothing else is asked of
-            an input of which every artifact is in the cache.
-
-    Raises:
-        NotHere: naming all of them, in one line.
+    With `to_be_read`, they have to be here; else a remembered fingerprint is enough, for nothing else is asked of an
+    input of which every artifact is in the cache. `remedy` is the command that downloads them.
     """
     absent: dict[str, list[str]] = {}
     for one in inputs_of(sources):
@@ -45,30 +39,16 @@ def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
 
 
 def open_all(sources: Sources) -> None:
-    """Open everything the experiment names; nothing is read yet.
-
-    Raises:
-        DataError: of all that cannot be opened, a line each.
-    """
-    x = sources.experiment
-    init = x.teacher.model if x.student.init == "teacher" else x.student.init
-    faults = _faults_of(sources.model, dict.fromkeys([x.teacher.model, init]))
-    faults += _faults_of(sources.bitext, x.bitext)
-    for pair in x.pairs:
-        for opener in (sources.documents, sources.topics, sources.judgements, sources.candidate_run):
-            faults += _faults_of(opener, [pair])
-    faults += _faults_of(partial(_open_translations, sources), translated_pairs(x))
+    """Open everything the experiment names, and read nothing; DataError has a line for each source that fails."""
+    with sources.downloads():
+        faults = _faults_of(lambda one: one.open(), inputs_of(sources))
     if not faults:
-        faults += _faults_of(partial(_find_adapted_layers, sources), [init])
+        faults += _faults_of(partial(_find_adapted_layers, sources), [sources.init])
     _refuse(faults)
 
 
 def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> None:
-    """Read bitexts, topics, judgements, documents and candidates once.
-
-    Raises:
-        DataError: of all that is wrong with them, a line each.
-    """
+    """Read bitexts, topics, judgements, documents and candidates; DataError has a line for each fault."""
     x = sources.experiment
     with sources.downloads():
         faults = _faults_of(sources.split, x.bitext)
@@ -79,21 +59,15 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> None:
     _refuse(faults)
 
 
-def _open_translations(sources: Sources, pair: str) -> None:
-    """Open the translations of a pair, or the model that is to make them."""
-    model = sources.experiment.translate[languages_of(pair)[0]].model
-    if model is None:
-        sources.translations(pair)
-    else:
-        sources.model(model)
-
-
 def _find_adapted_layers(sources: Sources, init: str) -> None:
     """Refuse adapters of a layer that the student lacks."""
     adapters = sources.experiment.student.adapters
-    if adapters is None or adapters.targets == "auto" or not sources.is_here(init):
+    if adapters is None or adapters.targets == "auto":
         return
-    names = matrix_names(sources.model(init).folder)
+    folder = sources.model(init).folder
+    if not sources.is_here(init):
+        return
+    names = matrix_names(folder)
     for target in adapters.targets:
         if not any(is_called(name, target) for name in names):
             layers = [name for name in names if "embed" not in name and "pooler" not in name]
@@ -143,12 +117,12 @@ def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
         sources.memo.of_stream(name, lambda: (doc_id.encode() for doc_id in sorted(corpus.read({}).ids or ())))
 
 
-def _faults_of(read: Callable[[str], object], names: Iterable[str]) -> list[str]:
+def _faults_of(read: Callable[[Item], object], items: Iterable[Item]) -> list[str]:
     """What is wrong with some sources; a missing source is not an error while downloads are off."""
     faults = []
-    for name in names:
+    for item in items:
         try:
-            read(name)
+            read(item)
         except NotHere:
             if downloads_allowed():
                 raise

@@ -1,10 +1,10 @@
 """What every step of a pipeline is made from: the experiment, its inputs, the cache, and who computes."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.cache.notes import NotedProgress
@@ -22,19 +22,11 @@ if TYPE_CHECKING:  # these load torch
     from optical_cli.retrieve.search import OpenExact
 
 
-class RemoteCells(Protocol):
-    """Cells of a sweep that workers make; `made` counts the artifacts that were made so far."""
+RemoteCells = Iterable[tuple[Cell, Callable[[], Artifact]]]
+"""Each cell as it is done, with a function that gives its scores, or raises why it has none.
 
-    made: int
-
-    def __iter__(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
-        """Each cell as it is done, with a function that gives its scores, or raises why it has none.
-
-        Raises:
-            OutOfTime: the time limit has stopped a training; what else was running has ended too.
-            NoRoom: the cache can take nothing more; what else was running has ended too.
-        """
-        ...
+Iterating raises OutOfTime or NoRoom if a cell was stopped by it, once the other running cells have ended.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,8 @@ class Remote:
     Attributes:
         encode: encodes the documents of an index.
         open_exact: searches an index.
-        cells: makes the cells of a sweep; called with the pipeline, the cells, and a function that takes messages.
+        cells: called with the pipeline, the cells of a sweep and a function that takes messages; makes the cells, and
+            counts their artifacts in `pipeline.made`.
     """
 
     encode: "EncodeShards"
@@ -66,8 +59,7 @@ class Context:
         fetch: download what the experiment names and this machine lacks; else stand-ins take its place, and steps that
             need it can be named, but neither looked up nor made.
         remote: computes in place of this process; None: this process does.
-        sources: the inputs, opened.
-        tokenizer_fits: of each student, once it was measured.
+        tokenizer_fits: of each student whose fit was measured.
     """
 
     experiment: Experiment
@@ -104,13 +96,8 @@ class Context:
         from optical_cli.encoder.device import resolve_device
 
         encoding = self.experiment.encoding
-        return EncoderSetup(
-            query_length=encoding.query_length,
-            document_length=encoding.document_length,
-            precision=self.encoding_precision,
-            batch_size=encoding.batch_size,
-            device=resolve_device(self.device),
-        )
+        device, precision = resolve_device(self.device), self.encoding_precision
+        return EncoderSetup(encoding.query_length, encoding.document_length, precision, encoding.batch_size, device)
 
     @cached_property
     def encoding_precision(self) -> Resolved:

@@ -4,7 +4,7 @@ A mode is a class with a row in `config/corpus.py`. It is made with all that dec
 asked for without.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,12 @@ from optical_cli.data.collections import DocumentSource
 from optical_cli.data.documents import Document, pooled_ids
 from optical_cli.errors import DataError
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.step import Step
-
-Folders = Mapping[str, Path]
-"""Folders of the artifacts that a step reads, by the names of its inputs."""
+from optical_cli.pipeline.step import Folders, Step
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The documents a pair is searched in.
-
-    Attributes:
-        source: the whole collection.
-        ids: the documents that are searched; None for all.
-        health: counts for the manifest.
-    """
+    """The documents of a collection that are searched, all if `ids` is None, and counts for the manifest."""
 
     source: DocumentSource
     ids: set[str] | None = None
@@ -52,9 +43,7 @@ class FullCorpus:
     """The whole collection; the base of the other modes.
 
     Attributes:
-        sources: the opened inputs of the experiment.
-        pair: name of a language pair.
-        first_stage: makes the step of a BM25 run over the whole collection, by the name of its analyzer.
+        first_stage: makes the step of a BM25 run over the whole collection.
     """
 
     sources: Sources
@@ -87,11 +76,7 @@ class FullCorpus:
         return {}
 
     def read(self, _folders: Folders) -> Corpus:
-        """The documents, given the folders of `inputs`.
-
-        Raises:
-            DataError: a document that has to be there is not in the collection.
-        """
+        """The documents, given the folders of `inputs`; DataError if the collection lacks one that has to be there."""
         return Corpus(self.sources.documents(self.pair))
 
     def counted(self, folders: Folders) -> Corpus:

@@ -2,27 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.experiment import can_be_translated, languages_of
+from optical_cli.config.experiment import languages_of
 from optical_cli.data.absent import LocalCopy, downloads_off
+from optical_cli.data.collections import Source
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.models import resolve_model
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.sources import Sources
-
-
-class Opened(Protocol):
-    """An input that was found, though it may not be on this machine yet."""
-
-    def fingerprint(self, memo: Fingerprints, /) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits."""
-        ...
-
-    def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
-        """What this machine has of it; NotHere if it would have to be downloaded."""
-        ...
+from optical_cli.pipeline.translations import translated_pairs
 
 
 @dataclass(frozen=True)
@@ -37,14 +26,12 @@ class Input:
 
     key: str
     source: str
-    open: Callable[[], Opened]
+    open: Callable[[], Source]
 
     def local_copy(self, memo: Fingerprints | None = None) -> LocalCopy:
         """What this machine has of it; nothing is downloaded.
 
-        Args:
-            memo: if given, also read to the end an input that is read to the end only once, and remember its
-                fingerprint.
+        With a `memo`, what is only read to its end once is read to its end, and its fingerprint remembered.
 
         Raises:
             NotHere: it would have to be downloaded.
@@ -54,12 +41,7 @@ class Input:
             return self.open().local_copy(memo)
 
     def fingerprint(self, memo: Fingerprints, *, fetch: bool) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits, remembered or read.
-
-        Raises:
-            NotHere: it would have to be downloaded, and `fetch` is off.
-            DataError: it cannot be read.
-        """
+        """SHA-256 of what of it decides a result, 64 hex digits; NotHere if it is missing and `fetch` is off."""
         with downloads_off(off=not fetch):
             return self.open().fingerprint(memo)
 
@@ -71,7 +53,7 @@ def inputs_of(sources: Sources) -> Iterator[Input]:
     def model(key: str, source: str) -> Input:
         return Input(key, source, lambda: resolve_model(source, x.base))
 
-    def named(key: str, source: str, opener: Callable[[str], Opened | None], name: str) -> Input:
+    def named(key: str, source: str, opener: Callable[[str], Source | None], name: str) -> Input:
         return Input(key, source, lambda: _found(opener(name)))
 
     yield model("teacher.model", x.teacher.model)
@@ -86,16 +68,16 @@ def inputs_of(sources: Sources) -> Iterator[Input]:
         yield named(f"pairs.{pair}.qrels", settings.qrels or settings.collection, sources.judgements, pair)
         if settings.candidates is not None and not x.bm25.analyzer_of(settings.candidates):
             yield named(f"pairs.{pair}.candidates", settings.candidates, sources.candidate_run, pair)
-    for pair in x.pairs:
+    for pair in translated_pairs(x):
         language = languages_of(pair)[0]
-        translate = x.translate.get(language) if can_be_translated(pair, x.teacher.language) else None
-        if translate is not None and translate.model is not None:
+        translate = x.translate[language]
+        if translate.model is not None:
             yield model(f"translate.{language}.model", translate.model)
-        elif translate is not None:
+        else:
             yield named(f"translate.{language}.topics", str(translate.topics), sources.translations, pair)
 
 
-def _found(opened: Opened | None) -> Opened:
+def _found(opened: Source | None) -> Source:
     if opened is None:  # only inputs that the experiment names are asked for
         raise ValueError("an input that the experiment does not name")
     return opened
@@ -108,7 +90,7 @@ class Fetched:
     Attributes:
         downloaded: whether it, or a part of it, was not here before.
         held: what this machine has of it now; None if it cannot be had.
-        fingerprint: SHA-256 of what of it decides a result; "" if it cannot be had.
+        fingerprint: 64 hex digits; "" if it cannot be had.
         fault: why it cannot be had; "" if it can.
     """
 
@@ -123,11 +105,7 @@ def fetch_inputs(sources: Sources, say: Callable[[str], None]) -> Iterator[Fetch
     """Read each input once and download what is missing; one that cannot be had stops no other.
 
     Downloads are kept, so that the next try goes on: models and datasets with the rest of a file, ir_datasets with
-    the next file.
-
-    Args:
-        sources: of the experiment.
-        say: called with a line before each download.
+    the next file. `say` is called with a line before each download.
     """
     memo = sources.memo
     for one in inputs_of(sources):

@@ -9,16 +9,14 @@ from tempfile import TemporaryDirectory
 from optical_cli.artifacts.run import Ranking
 from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.baselines import NEEDS_PYSTEMMER
-from optical_cli.encoder.setup import Side
 from optical_cli.errors import CacheError, MissingDependency, OpticalError
-from optical_cli.pipeline.cells import Cell, Student, cells_of
+from optical_cli.pipeline.cells import Cell, cells_of
 from optical_cli.pipeline.checks import open_all, read_all, refuse_absent
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.searches import corpus_of, index_step, run_step
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.starts import start_step
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.step import Folders, Step, make_step
 from optical_cli.pipeline.students import encodings_step, student_step
 
 
@@ -26,7 +24,6 @@ class Pipeline(Context):
     """The steps of an experiment over one cache, found there or made.
 
     Attributes:
-        cells: of the experiment.
         scores: the step that measures a cell's run.
         made: number of artifacts made so far, not found in the cache.
         failed: why steps could not be made so far, by the digests of their keys.
@@ -35,6 +32,13 @@ class Pipeline(Context):
         NotHere: of all that would have to be downloaded and must not be.
         DataError: of all models and data that the experiment names and that cannot be opened, a line each.
     """
+
+    encodings = encodings_step
+    start = start_step
+    checkpoint = student_step
+    corpus = corpus_of
+    index = index_step
+    run = run_step
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,30 +52,6 @@ class Pipeline(Context):
             refuse_absent(self.sources, self.offline, to_be_read=False)
         open_all(self.sources)
 
-    def encodings(self, language: str, sides: tuple[Side, ...]) -> Step:
-        """The teacher's token embeddings of a bitext."""
-        return encodings_step(self, language, sides)
-
-    def start(self, student: Student) -> Step:
-        """A student as initialised."""
-        return start_step(self, student)
-
-    def checkpoint(self, cell: Cell) -> Step:
-        """The student of a cell; ConfigError if it has none."""
-        return student_step(self, cell)
-
-    def corpus(self, pair: str) -> FullCorpus:
-        """The documents a pair is searched in."""
-        return corpus_of(self, pair)
-
-    def index(self, cell: Cell) -> Step:
-        """The token embeddings of the documents of a cell's pair; ConfigError for BM25, which has none."""
-        return index_step(self, cell)
-
-    def run(self, cell: Cell) -> Step:
-        """The run of a cell; ConfigError if its pair cannot be searched so."""
-        return run_step(self, cell)
-
     def _scores(self, cell: Cell) -> Step:
         run, sources = self.run(cell), self.sources
         material = {
@@ -81,7 +61,7 @@ class Pipeline(Context):
             "measures": sorted(set(self.experiment.evaluation.measures)),  # scores.json holds them sorted
         }
 
-        def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+        def build(folder: Path, inputs: Folders) -> Health:
             from optical_cli.artifacts.run import read_run
 
             return write_measures(sources, cell.pair, read_run(inputs["run"] / "run.trec"), folder)
@@ -130,7 +110,7 @@ class Pipeline(Context):
         self.made += made
         return self._found(step), made
 
-    def _make(self, step: Step, inputs: Mapping[str, Path]) -> bool:
+    def _make(self, step: Step, inputs: Folders) -> bool:
         """Make an artifact; False if another process made it meanwhile. Processes beside the first only help."""
         processes = self.processes
 
@@ -180,8 +160,4 @@ def write_measures(sources: Sources, pair: str, run: Mapping[str, Ranking], fold
     measures = sources.experiment.evaluation.measures
     scores = evaluate_run(run, sources.judgements(pair).judgements(), sources.topics(pair).topics(), measures)
     write_scores(folder / "scores.json", scores)
-    return {
-        "topics": scores.topics,
-        "unjudged_topics": scores.unjudged_topics,
-        "empty_topics": scores.empty_topics,
-    }
+    return {"topics": scores.topics, "unjudged_topics": scores.unjudged_topics, "empty_topics": scores.empty_topics}

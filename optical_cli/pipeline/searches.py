@@ -13,8 +13,8 @@ from optical_cli.config.retrieval import STRUCTURE, SearchEngine, Structure
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.corpus import MODES, Corpus, Folders, FullCorpus
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.corpus import MODES, Corpus, FullCorpus
+from optical_cli.pipeline.step import Folders, Step, make_step
 from optical_cli.pipeline.students import refuse_bm25, student_step
 from optical_cli.pipeline.translations import TopicInput, topics_as_they_are, topics_translated
 
@@ -29,11 +29,7 @@ def corpus_of(context: Context, pair: str) -> FullCorpus:
 
 
 def index_step(context: Context, cell: Cell) -> Step:
-    """The token embeddings of the pair's documents, by the teacher or by the cell's student.
-
-    Raises:
-        ConfigError: BM25 has none.
-    """
+    """The token embeddings of the pair's documents, by teacher or student; ConfigError for BM25, which has none."""
     refuse_bm25(cell)
     x, sources, language = context.experiment, context.sources, languages_of(cell.pair)[1]
     template, documents = x.pairs[cell.pair].text, sources.documents(cell.pair)
@@ -53,17 +49,11 @@ def index_step(context: Context, cell: Cell) -> Step:
 
         read = _said(context, corpus, corpus.read(inputs))
         health = build_index(
-            read.documents(),
-            encoder.folder(inputs),
-            folder,
+            read.documents(), encoder.folder(inputs), folder,
             unfinished=context.cache.unfinished(step.kind, step.key),
-            template=template,
-            count=read.count,
-            kept=x.index,
-            setup=context.setup,
-            progress=context.progress,
+            template=template, count=read.count, kept=x.index, setup=context.setup, progress=context.progress,
             encode=context.remote.encode if context.remote else None,
-        )
+        )  # fmt: skip
         return {**health, **read.health}
 
     label = "-".join(filter(None, [language, documents.name, corpus.label, x.index.name, encoder.label]))
@@ -112,20 +102,12 @@ def _maxsim_run(context: Context, cell: Cell, topics: TopicInput) -> Step:
         from optical_cli.retrieve.search import search
 
         health = search(
-            topics.read(inputs),
-            encoder.folder(inputs),
-            inputs["index"],
-            folder,
-            engine=engine,
-            settings=x.retrieval,
-            precision=context.search_precision(),
-            tag=label,
-            setup=context.setup,
-            progress=context.progress,
-            candidates=_candidates(context, corpus, inputs),
+            topics.read(inputs), encoder.folder(inputs), inputs["index"], folder,
+            engine=engine, settings=x.retrieval, precision=context.search_precision(), tag=label, setup=context.setup,
+            progress=context.progress, candidates=_candidates(context, corpus, inputs),
             structure=inputs.get(STRUCTURE),
             open_exact=context.remote.open_exact if context.remote else None,
-        )
+        )  # fmt: skip
         return {**health, **topics.provenance}
 
     return make_step("retrieve", label, material, build, inputs)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment, languages_of
@@ -26,8 +25,7 @@ from optical_cli.data.paths import as_path
 from optical_cli.errors import DataError, NotHere
 
 
-@dataclass(frozen=True)
-class ModelInput:
+class ModelInput(NamedTuple):
     """A model folder as keys and labels know it."""
 
     label: str
@@ -39,11 +37,10 @@ AnySource = TypeVar("AnySource", bound=Source)
 
 
 class Sources:
-    """Everything an experiment reads, each opened once.
+    """Everything an experiment reads, each model and bitext opened once; `memo` remembers fingerprints.
 
-    Args:
-        memo: remembers fingerprints.
-        fetch: download what is not on this machine; else a stand-in takes its place, and keys that need it are unknown.
+    With `fetch`, what is not on this machine is downloaded; else a stand-in takes its place, and keys that need it are
+    unknown.
     """
 
     def __init__(self, experiment: Experiment, memo: Fingerprints, *, fetch: bool = True) -> None:
@@ -63,6 +60,12 @@ class Sources:
     def teacher(self) -> ModelInput:
         """The model that students learn from."""
         return self.model(self.experiment.teacher.model)
+
+    @property
+    def init(self) -> str:
+        """The source of the model that students begin as."""
+        x = self.experiment
+        return x.teacher.model if x.student.init == "teacher" else x.student.init
 
     def _model(self, source: str) -> ModelInput:
         label = source.partition("@")[0].rstrip("/").rsplit("/", 1)[-1].removeprefix("builtin:")
@@ -118,11 +121,7 @@ class Sources:
         return self._or_stand_in(open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], x.base))
 
     def candidate_run(self, pair: str) -> LocalFile | None:
-        """The run file that has a pair's candidates; None if it has none, or those of BM25.
-
-        Raises:
-            DataError: there is no such file.
-        """
+        """The run file that has a pair's candidates; None if it has none, or those of BM25; DataError if missing."""
         source = self.experiment.pairs[pair].candidates
         if source is None or self.experiment.bm25.analyzer_of(source):
             return None

@@ -1,6 +1,6 @@
 """What students begin as: the teacher itself, or another encoder that was brought into the teacher's space."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,60 +11,38 @@ from optical_cli.encoder.setup import Side
 from optical_cli.pipeline.cells import Student
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.step import Folders, Step, make_step
 
 
 def start_step(context: Context, student: Student) -> Step:
-    """A student as initialised."""
-    from_teacher = context.experiment.student.init == "teacher"
-    return _copied_teacher(context, student) if from_teacher else _other_encoder(context, student)
-
-
-def _copied_teacher(context: Context, student: Student) -> Step:
-    teacher, trimmed = context.sources.teacher, _vocabulary_material(context, student)
-    material = {"init": teacher.fingerprint, "lengths": list(context.lengths.values()), **trimmed}
-
-    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-        from optical_cli.distill.start import copy_teacher
-
-        return copy_teacher(teacher.folder, folder, context.setup, _trim(context, student))
-
-    label = f"{teacher.label}-{student.name}-start" if trimmed else f"{teacher.label}-start"
-    return make_step("start", label, material, build)
-
-
-def _other_encoder(context: Context, student: Student) -> Step:
-    sources, settings = context.sources, context.experiment.student
-    teacher, init, warm_start = sources.teacher, sources.model(settings.init), settings.warm_start
-    material = {
-        "init": init.fingerprint,
-        "teacher": teacher.fingerprint,
-        "lengths": list(context.lengths.values()),
-        "warm_start": warm_start and {
+    """A student as initialised: a copy of the teacher, or another encoder brought into the teacher's space."""
+    settings, sources = context.experiment.student, context.sources
+    copied, teacher, warm_start = settings.init == "teacher", sources.teacher, settings.warm_start
+    init, trimmed = teacher if copied else sources.model(settings.init), _vocabulary_material(context, student)
+    material = {"init": init.fingerprint, "lengths": list(context.lengths.values()), **trimmed}
+    if not copied:
+        material["teacher"] = teacher.fingerprint
+        material["warm_start"] = warm_start and {
             **warm_start.deciding(),
             "precision": context.encoding_precision,
             "side": student.sides[0],
             "bitexts": [sources.bitext_material(language) for language in student.languages],
-        },
-        **_vocabulary_material(context, student),
-    }  # fmt: skip
+        }
 
-    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
-        from optical_cli.distill.start import start_student
+    def build(folder: Path, _inputs: Folders) -> Health:
+        from optical_cli.distill.start import copy_teacher, start_student
 
+        trim = _trim(context, student)
+        if copied:
+            return copy_teacher(teacher.folder, folder, context.setup, trim)
+        splits = [sources.split(language) for language in student.languages]
         return start_student(
-            init.folder,
-            teacher.folder,
-            warm_start,
-            [sources.split(language) for language in student.languages],
-            student.sides[0],
-            folder,
-            setup=context.setup,
-            progress=context.progress,
-            trim=_trim(context, student),
-        )
+            init.folder, teacher.folder, warm_start, splits, student.sides[0], folder,
+            setup=context.setup, progress=context.progress, trim=trim,
+        )  # fmt: skip
 
-    return make_step("start", f"{init.label}-{student.name}-start", material, build)
+    label = f"{init.label}-start" if copied and not trimmed else f"{init.label}-{student.name}-start"
+    return make_step("start", label, material, build)
 
 
 def _vocabulary_material(context: Context, student: Student) -> dict[str, Any]:

@@ -3,22 +3,21 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
 from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
 from optical_cli.data.absent import MARK
 
+Folders = Mapping[str, Path]
+"""Folders of the artifacts that a step reads, by the names of its inputs."""
+Build = Callable[[Path, Folders], Health]
+"""Fills a folder, given those of the inputs, and returns the health for the manifest."""
 
-@dataclass(frozen=True)
-class Stage:
-    """A stage of the pipeline.
 
-    Attributes:
-        kind: the folder of the cache that its artifacts are in.
-        version: raised when the stage computes something else from the same settings.
-    """
+class Stage(NamedTuple):
+    """The cache folder of the artifacts, and a version: raised when equal settings give another artifact."""
 
     kind: str
     version: int
@@ -45,17 +44,14 @@ class Step:
 
     Attributes:
         kind: its folder in the cache.
-        label: what it is, readable.
-        key: what it depends on.
         inputs: the steps whose artifacts it reads.
-        build: fills a folder, given the folders of the inputs, and returns the health.
         together: whether all processes of a command work on it; else the first does, and the others wait.
     """
 
     kind: str
     label: str
     key: Key
-    build: Callable[[Path, Mapping[str, Path]], Health] = field(compare=False)
+    build: Build = field(compare=False)
     inputs: Mapping[str, "Step"] = field(default_factory=dict, compare=False)
     together: bool = False
 
@@ -85,7 +81,7 @@ def make_step(
     stage: str,
     label: str,
     material: Mapping[str, Any],
-    build: Callable[[Path, Mapping[str, Path]], Health],
+    build: Build,
     inputs: Mapping[str, Step] | None = None,
     *,
     together: bool = False,

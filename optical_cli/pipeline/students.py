@@ -11,7 +11,7 @@ from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.starts import start_step
-from optical_cli.pipeline.step import STAGES, Step, make_step
+from optical_cli.pipeline.step import STAGES, Folders, Step, make_step
 
 
 def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> Step:
@@ -26,7 +26,7 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
         "precision": context.encoding_precision,
     }
 
-    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+    def build(folder: Path, _inputs: Folders) -> Health:
         from optical_cli.data.bitext import record_dropped
         from optical_cli.distill.teacher_tokens import encode_bitext
         from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
@@ -36,19 +36,13 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
         sentences = [pair.teacher for pair in sources.split(language).pairs]
         fit = tokenizer_fit(teacher.folder, sentences, first, lengths[first])
         reported = report_fit(fit, "teacher", x.teacher.language, say)
+        of_query, of_document = lengths.get("query", lengths[first]), lengths.get("document", lengths[first])
         tokens = encode_bitext(
-            sentences,
-            teacher.folder,
-            sides,
-            folder,
+            sentences, teacher.folder, sides, folder,
             known_from=_encodings_alike(context, material),
-            setup=replace(
-                context.setup,
-                query_length=lengths.get("query", lengths[first]),
-                document_length=lengths.get("document", lengths[first]),
-            ),
+            setup=replace(context.setup, query_length=of_query, document_length=of_document),
             progress=context.progress,
-        )
+        )  # fmt: skip
         return {**tokens, "bitext": dropped, "tokenizer": reported}
 
     return make_step("encodings", f"{teacher.label}-{language}", material, build)
@@ -76,8 +70,7 @@ def student_step(context: Context, cell: Cell) -> Step:
     """The student of a cell, averaged with its start if `training.start_share` asks for it.
 
     Raises:
-        ConfigError: both sides of the pair are the teacher's, the solver does not take the cell's reg, or what is
-            asked for has no student.
+        ConfigError: the pair or the objective has no student, or the solver does not take the cell's reg.
     """
     refuse_bm25(cell)
     if not cell.has_student:
@@ -94,12 +87,14 @@ def student_step(context: Context, cell: Cell) -> Step:
 def _trained(context: Context, cell: Cell, student: Student) -> Step:
     x, start = context.experiment, start_step(context, student)
     bitexts = {language: encodings_step(context, language, student.sides) for language in student.languages}
+    if cell.reg is not None and (fault := x.transport.fault_of(cell.reg)):
+        raise ConfigError(f"transport.reg: {fault}")
     material = {
         "start": start.key.digest,
         "encodings": [step.key.digest for step in bitexts.values()],
         "sides": student.sides,
         "objective": cell.objective,
-        "transport": _transport_material(context, cell.reg),
+        "transport": None if cell.reg is None else x.transport.deciding_of(cell.reg),
         "training": {**x.training.deciding(), "precision": context.training_precision},
         "freeze_embeddings": x.student.freeze_embeddings,
         "seed": cell.seed,
@@ -107,7 +102,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
     if x.student.adapters is not None:
         material["adapters"] = x.student.adapters.deciding()
 
-    def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+    def build(folder: Path, inputs: Folders) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens
         from optical_cli.distill.train import train_student
 
@@ -116,8 +111,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             inputs["start"],
             TeacherTokens([inputs[language] for language in student.languages], student.sides),
             [context.sources.split(language) for language in student.languages],
-            student.sides,
-            folder,
+            student.sides, folder,
             unfinished=context.cache.unfinished(step.kind, step.key),
             objective=cell.objective, reg=cell.reg or 0.0, seed=cell.seed,
             transport=x.transport, training=x.training, precision=context.training_precision,
@@ -131,17 +125,8 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
     return step
 
 
-def _transport_material(context: Context, reg: float | None) -> dict[str, Any] | None:
-    if reg is None:
-        return None
-    transport = context.experiment.transport
-    if fault := transport.fault_of(reg):
-        raise ConfigError(f"transport.reg: {fault}")
-    return transport.deciding_of(reg)
-
-
 def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
-    """How the student's tokenizer suits its languages; it is the same for every cell, so it is reported once."""
+    """How the student's tokenizer suits its languages: the same for every cell, so it is reported once."""
     from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
     if student not in context.tokenizer_fits:
@@ -161,7 +146,7 @@ def _averaged(context: Context, trained: Step, student: Student) -> Step:
     training = {**trained.key.material["training"], "start_share": start_share}
     material = {"trained": trained.key.digest, "training": training}
 
-    def build(folder: Path, inputs: Mapping[str, Path]) -> Health:
+    def build(folder: Path, inputs: Folders) -> Health:
         from optical_cli.distill.held_out import HeldOut
         from optical_cli.distill.start import average_student
         from optical_cli.distill.teacher_tokens import TeacherTokens

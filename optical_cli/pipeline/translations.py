@@ -11,7 +11,7 @@ from optical_cli.data.topics import read_topics
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.sources import Sources
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.step import Folders, Step, make_step
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,13 @@ class TopicInput:
 
     Attributes:
         material: what of them belongs in keys.
-        read: gives the texts by query id, from the folders of the inputs.
+        read: gives the texts by query id, from the folders of `inputs`.
         provenance: who translated them, for the manifest of a run.
-        inputs: the steps whose artifacts they are read from.
     """
 
     language: str
     material: str
-    read: Callable[[Mapping[str, Path]], Mapping[str, str]]
+    read: Callable[[Folders], Mapping[str, str]]
     provenance: Health
     inputs: Mapping[str, Step] = field(default_factory=dict)
 
@@ -86,7 +85,7 @@ def _translate_step(context: Context, pair: str) -> Step:
         "settings": settings.model_dump(exclude={"topics", "by", "model"}),
     }
 
-    def build(folder: Path, _inputs: Mapping[str, Path]) -> Health:
+    def build(folder: Path, _inputs: Folders) -> Health:
         from optical_cli.retrieve.translated_topics import translate_topics
 
         device, progress = context.setup.device, context.progress
@@ -100,11 +99,8 @@ def _translate_step(context: Context, pair: str) -> Step:
 
 def translated_pairs(experiment: Experiment) -> list[str]:
     """The pairs that can be searched by the teacher with translated topics, and have what translates them."""
-    return [
-        pair
-        for pair in experiment.pairs
-        if can_be_translated(pair, experiment.teacher.language) and languages_of(pair)[0] in experiment.translate
-    ]
+    pairs = (pair for pair in experiment.pairs if can_be_translated(pair, experiment.teacher.language))
+    return [pair for pair in pairs if languages_of(pair)[0] in experiment.translate]
 
 
 def translator_of(experiment: Experiment, pair: str) -> str:
@@ -116,11 +112,7 @@ def translator_of(experiment: Experiment, pair: str) -> str:
 
 
 def translated_topics(sources: Sources, pair: str, translations: Mapping[str, str]) -> dict[str, str]:
-    """The topics of a pair, each with the text of its translation, in the order of the topics.
-
-    Raises:
-        DataError: one has no translation.
-    """
+    """The translated texts of a pair's topics, in the order of the topics; DataError if one has no translation."""
     source = sources.topics(pair)
     topics = source.topics()
     if missing := [query_id for query_id in topics if query_id not in translations]:

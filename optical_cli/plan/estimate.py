@@ -41,12 +41,9 @@ class Estimate:
 
 
 def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None = None) -> list[Estimate]:
-    """An estimate for each artifact that the cache does not hold, except those whose input is not on this machine.
+    """An estimate for each planned artifact that the cache does not hold, and whose input is on this machine.
 
-    Args:
-        pipeline: of the experiment.
-        planned: every step of the experiment once.
-        probe: measures the speed of a model, which then counts before what earlier artifacts took.
+    What a `probe` measures takes precedence over what earlier artifacts took.
     """
     estimates = _Estimates(pipeline, planned, probe)
     return [estimates.of(one) for one in planned if one.artifact is None and one.step.known]
@@ -65,12 +62,7 @@ class _Estimates:
 
     def of(self, one: Planned) -> Estimate:
         """The estimate of a step."""
-        by_kind = {
-            "indexes": self._index,
-            STRUCTURE: self._structure,
-            "runs": self._run,
-            "checkpoints": self._student,
-        }
+        by_kind = {"indexes": self._index, STRUCTURE: self._structure, "runs": self._run, "checkpoints": self._student}
         found = by_kind.get(one.step.kind, Estimate)(one)
         if found.seconds is None:
             seconds = self._times.seconds_for(one)
@@ -79,21 +71,16 @@ class _Estimates:
 
     def _index(self, one: Planned) -> Estimate:
         pair = one.cell.pair
-        documents, each, dimensions = self._extent.documents(pair), self._extent.tokens(pair), self._extent.dimensions
+        x, documents, each = self._experiment, self._extent.documents(pair), self._extent.tokens(pair)
+        dimensions = self._extent.dimensions
         if documents is None or each is None or dimensions is None:
             return Estimate(one, documents)
         tokens = round(documents * each.kept)
-        needed = memory_to_index(
-            weight_bytes(self._extent.encoder(pair)), self._experiment.encoding.batch_size, each.longest, dimensions
-        )
-        return self._timed(
-            Estimate(
-                one, documents, tokens,
-                index_bytes(documents, tokens, dimensions, self._experiment.index.storage), needed,
-                remedy="lower encoding.batch_size",
-            ),
-            round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens",
-        )  # fmt: skip
+        disk = index_bytes(documents, tokens, dimensions, x.index.storage)
+        weights = weight_bytes(self._extent.encoder(pair))
+        needed = memory_to_index(weights, x.encoding.batch_size, each.longest, dimensions)
+        found = Estimate(one, documents, tokens, disk, needed, remedy="lower encoding.batch_size")
+        return self._timed(found, round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens")
 
     def _structure(self, one: Planned) -> Estimate:
         (index,), engine = one.step.inputs.values(), self._experiment.engine_of(one.cell.pair)
@@ -101,13 +88,10 @@ class _Estimates:
         if tokens is None or dimensions is None or engine.structure is None:
             return Estimate(one)
         how = self._experiment.retrieval.of(engine)
-        return self._timed(
-            Estimate(
-                one, self._extent.documents(one.cell.pair), tokens, how.structure_bytes(tokens, dimensions),
-                PROGRAM + how.memory_to_build(tokens, dimensions), remedy=engine.structure.remedy,
-            ),
-            how.work_to_build(tokens), None, STRUCTURE, engine.structure.unit,
-        )  # fmt: skip
+        disk, needed = how.structure_bytes(tokens, dimensions), PROGRAM + how.memory_to_build(tokens, dimensions)
+        documents = self._extent.documents(one.cell.pair)
+        found = Estimate(one, documents, tokens, disk, needed, remedy=engine.structure.remedy)
+        return self._timed(found, how.work_to_build(tokens), None, STRUCTURE, engine.structure.unit)
 
     def _run(self, one: Planned) -> Estimate:
         x, pair = self._experiment, one.cell.pair
@@ -142,11 +126,8 @@ class _Estimates:
 
     def _tokens_of(self, index: str, pair: str) -> int | None:
         """Tokens of an index by its key: counted if it is there, else estimated."""
-        held = self._pace.tokens().get(index)
-        documents, each = self._extent.documents(pair), self._extent.tokens(pair)
-        if held is not None or documents is None or each is None:
-            return held
-        return round(documents * each.kept)
+        held, documents, each = self._pace.tokens().get(index), self._extent.documents(pair), self._extent.tokens(pair)
+        return held if held is not None or documents is None or each is None else round(documents * each.kept)
 
     def _speed_of(self, pair: str) -> Speeds:
         return self._speeds(self._extent.encoder(pair), pair)

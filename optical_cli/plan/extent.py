@@ -23,13 +23,7 @@ BYTES_OF_AN_ID = 16
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """Tokens of a sampled document, cut at `encoding.document_length`.
-
-    Attributes:
-        encoded: the mean of those that go through the encoder.
-        kept: the mean of those that pooling leaves.
-        longest: the most that go through the encoder.
-    """
+    """Tokens of sampled documents, cut at `encoding.document_length`: the means before and after pooling, the most."""
 
     encoded: float
     kept: float
@@ -46,10 +40,9 @@ class Extent:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._experiment = x = pipeline.experiment
+        self._experiment = pipeline.experiment
         self.teacher = pipeline.sources.teacher
-        init = x.teacher.model if x.student.init == "teacher" else x.student.init
-        self.init = pipeline.sources.model(init).folder
+        self.init = pipeline.sources.model(pipeline.sources.init).folder
         self.documents = cache(self._documents)
         self.tokens = cache(self._tokens)
 

@@ -23,13 +23,7 @@ FAR = 30
 
 
 class Pace:
-    """The work and the seconds of what the cache holds.
-
-    Args:
-        cache: where artifacts are.
-        planned: every step of the experiment once.
-        teacher: the fingerprint of the experiment's teacher.
-    """
+    """The work and the seconds of what the cache holds; `teacher` is the fingerprint of the experiment's teacher."""
 
     def __init__(self, cache: Cache, planned: Sequence[Planned], teacher: str) -> None:
         self._cache = cache
@@ -39,10 +33,9 @@ class Pace:
     def seconds(self, work: float, kind: str, planned: Planned) -> tuple[float, Artifact] | None:
         """What some work will take, and the artifact that says it: the largest like it, and not far smaller."""
         earlier = [pace for pace in self._earlier(kind, planned) if pace[0] * FAR >= work]
-        best = max(earlier, key=lambda pace: pace[0], default=None)
-        if best is None:
+        if not earlier:
             return None
-        done, artifact = best
+        done, artifact = max(earlier, key=lambda pace: pace[0])
         return work * float(artifact.manifest["seconds"]) / done, artifact
 
     def tokens(self) -> dict[str, int]:
@@ -77,20 +70,14 @@ class Pace:
 
 
 TEXTS = 128
-"""That are encoded, after a few that warm up."""
-TOKENS = 100_000
-"""That are searched for each of the topics."""
-TOPICS, TOPIC_TOKENS = 32, 32
+"""Texts that a probe encodes, after a few that warm up."""
+TOKENS, TOPICS, TOPIC_TOKENS = 100_000, 32, 32
+"""Tokens that a probe searches for each of its topics, and the topics and their tokens."""
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """Work a second; None for what was not measured.
-
-    Attributes:
-        tokens: encoded.
-        products: of a topic and a token of a document, searched exactly.
-    """
+    """Work a second: tokens encoded, and products of a topic and a token in exact search; None if not measured."""
 
     tokens: float | None = None
     products: float | None = None

@@ -40,12 +40,7 @@ def steps_of(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
 
 @dataclass(frozen=True)
 class Left:
-    """What is still to be made.
-
-    Attributes:
-        seconds: estimate for those artifacts of which the like has been made, one after the other.
-        unknown: number of artifacts without an estimate.
-    """
+    """How many artifacts are still to be made, the estimated seconds of some of them, and how many are without one."""
 
     artifacts: int
     seconds: float
@@ -55,8 +50,8 @@ class Left:
 class TimeEstimator:
     """Which steps are to be made, and how long they will take.
 
-    The estimate is the median of what steps of the same stage took for the same pair, else for any pair: the first of
-    them compiles and warms up.
+    The estimate is the median of what steps of the same stage took for the same pair, else for any pair: the first
+    compiles and warms up.
     """
 
     def __init__(self, planned: Iterable[Planned], cache: Cache) -> None:
@@ -70,7 +65,7 @@ class TimeEstimator:
                 self._learn(one, one.artifact)
 
     def settle(self, cell: Cell) -> None:
-        """Take the steps that a cell is the first to need off the list: they have been made, or could not be."""
+        """Take the steps that a cell is the first to need off the list: they were made, or could not be."""
         for one in [one for one in self._to_make.values() if one.cell == cell]:
             del self._to_make[one.step.key.digest]
             with suppress(OpticalError):  # the cell has failed, and says so

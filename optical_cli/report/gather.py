@@ -22,23 +22,20 @@ from optical_cli.report.published import Published, published_on
 from optical_cli.report.study import Entry, Study
 from optical_cli.report.text import listed
 from optical_cli.sweep.imported_runs import imported_runs
-from optical_cli.sweep.results import cached_results
+from optical_cli.sweep.results import cached_results, every_result
 
 
 def cached_study(pipeline: Pipeline) -> Study:
     """Every cell that the cache holds scores of, with findings; nothing is computed but these."""
     experiment, others = pipeline.experiment, list(imported_runs(pipeline))
     results = [*cached_results(pipeline), *(other.result for other in others)]
-    measures, evaluation = experiment.evaluation.measures, experiment.evaluation
+    evaluation, measures = experiment.evaluation, experiment.evaluation.measures
+    low_resource = low_resource_pairs(evaluation.low_resource, experiment.pairs)
     findings = find(
-        results,
-        measures,
-        main_measure(measures),
-        reference=evaluation.reference,
-        seed=evaluation.seed,
-        low_resource=low_resource_pairs(evaluation.low_resource, experiment.pairs),
-    )
-    sources = pipeline.sources
+        results, measures, main_measure(measures),
+        reference=evaluation.reference, seed=evaluation.seed, low_resource=low_resource,
+    )  # fmt: skip
+    sources, made = pipeline.sources, [one.artifact for one in plan(pipeline) if one.artifact]
     return Study(
         name=experiment.name,
         transport=experiment.transport.in_words,
@@ -46,7 +43,7 @@ def cached_study(pipeline: Pipeline) -> Study:
         results=results,
         findings=findings,
         texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
-        ledger=[*_ledger(pipeline), *(_entry(other.artifact) for other in others)],
+        ledger=[_entry(artifact) for artifact in (*made, *(other.artifact for other in others))],
         published=tuple(_published(experiment, sources)),
         translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
         translators={
@@ -59,12 +56,7 @@ def cached_study(pipeline: Pipeline) -> Study:
 
 @dataclass(frozen=True)
 class Side:
-    """One of two settings that are compared.
-
-    Attributes:
-        pipeline: of the experiment that it is of.
-        setting: with a variant, if the name alone does not tell it from the other.
-    """
+    """One of two settings that are compared, and its experiment; a variant tells apart what has one name."""
 
     pipeline: Pipeline
     setting: Setting
@@ -80,7 +72,7 @@ def cached_duels(
         DataError: a pair was scored on other topics, judgements or documents on one side.
     """
     measure, seed = measure_of_both(one, other), other.pipeline.experiment.evaluation.seed
-    every = {pipeline: _every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
+    every = {pipeline: every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
     results: list[Result] = []
     for pair in pairs:
         own, theirs = (_scored(every[side.pipeline], side.setting, pair) for side in (one, other))
@@ -95,27 +87,17 @@ def cached_duels(
 
 
 def measure_of_both(one: Side, other: Side) -> str:
-    """The measure by which two settings are compared: the one that the second's experiment tests.
-
-    Raises:
-        ConfigError: the first's experiment does not measure it.
-    """
-    known = one.pipeline.experiment.evaluation.measures
-    measure = main_measure(other.pipeline.experiment.evaluation.measures)
+    """The measure that the second's experiment tests; ConfigError if the first's does not have it."""
+    known, wanted = (side.pipeline.experiment.evaluation.measures for side in (one, other))
+    measure = main_measure(wanted)
     if measure not in known:
-        raise ConfigError(
-            f"evaluation.measures: {measure}, by which is compared, expected among those of {one.setting.label}, found "
-            f"{', '.join(known)}"
-        )
+        expected = f"{measure}, which is compared, expected among those of {one.setting.label}"
+        raise ConfigError(f"evaluation.measures: {expected}, found {', '.join(known)}")
     return measure
 
 
-def _every_result(pipeline: Pipeline) -> list[Result]:
-    return [*cached_results(pipeline), *(other.result for other in imported_runs(pipeline))]
-
-
 def _scored(results: Iterable[Result], setting: Setting, pair: str) -> list[Result]:
-    """Those of a setting on a pair, as its variant."""
+    """The results of a setting on a pair, as its variant."""
     named = [result for result in results if (result.objective, result.reg) == (setting.objective, setting.reg)]
     return [replace(result, variant=setting.variant) for result in named if result.scores and result.pair == pair]
 
@@ -123,7 +105,7 @@ def _scored(results: Iterable[Result], setting: Setting, pair: str) -> list[Resu
 def _of_shared_seeds(own: Sequence[Result], theirs: Sequence[Result]) -> list[Result]:
     """Both without the seeds that one of them lacks, so that means and differences are of the same students.
 
-    What has one seed only stands against every seed of the other; if several share none, all are taken.
+    A single seed stands against every seed of the other; if several share none, all are taken.
     """
     seeds = {result.seed for result in own} & {result.seed for result in theirs}
     if not seeds or 1 in (len(own), len(theirs)):
@@ -181,13 +163,6 @@ def _texts(sources: Sources, pair: str) -> Mapping[str, str]:
         return sources.topics(pair).topics()
     except DataError:
         return {}
-
-
-def _ledger(pipeline: Pipeline) -> Iterator[Entry]:
-    """The artifacts that the cache holds of the experiment, in the order in which they were made."""
-    for planned in plan(pipeline):
-        if planned.artifact is not None:
-            yield _entry(planned.artifact)
 
 
 def _entry(artifact: Artifact) -> Entry:

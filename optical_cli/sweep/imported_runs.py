@@ -5,9 +5,8 @@ corpus mode and measures it was measured for, in whatever experiment, until its 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from optical_cli.artifacts.result import Result
 from optical_cli.artifacts.run import Ranking, read_run, read_tag
@@ -16,14 +15,13 @@ from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
 from optical_cli.errors import DataError
 from optical_cli.pipeline import Pipeline
-from optical_cli.pipeline.corpus import Folders, FullCorpus
+from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.pipeline import write_measures
-from optical_cli.pipeline.step import Step, make_step
+from optical_cli.pipeline.step import Folders, Step, make_step
 
 
-@dataclass(frozen=True)
-class ImportedRun:
-    """The scores of somebody else's run, and whose they are."""
+class ImportedRun(NamedTuple):
+    """The scores of somebody else's run, as they are in the cache and as a report has them."""
 
     artifact: Artifact
     result: Result
@@ -61,10 +59,10 @@ def objective_of(tag: str) -> str:
 
 
 def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
-    """Those in the cache that belong to pairs of the experiment.
+    """The runs in the cache that belong to pairs of the experiment.
 
     Raises:
-        CacheError: scores in the cache are damaged; they may be those of such a run, which would be missed in silence.
+        CacheError: scores in the cache are damaged: they may be those of such a run.
     """
     imported = [
         entry.checked()

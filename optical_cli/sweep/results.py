@@ -9,6 +9,7 @@ from optical_cli.cache.store import Cache
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.step import Step
+from optical_cli.sweep.imported_runs import imported_runs
 
 
 def cached_results(pipeline: Pipeline) -> list[Result]:
@@ -16,14 +17,15 @@ def cached_results(pipeline: Pipeline) -> list[Result]:
     return [result_of(pipeline, cell, pipeline.cache.find(*pipeline.scores(cell).address)) for cell in pipeline.cells]
 
 
+def every_result(pipeline: Pipeline) -> list[Result]:
+    """A result for each cell and each imported run, from what the cache holds."""
+    return [*cached_results(pipeline), *(one.result for one in imported_runs(pipeline))]
+
+
 def result_of(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:
     """The result of a cell, with what the cache still holds of its training and its search.
 
-    Args:
-        pipeline: of the experiment.
-        cell: one of its cells.
-        scores: of the cell; None if it has none.
-        failure: why it has none; None if it has some, or is not made yet.
+    Without scores, `failure` says why; None if the cell is not made yet.
     """
     x = pipeline.experiment
     found: dict[str, Any] = {"scores": None, "health": None, "seconds": None}

@@ -38,10 +38,7 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
 
     A step that several cells need is being made for the first of them, as a sweep does it, and fails for all of them.
 
-    Args:
-        pipeline: of the experiment.
-        making: what is in the making in its cache, and whether the process that makes it is alive.
-        failures: what could not be made there.
+    `making` says of each step in the making whether its process is alive; `failures` is what could not be made.
     """
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}
     failed = {one.key: one.reason for one in failures}

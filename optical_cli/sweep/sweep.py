@@ -15,14 +15,7 @@ from optical_cli.sweep.results import result_of
 
 @dataclass(frozen=True)
 class Standing:
-    """How many cells a running sweep has, which of them is looked up or computed now, and what is left to make.
-
-    Attributes:
-        done: cells that have scores.
-        failed: cells that will have none.
-        running: None at the end.
-        left: what is to be made yet, for this cell too.
-    """
+    """How a sweep stands: its cells, those done and failed, the running one (None at the end), and what is left."""
 
     cells: int
     done: int
@@ -48,7 +41,7 @@ def run_sweep(
         say: called with each message of workers.
 
     Returns:
-        a result a cell, in the order of the cells, and how many artifacts had to be made.
+        a result for each cell, in the order of the cells, and how many artifacts had to be made.
 
     Raises:
         OutOfTime: the time limit has stopped a training; what was finished stays in the cache.
@@ -88,8 +81,7 @@ def run_sweep(
         results[cell] = result
         times.settle(cell)
         on_cell(result)
-    made = pipeline.made - made_before + (0 if remote is None else remote.made)
-    return [results[cell] for cell in cells], made
+    return [results[cell] for cell in cells], pipeline.made - made_before
 
 
 def _scores(pipeline: Pipeline, cell: Cell) -> Artifact:
