@@ -8,11 +8,15 @@ from time import perf_counter, time
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numba import njit
 from numpy.typing import NDArray
 from torch import get_num_threads
 
+from optical_cli.transport.problem import Solution, TransportProblem
+
 Floats: TypeAlias = NDArray[Any]
+Batch: TypeAlias = tuple[Floats, ...]
 
 PROBE = 2  # plans whose time tells whether the others are worth sharing
 WORTH_SHARING = 6e-4  # seconds of work; less is done before a helper has woken up
@@ -38,6 +42,18 @@ def drop_stale(folder: Path = Path(__file__).parent) -> None:
 drop_stale()  # before numba looks for what it has compiled
 
 
+def solve_batch(problem: TransportProblem, solve_plans: Callable[[Batch, int, int, Batch], None]) -> Solution:
+    """Solve all plans of a batch on the CPU.
+
+    `solve_plans(batch, first, last, found)` reads cost, a and b of these plans, and writes plan, f, g (zero at first)
+    and iterations.
+    """
+    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
+    found = np.empty_like(C), np.zeros_like(a), np.zeros_like(b), np.zeros(len(C), np.int64)
+    share(lambda first, last: solve_plans((C, a, b), first, last, found), len(C))
+    return Solution(*map(torch.from_numpy, found))
+
+
 def share(work: Callable[[int, int], None], plans: int) -> None:
     """Do all plans on the calling thread, with the help of others (as many as torch may use) if that takes long.
 
@@ -45,13 +61,7 @@ def share(work: Callable[[int, int], None], plans: int) -> None:
     process wanted the cores. Here nobody waits for a helper that has not begun, so a late one costs nothing. Nor is
     numba asked for its number of threads: it would start its own OpenMP, and with it set the number that torch uses.
 
-    Args:
-        work: does the plans from the first number to before the second; compiled, and free of the interpreter's lock
-            while it runs.
-        plans: how many there are; each is done once, by any thread.
-
-    Raises:
-        Exception: what a portion raised.
+    `work(first, last)` does these plans, `last` excluded, without the interpreter's lock; what it raises passes on.
     """
     begin = perf_counter()
     first = min(PROBE, plans)

@@ -1,4 +1,4 @@
-"""The plans that answer a transport problem, and what they confess."""
+"""The plans that answer a transport problem, and how good they are."""
 
 import math
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from optical_cli.transport.problem import TransportProblem
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """The plans found for a problem; whether they are any good is measured on the plans themselves.
+    """The plans found for a problem, and figures that are measured on the plans themselves.
 
     Attributes:
-        problem: what was to be solved.
         plan: (B, n, m) in dtype and device of the cost, exactly zero on padding.
-        potentials: (B, n) and (B, m) in units of the cost, f and g. P_ij = a_i b_j exp((f_i + g_j - C_ij) / reg) for
-            entropic plans and a_i b_j max(0, f_i + g_j - C_ij) / reg for quadratic ones; of exact plans the prices of
-            the simplex, of the product of the marginals the limit of the entropic ones. They begin another `solve`.
-        iterations: (B,) int64; 0 for the direct methods (exact, product).
+        potentials: f (B, n) and g (B, m) in units of the cost, from which another `solve` can start. P_ij is
+            a_i b_j exp((f_i + g_j - C_ij) / reg) for entropic plans and a_i b_j max(0, f_i + g_j - C_ij) / reg for
+            quadratic ones. Exact plans have the prices of the simplex, the product of the marginals the limit of the
+            entropic potentials.
+        iterations: (B,) int64; 0 at reg 0 and inf.
         threshold: the marginal error that counts as converged.
         reg_marginal: strength of the penalty on the marginals in units of the cost; inf where they have to hold.
     """
@@ -37,7 +37,7 @@ class Coupling:
     def marginal_error(self) -> Tensor:
         """(B,) L1 distance of the plan's marginals from those it has to have, both sides added.
 
-        Those of the problem, or a exp(-f / reg_marginal) and b exp(-g / reg_marginal) where they are relaxed.
+        Relaxed marginals have to be a exp(-f / reg_marginal) and b exp(-g / reg_marginal).
         """
         f, g = self.potentials
         a, b = self.problem.a, self.problem.b
@@ -64,19 +64,13 @@ class Coupling:
 
     @cached_property
     def effective_targets(self) -> Tensor:
-        """(B,) over how many student tokens a teacher token is spread.
-
-        The exponential of the plan's conditional entropy: 1 for a one-to-one alignment, m for the product.
-        """
+        """(B,) exp of the plan's conditional entropy: 1 for a one-to-one alignment, m for the product."""
         rows = _sum(self.plan, 2)
         of_rows = -_sum(_x_log_x(rows), 1)
         return torch.exp((self.entropy - of_rows) / self.mass)
 
     def cost(self, cost: Tensor) -> Tensor:
-        """(B,) <P, C> for costs (B, n, m), with P held constant.
-
-        Its gradient in the cost is the plan, which is the gradient of the regularized optimum (envelope theorem).
-        """
+        """(B,) <P, C> for costs (B, n, m), with P held constant: its gradient is the plan (envelope theorem)."""
         return (self.plan.detach() * cost).sum(dim=(1, 2))
 
 

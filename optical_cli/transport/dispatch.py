@@ -30,16 +30,15 @@ def solve(
     Args:
         problem: costs and marginals of a batch. Its costs are read without their graph.
         reg: strength of the regularization in units of the cost: 0 (the plan of least cost), from 0.001 up, or
-            `math.inf` (the product of the marginals). `solvers` says which of them a solver takes.
-        solver: a name of `solvers.SOLVERS`, which says what it minimises. On the CPU compiled code solves plan by plan,
-            on other devices torch the whole batch.
+            `math.inf` (the product of the marginals).
+        solver: a name of `solvers.SOLVERS`, which says what it minimises and which reg it takes. On the CPU compiled
+            code solves plan by plan, on other devices torch the whole batch.
         threshold: marginal error (L1, both sides) at which a plan is done; between 0 and 1. At 1e-5 the cost is within
             1e-5 of itself for reg from 0.01 up; below, give float64 costs.
         max_iterations: of each plan. A plan that needs more is returned as it is, and its `converged` is false.
         start: potentials (B, n) and (B, m) to begin with, in units of the cost, such as those of a coupling of nearly
             the same costs. Moves the plan within the threshold, no further. Unused at reg 0 and inf.
-        own: settings of this solver alone: `steps` of proximal; `reg_marginal` of unbalanced, strength of the penalty
-            on the marginals in units of the cost, where inf holds them.
+        own: `steps` of proximal; `reg_marginal` of unbalanced, the penalty on the marginals in units of the cost.
 
     Raises:
         ConfigError: a setting out of its range.
@@ -73,11 +72,7 @@ def _check_start(start: tuple[Tensor, Tensor], problem: TransportProblem) -> Non
 
 
 def exact(problem: TransportProblem) -> Solution:
-    """The plan of least cost (reg 0), by the network simplex of POT, one plan after the other in float64.
-
-    Raises:
-        NotConverged: the simplex gave up on a plan.
-    """
+    """The plan of least cost (reg 0), by the network simplex of POT, one plan after the other in float64."""
     import ot  # 0.5 s that only this solver needs
 
     C, a, b = (x.detach().double().cpu().numpy() for x in (problem.cost, problem.a, problem.b))

@@ -12,26 +12,15 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from optical_cli.transport.lanes_numba import (
-    BYTES,
-    CAREFUL,
-    LOWEST,
-    REPEATABLE,
-    SQUARE,
-    exp,
-    fill,
-    load,
-    plus,
-    plus_product,
-    store,
-    store_sums,
-    store_transposed,
-)
+from optical_cli.transport import lanes_numba as lanes
+from optical_cli.transport.batch_numba import Floats
+from optical_cli.transport.lanes_numba import CAREFUL, LOWEST, REPEATABLE
 
-Floats: TypeAlias = NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+ScaledKernel: TypeAlias = tuple[Floats, Floats, Floats, Floats, Floats]
+"""phi (n,), psi (m,), K (N, M), u (N,) and v (M,), padded to whole lanes with 0 in K and 1 in u and v."""
 
 WIDEST = 1e7  # a scaling outside 1 / WIDEST..WIDEST is moved into the potentials
 BROKEN = 1e30  # no error of a plan that is still one, and no entry of a kernel
@@ -41,35 +30,30 @@ CLOSE = 16384  # bytes of a kernel, or of some of its rows, that the nearest cac
 @njit(cache=True)
 def allot(n: int, m: int, like: Floats) -> Floats:
     """Memory for (N, M) numbers of the dtype of an array: n x m, and both sides padded to whole lanes."""
-    lanes = BYTES // like.itemsize
-    N, M = (n + lanes - 1) // lanes * lanes, (m + lanes - 1) // lanes * lanes
-    room = np.empty(N * M + lanes, like.dtype)
-    start = -room.ctypes.data % BYTES // like.itemsize  # a vector across two lines of the cache takes twice as long
+    count = lanes.BYTES // like.itemsize
+    N, M = (n + count - 1) // count * count, (m + count - 1) // count * count
+    room = np.empty(N * M + count, like.dtype)
+    start = -room.ctypes.data % lanes.BYTES // like.itemsize  # a vector across two cache lines takes twice as long
     return room[start : start + N * M].reshape(N, M)
 
 
 @njit(cache=True)
 def transpose(K: Floats, T: Floats) -> None:
     """Make T the transpose of K."""
-    square = SQUARE // K.itemsize
+    square = lanes.SQUARE // K.itemsize
     for i in range(0, K.shape[0], square):
         for j in range(0, K.shape[1], square):
-            store_transposed(T, (j, i), K, (i, j))
+            lanes.store_transposed(T, (j, i), K, (i, j))
 
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
-def begin(
-    C: Floats,
-    b: Floats,
-    reg: float,
-    kappa: float,
-    phi: Floats,
-    psi: Floats,
-    K: Floats,
-    u: Floats,
-    v: Floats,
-) -> None:
-    """Make the kernel of the row potentials phi, and the scalings that make its columns right."""
+def begin(C: Floats, b: Floats, reg: float, kappa: float, scaled: ScaledKernel, T: Floats) -> None:
+    """Make the kernel of the row potentials phi, and the scalings that make its columns right.
+
+    kappa is reg over the strength of the marginals' penalty, 0 for marginals that hold. T is made the transpose of the
+    kernel unless it is empty.
+    """
+    phi, psi, K, u, v = scaled
     received = np.empty_like(b)
     _make_kernel(C, reg, phi, psi, K, received)
     if _least_of_a_row(K[: len(phi)]) < math.exp(LOWEST / 2):
@@ -81,6 +65,8 @@ def begin(
             v[j] = b[j] / received[j]
         else:  # psi + log v = log b - log(sum of the column without psi) / (1 + kappa)
             v[j] = math.exp(math.log(b[j]) - (math.log(received[j]) - psi[j]) / (1 + kappa) - psi[j])
+    if len(T):
+        transpose(K, T)
 
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
@@ -99,7 +85,7 @@ def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, rec
     for i in range(n):
         own = phi[i]
         for j in range(m):
-            x = exp(psi[j] - (C[i, j] * per_reg - own), real)
+            x = lanes.exp(psi[j] - (C[i, j] * per_reg - own), real)
             K[i, j] = x
             received[j] += x
 
@@ -136,36 +122,25 @@ def absorb(scaling: Floats, potential: Floats) -> None:
         potential[i] += math.log(scaling[i])
 
 
-def lent(function: Function) -> Function:
+def _lent(function: Function) -> Function:
     """Compile a function that borrows its arrays, and does not count who holds them: that took as long as all the sums.
 
-    Numba has the option for its own libraries, and its types do not name it. A plan that breaks becomes NaN, and stops
-    no other.
+    Numba has the option for its own libraries, and its types do not name it.
     """
     options: Any = {"_nrt": False}
     compiled: Function = njit(cache=True, fastmath=REPEATABLE, error_model="numpy", **options)(function)
     return compiled
 
 
-@lent
+@_lent
 def sweep(
     K: Floats, T: Floats, a: Floats, b: Floats, u: Floats, v: Floats, factor: float, sent: Floats, received: Floats
 ) -> tuple[float, float, float]:
-    """One iteration in place.
+    """One iteration in place: rows are made right, then columns. A plan that breaks becomes NaN, and stops no other.
 
-    Args:
-        K: (N, M), zero on padding.
-        T: (M, N) its transpose, or empty where both would not stay close.
-        a: (n,) marginal of the rows.
-        b: (m,) of the columns.
-        u: (N,) scaling of the rows, finite on padding.
-        v: (M,) of the columns, likewise.
-        factor: over-relaxation.
-        sent: (N,) to work on.
-        received: (M,) likewise.
-
-    Returns:
-        the errors of the rows before it and of the columns in its middle; how many scalings are beyond WIDEST.
+    T is the transpose (M, N) of the kernel, or empty where both would not stay close; u and v are finite on padding;
+    `factor` is the over-relaxation; sent (N,) and received (M,) are to work on. Returns the errors of the rows before
+    the iteration and of the columns in its middle, and how many scalings are beyond WIDEST.
     """
     n, m = len(a), len(b)
     received[:] = 0
@@ -188,36 +163,36 @@ def sweep(
     return row_error, column_error, far + beyond
 
 
-# Both take rows by fours, the last of which may be padding: four sums at once, for one would wait for itself.
+# Both functions take rows by fours, the last of which may be padding: four sums at once, for one would wait for itself.
 
 
 @njit(cache=True, inline="always")
 def _sum_rows(K: Floats, v: Floats, sent: Floats) -> None:
     """K v."""
-    nothing = fill(K.dtype.type(0))
+    nothing = lanes.fill(K.dtype.type(0))
     for i in range(0, len(K), 4):
         one = two = three = four = nothing
-        for j in range(0, K.shape[1], BYTES // K.itemsize):
-            scaling = load(v, (j,))
-            one = plus_product(one, load(K, (i, j)), scaling)
-            two = plus_product(two, load(K, (i + 1, j)), scaling)
-            three = plus_product(three, load(K, (i + 2, j)), scaling)
-            four = plus_product(four, load(K, (i + 3, j)), scaling)
-        store_sums(sent, (i,), one, two, three, four)
+        for j in range(0, K.shape[1], lanes.BYTES // K.itemsize):
+            scaling = lanes.load(v, (j,))
+            one = lanes.plus_product(one, lanes.load(K, (i, j)), scaling)
+            two = lanes.plus_product(two, lanes.load(K, (i + 1, j)), scaling)
+            three = lanes.plus_product(three, lanes.load(K, (i + 2, j)), scaling)
+            four = lanes.plus_product(four, lanes.load(K, (i + 3, j)), scaling)
+        lanes.store_sums(sent, (i,), one, two, three, four)
 
 
 @njit(cache=True, inline="always")
 def _add_columns(K: Floats, u: Floats, received: Floats) -> None:
     """Add K' u to what was received."""
-    nothing = fill(K.dtype.type(0))
-    for j in range(0, K.shape[1], BYTES // K.itemsize):
-        one, two, three, four = load(received, (j,)), nothing, nothing, nothing
+    nothing = lanes.fill(K.dtype.type(0))
+    for j in range(0, K.shape[1], lanes.BYTES // K.itemsize):
+        one, two, three, four = lanes.load(received, (j,)), nothing, nothing, nothing
         for i in range(0, len(K), 4):
-            one = plus_product(one, load(K, (i, j)), fill(u[i]))
-            two = plus_product(two, load(K, (i + 1, j)), fill(u[i + 1]))
-            three = plus_product(three, load(K, (i + 2, j)), fill(u[i + 2]))
-            four = plus_product(four, load(K, (i + 3, j)), fill(u[i + 3]))
-        store(received, (j,), plus(plus(one, two), plus(three, four)))
+            one = lanes.plus_product(one, lanes.load(K, (i, j)), lanes.fill(u[i]))
+            two = lanes.plus_product(two, lanes.load(K, (i + 1, j)), lanes.fill(u[i + 1]))
+            three = lanes.plus_product(three, lanes.load(K, (i + 2, j)), lanes.fill(u[i + 2]))
+            four = lanes.plus_product(four, lanes.load(K, (i + 3, j)), lanes.fill(u[i + 3]))
+        lanes.store(received, (j,), lanes.plus(lanes.plus(one, two), lanes.plus(three, four)))
 
 
 @njit(cache=True, inline="always")

@@ -12,28 +12,19 @@ eliminated without a subtraction (Grassmann, Taksar and Heyman 1985), so that co
 of a sharp plan do, are told apart in single precision too.
 """
 
-from typing import Any, TypeAlias
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from optical_cli.transport.batch_numba import Floats
 from optical_cli.transport.lanes_numba import REPEATABLE
-
-Floats: TypeAlias = NDArray[Any]
 
 
 @njit(cache=True)
 def newton_step(K: Floats, u: Floats, v: Floats, a: Floats, b: Floats, kappa: float) -> Floats:
-    """The change of the logarithms of the row scalings u, (n,).
+    """The change (n,) of the logarithms of the row scalings u.
 
-    Args:
-        K: (n, m) at least, padding beyond; diag(u) K diag(v) is the plan, every row and column with some mass.
-        u: (n,) at least, scaling of the rows.
-        v: (m,) at least, of the columns.
-        a: (n,) marginal that the rows have to meet, at the potentials of P if it depends on them.
-        b: (m,) that of the columns.
-        kappa: reg over the strength of the marginals' penalty.
+    K (n, m), u (n,) and v (m,) may be padded. The plan diag(u) K diag(v) has some mass in every row and column; a (n,)
+    and b (m,) are the marginals that it has to meet, at its potentials if they depend on them.
     """
     n, m = len(a), len(b)
     real = K.dtype.type

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from optical_cli.errors import DataError
+
+Start: TypeAlias = tuple[Tensor, Tensor] | None
+"""Potentials (B, n) and (B, m) to begin with, in units of the cost."""
 
 SUM_TOLERANCE = 1e-4  # float32 marginals of several hundred tokens sum to 1 within 1e-5
 
@@ -22,9 +25,8 @@ class TransportProblem:
 
     Attributes:
         cost: (B, n, m) float32 or float64, finite, padding included.
-        a: (B, n) mass of the teacher tokens, not negative; a row sums to 1. Kept in the dtype of the cost, where it is
-            made to sum to 1 anew.
-        b: (B, m) mass of the student tokens, not negative; a row sums to 1.
+        a, b: (B, n) and (B, m) mass of the teacher and the student tokens, not negative; a row sums to 1. Kept in the
+            dtype of the cost, where they are made to sum to 1 anew.
 
     Raises:
         DataError: a shape, a dtype, a device, a sum, or a number that is not finite.
@@ -65,31 +67,19 @@ class TransportProblem:
 
 
 class Solution(NamedTuple):
-    """What an engine found, in dtype and on the device of the cost; zero on padding.
+    """The plans of a solver, in dtype and on the device of the cost; zero on padding."""
 
-    Attributes:
-        plan: (B, n, m).
-        f: (B, n) potentials of the rows, in units of the cost.
-        g: (B, m) potentials of the columns, in units of the cost.
-        iterations: (B,) int64; 0 for what needs none.
-    """
-
-    plan: Tensor
-    f: Tensor
-    g: Tensor
-    iterations: Tensor
+    plan: Tensor  # (B, n, m)
+    f: Tensor  # (B, n) potentials of the rows, in units of the cost
+    g: Tensor  # (B, m) potentials of the columns, in units of the cost
+    iterations: Tensor  # (B,) int64
 
 
 def cosine_cost(t: Tensor, s: Tensor) -> Tensor:
-    """One minus the cosine of every pair of tokens, 0 (same direction) to 2 (opposite).
+    """One minus the cosine of every pair of tokens (B, n, m), 0 (same direction) to 2 (opposite).
 
-    Args:
-        t: (B, n, d) teacher tokens of unit length; padding may hold any finite number.
-        s: (B, m, d) student tokens of unit length; padding may hold any finite number.
-
-    Returns:
-        (B, n, m) in float64 if both are float64, else in float32, even under autocast: reg is compared with these
-        costs down to 0.001, which bfloat16 cannot resolve.
+    t (B, n, d) and s (B, m, d) are tokens of unit length; padding may hold any finite number. Costs are float64 if both
+    are, else float32, even under autocast: reg is compared with them down to 0.001, which bfloat16 cannot resolve.
     """
     with torch.autocast(t.device.type, enabled=False):
         dtype = torch.promote_types(torch.promote_types(t.dtype, s.dtype), torch.float32)
@@ -115,10 +105,9 @@ def weighted_marginals(weights: Tensor, mask: Tensor) -> Tensor:
         DataError: a row has no token, or a token has a weight that is not positive and finite.
     """
     mask = mask.bool()
-    empty = ~mask.any(dim=-1)
-    if empty.any():
+    if (empty := ~mask.any(dim=-1)).any():
         raise DataError(
-            f"no token to transport in {_rows(empty)}: every position is masked; drop empty sentences first"
+            f"no token to transport in {_rows(empty)}: all positions are masked; drop empty sentences first"
         )
     unfit = (mask & ~((weights > 0) & weights.isfinite())).any(dim=-1)
     if unfit.any():

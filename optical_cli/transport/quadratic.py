@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.problem import Solution, Start, TransportProblem
 
 SAFETY = 0.2  # aim at this share of the threshold: for little more, 1e-4 then has the cost within 1e-5
 RATIO = 4.0  # of one reg to the next
@@ -30,24 +30,11 @@ TOP = 1e-3  # or at the top, where it is this close to zero on either side
 TRIALS = 30  # of a search; two are usual
 
 
-def quadratic(
-    problem: TransportProblem,
-    reg: float,
-    threshold: float,
-    max_iterations: int,
-    start: tuple[Tensor, Tensor] | None = None,
-) -> Solution:
+def quadratic(problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start) -> Solution:
     """Quadratically regularized plans of a batch.
 
-    Args:
-        problem: costs and marginals.
-        reg: strength of the quadratic term in units of the cost, finite, above 0.
-        threshold: marginal error (L1, both sides) to stay below.
-        max_iterations: of each plan, over all the regs that it passes through; at least 1.
-        start: potentials near those sought, of which g (B, m) is used. The plans then begin at `reg` itself.
-
-    Returns:
-        The unique plans, and potentials that are unique up to a constant for every connected part of the support.
+    `max_iterations` counts those at all the regs that a plan passes through; plans with a start begin at `reg` itself.
+    The plan is unique, the potentials are so up to a constant for every connected part of the support.
     """
     g = None if start is None else start[1]
     if problem.cost.device.type == "cpu":

@@ -4,19 +4,18 @@ Potentials and sums are float64, whatever the dtype of the cost: at reg 0.001 en
 thousand times larger. A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
 """
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import torch
 from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
-from optical_cli.transport.batch_numba import place, share
+from optical_cli.transport.batch_numba import Batch, Floats, gather, place, solve_batch
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.quadratic import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
-Floats: TypeAlias = NDArray[Any]
+Support: TypeAlias = tuple[Floats, Floats]
+"""The columns of the positive entries of a plan, row after row, and (n + 1,) where each row begins."""
 
 LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike all of fastmath it respects NaN
 
@@ -25,45 +24,39 @@ def quadratic(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Tensor | None = None
 ) -> Solution:
     """Quadratically regularized plans of a batch on the CPU, from potentials g (B, m) on if a start is given."""
-    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
-    plans, f, g = np.zeros_like(C), np.zeros_like(a), np.zeros_like(b)
-    iterations = np.zeros(len(C), np.int64)
-    if start is not None:
-        g[:] = start.detach().numpy()
     from_start = start is not None
+    g_before = problem.b.new_zeros(problem.b.shape) if start is None else start.detach().to(problem.cost)
+    before = g_before.contiguous().numpy()
 
-    def solve_plans(first: int, last: int) -> None:
-        _solve_plans(C, a, b, reg, SAFETY * threshold, max_iterations, from_start, first, last, plans, f, g, iterations)
+    def solve_plans(batch: Batch, first: int, last: int, found: Batch) -> None:
+        _solve_plans(batch, before, reg, SAFETY * threshold, max_iterations, from_start, first, last, found)
 
-    share(solve_plans, len(C))
-    return Solution(*(torch.from_numpy(x) for x in (plans, f, g, iterations)))
+    return solve_batch(problem, solve_plans)
 
 
 @njit(cache=True, nogil=True)
 def _solve_plans(
-    C: Floats,
-    a: Floats,
-    b: Floats,
+    batch: Batch,
+    g_before: Floats,
     reg: float,
     threshold: float,
     limit: int,
     from_start: bool,
     first: int,
     last: int,
-    plans: Floats,
-    f: Floats,
-    g: Floats,
-    iterations: Floats,
+    found: Batch,
 ) -> None:
+    C, a, b = batch
+    plans, f, g, iterations = found
     for k in range(first, last):
         rows, columns = np.nonzero(a[k])[0], np.nonzero(b[k])[0]
-        C_k = _gather(C[k], rows, columns)
+        C_k = gather(C[k], rows, columns).astype(np.float64)
         a_k, b_k = _unit_sum(a[k][rows]), _unit_sum(b[k][columns])
-        f_k, g_k = np.empty_like(a_k), g[k][columns].astype(np.float64)
+        f_k, g_k = np.empty_like(a_k), g_before[k][columns].astype(np.float64)
         iterations[k] = _solve_one(C_k, a_k, b_k, f_k, g_k, reg, threshold, limit, from_start)
         place(f_k, rows, f[k])
-        g[k] = 0
         place(g_k, columns, g[k])
+        plans[k] = 0
         for i in range(len(rows)):
             for j in range(len(columns)):
                 entry = max(f_k[i] + g_k[j] - C_k[i, j], 0.0)
@@ -76,8 +69,7 @@ def _solve_one(
 ) -> int:
     """Leave the potentials in f and g, from g on if that is a start; returns the iterations done."""
     C_columns = C.T.copy()
-    df, dg = np.empty_like(f), np.empty_like(g)
-    partners, begins = np.empty(C.size + 1, np.int32), np.empty(len(f) + 1, np.int64)
+    support = np.empty(C.size + 1, np.int32), np.empty(len(f) + 1, np.int64)
     at = reg if from_start else max(reg, _start(C, a, b, g) / RATIO)
     f[:] = at + C @ b - g @ b  # all entries positive: from here the rows are met from above
     for done in range(1, limit + 1):
@@ -91,8 +83,8 @@ def _solve_one(
         if at > reg and error <= WARM_ERROR:
             at = max(reg, at / RATIO)
             continue
-        _list_support(C, f, g, partners, begins)
-        _newton_step(C, a, b, f, g, at, DAMPING * min(error, 1.0), partners, begins, df, dg)
+        _list_support(C, f, g, support)
+        df, dg = _newton_step(C, a, b, f, g, at, DAMPING * min(error, 1.0), support)
         g += _search(C, a, b, f, g, at, df, dg) * dg  # f is met anew
     return limit
 
@@ -147,8 +139,9 @@ def _row_error(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float
 
 
 @njit(cache=True)
-def _list_support(C: Floats, f: Floats, g: Floats, partners: Floats, begins: Floats) -> None:
-    """The columns of the positive entries, row after row, and where each row begins."""
+def _list_support(C: Floats, f: Floats, g: Floats, support: Support) -> None:
+    """Write the support of the plan with these potentials."""
+    partners, begins = support
     count = 0
     for i in range(C.shape[0]):
         begins[i] = count
@@ -160,19 +153,9 @@ def _list_support(C: Floats, f: Floats, g: Floats, partners: Floats, begins: Flo
 
 @njit(cache=True, error_model="numpy")
 def _newton_step(
-    C: Floats,
-    a: Floats,
-    b: Floats,
-    f: Floats,
-    g: Floats,
-    reg: float,
-    damping: float,
-    partners: Floats,
-    begins: Floats,
-    df: Floats,
-    dg: Floats,
-) -> None:
-    """Solve for the step that would meet all marginals if the support S stayed as it is.
+    C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, damping: float, support: Support
+) -> tuple[Floats, Floats]:
+    """The step (df, dg) that would meet all marginals if the support S stayed as it is.
 
     Rows:     (damping + sum_j b_j S_ij) df_i + sum_j b_j S_ij dg_j = reg - sum_j b_j S_ij x_ij
     Columns:  (damping + sum_i a_i S_ij) dg_j + sum_i a_i S_ij df_i = reg - sum_i a_i S_ij x_ij
@@ -180,7 +163,9 @@ def _newton_step(
     with x_ij = f_i + g_j - C_ij. Without damping the system is singular: f may rise and g fall by the same constant
     on every connected part of S. The rows are eliminated; what is left is symmetric in the inner product that b weighs.
     """
+    partners, begins = support
     of_rows, of_columns = np.empty_like(f), np.full_like(g, damping)  # the coefficients of df_i in its row, dg_j
+    df = np.empty_like(f)
     residual = np.full_like(g, reg)
     for i in range(len(f)):
         df[i], of_rows[i] = reg, damping
@@ -194,25 +179,25 @@ def _newton_step(
     for i in range(len(f)):
         for k in range(begins[i], begins[i + 1]):
             residual[partners[k]] -= a[i] * df[i] / of_rows[i]
-    _conjugate_gradients(a / of_rows, of_columns, b, partners, begins, residual, dg)
+    dg = _conjugate_gradients(a / of_rows, of_columns, b, support, residual)
     for i in range(len(f)):
         for k in range(begins[i], begins[i + 1]):
             df[i] -= b[partners[k]] * dg[partners[k]]
         df[i] /= of_rows[i]
+    return df, dg
 
 
 @njit(cache=True, fastmath=LOOSE, error_model="numpy")
-def _conjugate_gradients(
-    weights: Floats, diagonal: Floats, b: Floats, partners: Floats, begins: Floats, residual: Floats, x: Floats
-) -> None:
-    """Solve diagonal * x - S' (weights * S (b * x)) = residual, preconditioned by the diagonal."""
-    x[:] = 0
+def _conjugate_gradients(weights: Floats, diagonal: Floats, b: Floats, support: Support, residual: Floats) -> Floats:
+    """Solve diagonal * x - S' (weights * S (b * x)) = residual, preconditioned by the diagonal; residual is used up."""
+    partners, begins = support
+    x = np.zeros_like(residual)
     direction = residual / diagonal
     norm = (b * residual * direction).sum()
     enough = RESIDUAL**2 * norm
     for _ in range(4 * len(x)):
         if not norm > enough:
-            return
+            break
         image = diagonal * direction
         weighted = b * direction
         for i in range(len(weights)):
@@ -223,13 +208,14 @@ def _conjugate_gradients(
                 image[partners[k]] -= weights[i] * inner
         curvature = (weighted * image).sum()
         if not curvature > 0:  # rounding has eaten it
-            return
+            break
         x += norm / curvature * direction
         residual -= norm / curvature * image
         before = norm
         norm = (b * residual * residual / diagonal).sum()
         direction *= norm / before
         direction += residual / diagonal
+    return x
 
 
 @njit(cache=True, error_model="numpy")
@@ -284,12 +270,3 @@ def _unit_sum(mass: Floats) -> Floats:
     wide: Floats = mass.astype(np.float64)
     wide /= wide.sum()
     return wide
-
-
-@njit(cache=True)
-def _gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
-    tokens = np.empty((len(rows), len(columns)))
-    for i in range(len(rows)):
-        for j in range(len(columns)):
-            tokens[i, j] = C[rows[i], columns[j]]
-    return tokens

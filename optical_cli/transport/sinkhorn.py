@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from optical_cli.transport.problem import Solution, TransportProblem
+from optical_cli.transport.problem import Solution, Start, TransportProblem
 
 BLUNT = 0.1  # up to here zero potentials are a good start on costs of 0 to 2
 RATIO = 4.0  # of one reg to the next
@@ -27,8 +27,6 @@ LOOK_EVERY = 16  # iterations between two looks at the errors: a look makes a GP
 FIRST_FACTOR = 1.5  # over-relaxation to begin with
 LARGEST_FACTOR = 1.98  # 2 would no longer converge
 NOTHING = -1e6  # log of the mass of padding; finite, so that differences of potentials stay numbers
-
-Start = tuple[Tensor, Tensor] | None
 
 
 def sinkhorn(problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start) -> Solution:
@@ -67,18 +65,11 @@ def proximal(
 
 
 class Stage(NamedTuple):
-    """Iterations at one reg.
-
-    Attributes:
-        reg: in units of the cost.
-        threshold: the marginal error at which the stage is done.
-        iterations: the most that it may take.
-        carry: what the logarithms of the scalings at the end of the stage before are multiplied by at its start.
-    """
+    """Iterations at one reg. It begins with the logarithms of the scalings of the stage before, times `carry`."""
 
     reg: float
-    threshold: float
-    iterations: int
+    threshold: float  # the marginal error at which the stage is done
+    iterations: int  # the most that it may take
     carry: float
 
 
@@ -97,8 +88,8 @@ def epsilon_scaling(reg: float, threshold: float, max_iterations: int) -> list[S
 def careful_scaling(reg: float, threshold: float, max_iterations: int) -> list[Stage]:
     """Smaller steps, each to the very end, for the few plans that the short way leaves far from their marginals.
 
-    Groups of tokens that hardly touch drift apart by the whole of C / reg. From the end of a reg twice as large they
-    have a short way to go; from anywhere else the iterations creep.
+    Groups of tokens that hardly touch drift apart by the whole of C / reg: a short way from the end of a reg twice as
+    large; from anywhere else the iterations creep.
     """
     regs = _falling_to(reg, CAREFUL_RATIO)
     return [Stage(each, SAFETY * threshold, max_iterations, CAREFUL_RATIO) for each in regs]
@@ -118,9 +109,8 @@ def proximal_steps(reg: float, steps: int, threshold: float, max_iterations: int
     is P_(k-1) exp(-C / reg): the scalings stay and the plan is one of exp(-k C / reg). The last step iterates until
     the marginals are met, so that the result is the entropic plan of reg / steps, however inexact the steps were.
 
-    POT 0.9.7 has a batched proximal solver too (`ot.batch`, method "proximal", and "auto" without a reg). It has a sign
-    error: the kernel of a step is exp(-(C + inner_reg log P)) where it has to be exp(-C + inner_reg log P), over the
-    same number. Every second step undoes the one before, and it comes back with about the product of the marginals.
+    The batched proximal solver of POT 0.9.7 (`ot.batch`, method "proximal") has a sign error in that kernel, and
+    returns about the product of the marginals.
     """
     inner = [Stage(reg / k, 0.0, 1, 1.0) for k in range(1, steps)]
     return [*inner, Stage(reg / steps, SAFETY * threshold, max_iterations, 1.0)]

@@ -10,20 +10,16 @@ A plan is computed by one thread in a fixed order: the same bits whatever the nu
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numba import njit
-from numpy.typing import NDArray
+from torch import Tensor
 
-from optical_cli.transport.batch_numba import gather, place, scatter, share
-from optical_cli.transport.kernel_numba import BROKEN, CLOSE, WIDEST, absorb, allot, begin, sweep, transpose
+from optical_cli.transport.batch_numba import Batch, Floats, gather, place, scatter, solve_batch
+from optical_cli.transport.kernel_numba import BROKEN, CLOSE, WIDEST, ScaledKernel, absorb, allot, begin, sweep
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.sinkhorn import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
-
-Floats: TypeAlias = NDArray[Any]
 
 FIRST_LOOK = 5  # iterations with a kernel before over-relaxation; every LOOK_EVERYth from there is a plain one
 NEWTON_COST = 8.0  # iterations that cost as much as Newton's finish, for every column
@@ -34,10 +30,7 @@ POLISH = 2  # iterations after a step of Newton, before the next
 
 
 def run_stages(
-    problem: TransportProblem,
-    stages: Sequence[Stage],
-    reg_marginal: float = math.inf,
-    start: torch.Tensor | None = None,
+    problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
 ) -> Solution:
     """Entropic plans of a batch on the CPU.
 
@@ -47,55 +40,27 @@ def run_stages(
         reg_marginal: rho, strength of the KL penalty on the marginals in units of the cost; inf holds them.
         start: (B, n) potentials of the rows to begin with, in units of the cost.
     """
-    C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
-    plans, f, g = np.empty_like(C), np.zeros_like(a), np.zeros_like(b)
-    iterations = np.zeros(len(C), np.int64)
-    f_before = f if start is None else start.detach().to(problem.cost).contiguous().numpy()
-    regs, thresholds, limits, carries = (np.array(column, np.float64) for column in zip(*stages, strict=True))
+    f_before = problem.a.new_zeros(problem.a.shape) if start is None else start.detach().to(problem.cost).contiguous()
+    before, way, per_rho = f_before.numpy(), np.array(stages, np.float64), 1 / reg_marginal
 
-    def solve_plans(first: int, last: int) -> None:
-        _solve_plans(
-            C, a, b, f_before, regs, thresholds, limits, carries, 1 / reg_marginal, first, last, plans, f, g, iterations
-        )
+    def solve_plans(batch: Batch, first: int, last: int, found: Batch) -> None:
+        _solve_plans(batch, before, way, per_rho, first, last, found)
 
-    share(solve_plans, len(C))
-    return Solution(*(torch.from_numpy(x) for x in (plans, f, g, iterations)))
+    return solve_batch(problem, solve_plans)
 
 
 @njit(cache=True, nogil=True)
 def _solve_plans(
-    C: Floats,
-    a: Floats,
-    b: Floats,
-    f_before: Floats,
-    regs: Floats,
-    thresholds: Floats,
-    limits: Floats,
-    carries: Floats,
-    per_rho: float,
-    first: int,
-    last: int,
-    plans: Floats,
-    f: Floats,
-    g: Floats,
-    iterations: Floats,
+    batch: Batch, f_before: Floats, stages: Floats, per_rho: float, first: int, last: int, found: Batch
 ) -> None:
+    C, a, b = batch
+    plans, f, g, iterations = found
     for k in range(first, last):
         rows, columns = np.nonzero(a[k])[0], np.nonzero(b[k])[0]
         a_k, b_k = a[k][rows], b[k][columns]
         f_k, g_k = f_before[k][rows], np.empty_like(b_k)
-        K, u, v, iterations[k] = _solve_one(
-            gather(C[k], rows, columns),
-            a_k,
-            b_k,
-            f_k,
-            g_k,
-            regs,
-            thresholds,
-            limits,
-            carries,
-            per_rho,
-        )
+        C_k = gather(C[k], rows, columns)
+        K, u, v, iterations[k] = _solve_one(C_k, a_k, b_k, f_k, g_k, stages, per_rho)
         scatter(K, u, v, rows, columns, plans[k])
         place(f_k, rows, f[k])
         place(g_k, columns, g[k])
@@ -103,69 +68,51 @@ def _solve_plans(
 
 @njit(cache=True)
 def _solve_one(
-    C: Floats,
-    a: Floats,
-    b: Floats,
-    f: Floats,
-    g: Floats,
-    regs: Floats,
-    thresholds: Floats,
-    limits: Floats,
-    carries: Floats,
-    per_rho: float,
+    C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, stages: Floats, per_rho: float
 ) -> tuple[Floats, Floats, Floats, int]:
     """Kernel and scalings of a plan without padding, and the iterations spent over all stages.
 
-    `f` holds the potentials to begin with and is left, as `g`, with those of the plan.
+    `f` holds the potentials to begin with and is left, as `g`, with those of the plan. A row of `stages` is a `Stage`.
     """
     phi, psi = np.empty_like(a), np.empty_like(b)
     for i in range(len(a)):
-        phi[i] = f[i] / regs[0] + math.log(a[i])
+        phi[i] = f[i] / stages[0, 0] + math.log(a[i])
     K = allot(len(a), len(b), C)
     if K.size > C.size:
         K[:] = 0
     scalings = np.ones(len(K) + K.shape[1], C.dtype)
     u, v = scalings[: len(K)], scalings[len(K) :]
-    left, last = int(limits[-1]), len(regs) - 1
+    last = len(stages) - 1
+    most = int(stages[last, 2])
+    left = most
     for k in range(last + 1):
-        allowed = left if k == last else min(int(limits[k]), left // 2)
+        reg, threshold = stages[k, 0], stages[k, 1]
+        allowed = left if k == last else min(int(stages[k, 2]), left // 2)
         if per_rho > 0:
-            kappa = regs[k] * per_rho
-            left -= iterate_relaxed(C, a, b, regs[k], kappa, thresholds[k], allowed, phi, psi, K, u, v)
+            left -= _iterate_relaxed(C, a, b, reg, reg * per_rho, threshold, allowed, (phi, psi, K, u, v))
         else:
-            left -= iterate(C, a, b, regs[k], thresholds[k], allowed, phi, psi, K, u, v)
+            left -= _iterate(C, a, b, reg, threshold, allowed, (phi, psi, K, u, v))
         if k < last:
-            phi *= carries[k + 1]
+            phi *= stages[k + 1, 3]
     for i in range(len(f)):
-        f[i] = regs[last] * (phi[i] - math.log(a[i]))
+        f[i] = stages[last, 0] * (phi[i] - math.log(a[i]))
     for j in range(len(g)):
-        g[j] = regs[last] * (psi[j] + math.log(v[j] / b[j]))
-    return K, u, v, int(limits[-1]) - left
+        g[j] = stages[last, 0] * (psi[j] + math.log(v[j] / b[j]))
+    return K, u, v, most - left
 
 
 @njit(cache=True, error_model="numpy")
-def iterate(
-    C: Floats,
-    a: Floats,
-    b: Floats,
-    reg: float,
-    threshold: float,
-    limit: int,
-    phi: Floats,
-    psi: Floats,
-    K: Floats,
-    u: Floats,
-    v: Floats,
-) -> int:
+def _iterate(C: Floats, a: Floats, b: Floats, reg: float, threshold: float, limit: int, scaled: ScaledKernel) -> int:
     """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
 
     Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi, and
-    returns the iterations done. K, u and v are padded to whole lanes, with 0 in K and 1 in u and v.
+    returns the iterations done.
     """
+    phi, _, K, u, v = scaled
     sums = np.empty(len(u) + len(v), u.dtype)
     sent, received = sums[: len(u)], sums[len(u) :]
     T = allot(len(b), len(a), C) if K.nbytes <= CLOSE else allot(0, 0, C)
-    _begin(C, b, reg, phi, psi, K, T, u, v)
+    begin(C, b, reg, 0.0, scaled, T)
     factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; the error at the last look, and when that was
     near, finishing = False, False  # the end may be one plain iteration away; Newton's method has taken over
     trusted, worth = NEWTON_BELOW, NEWTON_COST * len(b)
@@ -197,20 +144,10 @@ def iterate(
             seen, looked = column_error, done
         if again:
             absorb(u, phi)
-            _begin(C, b, reg, phi, psi, K, T, u, v)
+            begin(C, b, reg, 0.0, scaled, T)
             since = 0
     absorb(u, phi)
     return done
-
-
-@njit(cache=True)
-def _begin(
-    C: Floats, b: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, T: Floats, u: Floats, v: Floats
-) -> None:
-    """As `begin`, with the transpose of the kernel if it has one."""
-    begin(C, b, reg, 0.0, phi, psi, K, u, v)
-    if len(T):
-        transpose(K, T)
 
 
 @njit(cache=True)
@@ -236,31 +173,21 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def iterate_relaxed(
-    C: Floats,
-    a: Floats,
-    b: Floats,
-    reg: float,
-    kappa: float,
-    threshold: float,
-    limit: int,
-    phi: Floats,
-    psi: Floats,
-    K: Floats,
-    u: Floats,
-    v: Floats,
+def _iterate_relaxed(
+    C: Floats, a: Floats, b: Floats, reg: float, kappa: float, threshold: float, limit: int, scaled: ScaledKernel
 ) -> int:
-    """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
+    """Like `_iterate`, with relaxed marginals; `kappa` is reg / rho.
 
-    Leaves and returns what `iterate` does.
+    Iterations alone creep, for all potentials have to move together; Newton's method takes them there.
     """
-    received = np.empty_like(v)
-    begin(C, b, reg, kappa, phi, psi, K, u, v)
+    phi, psi, K, u, v = scaled
+    received, none = np.empty_like(v), allot(0, 0, C)
+    begin(C, b, reg, kappa, scaled, none)
     since, done = 0, 0  # iterations with this kernel, and all
     while done < limit:
         done += 1
         since += 1
-        _, column_error, low, high = _sweep_relaxed(K, a, b, phi, psi, kappa, u, v, received)
+        column_error, low, high = _sweep_relaxed(K, a, b, phi, psi, kappa, u, v, received)
         if column_error <= threshold or not column_error < BROKEN:
             break
         if since == NEWTON_EVERY:
@@ -268,7 +195,7 @@ def iterate_relaxed(
             phi += x * min(a.dtype.type(1), a.dtype.type(LONGEST_STEP) / np.abs(x).max())
         if since == NEWTON_EVERY or low * WIDEST < 1 or high > WIDEST:
             absorb(u, phi)
-            begin(C, b, reg, kappa, phi, psi, K, u, v)
+            begin(C, b, reg, kappa, scaled, none)
             since = 0
     absorb(u, phi)
     return done
@@ -282,28 +209,19 @@ def _relaxed(mass: Floats, potential: Floats, scaling: Floats, kappa: float) -> 
 
 @njit(cache=True, error_model="numpy")
 def _sweep_relaxed(
-    K: Floats,
-    a: Floats,
-    b: Floats,
-    phi: Floats,
-    psi: Floats,
-    kappa: float,
-    u: Floats,
-    v: Floats,
-    received: Floats,
-) -> tuple[float, float, float, float]:
-    """One iteration in place: its marginals move with the potentials. Returns as the sweep of those that hold."""
-    row_error, column_error = 0.0, 0.0
+    K: Floats, a: Floats, b: Floats, phi: Floats, psi: Floats, kappa: float, u: Floats, v: Floats, received: Floats
+) -> tuple[float, float, float]:
+    """One iteration in place. Returns the error of the columns in its middle, the least and the largest scaling."""
+    error = 0.0
     received[:] = 0
     for i in range(len(a)):
         sent = u[i] * np.sum(K[i] * v)
         wanted = a[i] * math.exp(-kappa * (phi[i] + math.log(u[i] / a[i])))
-        row_error += abs(sent - wanted)
         u[i] *= (wanted / sent) ** (1 / (1 + kappa))
         received += u[i] * K[i]
     for j in range(len(b)):
         got = v[j] * received[j]
         wanted = b[j] * math.exp(-kappa * (psi[j] + math.log(v[j] / b[j])))
-        column_error += abs(got - wanted)
+        error += abs(got - wanted)
         v[j] *= (wanted / got) ** (1 / (1 + kappa))
-    return row_error, column_error, min(u.min(), v.min()), max(u.max(), v.max())
+    return error, min(u.min(), v.min()), max(u.max(), v.max())

@@ -10,7 +10,7 @@ def kernel_of(C, reg):
     n, m = C.shape
     a, b = np.full(n, 1 / n, C.dtype), np.full(m, 1 / m, C.dtype)
     phi, psi, K, u, v = np.log(a), np.zeros_like(b), np.empty_like(C), np.ones_like(a), np.ones_like(b)
-    begin(C, b, reg, 0.0, phi, psi, K, u, v)
+    begin(C, b, reg, 0.0, (phi, psi, K, u, v), np.empty((0, 0), C.dtype))
     return K, u, v, b
 
 
