@@ -19,15 +19,7 @@ import torch
 from torch import Tensor
 
 from optical_cli.transport.problem import Solution, Start, TransportProblem
-
-SAFETY = 0.2  # aim at this share of the threshold: for little more, 1e-4 then has the cost within 1e-5
-RATIO = 4.0  # of one reg to the next
-WARM_ERROR = 0.5  # marginal error at which the next reg takes over
-DAMPING = 0.01  # times the marginal error, added to the share of a token's partners in the support, 0 to 1
-RESIDUAL = 0.01  # of the Newton system, relative, at which the conjugate gradients end
-FLAT = 0.3  # a search ends where the slope has fallen to this share,
-TOP = 1e-3  # or at the top, where it is this close to zero on either side
-TRIALS = 30  # of a search; two are usual
+from optical_cli.transport.tuning import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
 
 def quadratic(problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start) -> Solution:

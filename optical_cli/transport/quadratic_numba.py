@@ -12,7 +12,7 @@ from torch import Tensor
 
 from optical_cli.transport.batch_numba import Batch, Floats, gather, place, solve_batch
 from optical_cli.transport.problem import Solution, TransportProblem
-from optical_cli.transport.quadratic import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
+from optical_cli.transport.tuning import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
 Support: TypeAlias = tuple[Floats, Floats]
 """The columns of the positive entries of a plan, row after row, and (n + 1,) where each row begins."""

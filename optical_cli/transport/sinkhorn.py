@@ -8,12 +8,12 @@ batched version here, in the log domain, is its readable reference and serves al
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from optical_cli.transport.problem import Solution, Start, TransportProblem
+from optical_cli.transport.tuning import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
 
 BLUNT = 0.1  # up to here zero potentials are a good start on costs of 0 to 2
 RATIO = 4.0  # of one reg to the next
@@ -23,9 +23,6 @@ WARM_ERROR = 0.1  # marginal error at which the next reg takes over
 WARM_ITERATIONS = 40  # and the most that are spent on getting there
 SAFETY = 0.95  # aim below the threshold, which is checked in float64 on the plan rounded to its dtype
 
-LOOK_EVERY = 16  # iterations between two looks at the errors: a look makes a GPU wait
-FIRST_FACTOR = 1.5  # over-relaxation to begin with
-LARGEST_FACTOR = 1.98  # 2 would no longer converge
 NOTHING = -1e6  # log of the mass of padding; finite, so that differences of potentials stay numbers
 
 
@@ -62,15 +59,6 @@ def proximal(
     """The entropic plan of reg / steps, by proximal steps of size reg."""
     stages = proximal_steps(reg, steps, threshold, max_iterations)
     return _run(problem, stages, start=None if start is None else start[0])
-
-
-class Stage(NamedTuple):
-    """Iterations at one reg. It begins with the logarithms of the scalings of the stage before, times `carry`."""
-
-    reg: float
-    threshold: float  # the marginal error at which the stage is done
-    iterations: int  # the most that it may take
-    carry: float
 
 
 def straight(reg: float, threshold: float, max_iterations: int) -> list[Stage]:

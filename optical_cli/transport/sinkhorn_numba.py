@@ -19,7 +19,7 @@ from optical_cli.transport.batch_numba import Batch, Floats, gather, place, scat
 from optical_cli.transport.kernel_numba import BROKEN, CLOSE, WIDEST, ScaledKernel, absorb, allot, begin, sweep
 from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
-from optical_cli.transport.sinkhorn import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
+from optical_cli.transport.tuning import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
 
 FIRST_LOOK = 5  # iterations with a kernel before over-relaxation; every LOOK_EVERYth from there is a plain one
 NEWTON_COST = 8.0  # iterations that cost as much as Newton's finish, for every column
