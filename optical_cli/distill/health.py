@@ -16,16 +16,7 @@ from optical_cli.transport.solvers import SOLVERS, iterates
 
 @dataclass
 class TrainingHealth:
-    """Figures of the plans solved so far.
-
-    Attributes:
-        plans: number of plans.
-        unconverged: number of plans that missed their threshold.
-        worst_error: largest L1 marginal error of a plan.
-        iterations: summed over the plans.
-        targets: effective targets, summed over the plans.
-        lowest_mass: smallest mass of a plan.
-    """
+    """Figures of the plans solved so far: sums of `iterations` and effective `targets`, the worst L1 marginal error."""
 
     plans: int = 0
     unconverged: int = 0
@@ -75,35 +66,26 @@ class TrainingHealth:
         }
 
 
+@dataclass(eq=False)
 class Guard:
     """Stops a training whose plans cannot be trusted, and says where, on which sentences and what to change.
 
-    Args:
-        settings: of the plans.
+    Attributes:
         expected_plans: number of plans of the whole training.
         pairs: the sentence pair behind each of the teacher's rows.
         say: called once with a warning, where unconverged plans do not stop the training.
     """
 
-    def __init__(
-        self, settings: Transport, expected_plans: int, pairs: Sequence[SentencePair], say: Callable[[str], None]
-    ) -> None:
-        self._settings = settings
-        self._expected_plans = expected_plans
-        self._pairs = pairs
-        self._say = say
-        self._plans = 0
-        self._unconverged = 0
-        self._said = False
+    settings: Transport
+    expected_plans: int
+    pairs: Sequence[SentencePair]
+    say: Callable[[str], None]
+    _plans: int = 0
+    _unconverged: int = 0
+    _said: bool = False
 
     def see(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> None:
-        """Check the plans of a batch, before the student learns from them.
-
-        Args:
-            coupling: the plans.
-            rows: the teacher's row of each plan.
-            step: of the training, from 1.
-            reg: of the plans.
+        """Check the plans of a batch, one for each of the teacher's rows, before the student learns from them.
 
         Raises:
             NotConverged: a plan has no mass or is not finite, so that a loss of 0 or nan would be learned; or more
@@ -115,19 +97,20 @@ class Guard:
         if broken.any():
             first = int(broken.int().argmax())
             fault = "has no mass" if float(coupling.mass[first]) == 0 else "is not finite"
-            mend = SOLVERS[self._settings.solver].remedy_without_mass or self._easier(reg)
+            mend = SOLVERS[self.settings.solver].remedy_without_mass or self._easier(reg)
             raise NotConverged(
                 f"step {step}, reg {reg:g}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
             )
-        if self._unconverged <= TOLERATED_SHARE * self._expected_plans or self._said:
+        if self._unconverged <= TOLERATED_SHARE * self.expected_plans or self._said:
             return
-        if self._settings.on_unconverged == "fail":
+        missed = self._missed(coupling, rows, step, reg)
+        if self.settings.on_unconverged == "fail":
             raise NotConverged(
-                f"{self._missed(coupling, rows, step, reg)}; raise transport.max_iterations or transport.threshold, "
+                f"{missed}; raise transport.max_iterations or transport.threshold, "
                 f"{self._easier(reg)}, or set transport.on_unconverged: warn"
             )
         self._said = True
-        self._say(f"{self._missed(coupling, rows, step, reg)}; the training goes on (transport.on_unconverged: warn)")
+        self.say(f"{missed}; the training goes on (transport.on_unconverged: warn)")
 
     def state(self) -> dict[str, Any]:
         """What `resume` needs, as JSON values."""
@@ -142,20 +125,19 @@ class Guard:
         error = float(coupling.marginal_error[worst])
         return (
             f"step {step}, reg {reg:g}: {self._unconverged} of {self._plans} transport plans missed the threshold "
-            f"{self._settings.threshold:g} within {self._settings.max_iterations} iterations; the worst of this step, "
+            f"{self.settings.threshold:g} within {self.settings.max_iterations} iterations; the worst of this step, "
             f"with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
         )
 
     def _pair(self, row: int) -> str:
-        pair = self._pairs[row]
+        pair = self.pairs[row]
         return f"{quoted(pair.teacher)} and {quoted(pair.foreign)} (line {pair.row + 1} of the bitext)"
 
     def _easier(self, reg: float) -> str:
-        """What makes a problem easier for the solver."""
         if not iterates(reg):  # the exact solver; there is nothing to make it easier
             return "choose a reg from 0.001 up"
-        easier = SOLVERS[self._settings.solver].remedy
-        return easier if self._settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
+        easier = SOLVERS[self.settings.solver].remedy
+        return easier if self.settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
 
 
 def _errors(coupling: Coupling) -> torch.Tensor:

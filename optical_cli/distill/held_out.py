@@ -23,15 +23,7 @@ QUERIES = 32
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Pairs that are measured and never trained on.
-
-    Attributes:
-        sentences: the foreign side.
-        rows: the teacher's row of each.
-        teacher: its tokens.
-        side: as which the student encodes them.
-        batch_size: sentences per batch.
-    """
+    """Pairs that are measured and never trained on: foreign sentences, and the teacher's row of each."""
 
     sentences: Sequence[str]
     rows: Sequence[int]
@@ -42,11 +34,9 @@ class HeldOut:
     @classmethod
     def of(cls, bitexts: Sequence[Split], teacher: TeacherTokens, side: Side, batch_size: int) -> Self:
         """The held-out pairs of the bitexts behind the teacher's rows."""
-        sentences: list[str] = []
-        rows: list[int] = []
-        for split, start in zip(bitexts, teacher.starts(), strict=True):
-            sentences += [pair.foreign for pair in split.held_out]
-            rows += range(start + len(split.train), start + len(split.pairs))
+        sentences = [pair.foreign for split in bitexts for pair in split.held_out]
+        begins = zip(bitexts, teacher.starts(), strict=True)
+        rows = [start + row for split, start in begins for row in range(len(split.train), len(split.pairs))]
         return cls(sentences, rows, teacher, side, batch_size)
 
     def measure(self, student: MultiVectorEncoder) -> dict[str, float]:
@@ -61,11 +51,8 @@ def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) ->
     """How near translations are, and whether they find each other; empty without a sentence.
 
     `transport_cost` is the mean cost of the exact plan (0 to 2), the same ruler for every reg and objective; `p@1` is
-    the share of foreign sentences whose own translation has the highest MaxSim of all.
-
-    Args:
-        T: the teacher's tokens of each sentence, (tokens, dimensions) of unit length.
-        S: the student's tokens of its translation, (tokens, dimensions) of unit length.
+    the share of foreign sentences whose own translation has the highest MaxSim of all. `T` holds the teacher's tokens
+    of each sentence, `S` the student's of its translation, (tokens, dimensions) of unit length.
     """
     if not T:
         return {}
@@ -96,7 +83,6 @@ def _exact_cost(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) -> float:
     for start in range(0, len(S), PLANS):
         t, t_mask = pad(T[start : start + PLANS])
         s, s_mask = pad(S[start : start + PLANS])
-        C = cosine_cost(t, s)
-        problem = TransportProblem(C, uniform_marginals(t_mask), uniform_marginals(s_mask))
-        total += float(solve(problem, 0.0).cost(C).sum())
+        problem = TransportProblem(cosine_cost(t, s), uniform_marginals(t_mask), uniform_marginals(s_mask))
+        total += float(solve(problem, 0.0).cost(problem.cost).sum())
     return total / len(S)

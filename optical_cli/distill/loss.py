@@ -21,12 +21,7 @@ DIVERGED = "the training has diverged: the student is not finite any more; lower
 
 @dataclass(frozen=True, eq=False)
 class Idf:
-    """The weight of a token by its id, for each side that is trained.
-
-    Attributes:
-        teacher: (teacher's vocabulary,) for each side.
-        student: (student's vocabulary,) for each side, on the student's device.
-    """
+    """The weight of a token by its id, (vocabulary,), for each side that is trained; the student's on its device."""
 
     teacher: Mapping[Side, torch.Tensor]
     student: Mapping[Side, torch.Tensor]
@@ -40,14 +35,9 @@ class Idf:
         sentences: Sequence[str],
         lengths: Mapping[Side, int],
     ) -> Self:
-        """Count the tokens that MaxSim scores, over the sentences that are trained on.
+        """Count the tokens that MaxSim scores, over the foreign sentences that are trained on and the teacher's rows.
 
-        Args:
-            teacher: its tokens.
-            rows: the teacher's rows of the sentences.
-            student: its tokenizer cuts the sentences.
-            sentences: the foreign side.
-            lengths: most tokens of a sentence, for each side that is trained.
+        `lengths` are the most tokens of a sentence, for each side that is trained.
 
         Raises:
             ConfigError: teacher or student pools tokens.
@@ -77,21 +67,13 @@ class AlignmentLoss(torch.nn.Module):
     """The mean of an objective over the batch and over the sides.
 
     The label of a sentence is the row of its translation in the teacher's encodings, so that training never calls the
-    teacher. Tokens outside the student's scoring mask take no part: what is scored is trained.
-
-    Args:
-        model: the student.
-        teacher: its tokens.
-        sides: as which the student encodes the sentences.
-        objective: the loss of a sentence pair.
-        guard: sees every plan before the student learns from it.
-        idf: weights of the tokens; None for uniform marginals.
+    teacher. Tokens outside the student's scoring mask take no part: what is scored is trained. Without `idf` the
+    marginals are uniform.
 
     Attributes:
         step: of the optimizer, from 1.
         reg: of the last plans; None without plans.
-        window: health since the last line of the log.
-        total: health of all steps.
+        window: health since the last line of the log; `total` is that of all steps before.
     """
 
     def __init__(

@@ -17,8 +17,7 @@ class Schedule:
     """The reg of each step: constant, or falling by the same factor a step and then constant.
 
     Attributes:
-        reg: the cell's own.
-        start: of the first step, larger than `reg`; None for a constant one.
+        start: the reg of the first step, larger than the cell's own `reg`; None for a constant one.
         annealed: the step, from 1, at which `reg` is reached.
         floor: the smallest reg above 0 that the solver takes; a fall to 0 jumps from there.
     """

@@ -16,18 +16,12 @@ from optical_cli.cache.files import checksums_of_folder, sync_folder, write_text
 
 MARKER = "complete.json"
 """Written last, with the state of the training log; a savepoint without it is incomplete."""
-
 CHECKSUMS = "checksums"
 
 
 @dataclass
 class Savepoints:
-    """The savepoints of a training.
-
-    Attributes:
-        folder: for nothing else; it outlives a kill.
-        every: seconds between two savepoints.
-    """
+    """The savepoints of a training, `every` so many seconds, in a folder for nothing else that outlives a kill."""
 
     folder: Path
     every: float
@@ -40,8 +34,8 @@ class Savepoints:
 
     def newest(self) -> Path | None:
         """The complete and undamaged savepoint with the most steps; None without any."""
-        complete = (marker.parent for marker in self.folder.glob(f"*/{MARKER}"))
-        return max((savepoint for savepoint in complete if _is_whole(savepoint)), key=_step, default=None)
+        whole = (marker.parent for marker in self.folder.glob(f"*/{MARKER}") if _is_whole(marker.parent))
+        return max(whole, key=lambda savepoint: int(savepoint.name.rsplit("-", 1)[1]), default=None)
 
     def complete(self, step: int, state: Mapping[str, Any]) -> None:
         """Mark the savepoint of a step as complete, and delete those before it."""
@@ -66,10 +60,6 @@ def _is_whole(savepoint: Path) -> bool:
         return bool(read_marker(savepoint)[CHECKSUMS] == checksums_of_folder(savepoint, but=MARKER))
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _step(savepoint: Path) -> int:
-    return int(savepoint.name.rsplit("-", 1)[1])
 
 
 def save_learned(student: MultiVectorEncoder, path: Path) -> None:

@@ -41,16 +41,12 @@ def start_student(
     progress: Progress,
     trim: Trim | None = None,
 ) -> dict[str, Any]:
-    """Bring another encoder into the teacher's space and save it.
+    """Bring another encoder, `init`, into the teacher's space and save it in `folder`.
 
     Args:
-        init: folder of the encoder.
-        teacher: folder of the teacher.
-        warm_start: how; None for an encoder that lives in the teacher's space already.
+        warm_start: None for an encoder that lives in the teacher's space already.
         bitexts: for the warm start; those of several languages take turns.
-        side: as which sentences are encoded.
-        folder: receives the student.
-        setup: lengths, device, and the precision that the warm start encodes in; the weights stay in float32.
+        setup: its precision is that which the warm start encodes in; the weights stay in float32.
         trim: cuts down the student's vocabulary; None keeps all of it.
 
     Returns:
@@ -83,14 +79,8 @@ def average_student(
 ) -> MultiVectorEncoder:
     """Save and return the weighted mean of a trained student and its start (Wortsman et al. 2022, arXiv 2109.01903).
 
-    With adapters, what they add to the weights of the start is scaled by 1 - start_share.
-
-    Args:
-        trained: the checkpoint of the student.
-        start: the artifact that its training began with.
-        start_share: weight of the start in the mean, 0 to 1.
-        folder: receives the mean, in the form of the trained one and beside it.
-        setup: lengths and device.
+    `start_share`, 0 to 1, is the weight of the start; with adapters, what they add to it is scaled by the rest. The
+    mean goes into `folder`, beside the trained student and in its form.
 
     Raises:
         DataError: one of them holds no model that can be loaded.

@@ -34,10 +34,6 @@ def read_texts(
     """Read texts in chunks, in order; within a chunk those of about one length share a batch.
 
     Args:
-        encoder: in its own precision.
-        texts: any number.
-        side: as which they are encoded.
-        batch_size: texts a batch.
         projected: give the encoder's token embeddings, before they are pooled; else the states of its last layer.
     """
     size = batch_size * CHUNK_BATCHES
@@ -65,21 +61,15 @@ def _read(encoder: MultiVectorEncoder, texts: list[str], side: Side, projected: 
         features = module(features, task=side) if takes_task else module(features)
         if number == 0 or projected:
             vectors = features["token_embeddings"]
+    prompted = [prompt + text for text in texts]
     spans = encoder.tokenizer(
-        [prompt + text for text in texts],
-        truncation=True,
-        max_length=vectors.shape[1],
-        return_offsets_mapping=True,
-        padding=False,
+        prompted, truncation=True, max_length=vectors.shape[1], return_offsets_mapping=True, padding=False
     )["offset_mapping"]
     on_cpu, scored = vectors.cpu(), features["attention_mask"].bool().cpu()
+    texts_spans = [[_in_text(span, len(prompt)) for span in of_text] for of_text in spans]
     return [
-        ReadText(
-            on_cpu[row, : len(of_text)].clone(),
-            [_in_text(span, len(prompt)) for span in of_text],
-            scored[row, : len(of_text)],
-        )
-        for row, of_text in enumerate(spans)
+        ReadText(on_cpu[row, : len(of_text)].clone(), of_text, scored[row, : len(of_text)])
+        for row, of_text in enumerate(texts_spans)
     ]
 
 

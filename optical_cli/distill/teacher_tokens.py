@@ -39,10 +39,6 @@ def encode_bitext(
     """Encode the teacher side of a bitext into an encodings artifact.
 
     Args:
-        sentences: in the teacher's language.
-        teacher: folder of its model.
-        sides: `query`, `document` or both.
-        folder: of the artifact.
         known_from: encodings of other sentences by the same teacher with the same setup; what they hold is copied.
         setup: its lengths are those of a sentence on either side.
 
@@ -67,7 +63,9 @@ def encode_bitext(
                 advance(1)
             tokens += store.tokens
         reused += sum(its is not None for its in found)
-        _save_ids(folder, side, scored_ids(encoder, sentences, side))
+        ids = scored_ids(encoder, sentences, side)
+        if [len(of_text) for of_text in ids] == TokenStore.open(folder, side).lengths.tolist():
+            np.save(_ids_file(folder, side), np.concatenate(ids), allow_pickle=False)  # a pooled token has none
     (folder / SIDES_FILE).write_text(json.dumps(stores), encoding="utf-8")
     digests: npt.NDArray[np.uint8] = np.frombuffer(b"".join(map(_digest, sentences)), np.uint8).reshape(-1, DIGEST)
     np.save(folder / SENTENCES_FILE, digests, allow_pickle=False)
@@ -91,11 +89,7 @@ class _KnownSentences:
 
 
 class TeacherTokens:
-    """The teacher's token embeddings of one or more bitexts, as batches.
-
-    Args:
-        folders: an encodings artifact for each bitext; their rows follow one another.
-        sides: the sides that are read.
+    """The teacher's token embeddings of bitexts, an encodings artifact for each; their rows follow one another.
 
     Attributes:
         alike: whether all sides are the same tokens.
@@ -141,7 +135,6 @@ class TeacherTokens:
 
 
 def _store_of(folder: Path, side: Side) -> str:
-    """The name of the token store of a side."""
     stores = json.loads((folder / SIDES_FILE).read_text(encoding="utf-8"))
     if side not in stores:
         raise DataError(f"{folder}: holds no {side} side")
@@ -150,12 +143,6 @@ def _store_of(folder: Path, side: Side) -> str:
 
 def _open(folder: Path, side: Side) -> TokenStore:
     return TokenStore.open(folder, _store_of(folder, side))
-
-
-def _save_ids(folder: Path, name: str, ids: Sequence[Int32]) -> None:
-    """Write the id of every row of a store, unless the teacher pools tokens: then a row has none."""
-    if [len(of_text) for of_text in ids] == TokenStore.open(folder, name).lengths.tolist():
-        np.save(_ids_file(folder, name), np.concatenate(ids), allow_pickle=False)
 
 
 def _open_ids(folder: Path, side: Side) -> Int32:

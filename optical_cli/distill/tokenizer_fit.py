@@ -24,7 +24,6 @@ class TokenizerFit:
     """What a tokenizer makes of some sentences.
 
     Attributes:
-        sentences: how many were looked at.
         tokens_per_word: tokens, special ones left out, for each word between spaces; None for a script without.
         unknown_share: of those tokens, how many stand for text that the tokenizer has no token for, 0 to 1.
         cut_share: sentences that are longer than the training reads them, 0 to 1.
@@ -37,13 +36,9 @@ class TokenizerFit:
 
 
 def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length: int) -> TokenizerFit:
-    """Measure the tokenizer of an encoder on sentences, the first 10,000 of them.
+    """Measure the tokenizer of an encoder on the first 10,000 sentences of a language, at least one.
 
-    Args:
-        model: the encoder's folder.
-        sentences: at least one, in one language.
-        side: as which they are encoded, for its prompt.
-        max_length: tokens that the training reads of a sentence, special ones included.
+    `max_length` counts the tokens that the training reads of a sentence, special ones and prompt included.
     """
     seen = sentences[:SAMPLE]
     encoder = load_encoder(model, query_length=max_length, document_length=max_length, device="cpu")
@@ -67,14 +62,7 @@ def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length:
 
 
 def report_fit(fit: TokenizerFit, whose: str, language: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """The fit for a manifest; what bodes ill is said.
-
-    Args:
-        fit: of a tokenizer to a language.
-        whose: `teacher` or `student`.
-        language: its code.
-        say: told a line for each thing that bodes ill.
-    """
+    """The fit of the teacher's or student's tokenizer, for a manifest; a line is said for each thing that bodes ill."""
     mend = f"a {whose} whose tokenizer was trained on {language} would see more of it"
     if fit.unknown_share > MOST_UNKNOWN:
         share = f"{fit.unknown_share:.1%} of the tokens of {language} are unknown to the {whose}'s tokenizer"

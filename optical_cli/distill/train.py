@@ -64,17 +64,13 @@ def train_student(
     processes: Processes,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train a student and save it beside the log of its training.
+    """Train a student and save it in `folder`, beside the log of its training.
 
     Args:
         start: the student as initialised.
-        teacher: its tokens.
         bitexts: the pairs behind the teacher's rows, one bitext after the other.
-        sides: as which the student encodes the sentences.
-        folder: receives the student and training.jsonl.
         unfinished: a folder that outlives a kill; a training that finds a savepoint there resumes from it, and ends
             with the same student.
-        objective: one that students are trained on.
         reg: of the transport; with annealing that of the last step.
         adapters: trained in place of the weights; None for the weights.
         setup: lengths and device; `precision` is that of the training.
@@ -100,7 +96,9 @@ def train_student(
         add_adapters(encoder, adapters, seed)
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
-    sentences, rows = _foreign_sides(bitexts, teacher)
+    sentences = [pair.foreign for split in bitexts for pair in split.train]
+    begins = zip(bitexts, teacher.starts(), strict=True)
+    rows = [start + row for split, start in begins for row in range(len(split.train))]
     batches = _batches(encoder, sentences, lengths[trained[0]], training, seed, processes)
     steps = math.ceil(batches.batches * training.epochs)
     has_reg = OBJECTIVES[objective].has_reg
@@ -113,29 +111,16 @@ def train_student(
     made = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
     loss = AlignmentLoss(encoder, teacher, trained, made, guard, idf)
     unfinished.mkdir(parents=True, exist_ok=True)
-    savepoints = Savepoints(unfinished, training.save_every)
+    savepoints, path = Savepoints(unfinished, training.save_every), unfinished / TRAINING_LOG
+    watch = HeldOut.of(bitexts, teacher, trained[0], setup.batch_size)
+    disable_progress_bar()
+    columns: dict[str, Any] = dict.fromkeys(trained, sentences)
+    data = Dataset.from_dict({**columns, "label": rows})
     name = f"distill {objective}" + (f" reg {reg:g}" if has_reg else "")
     with progress.task(name, steps, "steps") as advance:
-        log = TrainingLog(
-            loss,
-            HeldOut.of(bitexts, teacher, trained[0], setup.batch_size),
-            guard,
-            unfinished / TRAINING_LOG,
-            steps=steps,
-            training=training,
-            savepoints=savepoints,
-            deadline=deadline,
-            processes=processes,
-            advance=advance,
-        )
-        trainer = StudentTrainer(
-            batches,
-            model=encoder,
-            args=trainer_arguments(encoder, unfinished, training, lengths, trained, precision, seed, processes),
-            train_dataset=_dataset(sentences, rows, trained),
-            loss=loss,
-            callbacks=[log],
-        )
+        log = TrainingLog(loss, watch, guard, path, steps, training, savepoints, deadline, processes, advance)
+        args = trainer_arguments(encoder, unfinished, training, lengths, trained, precision, seed, processes)
+        trainer = StudentTrainer(batches, model=encoder, args=args, train_dataset=data, loss=loss, callbacks=[log])
         trainer.remove_callback(PrinterCallback)
         savepoint = processes.decide(savepoints.newest)
         if savepoint is not None:
@@ -151,18 +136,12 @@ def train_student(
     log.restore_best(encoder)
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
-        shutil.copy(unfinished / TRAINING_LOG, folder / TRAINING_LOG)
-    return {
-        **loss.total.summary(),
-        **log.summary(),
-        "steps": trainer.state.global_step,
-        "sides": list(trained),
-        "processes": processes.count,
-    }
+        shutil.copy(path, folder / TRAINING_LOG)
+    ran = {"steps": trainer.state.global_step, "sides": list(trained), "processes": processes.count}
+    return loss.total.summary() | log.summary() | ran
 
 
 def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddings: bool) -> None:
-    """Decide what of the student learns, and how much of it is dropped meanwhile."""
     transformer: Any = encoder[0]
     if freeze_embeddings:
         transformer.model.get_input_embeddings().requires_grad_(False)
@@ -189,28 +168,6 @@ def _batches(
             f"times training.accumulate {training.accumulate}, found {training.batch_size}, with {len(sentences)} pairs"
         )
     encoded = encoder.tokenizer(list(sentences), truncation=True, max_length=longest)["input_ids"]
-    return LengthBatches(
-        [len(ids) for ids in encoded],
-        training.batch_size,
-        tokens=training.batch_tokens,
-        seed=seed,
-        rank=processes.rank,
-        processes=processes.count,
-        parts=training.accumulate,
-    )
-
-
-def _foreign_sides(bitexts: Sequence[Split], teacher: TeacherTokens) -> tuple[list[str], list[int]]:
-    """Sentences to train on, and the teacher's row of each."""
-    sentences: list[str] = []
-    rows: list[int] = []
-    for split, start in zip(bitexts, teacher.starts(), strict=True):
-        sentences += [pair.foreign for pair in split.train]
-        rows += range(start, start + len(split.train))
-    return sentences, rows
-
-
-def _dataset(sentences: Sequence[str], rows: Sequence[int], sides: Sequence[Side]) -> Dataset:
-    disable_progress_bar()
-    columns: dict[str, list[Any]] = {side: list(sentences) for side in sides}
-    return Dataset.from_dict({**columns, "label": list(rows)})
+    share = {"rank": processes.rank, "processes": processes.count, "parts": training.accumulate}
+    lengths = [len(ids) for ids in encoded]
+    return LengthBatches(lengths, training.batch_size, tokens=training.batch_tokens, seed=seed, **share)

@@ -38,9 +38,7 @@ class LengthBatches(Sampler[list[int]]):
 
     Attributes:
         lengths: (sentences,) tokens of each.
-        size: sentences per batch.
-        tokens: tokens per batch, padding included, in place of `size`; None for a fixed size.
-        seed: of the draws.
+        tokens: tokens per batch, padding included, in place of `size` sentences; None for a fixed size.
         rank, processes: which share of each batch is ours.
         parts: number of parts in which each process takes its share.
     """
@@ -105,12 +103,8 @@ class StudentTrainer(MultiVectorEncoderTrainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The batches, each this process's share already, so that accelerate does not split them."""
         sentences: Any = self.train_dataset
-        return _Loader(
-            sentences,
-            batch_sampler=self._batches,
-            collate_fn=self.data_collator,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
+        pinned = self.args.dataloader_pin_memory
+        return _Loader(sentences, batch_sampler=self._batches, collate_fn=self.data_collator, pin_memory=pinned)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Add none: it would encode examples at every training."""
@@ -170,16 +164,8 @@ def trainer_arguments(
     seed: int,
     processes: Processes,
 ) -> MultiVectorEncoderTrainingArguments:
-    """The arguments of the library's trainer.
-
-    Args:
-        folder: of the savepoints.
-        lengths: most tokens of a sentence on each side; the rest is cut off.
-        sides: the columns of the dataset, in their order.
-    """
-    tasks: dict[str, str] = {side: side for side in sides}
+    """The arguments of the library's trainer: savepoints in `folder`, `sides` the columns of the dataset in order."""
     on_cpu = student.device.type == "cpu"
-    prompts: dict[str, str] = {side: prompt for side in sides if (prompt := student.prompts.get(side))}
     arguments = MultiVectorEncoderTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -191,8 +177,8 @@ def trainer_arguments(
         weight_decay=training.weight_decay,
         max_grad_norm=NO_CLIPPING,
         max_length={str(side): length for side, length in lengths.items()},
-        prompts=prompts,
-        router_mapping=tasks,  # the task each column is tokenized and scored as
+        prompts={str(side): prompt for side in sides if (prompt := student.prompts.get(side))},
+        router_mapping={str(side): str(side) for side in sides},  # the task each column is tokenized and scored as
         bf16=precision == "bfloat16",
         use_cpu=on_cpu,
         seed=seed,

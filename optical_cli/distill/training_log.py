@@ -26,16 +26,8 @@ class TrainingLog(TrainerCallback):
     """Writes training.jsonl, a line every few steps and one for each look at the held-out bitext.
 
     Attributes:
-        loss: of the training; the log sets its step.
-        watch: the held-out bitext.
-        guard: counts the plans that missed their threshold.
         path: of training.jsonl; resuming cuts it back to where the savepoint was.
-        steps: of the whole training.
-        training: how often to log and to look, and when to stop early.
-        savepoints: of this training.
         deadline: `time.monotonic()` at which to save and stop; None for never.
-        processes: that train together.
-        advance: called with the number of steps done.
         out_of_time: whether the deadline has stopped the training.
     """
 
@@ -88,11 +80,12 @@ class TrainingLog(TrainerCallback):
             self._first_reg = self.loss.reg
         if step == self.steps:
             control.should_log = True  # the last steps have a line too
-        if step in self._steps_to_look_at():
+        looks = self.training.watch + 1
+        if step in {round(self.steps * look / looks) for look in range(looks + 1)}:
             self._look(step, kwargs["model"])
             control.should_training_stop |= self._has_stopped_improving()
         if step % self.training.log_every == 0 and step < self.steps:  # between two lines nothing is pending
-            self.out_of_time = self.processes.agree(self._deadline_has_passed())
+            self.out_of_time = self.processes.agree(self.deadline is not None and time.monotonic() >= self.deadline)
             control.should_save = self.out_of_time or self.processes.agree(self.savepoints.due)
             control.should_training_stop |= self.out_of_time
 
@@ -112,19 +105,17 @@ class TrainingLog(TrainerCallback):
         self.processes.wait()
         if not self.processes.first:
             return
-        self.savepoints.complete(
-            state.global_step,
-            {
-                "step": state.global_step,
-                "log_bytes": self.path.stat().st_size,
-                "looks": self._looks,
-                "grad_norms": self._grad_norms,
-                "first_reg": self._first_reg,
-                "best_look": self._best_look,
-                "health": asdict(self.loss.total),
-                "guard": self.guard.state(),
-            },
-        )
+        reached = {
+            "step": state.global_step,
+            "log_bytes": self.path.stat().st_size,
+            "looks": self._looks,
+            "grad_norms": self._grad_norms,
+            "first_reg": self._first_reg,
+            "best_look": self._best_look,
+            "health": asdict(self.loss.total),
+            "guard": self.guard.state(),
+        }
+        self.savepoints.complete(state.global_step, reached)
 
     def restore_best(self, student: MultiVectorEncoder) -> None:
         """Go back to the student of the best look, if early stopping is on."""
@@ -133,23 +124,14 @@ class TrainingLog(TrainerCallback):
 
     def summary(self) -> dict[str, Any]:
         """Gradient norms over the lines of the log, reg of the first and last step, first and last held-out look."""
-        found: dict[str, Any] = {
-            "grad_norm": math.fsum(self._grad_norms) / len(self._grad_norms),
-            "grad_norm_max": max(self._grad_norms),
-        }
+        norms = self._grad_norms
+        found: dict[str, Any] = {"grad_norm": math.fsum(norms) / len(norms), "grad_norm_max": max(norms)}
         if self._first_reg is not None and self.loss.reg is not None:
             found["reg"] = {"first": _json_number(self._first_reg), "last": _json_number(self.loss.reg)}
         if self._looks and self._looks[0]:
             last = -1 if self.training.early_stopping is None else self._best_look
             found |= {"held_out_start": self._looks[0], "held_out_end": self._looks[last]}
         return found
-
-    def _steps_to_look_at(self) -> set[int]:
-        looks = self.training.watch + 1
-        return {round(self.steps * look / looks) for look in range(looks + 1)}
-
-    def _deadline_has_passed(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
 
     def _look(self, step: int, student: MultiVectorEncoder) -> None:
         seen = self.processes.decide(lambda: self.watch.measure(student))

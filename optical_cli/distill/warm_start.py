@@ -4,10 +4,9 @@ A random projection has to be learned before anything else, and a few thousand s
 encoders know the teacher's language: encode sentences of it with both, pair the tokens whose characters overlap, and
 regress the student's states on the teacher's tokens.
 
-That leaves the foreign tokens where the student's own multilinguality puts them. A refinement moves them: the
-transport of a foreign sentence to the teacher's tokens of its translation gives each foreign token an image, the mean
-of the teacher's tokens weighted by the mass it receives from them. The projection is fitted anew to these images
-together with the tokens of the teacher's language. The student itself stays as it is.
+A refinement then moves the foreign tokens: the transport of a foreign sentence to the teacher's tokens of its
+translation gives each foreign token an image, the mean of the teacher's tokens weighted by the mass it receives from
+them. The projection is fitted anew to these images together with the tokens of the teacher's language.
 """
 
 import time
@@ -46,7 +45,6 @@ class Moments:
     Attributes:
         states: (d, d) float64, the sum of x x'.
         cross: (d, k) float64, the sum of x t'.
-        count: number of pairs (x, t).
     """
 
     states: torch.Tensor
@@ -65,8 +63,7 @@ class Moments:
     def projection(self, ridge: float) -> torch.Tensor:
         """The W, (k, d) float32, that minimizes the sum of |W x - t|^2 + penalty |W|^2.
 
-        Args:
-            ridge: the penalty, relative to the mean eigenvalue of `states`.
+        `ridge` is the penalty relative to the mean eigenvalue of `states`.
         """
         penalty = ridge * self.states.diagonal().mean() * torch.eye(len(self.states), dtype=torch.float64)
         weight: torch.Tensor = torch.linalg.solve(self.states + penalty, self.cross)
@@ -92,11 +89,7 @@ class TokenPairs:
 
 @dataclass(frozen=True)
 class Readers:
-    """Student and teacher as a warm start reads with them: in the precision of encoding, on one side.
-
-    Attributes:
-        batch_size: sentences per batch.
-    """
+    """Student and teacher as a warm start reads with them: in the precision of encoding, on one side."""
 
     student: MultiVectorEncoder
     teacher: MultiVectorEncoder
@@ -107,8 +100,8 @@ class Readers:
     def token_pairs(self, pairs: Sequence[SentencePair]) -> TokenPairs:
         """The tokens of both sides of sentence pairs."""
         states: list[torch.Tensor] = []
+        foreign = [pair.foreign for pair in pairs]
         with self.progress.task("warm start: reading bitext", len(pairs), "pairs") as advance:
-            foreign = [pair.foreign for pair in pairs]
             for chunk in read_texts(self.student, foreign, self.side, self.batch_size, projected=False):
                 states += [text.vectors[text.scored] for text in chunk]
                 advance(len(chunk))
@@ -173,18 +166,9 @@ def fit_projection(
 def refine_projection(
     W: torch.Tensor, known: Moments, pairs: TokenPairs, *, reg: float, ridge: float, progress: Progress
 ) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Refine a projection once.
+    """Refine a projection once and return it, (k, d) float32, with the health of the plans solved under the old one.
 
-    Args:
-        W: (k, d) the projection so far, under which the plans are solved.
-        known: moments of the teacher's language.
-        pairs: of the bitext.
-        reg: of the transport, which has uniform marginals.
-        ridge: as in `Moments.projection`.
-        progress: called for every batch of plans.
-
-    Returns:
-        the new projection, (k, d) float32, and the health of the plans.
+    The plans have uniform marginals; `known` are the moments of the teacher's language.
 
     Raises:
         NotConverged: the exact solver gave up, or more plans than tolerated missed their threshold.
@@ -204,7 +188,6 @@ def refine_projection(
 
 
 def _of_images(W: torch.Tensor, pairs: TokenPairs, reg: float, health: TrainingHealth) -> Moments:
-    """The moments of foreign states and their images."""
     T, t_mask = pad([tokens.float() for tokens in pairs.teacher])
     S, s_mask = pad(pairs.projected(W))
     C = cosine_cost(T, S)  # (B, n, m)
@@ -227,8 +210,7 @@ def _paired(states: Sequence[ReadText], targets: Sequence[ReadText]) -> tuple[to
 def overlapping(first: Sequence[Span], second: Sequence[Span]) -> npt.NDArray[np.int64]:
     """Pairs (i, j) of tokens that share a character, and of the special tokens at both ends: (pairs, 2).
 
-    Args:
-        first, second: the half-open character span of each token, in order; (0, 0) for a special token.
+    A token's span of characters is half-open; that of a special token is (0, 0).
     """
     a, b = np.asarray(first, np.int64), np.asarray(second, np.int64)  # (n, 2), (m, 2)
     starts = np.maximum.outer(a[:, 0], b[:, 0])

@@ -38,11 +38,7 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def with_negatives(examples: Sequence[Example], wanted: int | None) -> tuple[list[Example], int]:
-    """The examples with the same number of negatives each, and how many negatives that leaves out.
-
-    Args:
-        examples: any number of negatives each.
-        wanted: negatives of each; None for as many as every example has.
+    """The examples with as many negatives each as wanted, or as every one has, and how many negatives that leaves out.
 
     Raises:
         DataError: an example has fewer.
@@ -78,9 +74,8 @@ def _of_json(place: Place, line: str) -> list[str]:
     negatives = found.get("negatives", [])
     if not isinstance(negatives, list):
         raise place.fault(expected="a list of negatives", found=quoted(negatives), mend=MEND)
-    fields = ["query", "positive", *("negatives" for _ in negatives)]
-    values = [found["query"], found["positive"], *negatives]
-    return [_text(place, value, field) for value, field in zip(values, fields, strict=True)]
+    fields = [("query", found["query"]), ("positive", found["positive"]), *(("negatives", text) for text in negatives)]
+    return [_text(place, value, field) for field, value in fields]
 
 
 def _of_tsv(place: Place, line: str) -> list[str]:

@@ -54,10 +54,8 @@ class TeachSettings:
         chunk: queries whose activations are in memory at once, if a batch does not fit (GradCache); None for all.
         learning_rate: peak, reached after `warmup`; falls linearly to zero.
         warmup: share of the steps over which the learning rate rises.
-        weight_decay: of AdamW.
         scale: factor of the scores in the softmax, 1 / temperature.
-        query_length: most tokens of a query, special tokens included.
-        document_length: most tokens of a passage, special tokens included.
+        query_length, document_length: most tokens of a query and of a passage, special tokens included.
         seed: of the projection, the order and the dropout.
     """
 
@@ -93,10 +91,7 @@ class Taught:
     Attributes:
         examples: queries trained on.
         negatives: of each query, besides the passages of the other queries of its batch.
-        steps: of the optimizer.
-        dimensions: of a token embedding.
-        first_loss: mean over the first twentieth of the steps.
-        last_loss: mean over the last twentieth of the steps.
+        first_loss, last_loss: means over the first and the last twentieth of the steps.
     """
 
     examples: int
@@ -122,15 +117,12 @@ def teach(
     """Train a late-interaction teacher and write it as `MultiVectorEncoder(folder)` loads it, with a model card.
 
     Args:
-        examples: what it learns from, at least 2.
+        examples: at least 2.
         backbone: folder of an encoder in safetensors; one that is multi-vector already keeps its layers.
-        target: the new folder.
-        settings: how it is trained.
         negatives: of an example; None for as many as every one has.
         names: of the data and of the backbone, for the card.
         data_digest: SHA-256 of the data, for the card; None for data of no file.
         force: replace a model in `target`.
-        progress: called with the steps done.
 
     Raises:
         ConfigError: the target cannot be written, or the backbone has other dimensions than wanted.
@@ -148,19 +140,14 @@ def teach(
     with output_folder(target, force=force) as folder:
         taught = _train(encoder, examples, settings, progress)
         save_encoder(encoder.to(torch.float32), folder)
-        data, of = names
-        described = data if data_digest is None else f"{data}, SHA-256 `{data_digest}`"
-        (folder / "README.md").write_text(_card(settings, taught, described, of), encoding="utf-8")
+        described = names[0] if data_digest is None else f"{names[0]}, SHA-256 `{data_digest}`"
+        (folder / "README.md").write_text(_card(settings, taught, described, names[1]), encoding="utf-8")
     return taught
 
 
 def _encoder(backbone: Path, settings: TeachSettings) -> MultiVectorEncoder:
-    """The untrained teacher: a fresh projection on a backbone, or one that has its own."""
     encoder = load_encoder(
-        backbone,
-        query_length=settings.query_length,
-        document_length=settings.document_length,
-        device=settings.device,
+        backbone, query_length=settings.query_length, document_length=settings.document_length, device=settings.device
     ).to(torch.float32)
     if is_multi_vector(backbone):
         own = _dimensions(encoder)
@@ -183,12 +170,8 @@ def _dimensions(encoder: MultiVectorEncoder) -> int:
 def _train(
     encoder: MultiVectorEncoder, examples: Sequence[Example], settings: TeachSettings, progress: Progress
 ) -> Taught:
-    negatives = len(examples[0].negatives)
     steps = math.ceil(math.ceil(len(examples) / settings.batch_size) * settings.epochs)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        progress.task("teach", steps, "steps") as advance,
-    ):
+    with tempfile.TemporaryDirectory() as scratch, progress.task("teach", steps, "steps") as advance:
         losses = _Losses(advance)
         trainer = _Trainer(
             model=encoder,
@@ -204,7 +187,7 @@ def _train(
         raise NotConverged("the training has diverged: a loss or a weight is not finite; lower --learning-rate")
     return Taught(
         examples=len(examples),
-        negatives=negatives,
+        negatives=len(examples[0].negatives),
         steps=trainer.state.global_step,
         dimensions=_dimensions(encoder),
         first_loss=losses.all[0],
@@ -220,8 +203,6 @@ class _Trainer(MultiVectorEncoderTrainer):
 
 
 class _Losses(TrainerCallback):
-    """Keeps the losses of a training, and reports its progress."""
-
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
         self.all: list[float] = []
@@ -245,10 +226,7 @@ def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> Any:
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
     disable_progress_bar()
-    columns: dict[str, list[str]] = {
-        "query": [example.query for example in examples],
-        "positive": [example.positive for example in examples],
-    }
+    columns = {"query": [one.query for one in examples], "positive": [one.positive for one in examples]}
     for number in range(len(examples[0].negatives)):
         columns[f"negative_{number + 1}"] = [example.negatives[number] for example in examples]
     return Dataset.from_dict(columns)
