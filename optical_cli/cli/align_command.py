@@ -87,7 +87,6 @@ def align(
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(f"--output {folder}: a folder that can be written expected, and {there} is none")
@@ -109,7 +108,6 @@ def _chosen_rows(rows: str | None, count: int | None, text: str | None, translat
 
 
 def _range(part: str, rows: str) -> range:
-    """The rows of `4` or `7-9`, a part of `--rows`."""
     spelled = re.fullmatch(r"\s*([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?\s*", part)
     first, last = (int(spelled[1]), int(spelled[2] or spelled[1])) if spelled else (1, 0)
     if first > last or last - first >= MOST_ROWS:
@@ -120,7 +118,6 @@ def _range(part: str, rows: str) -> range:
 def _draw(
     pairs: "Sequence[AlignedPair]", folder: Path, experiment: str, language: str, marks: Sequence[str]
 ) -> list[Path]:
-    """Draw each pair as SVG and PNG; a typed sentence is named by its own words."""
     from optical_cli.report.heat_map import draw_heat_maps
 
     files, named = [], True
@@ -137,7 +134,6 @@ def _draw(
 
 
 def _print_alignments(pair: "AlignedPair", teacher_language: str, language: str) -> None:
-    """Print the sentences, and the receivers of each teacher token's mass by reg."""
     from rich.table import Column, Table
     from rich.text import Text
 

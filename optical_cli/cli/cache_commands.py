@@ -123,7 +123,6 @@ def _tell_damaged(damaged: "list[Damaged]") -> None:
 
 
 def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
-    """The artifacts of these names; each must mean exactly one."""
     from optical_cli.cache.artifact import Artifact
 
     def key(entry: "Artifact | Damaged") -> str:

@@ -19,10 +19,8 @@ app = Typer(
     name="optical",
     help="Move an English retriever into another language by optimal transport, and measure what the strength of "
     "the transport regularization does to nDCG.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+)  # fmt: skip
 
 
 def _version(asked: bool) -> None:

@@ -81,7 +81,6 @@ def compare(
 
 
 def _pairs(wanted: str | None, own: "ExperimentSettings", theirs: "ExperimentSettings") -> list[str]:
-    """The wanted pair, which both experiments must have, or all pairs that both have."""
     for x in (own, theirs):
         if wanted is not None and wanted not in x.pairs:
             raise ConfigError(f"--pair {wanted}: not in {x.name}; it has {', '.join(x.pairs)}")
@@ -100,7 +99,6 @@ def _whose(one: tuple[str, str], other: tuple[str, str]) -> tuple[list[str], lis
 
 
 def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Setting":
-    """A setting by its name in the experiment file."""
     from optical_cli.artifacts.result import Setting, format_reg
     from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.objectives import BM25, TRANSPORT
@@ -149,7 +147,6 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
 
 
 def _histogram(duel: "Duel") -> list[str]:
-    """Draw a bar for each tenth of the measure, from the largest gain of a topic to the largest loss."""
     counts = Counter(round(TENTHS * topic.difference) for topic in duel.topics)
     most = max(counts.values())
     return [

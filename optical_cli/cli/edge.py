@@ -14,8 +14,7 @@ from optical_cli.processes import Processes
 
 BAD_INPUT = 2
 FAILED = 1
-OUT_OF_TIME = 75
-"""What sysexits.h calls EX_TEMPFAIL: the same command is to be run again."""
+OUT_OF_TIME = 75  # what sysexits.h calls EX_TEMPFAIL: the same command is to be run again
 INTERRUPTED = 130
 REFUSED_BY_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 INTERRUPTION = "interrupted; what was finished stays in the cache, and a training goes on from its last savepoint"
@@ -45,7 +44,6 @@ def main() -> None:
 
 
 def _tell(error: BaseException) -> int:
-    """Say what went wrong in one line a fault, and return the exit code."""
     if isinstance(error, OutOfTime):
         print(plain(str(error)), file=sys.stderr)
         return OUT_OF_TIME

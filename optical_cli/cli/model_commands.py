@@ -73,7 +73,6 @@ def export(
 
 
 def _license(identifier: str | None, name: str | None, link: str | None) -> "License":
-    """The licence of the options; the hub takes name and link with `other` alone."""
     from optical_cli.export.card import License
 
     if (name or link) and identifier != "other":

@@ -92,8 +92,7 @@ class Wanted:
     def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
         """Name a cell of an experiment; if the teacher encodes all the `sides` that matter, no reg is needed.
 
-        Raises:
-            ConfigError: an option is missing, or names nothing in the experiment.
+        ConfigError if an option is missing, or names nothing in the experiment.
         """
         from optical_cli.config.baselines import bm25_objective
         from optical_cli.config.experiment import languages_of
@@ -114,8 +113,7 @@ class Wanted:
             return Cell(pair, UNTRAINED, None, seed)
         if not row.has_reg:
             return Cell(pair, objective, None, seed)
-        reg = self.reg
-        if reg is None:
+        if (reg := self.reg) is None:
             several = "--reg: the experiment has several values"
             reg = _only(experiment.transport.reg, several, "; or name an --objective", "{:g}".format)
         return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
@@ -145,7 +143,6 @@ class Wanted:
 
 
 def _only(choices: Iterable[T], several: str, hint: str = "", show: Callable[[T], str] = str) -> T:
-    """Take the only choice of an experiment; refuse with `several` if there are more."""
     first, *others = choices
     if others:
         raise ConfigError(f"{several}, say which: {', '.join(map(show, (first, *others)))}{hint}")
@@ -192,15 +189,10 @@ class Opening:
         fetch: bool = True,
         check_lock: bool = True,
     ) -> "Pipeline":
-        """Read an experiment and open everything that it names.
+        """Read an experiment and open everything that it names, with stand-ins for what is missing unless `fetch`.
 
-        Args:
-            progress: by default the terminal.
-            fetch: download what is missing; else stand-ins take its place.
-            check_lock: compare the inputs with the lock file, if there is one.
-
-        Raises:
-            OpticalError: the experiment or an input cannot be used, or is not what the lock file has.
+        `check_lock` compares the inputs with the lock file, if there is one, and `progress` is by default the terminal.
+        OpticalError if the experiment or an input cannot be used, or is not what the lock file has.
         """
         from optical_cli.pipeline import Pipeline
 

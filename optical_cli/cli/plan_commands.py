@@ -61,7 +61,6 @@ def plan(
 
 
 def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
-    """Print each step with what it takes to make it, and all together."""
     rows, states = [], []
     for planned, estimate in steps:
         step = planned.step
@@ -77,7 +76,6 @@ def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
 
 
 def _figures(one: "Estimate") -> list[str]:
-    """Show tokens, disk and time; "" for what is not known."""
     return [
         "" if one.tokens is None else f"{one.tokens:,}",
         "" if one.disk is None else size(one.disk),
@@ -86,7 +84,6 @@ def _figures(one: "Estimate") -> list[str]:
 
 
 def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
-    """Yield what it takes to make everything, and where the times come from."""
     from optical_cli.plan.pace import PROBED
 
     known = [one.seconds for one in estimates if one.seconds is not None]
@@ -133,7 +130,6 @@ def status(
 
 
 def _show_cache(opening: Opening) -> None:
-    """Show what any process makes in the cache, and what failed there."""
     cache = opening.cache()
     making, failures = list(cache.in_the_making()), cache.notes.all_failures()
     if opening.as_json:
@@ -147,7 +143,6 @@ def _show_cache(opening: Opening) -> None:
 
 
 def _print_cells(name: str, found: "Status") -> None:
-    """Print a table of settings by pairs, with a mark for each seed."""
     from optical_cli.artifacts.result import Setting
 
     counts = {state: count for state in MARKS if (count := found.count(state))}

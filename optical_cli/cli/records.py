@@ -116,15 +116,10 @@ def artifact_record(artifact: "Artifact", **known: Any) -> Record:
     """An artifact of the cache; with what else is known of it, such as `made`, unless that is None."""
     manifest = artifact.manifest
     return {
-        "kind": artifact.kind,
-        "label": manifest["label"],
-        "key": manifest["key"],
-        "path": artifact.folder,
-        "seconds": manifest["seconds"],
-        "bytes": artifact.size,
-        "health": manifest["health"],
+        "kind": artifact.kind, "label": manifest["label"], "key": manifest["key"], "path": artifact.folder,
+        "seconds": manifest["seconds"], "bytes": artifact.size, "health": manifest["health"],
         **{name: value for name, value in known.items() if value is not None},
-    }
+    }  # fmt: skip
 
 
 def damaged_record(damaged: "Damaged") -> Record:

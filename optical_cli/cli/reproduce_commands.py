@@ -90,7 +90,6 @@ def _print_verified(found: "Sequence[Verified]") -> None:
 
 
 def _name(one: "Verified") -> str:
-    """The name that its folder has in the cache."""
     from optical_cli.cache.store import safe_label
 
     return f"{safe_label(one.step.label)}-{one.step.key.short}"
@@ -98,9 +97,8 @@ def _name(one: "Verified") -> str:
 
 why_app = Typer(
     help="Say why a stage would have to compute: which setting or input differs from the nearest artifact.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+    no_args_is_help=True, rich_markup_mode=None,
+)  # fmt: skip
 
 
 def _why(stage: Stage) -> Callable[..., None]:

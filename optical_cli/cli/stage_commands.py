@@ -40,22 +40,17 @@ class Stage:
 
 DISTILL = Stage("distill", "Train the student of a reg: of one pair, or every student of the experiment.", _students)
 INDEX = Stage(
-    "index",
-    "Encode the documents of a pair: by the teacher, or by the student of a reg.",
-    lambda pipeline, wanted: [pipeline.index(wanted.cell(pipeline.experiment, sides=("document",)))],
-    remote=True,
-)
+    "index", "Encode the documents of a pair: by the teacher, or by the student of a reg.", remote=True,
+    steps_of=lambda pipeline, wanted: [pipeline.index(wanted.cell(pipeline.experiment, sides=("document",)))],
+)  # fmt: skip
 RETRIEVE = Stage(
-    "retrieve",
-    "Search the topics of a pair and write a TREC run file.",
-    lambda pipeline, wanted: [pipeline.run(wanted.cell(pipeline.experiment))],
-    remote=True,
-)
+    "retrieve", "Search the topics of a pair and write a TREC run file.", remote=True,
+    steps_of=lambda pipeline, wanted: [pipeline.run(wanted.cell(pipeline.experiment))],
+)  # fmt: skip
 EVALUATE = Stage(
-    "evaluate",
-    "Measure the run of a pair; means go to stderr, the path of the scores to stdout.",
-    lambda pipeline, wanted: [pipeline.scores(wanted.cell(pipeline.experiment))],
-)
+    "evaluate", "Measure the run of a pair; means go to stderr, the path of the scores to stdout.",
+    steps_of=lambda pipeline, wanted: [pipeline.scores(wanted.cell(pipeline.experiment))],
+)  # fmt: skip
 STAGES = (DISTILL, INDEX, RETRIEVE, EVALUATE)
 
 UPSTREAM = ("no_upstream", "time_limit", "offline", "locked", "as_json")

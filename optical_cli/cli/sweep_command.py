@@ -80,7 +80,6 @@ def sweep(
 
 
 def _plan(pipeline: "Pipeline", say: Callable[[str], None]) -> "list[Planned]":
-    """Plan the experiment, and warn of indexes and searches that this machine has no room for."""
     from optical_cli.plan.planned import plan
 
     planned = plan(pipeline)
@@ -161,10 +160,8 @@ class _EventFile:
     """
 
     def __init__(self, name: str, say: Callable[[str], None]) -> None:
-        self._name = name
-        self._say = say
+        self._name, self._say, self._wanted = name, say, bool(name)
         self._file: TextIO | None = sys.stdout if name == "-" else None
-        self._wanted = bool(name)
 
     def write(self, event: str, **fields: Any) -> None:
         if not self._wanted:
@@ -180,8 +177,8 @@ class _EventFile:
             self._wanted = False
             if self._name == "-":  # nobody reads it: what is left in its buffer must not raise when Python exits
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            reason = f"cannot be written any more: {error.strerror or error}"
-            self._say(f"--events {self._name}: {reason}; going on without")
+            why = error.strerror or error
+            self._say(f"--events {self._name}: cannot be written any more: {why}; going on without")
 
     def close(self) -> None:
         """Close the file, unless it is stdout."""
@@ -203,12 +200,9 @@ class _LiveSweep:
         self._standing: Standing | None = None
         self._started = self._stood = time.monotonic()
         self.shown = Live(  # from when it is entered until it is left
-            console=self._console,
-            get_renderable=self._drawn,
-            transient=True,
-            refresh_per_second=REFRESHES_A_SECOND,
-            redirect_stdout=False,  # it carries the result, whoever reads it
-        )
+            console=self._console, get_renderable=self._drawn, transient=True,
+            refresh_per_second=REFRESHES_A_SECOND, redirect_stdout=False,  # which carries the result, whoever reads it
+        )  # fmt: skip
 
     def stand(self, standing: "Standing") -> None:
         self._standing, self._stood = standing, time.monotonic()

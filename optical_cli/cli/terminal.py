@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 PIPE_WIDTH = 200
-TEXT_WIDTH = 100
-"""Characters of a line of prose, also on a wider terminal."""
+TEXT_WIDTH = 100  # characters of a line of prose, also on a wider terminal
 COLUMN_GAP = 3
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -129,14 +128,9 @@ def bar_columns() -> "tuple[ProgressColumn, ...]":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}", markup=False), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
 
 
 def _lines(description: str, total: int | None, unit: str) -> Advance:

@@ -10,8 +10,7 @@ from typing import NoReturn
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.errors import NotHere
 
-MARK = "not here: "
-"""How the fingerprint of a stand-in begins. Key material that contains it has no key yet."""
+MARK = "not here: "  # begins the fingerprint of a stand-in; key material that contains it has no key yet
 
 _allowed: ContextVar[bool] = ContextVar("downloads_allowed", default=True)
 

@@ -67,11 +67,8 @@ def _parse(place: Place, line: str) -> Document:
             found, mend = "the keys " + quoted(", ".join(record)), 'write {"doc_id": ..., "title": ..., "text": ...}'
             raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
     title = "" if record.get("title") is None else record["title"]
-    return Document(
-        doc_id=checked_id(record["doc_id"], "doc_id", place),
-        title=checked_text(title, "title", place),
-        text=checked_text(record["text"], "text", place),
-    )
+    doc_id = checked_id(record["doc_id"], "doc_id", place)
+    return Document(doc_id, checked_text(title, "title", place), checked_text(record["text"], "text", place))
 
 
 def pooled_ids(all_ids: Iterable[str], judged: set[str], extra: int, seed: int) -> set[str]:

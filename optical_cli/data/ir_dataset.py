@@ -88,7 +88,6 @@ class IrDataset:
         return checked_judgements(self.name, grades)
 
     def _checked(self) -> Iterable[tuple[Any, ...]]:
-        """What the fingerprint is of."""
         if self.part == "docs":
             return ((doc.doc_id, doc.title, doc.text) for doc in self.documents())
         return (self.topics() if self.part == "queries" else self.judgements()).items()

@@ -61,10 +61,7 @@ def exists(path: Path) -> bool:
 
 
 def part_in(folder: Path, part: Part, language: str) -> Path:
-    """The file of a part, such as `docs.yo.jsonl` or `docs.jsonl.gz`; one that names the language wins.
-
-    DataError if there is no such file, or there are two.
-    """
+    """The file of a part: `docs.yo.jsonl` before `docs.jsonl`, also packed; DataError if there is none, or two."""
     held = names_in(folder)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))
     for names in (named, plain):

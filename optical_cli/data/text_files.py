@@ -17,9 +17,7 @@ from optical_cli.errors import DataError, one_line, quoted
 LONGEST = 16 << 20
 """Bytes of a line: a file that is no text, or a small archive that unpacks to gigabytes, must not fill the memory."""
 PACKED = (".gz", ".zst")
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_BOM = b"\xef\xbb\xbf"
+_GZIP_MAGIC, _ZSTD_MAGIC, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 """Control characters, which steer the terminal of whoever looks at a run file, half surrogate pairs, and the BOM."""
 

@@ -22,10 +22,7 @@ def read_topics(path: Path) -> dict[str, str]:
 
 
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
-    """Topic texts by query id, stripped.
-
-    DataError if an id is used twice or is no id, a text is blank, or there is no topic at all.
-    """
+    """Topic texts by query id, stripped; DataError at an id that is none or used twice, a blank text, or no topic."""
     texts: dict[str, str] = {}
     places: dict[str, Place] = {}
     for place, query_id, text in topics:
@@ -55,10 +52,7 @@ def read_judgements(path: Path) -> dict[str, dict[str, int]]:
 
 
 def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, int]]) -> dict[str, dict[str, int]]:
-    """Grades by query id and document id; a repeated line counts once.
-
-    DataError if a document has two grades for one query, or there is no judgement at all.
-    """
+    """Grades by query and document id, repeated lines once; DataError at two for one document, or none at all."""
     grades: dict[str, dict[str, int]] = {}
     for place, query_id, doc_id, grade in judgements:
         known = grades.setdefault(query_id, {}).setdefault(doc_id, grade)

@@ -43,23 +43,19 @@ def overall(study: Study) -> list[str]:
         label=parse_measure(findings.measure).label,
         best=[f"{setting} on {count}" for setting, count in best.most_common()],
         best_of_all=next(iter(best), None) if len(best) == 1 else None,
-        pairs=best.total(),
-        compared=compared,
-        interactions=findings.interactions,
+        pairs=best.total(), compared=compared, interactions=findings.interactions,
         gaps=[
             (gaps, min(trained, key=lambda gap: gap.value), max(trained, key=lambda gap: gap.value))
             for gaps in findings.gaps
             if (trained := [gap for gap in gaps.by_setting if gap.setting.reg is not None])
         ],
-        drifts=drifts(study.published, study.results),
-        tolerance=f"{TOLERANCE:g}",
+        drifts=drifts(study.published, study.results), tolerance=f"{TOLERANCE:g}", results=study.results,
         seeds=len({result.seed for result in scored if result.reg is not None}),
         notes=[
             *approximate_note([result.search for result in study.results if result.search]),
             *smaller_note([result.index.in_words for result in scored if result.index]),
         ],
-        results=study.results,
-    )
+    )  # fmt: skip
 
 
 def pair_by_pair(study: Study) -> list[str]:
@@ -76,18 +72,14 @@ def _of_pair(study: Study, pair: str, corpus: str) -> list[str]:
     if not means:
         return []
     return _paragraphs(
-        "pair.txt.jinja",
-        label=parse_measure(study.findings.measure).label,
-        pair=pair,
-        corpus=None if corpus == FULL else corpus,
+        "pair.txt.jinja", label=parse_measure(study.findings.measure).label,
+        pair=pair, corpus=None if corpus == FULL else corpus,
         topics=max(result.scores.topics for result in scored if result.scores),
-        seeds=len({result.seed for result in trained}),
-        means=means,
-        lowest=min(means, key=means.__getitem__),
-        highest=max(means, key=means.__getitem__),
+        seeds=len({result.seed for result in trained}), means=means,
+        lowest=min(means, key=means.__getitem__), highest=max(means, key=means.__getitem__),
         against=_against([one for one in study.findings.comparisons if (one.pair, one.corpus) == (pair, corpus)]),
         choices=[one for one in study.findings.choices if (one.pair, one.corpus) == (pair, corpus)],
-    )
+    )  # fmt: skip
 
 
 def _against(compared: Sequence[Comparison]) -> dict[Against, list[str]]:
@@ -109,5 +101,4 @@ def _named(some: Sequence[Comparison], of: int) -> str:
 
 
 def _paragraphs(template: str, **context: Any) -> list[str]:
-    """The paragraphs of a template, which blank lines part, each as one line."""
     return [one_line(block) for block in render(template, one_line, **context).split("\n\n") if block.strip()]

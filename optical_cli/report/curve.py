@@ -211,7 +211,6 @@ def _draw(curve: Curve, span: float, room: int) -> Drawing:
 
 
 def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
-    """Grid, axis, ticks, breaks, and crosses for what failed."""
     if curve.corpus != FULL:
         yield Label("watermark", MIDDLE, (TOP + FOOT) / 2, curve.corpus)
     for tick in axes.ticks:
@@ -233,7 +232,6 @@ def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
 
 
 def _levels(curve: Curve, axes: Axes, room: int) -> Iterator[Shape]:
-    """A line across for each baseline, or an arrow where it lies beyond, and its name."""
     places = [min(max(axes.y(one.mean), TOP), FOOT) for one in curve.levels]
     names = spread(places, LINE)
     over = max(0.0, names[-1] - FOOT) if names else 0.0
@@ -249,7 +247,6 @@ def _levels(curve: Curve, axes: Axes, room: int) -> Iterator[Shape]:
 
 
 def _line(curve: Curve, axes: Axes) -> Iterator[Shape]:
-    """From each reg to the next, with a gap where one failed."""
     scored = curve.trained
     for ends in pairwise(axes.regs):
         if all(reg in scored for reg in ends):
@@ -273,5 +270,4 @@ def _named(baseline: Score) -> str:
 
 
 def _figure(value: float, digits: int = 3) -> str:
-    """With a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")

@@ -35,23 +35,17 @@ def cached_study(pipeline: Pipeline) -> Study:
         results, measures, main_measure(measures),
         reference=evaluation.reference, seed=evaluation.seed, low_resource=low_resource,
     )  # fmt: skip
+    translated = [cell.pair for cell in cells_of(experiment) if cell.objective == TRANSLATE]
     sources, made = pipeline.sources, [one.artifact for one in plan(pipeline) if one.artifact]
     return Study(
-        name=experiment.name,
-        transport=experiment.transport.in_words,
-        measures=measures,
-        results=results,
-        findings=findings,
+        name=experiment.name, transport=experiment.transport.in_words,
+        measures=measures, results=results, findings=findings,
         texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
         ledger=[_entry(artifact) for artifact in (*made, *(other.artifact for other in others))],
         published=tuple(_published(experiment, sources)),
         translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
-        translators={
-            cell.pair: translator_of(experiment, cell.pair)
-            for cell in cells_of(experiment)
-            if cell.objective == TRANSLATE
-        },
-    )
+        translators={pair: translator_of(experiment, pair) for pair in translated},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,9 +61,7 @@ def cached_duels(
 ) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
     """Two settings on pairs that both experiments have, by the tested measure, and by pair the texts of the topics.
 
-    Raises:
-        ConfigError: the measure that is tested is not one of both.
-        DataError: a pair was scored on other topics, judgements or documents on one side.
+    ConfigError if both do not have that measure; DataError if one side had other topics, judgements or documents.
     """
     measure, seed = measure_of_both(one, other), other.pipeline.experiment.evaluation.seed
     every = {pipeline: every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
@@ -97,7 +89,6 @@ def measure_of_both(one: Side, other: Side) -> str:
 
 
 def _scored(results: Iterable[Result], setting: Setting, pair: str) -> list[Result]:
-    """The results of a setting on a pair, as its variant."""
     named = [result for result in results if (result.objective, result.reg) == (setting.objective, setting.reg)]
     return [replace(result, variant=setting.variant) for result in named if result.scores and result.pair == pair]
 
@@ -147,7 +138,6 @@ def _of_what(pipeline: Pipeline, pair: str) -> dict[str, Any]:
 
 
 def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
-    """What others have published of the pairs in one language that search the whole of a collection."""
     same_formula = (experiment.bm25.k1, experiment.bm25.b) == (0.9, 0.4) and experiment.retrieval.depth >= 100
     for name, pair in experiment.pairs.items():
         parts = (sources.documents(name), sources.topics(name), sources.judgements(name))
@@ -168,13 +158,7 @@ def _texts(sources: Sources, pair: str) -> Mapping[str, str]:
 def _entry(artifact: Artifact) -> Entry:
     manifest = artifact.manifest
     return Entry(
-        kind=artifact.kind,
-        label=manifest["label"],
-        key=manifest["key"][:SHORT_DIGITS],
-        seconds=float(manifest["seconds"]),
-        size=artifact.size,
-        tokens=manifest["health"].get("tokens"),
-        created=manifest["created"],
-        commit=manifest.get("git"),
-        versions=manifest.get("versions", {}),
-    )
+        kind=artifact.kind, label=manifest["label"], key=manifest["key"][:SHORT_DIGITS],
+        seconds=float(manifest["seconds"]), size=artifact.size, tokens=manifest["health"].get("tokens"),
+        created=manifest["created"], commit=manifest.get("git"), versions=manifest.get("versions", {}),
+    )  # fmt: skip

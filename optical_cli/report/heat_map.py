@@ -43,8 +43,7 @@ def draw_maps(pair: AlignedPair, rows: Sequence[str] = (), columns: Sequence[str
 def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path) -> bool:
     """Draw the alignments of a pair into both files, and return whether all tokens could be named.
 
-    One with characters that no installed font has is named by its place, #1 being the first. The same plans give the
-    same bytes.
+    One that no installed font can draw is named by its place, from #1. The same plans give the same bytes.
     """
     tokens = (*pair.teacher_tokens, *pair.student_tokens)
     glyphs = find_glyphs((*tokens, pair.text, pair.translation))
@@ -55,9 +54,8 @@ def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path
     maps = draw_maps(pair, rows, columns)
     most = max(1, int(WIDEST / max(map(slot, maps))))
     first, *others = [maps[i : i + most] for i in range(0, len(maps), most)]
-    sentences = list(filter(glyphs.draw, (pair.text, pair.translation)))
-    title = f"{title}: which share of its mass each token sends where"
-    drawing = sheet([[*first, _scale()], *others], title, sentences)
+    title += ": which share of its mass each token sends where"
+    drawing = sheet([[*first, _scale()], *others], title, list(filter(glyphs.draw, (pair.text, pair.translation))))
     write_svg(drawing, path_svg)
     write_png(drawing, path_png)
     return all(map(glyphs.draw, tokens))
@@ -78,7 +76,6 @@ def _tiles(pair: AlignedPair, alignment: Alignment, left: float) -> Iterator[Lin
 
 
 def _scale() -> Drawing:
-    """The tint of each share, from 100 % down."""
     foot = STEPS * STEP
     tints = [box("tile", 0, foot - STEP * i, 12, STEP, strength=round(i / STEPS, 2)) for i in range(1, STEPS + 1)]
     marks = [Label("remark", 17, foot * (1 - _strength(mark)) + 4, f"{mark:.0%}") for mark in MARKS]

@@ -26,29 +26,18 @@ def page(study: Study) -> str:
     tested = study.findings.measure
     curves, gaps = ([one for one in every if one.trained] for every in (pair_curves(study), gap_curves(study)))
     return render(
-        "page.html",
-        escape,
-        study=study,
-        label=parse_measure(tested).label,
+        "page.html", escape, study=study, label=parse_measure(tested).label,
         corpora=[corpus for corpus in corpora(list(study.results)) if corpus != FULL],
-        overall=answer.overall(study),
-        pair_by_pair=answer.pair_by_pair(study),
-        curves=draw_curves(curves),
-        legend=legend(curves, tested),
-        gaps=draw_curves(gaps),
-        heat=_heat(study),
-        sections=sections.page_sections(study),
-        failures=sections.failures(study.results),
+        overall=answer.overall(study), pair_by_pair=answer.pair_by_pair(study),
+        curves=draw_curves(curves), legend=legend(curves, tested), gaps=draw_curves(gaps), heat=_heat(study),
+        sections=sections.page_sections(study), failures=sections.failures(study.results),
         keys=sections.keys_section(study.ledger),
         maps=draw_maps, receivers=receivers, reg=format_reg, signs=_signs, svg=svg,
     )  # fmt: skip
 
 
 def _heat(study: Study) -> dict[str, Any]:
-    """A row for each pair, in its cells the mean for each reg and a tint, 0 to 100; no row without a curve.
-
-    The tint is how far a mean is above the lowest of its pair, on one scale for all pairs.
-    """
+    """Rows by pair: each mean and its tint, 0 to 100, for how far it is above its pair's lowest on one scale."""
     trained = [result for result in study.results if result.reg is not None]
     if not any(result.scores for result in trained):
         return {}
@@ -66,6 +55,5 @@ def _heat(study: Study) -> dict[str, Any]:
 
 
 def _signs(text: str) -> Markup:
-    """Escaped text in which the marks have names."""
     named = {sign: f'<span role="img" aria-label="{name}">{sign}</span>' for sign, name in SIGNS.items()}
     return Markup(re.sub("|".join(SIGNS), lambda found: named[found[0]], str(escape(text))))  # noqa: S704 - escaped

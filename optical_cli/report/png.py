@@ -57,7 +57,6 @@ def _is_plain(font: "FontEntry") -> bool:
 
 
 def _characters(path: str, wanted: Iterable[str]) -> set[str]:
-    """Those of some characters that a font file has."""
     from matplotlib.ft2font import FT2Font
 
     try:
@@ -90,7 +89,6 @@ def write_png(drawing: Drawing, path: Path) -> None:
 
 
 def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[tuple[Line | Dot | Label, float, float]]:
-    """The shapes of groups, with how far they are moved."""
     for shape in shapes:
         if isinstance(shape, Bundle):
             yield from _flat(shape.shapes, x + shape.x, y + shape.y)
@@ -99,7 +97,6 @@ def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[t
 
 
 def _artist(shape: Line | Dot | Label, glyphs: Glyphs, transform: "Transform") -> "Artist":
-    """What matplotlib draws of a shape."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Outline
     from matplotlib.text import Text

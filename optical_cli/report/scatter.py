@@ -32,9 +32,7 @@ def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:
 
     Above the diagonal are the topics that the setting won, below it those that it lost. Topics at one place are one
     point, the larger the more they are: its area grows with their root, for a thousand topics have many at 0 and at 1.
-
-    Raises:
-        DataError: the file cannot be written.
+    DataError if the file cannot be written.
     """
     panels = [_panel(duel) for duel in duels]
     rows = [panels[i : i + MOST_COLUMNS] for i in range(0, len(panels), MOST_COLUMNS)]
@@ -73,7 +71,6 @@ def _axes() -> Iterator[Shape]:
 
 
 def _point(reference_score: float, score: float, topics: int) -> Shape:
-    """A triangle that points to its side of the diagonal, or a dot on it."""
     (x, y), side = _place(reference_score, score), _side(reference_score, score)
     size = SMALLEST * topics**0.25
     if score == reference_score:
@@ -87,5 +84,4 @@ def _place(reference_score: float, score: float) -> tuple[float, float]:
 
 
 def _side(reference_score: float, score: float) -> str:
-    """Of the diagonal."""
     return "alike" if score == reference_score else "above" if score > reference_score else "below"

@@ -77,9 +77,8 @@ def page_sections(study: Study) -> list[Section]:
 
 def failures(results: Sequence[Result]) -> list[str]:
     """What failed and why, a line each."""
-    return [
-        f"{one.pair}, {one.setting.label}, seed {one.seed}: {one.failure}" for one in results if one.failure is not None
-    ]
+    failed = [one for one in results if one.failure is not None]
+    return [f"{one.pair}, {one.setting.label}, seed {one.seed}: {one.failure}" for one in failed]
 
 
 def measure_section(study: Study, measure: str) -> Section:
@@ -97,7 +96,6 @@ def measure_section(study: Study, measure: str) -> Section:
 
 
 def _translation_notes(study: Study, table: Table) -> Iterator[str]:
-    """Who translated the topics of the pairs, and those of the baseline `translate`."""
     baseline = Setting(TRANSLATE, None)
     translated = {"Topics": study.translated}
     if any(row.setting == baseline for row in table.rows):
@@ -113,25 +111,20 @@ def _translation_notes(study: Study, table: Table) -> Iterator[str]:
 def _tests_section(findings: Findings) -> Section | None:
     rows = [
         {
-            "pair": one.pair,
-            "corpus": one.corpus,
-            "compared": f"{one.setting.label} − {one.reference.label}",
+            "pair": one.pair, "corpus": one.corpus, "compared": f"{one.setting.label} − {one.reference.label}",
             "difference": f"{signed(one.difference)} {one.mark}".strip(),
             "95 % interval": f"{signed(one.low)} to {signed(one.high)}",
-            "d_z": effect(one.effect),
-            "p": p_value(one.p),
-            "p (Holm)": p_value(one.corrected),
+            "d_z": effect(one.effect), "p": p_value(one.p), "p (Holm)": p_value(one.corrected),
             "detectable difference": f"{one.smallest:.3f}",
             "topics won / lost": f"{one.wins} / {one.losses}",
             "seeds that agree": f"{one.agreeing} of {one.seeds}",
         }
         for one in findings.comparisons
-    ]
+    ]  # fmt: skip
     return _section(f"Tests of {parse_measure(findings.measure).label}", rows, TESTS.format(seed=findings.seed))
 
 
 def _gap_section(findings: Findings) -> Section | None:
-    """How far low-resource pairs lie behind the others under each setting, and how that differs from references."""
     every = [gap for gaps in findings.gaps for gap in gaps.by_setting]
     compared = {reference for gap in every for reference, _, _ in gap.changes}
     references = [reference for reference in findings.references if reference in compared]
@@ -142,17 +135,12 @@ def _gap_section(findings: Findings) -> Section | None:
             reference: f"{signed(change)} [{signed(interval.low)}, {signed(interval.high)}]"
             for reference, change, interval in gap.changes
         }
-        rows.append(
-            {
-                "": f"{gap.setting.label}{letter}",
-                "corpus": gap.corpus,
-                "low-resource pairs": f"{gap.low:.3f}",
-                "other pairs": f"{gap.high:.3f}",
-                "gap": signed(gap.value),
-                "95 % interval": f"{signed(gap.interval.low)} to {signed(gap.interval.high)}",
-                **{f"gap less that of {findings.letter(one)}": changes.get(one, MISSING) for one in references},
-            }
-        )
+        rows.append({
+            "": f"{gap.setting.label}{letter}", "corpus": gap.corpus,
+            "low-resource pairs": f"{gap.low:.3f}", "other pairs": f"{gap.high:.3f}", "gap": signed(gap.value),
+            "95 % interval": f"{signed(gap.interval.low)} to {signed(gap.interval.high)}",
+            **{f"gap less that of {findings.letter(one)}": changes.get(one, MISSING) for one in references},
+        })  # fmt: skip
     pairs = "; ".join(
         f"low-resource: {', '.join(one.low)}, others: {', '.join(one.high)} (corpus {one.corpus})"
         for one in findings.gaps
@@ -162,20 +150,17 @@ def _gap_section(findings: Findings) -> Section | None:
 
 
 def _choice_section(findings: Findings) -> Section | None:
-    """What choosing reg is worth on topics, or a bitext, that had no part in its score."""
     rows = [
         {
-            "pair": choice.pair,
-            "corpus": choice.corpus,
+            "pair": choice.pair, "corpus": choice.corpus,
             "chosen on other topics": ", ".join(f"{reg.label} {percent(share)}" for reg, share in choice.shares[:3]),
-            "scored": f"{choice.score:.3f}",
-            "best on all topics": f"{choice.best.label}: {choice.best_score:.3f}",
+            "scored": f"{choice.score:.3f}", "best on all topics": f"{choice.best.label}: {choice.best_score:.3f}",
             "overstated by": signed(choice.flattered),
             "by held-out bitext": "; ".join(f"{o.ruler}: {o.setting.label}, {o.score:.3f}" for o in choice.by_bitext)
             or MISSING,
         }
         for choice in findings.choices
-    ]
+    ]  # fmt: skip
     return _section("Choosing reg", rows, CHOICE)
 
 
@@ -216,7 +201,6 @@ def _students_section(results: Sequence[Result]) -> Section | None:
 
 
 def _health(title: str, by_label: Mapping[str, Sequence[Result]], note: str) -> Section | None:
-    """The figures of labelled groups of results; None where there is none at all."""
     results = [result for cells in by_label.values() for result in cells]
     names = dict.fromkeys(name for result in results for name in result.health or ())
     timed = any(result.seconds is not None for result in results)
@@ -243,26 +227,20 @@ def _span(values: Sequence[float], form: str) -> str:
 
 
 def _cost_section(entries: Sequence[Entry]) -> Section | None:
-    """Artifacts, seconds, tokens and bytes of each kind, and of all together."""
     by_kind = {kind: [one for one in entries if one.kind == kind] for kind in (entry.kind for entry in entries)}
     rows = []
     for kind, own in {**by_kind, "all": entries}.items():
         tokens = [entry.tokens for entry in own if entry.tokens is not None]
-        rows.append(
-            {
-                "": kind,
-                "artifacts": str(len(own)),
-                "seconds": f"{sum(entry.seconds for entry in own):.1f}",
-                "tokens encoded": f"{sum(tokens):,}" if tokens else MISSING,
-                "MB": f"{sum(entry.size for entry in own) / 1e6:.1f}",
-            }
-        )
+        rows.append({
+            "": kind, "artifacts": str(len(own)), "seconds": f"{sum(entry.seconds for entry in own):.1f}",
+            "tokens encoded": f"{sum(tokens):,}" if tokens else MISSING,
+            "MB": f"{sum(entry.size for entry in own) / 1e6:.1f}",
+        })  # fmt: skip
     note = "What the cache holds of this experiment: each artifact once, however many cells share it."
     return _section("Cost", rows, note) if entries else None
 
 
 def _origin_section(entries: Sequence[Entry]) -> Section | None:
-    """Versions and commits that made the artifacts; several where they differ."""
     found = {"commit": {entry.commit for entry in entries}}
     for package in dict.fromkeys(package for entry in entries for package in entry.versions):
         found[package] = {entry.versions.get(package) for entry in entries}
@@ -284,5 +262,4 @@ def keys_section(entries: Sequence[Entry]) -> Section | None:
 
 
 def _section(title: str, rows: Sequence[Mapping[str, str]], *before: str) -> Section | None:
-    """A section from rows by head; None without rows."""
     return Section(title, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), before) if rows else None

@@ -26,16 +26,12 @@ TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed
 
 def write_scores_csv(path: Path, study: Study) -> None:
     """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
-    scored = [(result, result.scores.per_topic) for result in study.results if result.scores]
+    scored = [(one, one.scores.per_topic) for one in study.results if one.scores]
+    cells = [((*_cell(one.pair, one.corpus, one.setting), one.seed), per_topic) for one, per_topic in scored]
     rows = (
-        (
-            *_cell(result.pair, result.corpus, result.setting),
-            result.seed,
-            topic,
-            *(of[name][topic] for name in study.measures),
-        )
-        for result, of in scored
-        for topic in of[study.measures[0]]
+        (*cell, topic, *(per_topic[name][topic] for name in study.measures))
+        for cell, per_topic in cells
+        for topic in per_topic[study.measures[0]]
     )
     _write(path, (*CELL, "seed", "topic", *study.measures), rows)
 

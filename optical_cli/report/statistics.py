@@ -32,8 +32,7 @@ REPEATS = 100
 def bootstrap_intervals(scores: Sequence[Floats], rng: np.random.Generator, draws: int = DRAWS) -> Floats:
     """95 % percentile intervals of means over topics and seeds: (arrays, 2), lower and upper ends.
 
-    `scores` are (topics, seeds) each, over the same topics; the number of seeds may differ. With one seed the interval
-    is over topics alone.
+    `scores` are (topics, seeds) each, over the same topics and any number of seeds; with one, over topics alone.
     """
     return percentile_intervals(np.array(bootstrap_means(scores, rng, draws)))
 
@@ -104,8 +103,7 @@ def interaction(
     their topics, over all topics elsewhere. The statistic is the sum of squares of the groups' mean profiles about the
     common one. An effect of another size counts as an interaction, not only another best setting.
 
-    `groups` are (topics, settings) each, two groups and two settings at least; `same_topics` says whether row i is the
-    same topic in all of them.
+    `groups` are (topics, settings) each, two of both at least; with `same_topics` row i is the same topic in all.
     """
     profiles = [scores - scores.mean(axis=1, keepdims=True) for scores in groups]
     counts = np.array([len(scores) for scores in groups])
@@ -213,8 +211,7 @@ def smallest_difference(differences: Floats) -> float:
 def _variance_of_mean(d: Floats) -> tuple[float, float]:
     """Variance of the mean and its degrees of freedom, by two-way random effects analysis of variance.
 
-    (MS of topics + MS of seeds - MS of the rest) / cells, with Satterthwaite's degrees of freedom; a negative estimate
-    of what seeds add is left out.
+    (MS of topics + MS of seeds - MS of the rest) / cells, freedom by Satterthwaite; seeds' part left out if negative.
     """
     topics, seeds = d.shape
     of_topics = seeds * float(d.mean(axis=1).var(ddof=1))

@@ -1,10 +1,10 @@
 """The means of a sweep as a table, settings down, pairs and measures across; or as lines of text with bars."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from optical_cli.artifacts.result import ApproximateSearch, Result, Setting, in_order
 from optical_cli.config.measures import parse_measure
@@ -13,6 +13,8 @@ from optical_cli.report.text import several
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval
+
+Groups: TypeAlias = dict[tuple[str, str, Setting], dict[int, Result]]  # by pair, corpus and setting, then by seed
 
 MISSING = "–"
 FAILED = "failed"
@@ -163,12 +165,9 @@ def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Find
     """Put results into a table, pairs in their order of appearance, each with all the measures.
 
     Columns name their corpus mode unless every result is on the full corpus. With findings, cells have intervals, and
-    those of the tested measure have marks.
-
-    Raises:
-        ValueError: two results for the same pair, corpus, setting and seed.
+    those of the tested measure have marks. ValueError at two results for one pair, corpus, setting and seed.
     """
-    groups: dict[tuple[str, str, Setting], dict[int, Result]] = defaultdict(dict)
+    groups: Groups = defaultdict(dict)
     for result in results:
         seeds = groups[result.pair, result.corpus, result.setting]
         if result.seed in seeds:
@@ -182,37 +181,26 @@ def tabulate(results: Sequence[Result], measures: Sequence[str], findings: "Find
     )
     most = max((len(seeds) for seeds in groups.values()), default=0)
     tested = findings if findings and findings.measure in measures else None
-    rows = tuple(
-        Row(
-            setting,
-            tuple(
-                _cell(groups[column.pair, column.corpus, setting], column, setting, most, findings)
-                for column in columns
-            ),
-            tested.letter(setting) if tested else "",
-        )
-        for setting in in_order(result.setting for result in results)
-    )
-    return Table(columns, rows, most, len(tested.comparisons) if tested else 0)
+    rows = []
+    for setting in in_order(result.setting for result in results):
+        cells = tuple(_cell(groups, column, setting, most, findings) for column in columns)
+        rows.append(Row(setting, cells, tested.letter(setting) if tested else ""))
+    return Table(columns, tuple(rows), most, len(tested.comparisons) if tested else 0)
 
 
-def _cell(
-    seeds: Mapping[int, Result], column: Column, setting: Setting, most: int, findings: "Findings | None"
-) -> TableCell:
-    results = seeds.values()
-    values = [value for result in results if (value := result.value(column.measure)) is not None]
+def _cell(groups: Groups, column: Column, setting: Setting, most: int, findings: "Findings | None") -> TableCell:
     named = (column.pair, column.corpus, setting)
+    results = groups[named].values()
+    values = [value for result in results if (value := result.value(column.measure)) is not None]
     return TableCell(
-        mean=fmean(values) if values else None,
-        seeds=len(values),
+        mean=fmean(values) if values else None, seeds=len(values), of=most,
         failed=sum(result.failure is not None for result in results),
-        of=most,
         doubtful=any(result.doubtful for result in results),
         interval=findings.intervals.get((*named, column.measure)) if findings else None,
         marks=findings.marks(*named) if findings and column.measure == findings.measure else "",
         searches=tuple(result.search for result in results if result.search and result.scores),
         smaller=tuple(result.index.in_words for result in results if result.index and result.scores),
-    )
+    )  # fmt: skip
 
 
 def text_curve(results: Sequence[Result], measure: str, width: int = 80) -> list[str]:

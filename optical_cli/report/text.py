@@ -8,8 +8,7 @@ from typing import Any
 
 SMALLEST_P = 1e-4
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, which steer a terminal and are not allowed in HTML or SVG, and bidirectional overrides, which can
-make a sentence read as another one."""
+"""Control characters, which steer a terminal and no SVG may have, and bidirectional overrides, which reorder text."""
 MARKDOWN_MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
 LATEX_COMMANDS = {
     **{sign: f"\\{sign}" for sign in "{}$&#_%"}, "\\": r"\textbackslash{}", "^": r"\textasciicircum{}",
@@ -84,12 +83,7 @@ def render(template: str, escape: Callable[[str], str], /, **context: Any) -> st
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # leaves alone what `finalize` or a macro has escaped
         finalize=lambda value: value if isinstance(value, Markup) else Markup(escape(str(value))),  # noqa: S704
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        **syntax,
-    )
-    formats = (signed, p_value, percent, several, listed)
-    environment.filters |= {function.__name__: function for function in formats}
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, **syntax,
+    )  # fmt: skip
+    environment.filters |= {form.__name__: form for form in (signed, p_value, percent, several, listed)}
     return environment.get_template(template).render(context)

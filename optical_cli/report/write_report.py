@@ -17,17 +17,13 @@ from optical_cli.report.text import escape_latex, escape_markdown, harmless, ren
 FILES = (
     "report.md", "report.tex", "curve.svg", "curve.png", "scores.csv", "scores.parquet", "means.csv", "comparisons.csv",
 )  # fmt: skip
-MOST_BESIDE = 3
-"""Pairs whose intervals fit beside the means on a page; those of more pairs stand below the means."""
+MOST_BESIDE = 3  # pairs whose intervals fit beside the means on a page; those of more pairs stand below the means
 
 
 def write_report(study: Study, folder: Path, html: Path | None = None) -> list[Path]:
     """Write all files of a report, replacing an older one only when all are complete.
 
-    `html` is the file of the page, by default `report.html` in the folder. Folders are made if they do not exist.
-
-    Raises:
-        DataError: a file cannot be written.
+    `html` is the page, by default `report.html` in `folder`. Folders are made; DataError if a file cannot be written.
     """
     html = html or folder / "report.html"
     try:
@@ -50,7 +46,6 @@ def write_report(study: Study, folder: Path, html: Path | None = None) -> list[P
 
 
 def _write_files(study: Study, folder: Path) -> list[Path]:
-    """All but the page."""
     paths = [folder / name for name in FILES]
     report, tex, svg, png, scores, parquet, means, comparisons = paths
     draw_curve(study, svg, png)
@@ -66,16 +61,10 @@ def _write_files(study: Study, folder: Path) -> list[Path]:
 def markdown(study: Study, curve: str) -> str:
     """The whole report; `curve` is the file name of the chart beside it, of the tested measure."""
     return render(
-        "report.md.jinja",
-        escape_markdown,
-        study=study,
-        most_seeds=tabulate(study.results, study.measures).seeds,
-        failures=failures(study.results),
-        answer=answer(study),
-        label=parse_measure(study.findings.measure).label,
-        curve=curve,
-        sections=markdown_sections(study),
-    )
+        "report.md.jinja", escape_markdown, study=study, curve=curve, label=parse_measure(study.findings.measure).label,
+        most_seeds=tabulate(study.results, study.measures).seeds, failures=failures(study.results),
+        answer=answer(study), sections=markdown_sections(study),
+    )  # fmt: skip
 
 
 def latex(study: Study) -> str:

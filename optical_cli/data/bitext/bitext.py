@@ -20,12 +20,9 @@ from optical_cli.errors import DataError
 
 DROPPED = "dropped.jsonl"
 _SHOWN = 500  # characters of a side: an over-long row may be a book
-REASONS = ("empty", "equal", "length_ratio", "too_long", "duplicate")
-"""Why a row is dropped, in the order of the checks; a row counts for the first that holds."""
-SAMPLE = 5
-"""Dropped rows of each reason that are kept to be looked at."""
-SPLIT_SEED = 13
-"""Fixed: the seeds of an experiment vary the training, never its data."""
+REASONS = ("empty", "equal", "length_ratio", "too_long", "duplicate")  # why a row is dropped; the first counts
+SAMPLE = 5  # dropped rows of each reason that are kept to be looked at
+SPLIT_SEED = 13  # fixed: the seeds of an experiment vary the training, never its data
 
 
 @dataclass(frozen=True)
@@ -142,9 +139,8 @@ def record_dropped(bitext: Bitext, folder: Path, say: Callable[[str], None]) -> 
             file.write(f"{line}\n")
     counts = [f"{count} {reason}" for reason, count in selection.dropped.items() if count]
     if counts:
-        share = f"{sum(selection.dropped.values())} of {selection.rows} rows"
-        some = f"some of each stand in the encodings' {DROPPED}"
-        say(f"{bitext.name}: {share} are not used ({', '.join(counts)}); {some}")
+        share = f"{sum(selection.dropped.values())} of {selection.rows} rows are not used ({', '.join(counts)})"
+        say(f"{bitext.name}: {share}; some of each stand in the encodings' {DROPPED}")
     return {"rows": selection.rows, "kept": len(selection.pairs), "dropped": dict(selection.dropped)}
 
 

@@ -102,7 +102,6 @@ class HubDataset(Dataset):
 
     @cached_property
     def _files(self) -> list[Path]:
-        """The Arrow files of the split in the library's cache."""
         folder = self._prepared() or self._download()
         part = re.compile(rf".+-{re.escape(self.settings.split)}(-\d{{5}}-of-\d{{5}})?\.arrow")
         files = sorted(path for path in folder.glob("*.arrow") if part.fullmatch(path.name))

@@ -11,26 +11,16 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from optical_cli.cache.fingerprints import Fingerprints
+from optical_cli.data import text_files
 from optical_cli.data.absent import LocalCopy, size_of
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import (
-    Place,
-    checked_text,
-    columns_of,
-    every_line,
-    file_digest,
-    json_object,
-    lines_of,
-    read_lines,
-    unpacked,
-)
+from optical_cli.data.text_files import Place, columns_of, lines_of
 from optical_cli.errors import DataError, one_line, quoted
 
 Lines = Iterable[tuple[Place, str]]
 # an encrypted member is a RuntimeError, an unknown packing a NotImplementedError, which is one; a name may be no UTF-8
 _DAMAGED = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
-TRANSLATION = "translation"
-"""The column under which the datasets library keeps a sentence by language."""
+TRANSLATION = "translation"  # the column under which the datasets library keeps a sentence by language
 
 
 class Row(NamedTuple):
@@ -66,7 +56,7 @@ class RowFiles:
 
 def digest_of(files: Sequence[Path], memo: Fingerprints, *reading: str) -> str:
     """SHA-256 over the digests of files and over what decides how they are read, 64 hex digits."""
-    digests = [file_digest(path, memo) for path in files]
+    digests = [text_files.file_digest(path, memo) for path in files]
     return hashlib.sha256("\n".join([*digests, *reading]).encode()).hexdigest()
 
 
@@ -88,7 +78,7 @@ def _side(record: Mapping[str, Any], column: str, place: Place) -> str:
         found = listed([str(name) for name in record])
         raise place.fault(expected=f"a column {quoted(column)}", found=found, mend=mend)
     value = record[column]
-    return "" if value is None else checked_text(value, column, place, "name another column").strip()
+    return "" if value is None else text_files.checked_text(value, column, place, "name another column").strip()
 
 
 class Tsv(RowFiles):
@@ -97,7 +87,7 @@ class Tsv(RowFiles):
     def rows(self) -> Iterator[Row]:
         """A row a line; DataError if a line has another number of columns."""
         mend = "add a missing side, or remove further columns and tabs inside a sentence"
-        for place, line in read_lines(self.files[0]):
+        for place, line in text_files.read_lines(self.files[0]):
             columns = columns_of(place, line, 2, "sentence TAB translation", mend) if line.strip() else ["", ""]
             yield Row(place, columns[0].strip(), columns[1].strip())
 
@@ -109,8 +99,8 @@ class JsonLines(RowFiles):
 
     def rows(self) -> Iterator[Row]:
         """A row a line; DataError if a line is no JSON object or lacks a key."""
-        for place, line in read_lines(self.files[0]):
-            yield row_of(json_object(place, line), self.columns, place)
+        for place, line in text_files.read_lines(self.files[0]):
+            yield row_of(text_files.json_object(place, line), self.columns, place)
 
 
 class Aligned(RowFiles):
@@ -119,7 +109,7 @@ class Aligned(RowFiles):
     def rows(self) -> Iterator[Row]:
         """A row a line of each; DataError if one file goes on after the other's end."""
         teacher, foreign = self.files
-        return _paired(every_line(teacher), every_line(foreign), (str(teacher), str(foreign)))
+        return _paired(text_files.every_line(teacher), text_files.every_line(foreign), (str(teacher), str(foreign)))
 
 
 class MosesZip(RowFiles):
@@ -131,7 +121,7 @@ class MosesZip(RowFiles):
         """A row a line of both files; DataError if the zip is damaged or has not one file of each language."""
         path = self.files[0]
         try:
-            with unpacked(path) as file, zipfile.ZipFile(file) as archive:
+            with text_files.unpacked(path) as file, zipfile.ZipFile(file) as archive:
                 names = [self._member(archive.namelist(), language) for language in self.columns]
                 with archive.open(names[0]) as teacher, archive.open(names[1]) as foreign:
                     sources = (f"{path}/{names[0]}", f"{path}/{names[1]}")

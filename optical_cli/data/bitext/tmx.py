@@ -62,7 +62,6 @@ class Tmx(RowFiles):
 
 
 def _parsed(path: Path, parser: expat.XMLParserType) -> Iterator[int]:
-    """Feed a file to a parser chunk by chunk, and give the number of bytes after each."""
     with unpacked(path) as file:
         read = 0
         try:
@@ -92,8 +91,7 @@ class _Units:
         self._line = 0
         self._language: str | None = None
         self._seg: list[str] | None = None
-        self._length = 0
-        self._native = 0
+        self._length = self._native = 0
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
@@ -145,8 +143,8 @@ class _Units:
             self._text(html5[f"{name};"])
 
     def _refuse_declaration(self, name: str, *_declaration: object) -> NoReturn:
-        mend = "remove the declaration and write the text out"
-        self._fail("no entity of the file's own", f"an entity {quoted(name)}", mend)
+        found, mend = f"an entity {quoted(name)}", "remove the declaration and write the text out"
+        self._fail("no entity of the file's own", found, mend)
 
     def _fail(self, expected: str, found: str, mend: str) -> NoReturn:
         raise Place(self._source, self.parser.CurrentLineNumber).fault(expected=expected, found=found, mend=mend)

@@ -57,7 +57,6 @@ def choose(group: Group, measure: str, rng_of: RngOf) -> Choice | None:
 
 
 def _by_bitext(group: Group, means: Mapping[Setting, float]) -> Iterator[BitextChoice]:
-    """A choice for each ruler that every student was measured by."""
     for name, (label, sign) in RULERS.items():
         figures = {
             setting: fmean((one.held_out or {}).get(name, math.nan) for one in group.results[setting].values())

@@ -53,11 +53,8 @@ def find(
 ) -> Findings:
     """Everything a report says of the per-topic scores; results without scores are left out.
 
-    Args:
-        measures: those that get intervals.
-        tested: the one of them that is tested.
-        reference: baselines and values of reg to test against; None for each baseline and reg inf.
-        low_resource: names of pairs.
+    All `measures` get intervals, and the one that is `tested` is tested against the baselines and values of reg in
+    `reference`, by default each baseline and reg inf. `low_resource` are names of pairs.
     """
     draw = partial(rng_of, seed)
     groups = groups_of(results)
@@ -66,16 +63,14 @@ def find(
     wanted = [(setting, other) for other in references for setting in regs if setting != other]
     choices = [(group, choice) for group in groups if (choice := choose(group, tested, draw))]
     return Findings(
-        measure=tested,
-        references=references,
+        measure=tested, references=references, seed=seed,
         intervals=dict(_intervals(groups, measures, draw)),
         comparisons=compare(groups, wanted, tested, draw),
         interactions=interactions(groups, tested, draw),
         choices=tuple(choice for _, choice in choices),
         moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),
-        seed=seed,
         gaps=gaps(groups, low_resource, references, tested, draw),
-    )
+    )  # fmt: skip
 
 
 def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -> tuple[Setting, ...]:

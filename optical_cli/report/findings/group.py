@@ -49,11 +49,8 @@ class Group:
         own, others = self.results[setting], self.results[reference]
         if len(own) == 1 or len(others) == 1:
             return self.scores(setting, measure) - self.scores(reference, measure)
-        shared = [
-            self._of_topics(own[seed], measure) - self._of_topics(others[seed], measure)
-            for seed in own
-            if seed in others
-        ]
+        seeds = [seed for seed in own if seed in others]
+        shared = [self._of_topics(own[seed], measure) - self._of_topics(others[seed], measure) for seed in seeds]
         return np.array(shared).T if shared else self.means([setting], measure) - self.means([reference], measure)
 
     def _of_topics(self, result: Result, measure: str) -> Floats:

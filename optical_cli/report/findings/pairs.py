@@ -7,15 +7,9 @@ from typing import Any
 import numpy as np
 
 from optical_cli.artifacts.result import Setting
+from optical_cli.report import statistics
 from optical_cli.report.findings.group import Group, Interval, RngOf
-from optical_cli.report.statistics import (
-    ALPHA,
-    Floats,
-    bootstrap_means,
-    interaction,
-    percentile_intervals,
-    seed_interaction,
-)
+from optical_cli.report.statistics import Floats
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Interaction:
     @property
     def shown(self) -> bool:
         """Whether p is below 0.05 by both tests, or by the only one."""
-        return self.p < ALPHA and (self.p_seeds is None or self.p_seeds < ALPHA)
+        return self.p < statistics.ALPHA and (self.p_seeds is None or self.p_seeds < statistics.ALPHA)
 
 
 def interactions(groups: Sequence[Group], measure: str, rng_of: RngOf) -> tuple[Interaction, ...]:
@@ -44,20 +38,19 @@ def interactions(groups: Sequence[Group], measure: str, rng_of: RngOf) -> tuple[
         if len(own) > 1 and len(shared) > 1:
             same_topics = len({group.topics for group in own}) == 1
             means = [group.means(shared, measure) for group in own]
-            p = interaction(means, rng_of("interaction", own[0]), same_topics=same_topics)
+            p = statistics.interaction(means, rng_of("interaction", own[0]), same_topics=same_topics)
             p_seeds = _over_seeds(own, shared, measure)
             found.append(Interaction(corpus, _names(own), tuple(shared), same_topics, p, p_seeds))
     return tuple(found)
 
 
 def _over_seeds(groups: Sequence[Group], settings: Sequence[Setting], measure: str) -> float | None:
-    """The F test over the seeds that every cell has scores of."""
     cells = [[group.results[setting] for setting in settings] for group in groups]
     seeds = sorted(set.intersection(*(set(cell) for row in cells for cell in row)))
     if len(seeds) < 2:
         return None
     means = [[[cell[seed].value(measure) for cell in row] for row in cells] for seed in seeds]
-    return seed_interaction(np.array(means, dtype=float))
+    return statistics.seed_interaction(np.array(means, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -92,9 +85,8 @@ def gaps(
 ) -> tuple[Gaps, ...]:
     """Compare low-resource pairs with the others in each corpus mode that has both, and a setting that all share.
 
-    A pair is the mean over its topics, and every pair counts alike. Intervals are of these pairs: topics and seeds are
-    drawn, pairs are not. Pairs with the same topics draw them together. The gaps are compared with each other under
-    `references`.
+    Every pair counts alike, by its mean over topics. Intervals are of these pairs: topics and seeds are drawn, together
+    for pairs with the same topics, and pairs are not. The gaps are compared with each other under `references`.
     """
     found = []
     for corpus, own in _by_corpus(groups):
@@ -127,19 +119,19 @@ def _draws(
     for topics in dict.fromkeys(group.topics for group in groups):
         own = [group for group in groups if group.topics == topics]
         named = [(group, setting) for group in own for setting in settings]
-        means = bootstrap_means([group.scores(setting, measure) for group, setting in named], rng_of("gap", own[0]))
+        scores = [group.scores(setting, measure) for group, setting in named]
+        means = statistics.bootstrap_means(scores, rng_of("gap", own[0]))
         drawn |= {(group.pair, setting): mean for (group, setting), mean in zip(named, means, strict=True)}
     return drawn
 
 
 def _over(groups: Sequence[Group], setting: Setting, values: Mapping[tuple[str, Setting], Any]) -> Floats:
-    """The mean over pairs of a figure, or of draws of it, draw by draw."""
     mean: Floats = np.mean([values[group.pair, setting] for group in groups], axis=0)
     return mean
 
 
 def _interval(draws: Floats) -> Interval:
-    return Interval(*percentile_intervals(draws[None])[0].tolist())
+    return Interval(*statistics.percentile_intervals(draws[None])[0].tolist())
 
 
 def _names(groups: Sequence[Group]) -> tuple[str, ...]:
@@ -153,6 +145,5 @@ def _by_corpus(groups: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:
 
 
 def _shared(groups: Sequence[Group]) -> list[Setting]:
-    """The settings that all of them have, in the order of tables."""
     first = groups[0].results if groups else {}
     return [setting for setting in first if all(setting in group.results for group in groups)]
