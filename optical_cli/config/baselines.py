@@ -10,7 +10,7 @@ from optical_cli.config.settings import Count, Name, Number, Settings
 Analyzer = Literal["folding", "lower", "whitespace", "stemmed"]
 ANALYZERS: tuple[Analyzer, ...] = get_args(Analyzer)
 STEMMED: Analyzer = "stemmed"
-STEMMERS = {
+STEMMERS = {  # the languages that Snowball has a stemmer for, and its names of them
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
     "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
     "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
@@ -18,7 +18,6 @@ STEMMERS = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "st": "sesotho", "sv": "swedish",
     "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
-"""The languages that Snowball has a stemmer for, and its names of them."""
 NEEDS_PYSTEMMER = (
     "bm25.analyzers: stemmed needs PyStemmer, which is not installed: pip install 'optical-cli[stemmers]', or take "
     "folding"
@@ -29,9 +28,7 @@ class Bm25(Settings):
     """The baseline `bm25`.
 
     Attributes:
-        analyzers: How texts become words; each analyzer is a baseline of its own. `folding`: lower case without
-            accents. `lower`: lower case. `whitespace`: split at white space. `stemmed`: lower case, stemmed by Snowball
-            for the language, then without accents.
+        analyzers: `folding` (no case, no accents), `lower`, `whitespace`, `stemmed` (folded, by Snowball); a row each.
         k1: Saturation of term frequency.
         b: Length normalisation, 0 to 1.
     """

@@ -8,29 +8,21 @@ from optical_cli.config.settings import Count, CountFromZero, Flag, Number, Sett
 
 
 class Format(NamedTuple):
-    """A format of bitext files.
-
-    Attributes:
-        sentence: what it looks like, for people.
-        reader: its class, as `module:Class` in optical_cli.data.bitext.
-        endings: of file names, without .gz and .zst.
-        columns: what `columns` names in it; "" if nothing.
-    """
+    """A format of bitext files."""
 
     sentence: str
-    reader: str
-    endings: tuple[str, ...] = ()
-    columns: str = ""
+    reader: str  # `module:Class` in optical_cli.data.bitext
+    endings: tuple[str, ...] = ()  # of file names, without .gz and .zst
+    columns: str = ""  # what the setting `columns` names in it; "" if nothing
 
 
-FORMATS = {
+FORMATS = {  # a new one is a row here and a reader, a subclass of `RowFiles`; files of no ending are TSV
     "tsv": Format("a TSV of sentences and translations", "rows:Tsv"),
     "aligned": Format("two files with a sentence on each line", "rows:Aligned"),
     "jsonl": Format("JSON Lines", "rows:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
     "tmx": Format("TMX", "tmx:Tmx", ("tmx",), "languages"),
     "zip": Format("a Moses zip of OPUS", "rows:MosesZip", ("zip",), "languages"),
 }
-"""The table of formats. A new one is a row here and a reader, a subclass of `RowFiles`; files of no ending are TSV."""
 
 
 def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,8 +54,7 @@ class Bitext(Settings):
         config: Configuration of the dataset; null for its only one.
         split: Split of the dataset.
         revision: Commit of the Hugging Face id, 40 hex digits; null for the cached one, or else the newest.
-        columns: Names of the teacher's sentences and of the translations: keys of JSONL, columns of a dataset,
-            languages of TMX and zip; null for the codes of the two languages.
+        columns: Keys, columns or languages of the teacher's sentences and the translations; null for language codes.
         filter: Which rows are left out.
         max_pairs: Most pairs to train on, a seeded sample; null for all.
         held_out: Number of pairs kept from training, to measure the student on.

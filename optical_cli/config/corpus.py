@@ -14,19 +14,12 @@ FULL, POOLED, CANDIDATES = "full", "pooled", "candidates"
 
 @dataclass(frozen=True)
 class CorpusMode:
-    """A corpus mode as the experiment file, tables and cards know it.
+    """A corpus mode as the experiment file, tables and cards know it."""
 
-    Attributes:
-        label: what tables show, with settings of the pair: `pooled {pool_size}`.
-        sentence: what is searched, for people.
-        caution: why figures do not compare with published ones; "" if they do.
-        own_documents: whether each topic is ranked among documents of its own.
-    """
-
-    label: str
+    label: str  # in tables, with settings of the pair: `pooled {pool_size}`
     sentence: str
-    caution: str = ""
-    own_documents: bool = False
+    caution: str = ""  # why figures do not compare with published ones; "" if they do
+    own_documents: bool = False  # each topic is ranked among documents of its own
 
 
 CORPUS_MODES = {
@@ -56,8 +49,7 @@ class CorpusSettings(Settings):
     """Which documents of its collection a pair is searched in.
 
     Attributes:
-        corpus: `full`; `pooled`, every judged document and `pool_size` random others; or `candidates`, for each topic
-            the documents that another run found.
+        corpus: `full`; `pooled`, the judged documents and `pool_size` others; or `candidates`, those of another run.
         candidates: That run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) over the whole collection.
         pool_size: Number of random documents in a pooled corpus.
         pool_seed: Seed that draws them.
@@ -77,7 +69,8 @@ class CorpusSettings(Settings):
     def corpus_name(self) -> str:
         """The corpus mode as tables show it: `full`, `pooled 5000`, `candidates of bm25`. No identity: see the keys."""
         settings: Mapping[str, object] = dict(self)
-        return self.mode.label.format_map({**settings, "candidates": _stem(self.candidates)})
+        stem = "_".join(PurePath(self.candidates or "").stem.split())
+        return self.mode.label.format_map({**settings, "candidates": stem})
 
     @model_validator(mode="after")
     def _candidates_of_a_run(self) -> Self:
@@ -87,7 +80,3 @@ class CorpusSettings(Settings):
                 f"found {self.candidates or 'none'} beside `corpus: {self.corpus}`"
             )
         return self
-
-
-def _stem(candidates: str | None) -> str:
-    return "_".join(PurePath(candidates or "").stem.split())

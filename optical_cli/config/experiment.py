@@ -13,17 +13,7 @@ from optical_cli.config.corpus import CorpusSettings
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
 from optical_cli.config.retrieval import CANDIDATES, ENGINES, Retrieval, SearchEngine
-from optical_cli.config.settings import (
-    Count,
-    Name,
-    Number,
-    Precision,
-    Reg,
-    Seed,
-    Settings,
-    SpeedOnly,
-    as_several,
-)
+from optical_cli.config.settings import Count, Name, Number, Precision, Reg, Seed, Settings, SpeedOnly, as_several
 from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
@@ -118,10 +108,8 @@ class Index(Settings):
     @property
     def in_words(self) -> str:
         """`tokens pooled by 2 (index.pool_factor), a byte a number (index.storage)`; empty for the default."""
-        parts = {
-            f"tokens pooled by {self.pool_factor:g} (index.pool_factor)": self.pool_factor > 1,
-            "a byte a number (index.storage)": self.storage == "int8",
-        }
+        pooled = f"tokens pooled by {self.pool_factor:g} (index.pool_factor)"
+        parts = {pooled: self.pool_factor > 1, "a byte a number (index.storage)": self.storage == "int8"}
         return ", ".join(part for part, said in parts.items() if said)
 
 
@@ -170,8 +158,7 @@ class Experiment(Settings):
         pairs: Language pairs by `query language-document language`.
         seeds: Seeds of the training; each makes students of its own.
         translate: Translations for the baseline `translate`, by the language of the topics.
-        baselines: What is evaluated beside the transport. `bm25` suits pairs of one language, `translate` pairs with
-            documents in the teacher's language and topics in another.
+        baselines: Evaluated beside the transport; `bm25` suits pairs of one language, `translate` topics of another.
         base: Folder that relative paths of the file start from; not a key of the file.
     """
 
@@ -219,44 +206,32 @@ class Experiment(Settings):
 
 
 def faults_between_sections(teacher_language: str, bitext: Collection[str], pairs: Iterable[str]) -> list[str]:
-    """What is wrong with the languages that sections name, one line each.
-
-    Args:
-        teacher_language: of the section `teacher`.
-        bitext: languages that have one.
-        pairs: names of the language pairs.
-    """
-    faults = [fault for pair in pairs for fault in _faults_of_pair(pair, teacher_language, bitext)]
+    """What is wrong with the languages that sections name, one line each."""
+    faults = []
+    for pair in pairs:
+        if not _is_pair(pair):
+            faults.append(f"pairs.{pair}: `query language-document language` expected, such as yo-en")
+            continue
+        faults += [
+            f"pairs.{pair}: {language} is not the teacher's language ({teacher_language}) and has no "
+            f"bitext; add bitext.{language}.source"
+            for language in sorted(set(languages_of(pair)))
+            if language != teacher_language and language not in bitext
+        ]
     hint = "a language code such as sw or yo expected (quote `no`, which YAML reads as false)"
     return faults + [f"bitext.{code}: {hint}" for code in bitext if not _is_language(code)]
 
 
-def _faults_of_pair(pair: str, teacher_language: str, bitext: Collection[str]) -> list[str]:
-    if not _is_pair(pair):
-        return [f"pairs.{pair}: `query language-document language` expected, such as yo-en"]
-    return [
-        f"pairs.{pair}: {language} is not the teacher's language ({teacher_language}) and has no "
-        f"bitext; add bitext.{language}.source"
-        for language in sorted(set(languages_of(pair)))
-        if language != teacher_language and language not in bitext
-    ]
-
-
 def _faults_of_lists(x: Experiment) -> Iterator[str]:
-    lists: dict[str, tuple[Any, ...]] = {
-        "transport.reg": x.transport.reg,
-        "seeds": x.seeds,
-        "baselines": x.baselines,
-        "bm25.analyzers": x.bm25.analyzers,
-        "evaluation.low_resource": x.evaluation.low_resource,
-    }
+    low_resource = x.evaluation.low_resource
+    lists: dict[str, tuple[Any, ...]] = {"transport.reg": x.transport.reg, "seeds": x.seeds, "baselines": x.baselines}
+    lists |= {"bm25.analyzers": x.bm25.analyzers, "evaluation.low_resource": low_resource}
     for key, values in lists.items():
         if len(set(values)) != len(values):
             yield f"{key}: duplicate value; list each value once"
     for reference in x.evaluation.reference or ():
         if reference not in (*x.baselines, *x.transport.reg):
             yield f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
-    low_resource = x.evaluation.low_resource
     used = sorted({language for pair in x.pairs for language in pair.split("-")})
     if unused := [language for language in low_resource if language not in used]:
         for language in unused:

@@ -12,17 +12,11 @@ CUTOFF = "[1-9][0-9]{0,5}"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of measure.
-
-    Attributes:
-        label: in tables and charts.
-        ranx: name of the function of `ranx.metrics` that computes it; None for one that `evaluate/` computes itself.
-        has_cutoff: whether it is over the first K results, K from 1; else over the whole ranking.
-    """
+    """A kind of measure."""
 
     label: str
-    ranx: str | None
-    has_cutoff: bool = True
+    ranx: str | None  # function of `ranx.metrics` that computes it; None for one that `evaluate/` computes itself
+    has_cutoff: bool = True  # over the first K results, K from 1; else over the whole ranking
 
 
 KINDS = {

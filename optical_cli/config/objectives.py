@@ -19,25 +19,15 @@ def _needs_student(query: str, document: str, teacher: str) -> bool:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a student is trained on, or what stands beside students as a baseline.
-
-    Attributes:
-        name: as experiment files, keys and results have it.
-        label: as tables and charts have it; transport's rows are labelled with their reg.
-        sentence: what a model card says of the student; empty without one.
-        is_trained: whether a student is trained on it.
-        has_student: whether a student takes part in the search, trained or not.
-        has_reg: whether it is regularized, so that each reg is a cell of its own.
-        suits: whether it can be evaluated on a pair of such a query, document and teacher language.
-    """
+    """What a student is trained on, or what stands beside students as a baseline."""
 
     name: str
-    label: str
-    sentence: str = ""
+    label: str  # in tables and charts; transport's rows are labelled with their reg
+    sentence: str = ""  # what a model card says of the student; empty without one
     is_trained: bool = True
-    has_student: bool = True
-    has_reg: bool = False
-    suits: Callable[[str, str, str], bool] = _needs_student
+    has_student: bool = True  # a student takes part in the search, trained or not
+    has_reg: bool = False  # each reg is a cell of its own
+    suits: Callable[[str, str, str], bool] = _needs_student  # whether it can be evaluated on these languages
 
     @property
     def is_baseline(self) -> bool:
@@ -76,8 +66,7 @@ _ROWS = (
         has_reg=True,
     ),
 )
-OBJECTIVES = {row.name: row for row in _ROWS}
-"""By name, in the order of the rows of a table."""
+OBJECTIVES = {row.name: row for row in _ROWS}  # in the order of the rows of a table
 
 
 def row_name(name: str) -> str:

@@ -12,25 +12,18 @@ from optical_cli.config.experiment import Experiment, Teacher, faults_between_se
 from optical_cli.errors import ConfigError, shortened
 
 EXTENDS = "extends"
-REPLACED = {"pairs"}
-"""Sections that are not merged: which pairs are run is one decision."""
-LONGEST = 1_000_000
-"""Most characters of an experiment file; any other file given by mistake must not fill the memory."""
-MOST_VALUES, DEEPEST = 20_000, 50
-"""Most values of a document, aliases written out, and most levels: PyYAML bounds neither memory nor recursion."""
-LONGEST_FAULT, MOST_FAULTS = 400, 100
-"""Most characters of a line of a message, and most lines."""
-_QUOTE = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
+REPLACED = {"pairs"}  # sections that are not merged: which pairs are run is one decision
+LONGEST = 1_000_000  # characters of an experiment file; any other file given by mistake must not fill the memory
+MOST_VALUES, DEEPEST = 20_000, 50  # with aliases written out: PyYAML bounds neither memory nor recursion
+LONGEST_FAULT, MOST_FAULTS = 400, 100  # characters of a line of a message, and lines
 _TAGGED_WRONGLY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What PyYAML raises for a value that does not fit its tag, such as 2001-99-99, besides its own errors."""
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read and check an experiment file.
+    """Read and check an experiment file; relative paths in it start from its folder.
 
-    Args:
-        path: a YAML file; relative paths in it start from its folder.
-        overrides: `key.of.a.setting=value`, with a value in YAML; they win over the file.
+    `overrides` are `key.of.a.setting=value`, with a value in YAML; they win over the file.
 
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or holds faults, all of them listed.
@@ -46,9 +39,8 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         faults = [line for fault in error.errors() for line in _lines(fault)]
         if all(fault["loc"] for fault in error.errors()):  # a section is wrong, so pydantic did not compare sections
             faults += _faults_between_sections(content)
-        raise ConfigError(
-            "\n".join(f"{path}: {shortened(line, LONGEST_FAULT)}" for line in faults[:MOST_FAULTS])
-        ) from error
+        lines = (f"{path}: {shortened(line, LONGEST_FAULT)}" for line in faults[:MOST_FAULTS])
+        raise ConfigError("\n".join(lines)) from error
 
 
 def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
@@ -58,9 +50,8 @@ def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
         return content
     name = content.pop(EXTENDS)
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths have one base
-        raise ConfigError(
-            f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {shortened(repr(name))}"
-        )
+        found = shortened(repr(name))
+        raise ConfigError(f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {found}")
     if name in (path.name, *extending):
         raise ConfigError(f"{path}: {EXTENDS}: {name} is extended by itself")
     return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
@@ -80,10 +71,8 @@ def _load(path: Path) -> dict[str, Any]:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(LONGEST + 1)
     except OSError as error:
-        raise ConfigError(
-            f"{path}: no experiment file can be read there ({error.strerror}); "
-            "give the path of a YAML file, or `tiny` for the embedded pair"
-        ) from error
+        fault = f"{path}: no experiment file can be read there ({error.strerror})"
+        raise ConfigError(f"{fault}; give the path of a YAML file, or `tiny` for the embedded pair") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
     if len(text) > LONGEST:
@@ -185,9 +174,8 @@ def _fault(problem: str, mark: Any) -> yaml.YAMLError:
 
 def _faults_between_sections(content: dict[str, Any]) -> list[str]:
     """The faults between sections, as far as the sections can be read."""
-    teacher, bitext, pairs = (
-        section if isinstance(section, dict) else {} for section in map(content.get, ("teacher", "bitext", "pairs"))
-    )
+    found = map(content.get, ("teacher", "bitext", "pairs"))
+    teacher, bitext, pairs = (section if isinstance(section, dict) else {} for section in found)
     language = teacher.get("language", Teacher.model_fields["language"].default)
     if not isinstance(language, str) or not all(isinstance(code, str) for code in bitext):
         return []  # listed already; what follows from it would only confuse
@@ -215,7 +203,7 @@ def _lines(fault: Any) -> list[str]:
 def _about_value(fault: Any) -> str:
     kind, found, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "string_type" and isinstance(found, bool):
-        return f"a name expected, found {found}; {_QUOTE}"
+        return f"a name expected, found {found}; quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
     if kind == "value_error" and str(context["error"]).startswith("unknown"):
         return str(context["error"])  # it names what was found itself, and the nearest name that is right
     expected = {

@@ -13,20 +13,16 @@ from pydantic import AfterValidator, model_validator
 from optical_cli.config.settings import Bytes, Count, CountFromZero, Precision, Seed, Settings, SpeedOnly
 
 STRUCTURE = "quantized"
-"""Kind of artifact that holds an engine's structure, and its name among the inputs of a run. It is the word of the
-first engine that had one; keys and folders of every cache hold it."""
+"""Kind of artifact that holds an engine's structure, and its name among a run's inputs: in keys and folders."""
 NEEDS_FAISS = (
     "retrieval.engine: approximate needs faiss, which is not installed: pip install 'optical-cli[approximate]', or "
     "search by exact"
 )
-SPARE = 5
-"""Documents rescored for each one kept, by default."""
+SPARE = 5  # documents rescored for each one kept, by default
 BYTE_VALUES = 256
-SAMPLED_TOKENS = 40
-"""Tokens that each list is fitted to; faiss asks for at least 39."""
+SAMPLED_TOKENS = 40  # that each list is fitted to; faiss asks for at least 39
 MOST_LISTS = 1 << 15
-"""Default limit. Every token is compared with every centre, 1e8 a second on one core: with more lists, a billion tokens
-would take a core weeks."""
+"""Default limit: every token is compared with every centre, 1e8 a second on one core."""
 
 
 class EngineSettings(Settings):
@@ -43,11 +39,7 @@ class EngineSettings(Settings):
         return {}
 
     def check(self, depth: int) -> None:
-        """Refuse settings that cannot give `depth` documents a topic.
-
-        Raises:
-            ValueError: the setting, without its section, and what was expected.
-        """
+        """Raise ValueError, with the setting's name in its section, if `depth` documents a topic cannot be given."""
 
     def structure_bytes(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
         """Bytes of the structure, on the disk and in the memory of a search."""
@@ -66,8 +58,7 @@ class Approximate(EngineSettings):
     """How the approximate search is cut short.
 
     Attributes:
-        lists: into which the tokens of a collection are divided, each into the one with the nearest centre; null for
-            the power of two next to twice the square root of the number of tokens, at most 32,768.
+        lists: of tokens with the same nearest centre; null for about twice the root of their number, at most 32,768.
         code_bytes: of a token in its list.
         probes: lists searched for each token of a topic.
         rescored: most promising documents of a topic, which are scored exactly; null for five times the depth.
@@ -95,10 +86,8 @@ class Approximate(EngineSettings):
     def check(self, depth: int) -> None:
         """Refuse to keep more documents than are rescored."""
         if self.rescored is not None and self.rescored < depth:
-            raise ValueError(
-                f"rescored: at least retrieval.depth ({depth}) expected, found {self.rescored}; no other documents "
-                "are kept"
-            )
+            expected = f"rescored: at least retrieval.depth ({depth}) expected"
+            raise ValueError(f"{expected}, found {self.rescored}; no other documents are kept")
 
     def rescored_for(self, depth: int) -> int:
         """Documents of a topic that are scored exactly."""
@@ -130,20 +119,15 @@ class Approximate(EngineSettings):
 class Structure:
     """What an engine builds from an index, once, as an artifact of the kind `STRUCTURE`.
 
-    Attributes:
-        build: `module:function` that fills a folder: (index folder, folder, how=EngineSettings, progress=Progress),
-            returning what the manifest says of it.
-        stage: of its key.
-        version: of the stage; raised when the code computes another structure from the same settings.
-        factors: counts in the manifest whose product is the work that building it was.
-        remedy: what to change if building it does not fit the memory.
+    `build` is the `module:function` that fills a folder: (index folder, folder, how=EngineSettings, progress=Progress),
+    returning what the manifest says of it.
     """
 
     build: str
     stage: str
-    version: int
-    factors: tuple[str, ...]
-    remedy: str
+    version: int  # raised when the code computes another structure from the same settings
+    factors: tuple[str, ...]  # counts in the manifest whose product is the work that building it was
+    remedy: str  # what to change if building it does not fit the memory
 
     @property
     def unit(self) -> str:
@@ -153,39 +137,21 @@ class Structure:
 
 @dataclass(frozen=True)
 class SearchEngine:
-    """A way to find the best documents of a topic.
+    """A way to find the best documents of a topic."""
 
-    Attributes:
-        name: value of `retrieval.engine`, also in keys; its settings are the section of that name, if there is one.
-        sentence: what it does.
-        search: `module:class` that searches, a `retrieve.engine.Engine`.
-        exhaustive: whether every topic is scored against every document, which takes topics times tokens.
-        remedy: what to change if a search does not fit the memory.
-        word: in the labels of runs; none for the default.
-        note: what tables say of runs that may lack some of the best documents; none for exact runs.
-        package: to be installed beside optical.
-        missing: what to say where the package is not installed.
-        structure: what it needs beside the index.
-    """
-
-    name: str
+    name: str  # value of `retrieval.engine`, also in keys, and the section of its settings, if it has any
     sentence: str
-    search: str
-    exhaustive: bool
-    remedy: str = "lower retrieval.memory"
-    word: str = ""
-    note: str = ""
-    package: str | None = None
-    missing: str = ""
-    structure: Structure | None = None
+    search: str  # `module:class` that searches, a `retrieve.engine.Engine`
+    exhaustive: bool  # every topic is scored against every document, which takes topics times tokens
+    remedy: str = "lower retrieval.memory"  # if a search does not fit the memory
+    word: str = ""  # in the labels of runs; none for the default
+    note: str = ""  # what tables say of runs that may lack some of the best documents; none for exact runs
+    package: str | None = None  # to be installed beside optical
+    missing: str = ""  # what to say where the package is not installed
+    structure: Structure | None = None  # what it needs beside the index
 
 
-EXACT = SearchEngine(
-    name="exact",
-    sentence="MaxSim over every document",
-    search="optical_cli.retrieve.engine:ExactEngine",
-    exhaustive=True,
-)
+EXACT = SearchEngine("exact", "MaxSim over every document", "optical_cli.retrieve.engine:ExactEngine", exhaustive=True)
 APPROXIMATE = SearchEngine(
     name="approximate",
     sentence="MaxSim over the documents that a quantised index finds promising",
@@ -205,15 +171,13 @@ APPROXIMATE = SearchEngine(
     ),
 )
 ENGINES = {engine.name: engine for engine in (EXACT, APPROXIMATE)}
-"""The values of `retrieval.engine`."""
 CANDIDATES = SearchEngine(
     name=EXACT.name,  # in keys; `corpus: candidates` chooses it, whatever retrieval.engine says
     sentence="MaxSim over each topic's own candidates",
     search="optical_cli.retrieve.engine:CandidateEngine",
     exhaustive=False,
 )
-STRUCTURES = {one.structure.stage: one.structure for one in ENGINES.values() if one.structure}
-"""By stage."""
+STRUCTURES = {one.structure.stage: one.structure for one in ENGINES.values() if one.structure}  # by stage
 
 
 def _known_engine(name: str) -> str:

@@ -23,11 +23,8 @@ class Settings(BaseModel):
 
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a result, as JSON values: key material."""
-        spared = {
-            name
-            for name, field in type(self).model_fields.items()
-            if any(isinstance(mark, SpeedOnly) for mark in field.metadata)
-        }
+        fields = type(self).model_fields.items()
+        spared = {name for name, field in fields if any(isinstance(mark, SpeedOnly) for mark in field.metadata)}
         return self.model_dump(mode="python", exclude=spared)
 
 
@@ -72,11 +69,9 @@ Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(strict=True, ge=1 << 20)]
-SEEDS = 2**32
-"""One more than the largest seed that numpy takes."""
+SEEDS = 2**32  # one more than the largest seed that numpy takes
 Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
 Reg = Annotated[float, BeforeValidator(_no_bool), AfterValidator(checked_reg)]
-"""The strength of the transport regularization."""
 Sources = Annotated[tuple[str, ...], BeforeValidator(as_several), Field(min_length=1, max_length=2)]
 """One file, or two that are aligned by line."""
 Regs = Annotated[tuple[Reg, ...], BeforeValidator(as_several), Field(min_length=1)]

@@ -106,16 +106,14 @@ class Training(Settings):
     Attributes:
         epochs: Passes over the bitext; 3 is what held-out bitext chose over 1 in Hindi and in Yoruba.
         batch_size: Sentence pairs per step, over all processes.
-        batch_tokens: Tokens per step on the student's side, padding included, in place of `batch_size`; null for
-            `batch_size`.
+        batch_tokens: Tokens per step on the student's side, padding included; null for `batch_size` sentence pairs.
         accumulate: Parts in which a process computes its share of a step; more parts need less memory.
         recompute: Compute activations again in the backward pass: far less memory, the time of a second forward pass.
         learning_rate: Peak learning rate, reached after `warmup`; falls linearly to zero.
         warmup: Share of the steps over which the learning rate rises, from 0 to below 1.
         weight_decay: Weight decay of AdamW.
         dropout: Share of units dropped, from 0 to below 1; null for what the model was made with.
-        start_share: Share of the start in the final weights, from 0 to below 1; 0.5 is the mean of start and trained
-            student (Wortsman et al. 2022, arXiv 2109.01903), which keeps more of what the start knew.
+        start_share: Share of the start in the final weights, 0 to below 1 (Wortsman et al. 2022, arXiv 2109.01903).
         max_length: Most tokens of a training sentence on either side; the rest is cut off.
         precision: `float32`, `bfloat16`, or `auto` for bfloat16 where the processor has units for it.
         log_every: Steps per line of training.jsonl.
@@ -146,10 +144,8 @@ class Training(Settings):
     @model_validator(mode="after")
     def _is_watched_before_it_stops(self) -> Self:
         if self.early_stopping is not None and self.watch < self.early_stopping.patience:
-            raise ValueError(
-                f"watch: at least {self.early_stopping.patience} looks expected, as early_stopping.patience has it, "
-                f"found {self.watch}; without them nothing could stop early"
-            )
+            expected = f"at least {self.early_stopping.patience} looks expected, as early_stopping.patience has it"
+            raise ValueError(f"watch: {expected}, found {self.watch}; without them nothing could stop early")
         return self
 
     def deciding(self) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from optical_cli.config.settings import Count, Number, Positive, Regs, Settings
 from optical_cli.transport.solvers import SMALLEST_REG, SOLVER_EXPECTED, SOLVERS, Solver, iterates
 
 DEFAULT_REGS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
-
-TOLERATED_SHARE = 0.01
-"""Share of the plans of a training that may miss the threshold before `on_unconverged` is asked."""
+TOLERATED_SHARE = 0.01  # of a training's plans, which may miss the threshold before `on_unconverged` is asked
 
 
 def _known(solver: str) -> str:
@@ -39,8 +37,7 @@ class Transport(Settings):
         solver: a name of `transport.solvers.SOLVERS`.
         reg_marginal: what a missed marginal costs `unbalanced`, in units of the cost.
         steps: number of steps of `proximal`.
-        reg: one strength of the regularization or several, in units of the cost (cosine distance); by default all
-            of the grid that the solver takes.
+        reg: strengths of the regularization, in units of the cost; by default all of the grid that the solver takes.
         marginals: the mass of each token; `uniform`, or `idf`: rare tokens weigh more.
         threshold: a plan has converged when its marginals are off by no more than this (L1).
         max_iterations: iterations after which a plan is given up as unconverged.

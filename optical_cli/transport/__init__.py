@@ -7,7 +7,6 @@
     coupling = solve(problem, reg=0.05)
     loss = coupling.cost(C).mean()                                     # differentiable in C, plan held constant
 
-A coupling says for each plan whether it converged, after how many iterations, and how far its marginals are off.
 `solvers` can be imported without torch: the other names are imported when they are first used.
 """
 

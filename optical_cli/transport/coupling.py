@@ -17,12 +17,10 @@ class Coupling:
 
     Attributes:
         plan: (B, n, m) in dtype and device of the cost, exactly zero on padding.
-        potentials: f (B, n) and g (B, m) in units of the cost, from which another `solve` can start. P_ij is
-            a_i b_j exp((f_i + g_j - C_ij) / reg) for entropic plans and a_i b_j max(0, f_i + g_j - C_ij) / reg for
-            quadratic ones. Exact plans have the prices of the simplex, the product of the marginals the limit of the
-            entropic potentials.
+        potentials: f (B, n) and g (B, m) in units of the cost. P_ij is a_i b_j exp((f_i + g_j - C_ij) / reg) for
+            entropic plans and a_i b_j max(0, f_i + g_j - C_ij) / reg for quadratic ones. Exact plans have the prices of
+            the simplex, the product of the marginals the limit of the entropic potentials.
         iterations: (B,) int64; 0 at reg 0 and inf.
-        threshold: the marginal error that counts as converged.
         reg_marginal: strength of the penalty on the marginals in units of the cost; inf where they have to hold.
     """
 
@@ -35,13 +33,10 @@ class Coupling:
 
     @cached_property
     def marginal_error(self) -> Tensor:
-        """(B,) L1 distance of the plan's marginals from those it has to have, both sides added.
-
-        Relaxed marginals have to be a exp(-f / reg_marginal) and b exp(-g / reg_marginal).
-        """
+        """(B,) L1 distance of the plan's marginals from those it has to have, both sides added."""
         f, g = self.potentials
         a, b = self.problem.a, self.problem.b
-        if math.isfinite(self.reg_marginal):
+        if math.isfinite(self.reg_marginal):  # what relaxed marginals have to be
             a, b = a * torch.exp(-f / self.reg_marginal), b * torch.exp(-g / self.reg_marginal)
         rows = (_sum(self.plan, 2) - a).abs().sum(dim=1)
         columns = (_sum(self.plan, 1) - b).abs().sum(dim=1)
@@ -87,7 +82,6 @@ def _sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
 
 
 def _x_log_x(x: Tensor) -> Tensor:
-    """The summands of an entropy, x log x, 0 where x is 0."""
     if x.device.type == "cpu":
         numbers = x.detach().numpy()
         return torch.from_numpy(numbers * np.log(np.maximum(numbers, np.finfo(numbers.dtype).tiny)))

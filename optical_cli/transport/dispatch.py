@@ -28,16 +28,14 @@ def solve(
     """Find the plans that minimise <P, C> and a regularization among those with the problem's marginals.
 
     Args:
-        problem: costs and marginals of a batch. Its costs are read without their graph.
-        reg: strength of the regularization in units of the cost: 0 (the plan of least cost), from 0.001 up, or
-            `math.inf` (the product of the marginals).
-        solver: a name of `solvers.SOLVERS`, which says what it minimises and which reg it takes. On the CPU compiled
-            code solves plan by plan, on other devices torch the whole batch.
-        threshold: marginal error (L1, both sides) at which a plan is done; between 0 and 1. At 1e-5 the cost is within
+        problem: its costs are read without their graph.
+        reg: in units of the cost: 0 (the plan of least cost), from 0.001 up, or inf (the product of the marginals).
+        solver: a name of `solvers.SOLVERS`; compiled code solves plan by plan on the CPU, elsewhere torch the batch.
+        threshold: marginal error (L1, both sides) at which a plan is done, between 0 and 1. At 1e-5 the cost is within
             1e-5 of itself for reg from 0.01 up; below, give float64 costs.
         max_iterations: of each plan. A plan that needs more is returned as it is, and its `converged` is false.
-        start: potentials (B, n) and (B, m) to begin with, in units of the cost, such as those of a coupling of nearly
-            the same costs. Moves the plan within the threshold, no further. Unused at reg 0 and inf.
+        start: potentials (B, n) and (B, m) of a coupling of nearly the same costs, in units of the cost. Moves the plan
+            within the threshold, no further. Unused at reg 0 and inf.
         own: `steps` of proximal; `reg_marginal` of unbalanced, the penalty on the marginals in units of the cost.
 
     Raises:

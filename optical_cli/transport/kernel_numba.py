@@ -48,10 +48,9 @@ def transpose(K: Floats, T: Floats) -> None:
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
 def begin(C: Floats, b: Floats, reg: float, kappa: float, scaled: ScaledKernel, T: Floats) -> None:
-    """Make the kernel of the row potentials phi, and the scalings that make its columns right.
+    """Make the kernel of the row potentials phi, its transpose T unless empty, and the scalings that columns need.
 
-    kappa is reg over the strength of the marginals' penalty, 0 for marginals that hold. T is made the transpose of the
-    kernel unless it is empty.
+    kappa is reg over the strength of the marginals' penalty, 0 for marginals that hold.
     """
     phi, psi, K, u, v = scaled
     received = np.empty_like(b)
@@ -92,7 +91,6 @@ def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, rec
 
 @njit(cache=True, fastmath=REPEATABLE)
 def _least_of_a_row(K: Floats) -> Any:
-    """The smallest of the row sums."""
     least = K.dtype.type(BROKEN)
     for i in range(K.shape[0]):
         total = K.dtype.type(0)
@@ -123,11 +121,8 @@ def absorb(scaling: Floats, potential: Floats) -> None:
 
 
 def _lent(function: Function) -> Function:
-    """Compile a function that borrows its arrays, and does not count who holds them: that took as long as all the sums.
-
-    Numba has the option for its own libraries, and its types do not name it.
-    """
-    options: Any = {"_nrt": False}
+    """Compile a function that borrows its arrays: counting who holds them took as long as all the sums."""
+    options: Any = {"_nrt": False}  # which numba has for its own libraries, and its types do not name
     compiled: Function = njit(cache=True, fastmath=REPEATABLE, error_model="numpy", **options)(function)
     return compiled
 
@@ -168,7 +163,6 @@ def sweep(
 
 @njit(cache=True, inline="always")
 def _sum_rows(K: Floats, v: Floats, sent: Floats) -> None:
-    """K v."""
     nothing = lanes.fill(K.dtype.type(0))
     for i in range(0, len(K), 4):
         one = two = three = four = nothing
@@ -183,7 +177,6 @@ def _sum_rows(K: Floats, v: Floats, sent: Floats) -> None:
 
 @njit(cache=True, inline="always")
 def _add_columns(K: Floats, u: Floats, received: Floats) -> None:
-    """Add K' u to what was received."""
     nothing = lanes.fill(K.dtype.type(0))
     for j in range(0, K.shape[1], lanes.BYTES // K.itemsize):
         one, two, three, four = lanes.load(received, (j,)), nothing, nothing, nothing

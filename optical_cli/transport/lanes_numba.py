@@ -1,9 +1,8 @@
 """Vectors and an exponential for compiled kernels, which LLVM has and numba does not.
 
-A `Lanes` is several neighbouring numbers of an array at once: what a vector unit computes in one step. LLVM finds
-vectors in plain loops too, but tests first which arrays overlap, where they lie and what is left at the end: that takes
-longer than 32 tokens do. Kernels that name their vectors compute the same wherever their arrays lie, and on machines
-with shorter vectors, which take several of theirs.
+A `Lanes` is several neighbouring numbers of an array: what a vector unit computes in one step. LLVM finds vectors in
+plain loops too, but its tests before them (overlap, place, rest) take longer than 32 tokens do. Kernels that name their
+vectors compute the same wherever their arrays lie, and on machines with shorter vectors, which take several of theirs.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,10 +23,8 @@ SQUARE = 64  # bytes of a row of what `store_transposed` takes, all of whose row
 CONTRACT = ("contract",)  # a product and a sum may become one instruction; nothing else may change
 INDEX = ir.IntType(32)
 LOWEST = -60.0  # exponents below count as no mass: exp(-60) times a scaling stays clear of slow denormals
-
 CAREFUL = {"nnan", "ninf", "nsz", "contract"}
 """LLVM's liberties but for reordering, which would undo the splitting of log 2, and for reciprocals (`REPEATABLE`)."""
-
 REPEATABLE = CAREFUL | {"reassoc"}
 """LLVM's liberties but for reciprocals, which it approximates in vector units and nowhere else: which of both a loop
 uses depends on where its arrays lie, and a plan would have other last bits in the next run."""
@@ -52,11 +49,7 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def intrinsic(result: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Define a compiled function by the LLVM code that it emits.
-
-    Args:
-        result: takes the types of its arguments, by their names, and returns the type of its result.
-    """
+    """Define a compiled function by the LLVM code that it emits; `result` maps argument types to its type."""
     arguments = [Parameter("context", Parameter.POSITIONAL_OR_KEYWORD), *signature_of(result).parameters.values()]
 
     def decorate(emit: Callable[..., Any]) -> Any:
@@ -199,6 +192,5 @@ def _power_of_two(context: Any, builder: Any, signature: Any, arguments: Any) ->
 
 @intrinsic(lambda x: x)
 def _truncated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """A float without its fraction."""
     integer = ir.IntType(signature.return_type.bitwidth)
     return builder.sitofp(builder.fptosi(arguments[0], integer), context.get_value_type(signature.return_type))

@@ -94,12 +94,8 @@ def uniform_marginals(mask: Tensor) -> Tensor:
 def weighted_marginals(weights: Tensor, mask: Tensor) -> Tensor:
     """Give the tokens of a sentence mass in proportion to their weights.
 
-    Args:
-        weights: (B, n), positive and finite where a token is, anything on padding.
-        mask: (B, n), true where a token is, false on padding.
-
-    Returns:
-        (B, n) float32; a row sums to 1 and is zero where masked.
+    `weights` (B, n) are positive and finite where `mask` (B, n) is true, that is where a token is; anything on padding.
+    Returns (B, n) float32; a row sums to 1 and is zero where masked.
 
     Raises:
         DataError: a row has no token, or a token has a weight that is not positive and finite.
@@ -119,15 +115,9 @@ def weighted_marginals(weights: Tensor, mask: Tensor) -> Tensor:
 def idf_weights(sentences: Iterable[npt.ArrayLike], vocabulary: int) -> Tensor:
     """Weigh every token by how few sentences have it: log((1 + N) / (1 + df)) + 1.
 
-    N sentences, df of which have the token: the smoothed inverse document frequency of scikit-learn's
-    `TfidfTransformer`. A token that every sentence has weighs 1, one that none has log(1 + N) + 1.
-
-    Args:
-        sentences: the token ids of each, 0 to `vocabulary` - 1.
-        vocabulary: number of ids.
-
-    Returns:
-        (vocabulary,) float32, from 1 up.
+    N sentences, df of which have the token: as scikit-learn's `TfidfTransformer`, smoothed. A token that every sentence
+    has weighs 1, one that none has log(1 + N) + 1.
+    `sentences` has the token ids of each, 0 to `vocabulary` - 1. Returns (vocabulary,) float32, from 1 up.
     """
     found = np.zeros(vocabulary, np.int64)
     count = 0

@@ -4,9 +4,8 @@ The plan that minimises <P, C> + reg / 2 * sum P_ij^2 / (a_i b_j) is P_ij = a_i 
 where the potentials f and g maximise a concave dual, quadratic in pieces (Blondel, Seguy and Rolet 2018,
 arXiv 1710.06276). An iteration meets the marginals of the rows exactly, then those of the columns, then takes a
 semi-smooth Newton step (Lorenz, Manns and Meyer 2019, arXiv 1903.01112) on what the rows are now off. Conjugate
-gradients over the support make the step: whatever the support, and however early they end, it is a direction of ascent,
-so the search along it never leads astray. Each plan starts at a reg that makes nearly all of its entries positive, and
-passes through smaller ones.
+gradients over the support make the step: however early they end, it is a direction of ascent. Each plan starts at a reg
+that makes nearly all of its entries positive, and passes through smaller ones.
 
 On the CPU `quadratic_numba` iterates; the batched version here is its readable reference and serves all other devices.
 Its shapes: potentials f and marginals a of the teacher side (B, n, 1), g and b of the student side (B, 1, m), a number
@@ -23,10 +22,9 @@ from optical_cli.transport.tuning import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY,
 
 
 def quadratic(problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start) -> Solution:
-    """Quadratically regularized plans of a batch.
+    """Quadratically regularized plans; potentials are unique up to a constant for each connected part of the support.
 
     `max_iterations` counts those at all the regs that a plan passes through; plans with a start begin at `reg` itself.
-    The plan is unique, the potentials are so up to a constant for every connected part of the support.
     """
     g = None if start is None else start[1]
     if problem.cost.device.type == "cpu":

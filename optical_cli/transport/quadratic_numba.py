@@ -128,8 +128,7 @@ def _meet_rows(C: Floats, b: Floats, g: Floats, reg: float, f: Floats) -> None:
 
 @njit(cache=True, fastmath=LOOSE)
 def _row_error(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float) -> float:
-    """The marginal error: the columns have just been met."""
-    error = 0.0
+    error = 0.0  # that of the columns is 0: they have just been met
     for i in range(C.shape[0]):
         received = 0.0
         for j in range(C.shape[1]):
@@ -140,7 +139,6 @@ def _row_error(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float
 
 @njit(cache=True)
 def _list_support(C: Floats, f: Floats, g: Floats, support: Support) -> None:
-    """Write the support of the plan with these potentials."""
     partners, begins = support
     count = 0
     for i in range(C.shape[0]):

@@ -22,7 +22,6 @@ PATIENCE = 1000  # iterations after which it has
 WARM_ERROR = 0.1  # marginal error at which the next reg takes over
 WARM_ITERATIONS = 40  # and the most that are spent on getting there
 SAFETY = 0.95  # aim below the threshold, which is checked in float64 on the plan rounded to its dtype
-
 NOTHING = -1e6  # log of the mass of padding; finite, so that differences of potentials stay numbers
 
 

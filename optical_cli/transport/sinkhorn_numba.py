@@ -32,13 +32,9 @@ POLISH = 2  # iterations after a step of Newton, before the next
 def run_stages(
     problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
 ) -> Solution:
-    """Entropic plans of a batch on the CPU.
+    """Entropic plans of a batch on the CPU; the last of `stages` has the reg of the plan.
 
-    Args:
-        problem: costs and marginals.
-        stages: the regularizations to pass through; the last is that of the plan.
-        reg_marginal: rho, strength of the KL penalty on the marginals in units of the cost; inf holds them.
-        start: (B, n) potentials of the rows to begin with, in units of the cost.
+    `reg_marginal` is rho in units of the cost, inf where marginals hold; `start` (B, n) has potentials of the rows.
     """
     f_before = problem.a.new_zeros(problem.a.shape) if start is None else start.detach().to(problem.cost).contiguous()
     before, way, per_rho = f_before.numpy(), np.array(stages, np.float64), 1 / reg_marginal
@@ -103,10 +99,9 @@ def _solve_one(
 
 @njit(cache=True, error_model="numpy")
 def _iterate(C: Floats, a: Floats, b: Floats, reg: float, threshold: float, limit: int, scaled: ScaledKernel) -> int:
-    """Iterate at one reg, from the potentials phi, until the marginals are met or the limit is reached.
+    """Iterate at one reg, from the potentials phi, until marginals or the limit are met; returns the iterations done.
 
-    Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi, and
-    returns the iterations done.
+    Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi.
     """
     phi, _, K, u, v = scaled
     sums = np.empty(len(u) + len(v), u.dtype)
@@ -176,10 +171,7 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
 def _iterate_relaxed(
     C: Floats, a: Floats, b: Floats, reg: float, kappa: float, threshold: float, limit: int, scaled: ScaledKernel
 ) -> int:
-    """Like `_iterate`, with relaxed marginals; `kappa` is reg / rho.
-
-    Iterations alone creep, for all potentials have to move together; Newton's method takes them there.
-    """
+    """Like `_iterate`, with relaxed marginals (kappa is reg / rho): Newton's method moves all potentials together."""
     phi, psi, K, u, v = scaled
     received, none = np.empty_like(v), allot(0, 0, C)
     begin(C, b, reg, kappa, scaled, none)
@@ -203,7 +195,6 @@ def _iterate_relaxed(
 
 @njit(cache=True)
 def _relaxed(mass: Floats, potential: Floats, scaling: Floats, kappa: float) -> Floats:
-    """The marginal to meet at these potentials."""
     return (mass * np.exp(-kappa * (potential + np.log(scaling[: len(mass)] / mass)))).astype(mass.dtype)
 
 

@@ -11,9 +11,7 @@ from typing import Any
 
 from optical_cli.errors import ConfigError
 
-SMALLEST_REG = 0.001
-"""Below it entropic transport is the exact one for every purpose, and no solver of it converges in time."""
-
+SMALLEST_REG = 0.001  # below it entropic transport is the exact one for every purpose, and no solver converges in time
 REG_EXPECTED = f"0 (exact), a number from {SMALLEST_REG} up, or inf (product of the marginals)"
 
 
@@ -26,29 +24,22 @@ def iterates(reg: float) -> bool:
 class Solver:
     """One way to regularize transport.
 
-    Attributes:
-        name: as in an experiment file.
-        minimises: what its plans minimise, in a sentence.
-        function: `module:name` in this package, called as `name(problem, reg, threshold, max_iterations, start, **own)`
-            at a reg between 0 and inf; it returns a `Solution`. Empty if the solver takes 0 alone.
-        takes_0: whether reg 0, the exact plan, is one of its own.
-        own: defaults of the settings that it alone has, all above 0; whole numbers have a whole default. With a
-            `reg_marginal` among them, the marginals are relaxed.
-        own_in_words: template of them for reports.
-        divides_reg: the own setting that reg is divided by: the quotient is at least `SMALLEST_REG`.
-        remedy: what to change in an experiment file when plans do not converge.
-        remedy_without_mass: what to change when a plan has no mass or is not finite, if not `remedy`.
+    `function` is `module:name` in this package, called as `name(problem, reg, threshold, max_iterations, start, **own)`
+    at a reg between 0 and inf; it returns a `Solution`. It is empty if the solver takes 0 alone.
+
+    `own` has the defaults of the settings that it alone has, all above 0; whole numbers have a whole default. With a
+    `reg_marginal` among them, the marginals are relaxed.
     """
 
     name: str
     minimises: str
     function: str = ""
-    takes_0: bool = True
+    takes_0: bool = True  # reg 0, the exact plan, is one of its own
     own: Mapping[str, Any] = field(default_factory=dict)
-    own_in_words: str = ""
-    divides_reg: str | None = None
-    remedy: str = "choose a larger reg or 0"
-    remedy_without_mass: str | None = None
+    own_in_words: str = ""  # template for reports
+    divides_reg: str | None = None  # the own setting that reg is divided by: the quotient is at least `SMALLEST_REG`
+    remedy: str = "choose a larger reg or 0"  # in the experiment file, when plans do not converge
+    remedy_without_mass: str | None = None  # when a plan has no mass or is not finite, if not `remedy`
 
     def load(self) -> Callable[..., Any]:
         """Import the function."""
@@ -108,10 +99,7 @@ SOLVERS: dict[str, Solver] = {
             minimises="<P, C> + reg sum P (log P - 1): the entropy makes plans smooth",
             function="sinkhorn:sinkhorn",
         ),
-        Solver(
-            name="exact",
-            minimises="<P, C>: the plan of least cost",
-        ),
+        Solver(name="exact", minimises="<P, C>: the plan of least cost"),
         Solver(
             name="proximal",
             minimises="as sinkhorn with reg / steps, reached by that many proximal steps of size reg",
@@ -138,5 +126,4 @@ SOLVERS: dict[str, Solver] = {
         ),
     )
 }
-
 SOLVER_EXPECTED = f"one of {', '.join(SOLVERS)}"
