@@ -41,7 +41,7 @@ CORPUS_MODES = {
 
 def _known_mode(name: str) -> str:
     if name not in CORPUS_MODES:
-        raise ValueError(f"{', '.join(CORPUS_MODES)} expected, found {name!r}")
+        raise ValueError(f"one of {', '.join(CORPUS_MODES)}")
     return name
 
 

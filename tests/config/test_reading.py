@@ -113,6 +113,11 @@ def test_a_wrong_value_names_its_key_and_what_was_found(faults, section, text, k
     assert "Value error" not in line
 
 
+def test_a_wrong_corpus_mode_names_those_that_there_are(faults):
+    (line,) = faults(LEAST, "pairs.sw-sw.corpus=half")
+    assert line == "pairs.sw-sw.corpus: one of full, pooled, candidates expected, found 'half'"
+
+
 def test_a_wrong_measure_and_a_wrong_template_say_what_is_right(faults):
     assert "ndcg@10" in faults(with_section("evaluation", "{measures: [ncdg@10]}"))[0]
     text = LEAST.replace("collection: ./data", "collection: ./data, text: '{body}'")
