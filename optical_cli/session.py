@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from optical_cli.artifacts.result import Result
 from optical_cli.cache.store import Cache
 from optical_cli.config.experiment import Experiment
+from optical_cli.config.objectives import OBJECTIVES, TRANSPORT
 from optical_cli.config.reading import read_experiment
 from optical_cli.data.paths import builtin_experiment
 from optical_cli.errors import ConfigError
@@ -167,7 +168,7 @@ class Session:
             return Curve(svg.read_text(encoding="utf-8"))
 
     def student(
-        self, pair: str, *, reg: float | None = None, objective: str = "transport", seed: int | None = None
+        self, pair: str, *, reg: float | None = None, objective: str = TRANSPORT, seed: int | None = None
     ) -> "MultiVectorEncoder":
         """Load the student of a cell; train it if the cache does not hold it.
 
@@ -179,8 +180,11 @@ class Session:
         """
         if pair not in self.experiment.pairs:
             raise ConfigError(f"pair {pair}: not in the experiment; it has {', '.join(self.experiment.pairs)}")
-        if (objective == "transport") != (reg is not None):
-            raise ConfigError("reg: a value expected with the objective transport, and with no other")
+        known = [row.name for row in OBJECTIVES.values() if row.has_student]
+        if objective not in known:
+            raise ConfigError(f"objective {objective}: one that has a student expected: {', '.join(known)}")
+        if OBJECTIVES[objective].has_reg != (reg is not None):
+            raise ConfigError(f"reg: a value expected with the objective {TRANSPORT}, and with no other")
         from optical_cli.encoder.encode import open_encoder
 
         cell = Cell(pair, objective, reg, self.experiment.seeds[0] if seed is None else seed)

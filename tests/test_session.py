@@ -60,6 +60,9 @@ def test_a_student_is_loaded_and_encodes(session):
         session.student("sw-xx", reg=0.1)
     with pytest.raises(ConfigError, match="reg: a value expected"):
         session.student("sw-en")
+    for objective in ("bm25", "translate", "nothing"):
+        with pytest.raises(ConfigError, match=f"objective {objective}: one that has a student expected"):
+            session.student("sw-en", objective=objective)
 
 
 def test_settings_are_overridden_where_the_experiment_is_read(lab):

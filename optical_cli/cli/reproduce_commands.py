@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def lock(experiment: Experiment, opening: Opening) -> None:
     """Write the contents of all inputs, versions and machine beside the experiment, which is held to them from then on.
 
-    An input that is another one then is refused; other versions and another machine are told, or refused by --locked.
+    A changed input is refused from then on. Other versions and another machine are a warning; --locked refuses them.
     """
     from optical_cli.cache.files import write_text
     from optical_cli.reproduce.lock import lock_of, write_lock

@@ -106,7 +106,7 @@ def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
 
 
 class _Audience:
-    """A `Progress` that also follows the cells of a sweep; what is said to its `terminal` alone is no event."""
+    """A `Progress` that also follows the cells of a sweep; messages to its `terminal` are no events."""
 
     def __init__(self, events: str) -> None:
         from rich.console import Console

@@ -62,7 +62,7 @@ def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length:
 
 
 def report_fit(fit: TokenizerFit, whose: str, language: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """The fit of the teacher's or student's tokenizer, for a manifest; a line is said for each thing that bodes ill."""
+    """Return the fit of a tokenizer for a manifest, and warn of unknown tokens and of words in many pieces."""
     mend = f"a {whose} whose tokenizer was trained on {language} would see more of it"
     if fit.unknown_share > MOST_UNKNOWN:
         share = f"{fit.unknown_share:.1%} of the tokens of {language} are unknown to the {whose}'s tokenizer"

@@ -1,7 +1,7 @@
 """The lock of an experiment: a file beside it that says what its figures came from.
 
 An input with another content is refused: the experiment would be another one. Other versions and another machine move
-last digits, so they are told, and refused only with `--locked`.
+last digits: the user is warned of them, and `--locked` refuses them.
 """
 
 import json

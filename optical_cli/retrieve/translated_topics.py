@@ -20,7 +20,7 @@ TOLD = {
     "unended": "have translations that reached translate.*.max_length without an end",
     "blank": "have blank translations, and so no results",
 }
-"""What is said of topics that did not come through whole, by their name in the manifest."""
+"""Messages about topics that were cut or came back empty, by the name of their count in the manifest."""
 
 
 def translate_topics(
