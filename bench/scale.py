@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.distill.world import DIMENSIONS, write_encoder
 from bench.results import Recorder
 from bench.search.world import LENGTH, LONGEST, SHORTEST, SPREAD
-from optical_cli.config.retrieval import Approximate
+from optical_cli.config.engines import Approximate
 from optical_cli.data.paths import builtin_path
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup

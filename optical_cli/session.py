@@ -133,7 +133,7 @@ class Session:
 
         `on_cell` is called with each cell as it is done. OpticalError if an input cannot be used, before any work.
         """
-        results, _ = run_sweep(self.pipeline, plan(self.pipeline), on_cell)
+        results, _ = run_sweep(self.pipeline, on_cell, say=self.pipeline.progress.say)
         return self._rows([*results, *(one.result for one in imported_runs(self.pipeline))])
 
     def results(self) -> "DataFrame":

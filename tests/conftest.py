@@ -245,12 +245,11 @@ def open_pipeline() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def swept(lab: Lab, open_pipeline: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that holds the whole sweep of the mini experiment; not to be changed."""
-    from optical_cli.plan.planned import plan
     from optical_cli.sweep.sweep import run_sweep
 
     cache = tmp_path_factory.mktemp("swept")
     pipeline = open_pipeline(lab.experiment, cache)
-    results, _ = run_sweep(pipeline, plan(pipeline), lambda _result: None)
+    results, _ = run_sweep(pipeline, lambda _result: None)
     assert [result.failure for result in results if result.failure] == []
     return cache
 

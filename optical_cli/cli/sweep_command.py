@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
     from optical_cli.artifacts.result import Result
     from optical_cli.config.experiment import Experiment as ExperimentSettings
-    from optical_cli.pipeline import Pipeline
     from optical_cli.pipeline.cells import Cell
-    from optical_cli.plan.planned import Planned
     from optical_cli.sweep.sweep import Standing
 
 BAR_WIDTH = 20
@@ -63,9 +61,8 @@ def sweep(
             for cell in pipeline.cells:
                 print(_shell_command(experiment, cell, opening))
             return
-        planned = _plan(pipeline, say)
         with audience.following(pipeline.experiment):
-            results, made = run_sweep(pipeline, planned, audience.cell, audience.stand, audience.say)
+            results, made = run_sweep(pipeline, audience.cell, audience.stand, audience.say)
             audience.end(results, made)
     if opening.as_json:
         print_json(sweep_record(pipeline.experiment.name, made, results))
@@ -77,19 +74,6 @@ def sweep(
         say(result_line(result, []))
     if failed:
         raise Exit(1)
-
-
-def _plan(pipeline: "Pipeline", say: Callable[[str], None]) -> "list[Planned]":
-    from optical_cli.plan.planned import plan
-
-    planned = plan(pipeline)
-    if any(one.artifact is None and one.step.kind in ("indexes", "quantized") for one in planned):
-        from optical_cli.plan.estimate import cannot_fit, estimate
-
-        pipeline.check()
-        for line in cannot_fit(estimate(pipeline, planned), pipeline.cache.root):
-            say(f"warning: {line}")
-    return planned
 
 
 def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
@@ -115,13 +99,13 @@ class _Audience:
         self._live = _LiveSweep() if can_redraw else None
         self.terminal: Progress = self._live or TerminalProgress()
         self._events = _EventFile(events if Processes().first else "", self.terminal.say)
+        self._begun = False
 
     @contextmanager
     def following(self, experiment: "ExperimentSettings") -> Iterator[None]:
         """Follow the sweep of an experiment until the context ends."""
         self._experiment = experiment
         try:
-            self._events.write("begin", experiment=experiment.name, process=os.getpid())
             with self._live.shown if self._live else nullcontext():
                 yield
         finally:
@@ -132,6 +116,9 @@ class _Audience:
         self._events.write("cell", **result_record(result))
 
     def stand(self, standing: "Standing") -> None:
+        if not self._begun:  # not before the input was read: bad input leaves no file of events
+            self._events.write("begin", experiment=self._experiment.name, process=os.getpid())
+            self._begun = True
         if self._live:
             self._live.stand(standing)
         self._events.write("standing", **standing_record(standing))

@@ -1,28 +1,11 @@
 """The bitext a student learns from."""
 
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from optical_cli.config.bitext_formats import FORMATS, format_of
 from optical_cli.config.settings import Count, CountFromZero, Flag, Number, Settings, Sources
-
-
-class Format(NamedTuple):
-    """A format of bitext files."""
-
-    sentence: str
-    reader: str  # `module:Class` in optical_cli.data.bitext
-    endings: tuple[str, ...] = ()  # of file names, without .gz and .zst
-    columns: str = ""  # what the setting `columns` names in it; "" if nothing
-
-
-FORMATS = {  # a new one is a row here and a reader, a subclass of `RowFiles`; files of no ending are TSV
-    "tsv": Format("a TSV of sentences and translations", "rows:Tsv"),
-    "aligned": Format("two files with a sentence on each line", "rows:Aligned"),
-    "jsonl": Format("JSON Lines", "rows:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
-    "tmx": Format("TMX", "tmx:Tmx", ("tmx",), "languages"),
-    "zip": Format("a Moses zip of OPUS", "rows:MosesZip", ("zip",), "languages"),
-}
 
 
 def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -72,13 +55,10 @@ class Bitext(Settings):
 
     @property
     def format(self) -> str:
-        """`dataset`, or a key of `FORMATS` by the end of the file's name, without .gz and .zst."""
+        """`dataset`, or a key of `FORMATS`."""
         if self.dataset is not None:
             return "dataset"
-        if self.source is None or len(self.source) == 2:
-            return "aligned"
-        ending = self.source[0].lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
-        return next((name for name, known in FORMATS.items() if ending in known.endings), "tsv")
+        return "aligned" if self.source is None else format_of(self.source)
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:

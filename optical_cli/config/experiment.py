@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from optical_cli.config.baselines import STEMMED, Bm25, Translate, no_stemmer_for, stemmer_of
 from optical_cli.config.bitext import Bitext
 from optical_cli.config.corpus import CorpusSettings
+from optical_cli.config.engines import CANDIDATES, ENGINES, SearchEngine
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
-from optical_cli.config.retrieval import CANDIDATES, ENGINES, Retrieval, SearchEngine
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.config.settings import Count, Name, Number, Precision, Reg, Seed, Settings, SpeedOnly, as_several
 from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport

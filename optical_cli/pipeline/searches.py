@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from optical_cli.cache.artifact import Health
 from optical_cli.config.baselines import STEMMED, Analyzer, bm25_objective, no_stemmer_for, stemmer_of
+from optical_cli.config.engines import STRUCTURE, SearchEngine, Structure
 from optical_cli.config.experiment import in_one_language, languages_of
 from optical_cli.config.objectives import TRANSLATE
-from optical_cli.config.retrieval import STRUCTURE, SearchEngine, Structure
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context

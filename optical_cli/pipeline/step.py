@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from optical_cli.cache.artifact import Health
 from optical_cli.cache.keys import Key, canonical_json, key_of
-from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
+from optical_cli.config.engines import STRUCTURE, STRUCTURES
 from optical_cli.data.absent import MARK
 
 Folders = Mapping[str, Path]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from optical_cli.config.retrieval import STRUCTURE
+from optical_cli.config.engines import STRUCTURE
 from optical_cli.encoder.setup import weight_bytes
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.store import Cache
-from optical_cli.config.retrieval import STRUCTURE, STRUCTURES
+from optical_cli.config.engines import STRUCTURE, STRUCTURES
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.pipeline import Pipeline

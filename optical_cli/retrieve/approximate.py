@@ -15,7 +15,7 @@ import torch
 from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
 from optical_cli.artifacts.run import Ranking
 from optical_cli.artifacts.token_store import Float32, Int64
-from optical_cli.config.retrieval import APPROXIMATE
+from optical_cli.config.engines import APPROXIMATE
 from optical_cli.errors import CacheError
 from optical_cli.progress import Advance, Progress
 from optical_cli.retrieve.engine import Engine, Found, SearchInputs

@@ -1,6 +1,6 @@
 """What a search engine is, and the two that score without a structure: every document, or each topic's candidates.
 
-`config.retrieval.ENGINES` names the engines and their classes.
+The table of engines is in `config/engines.py`.
 """
 
 from abc import ABC, abstractmethod

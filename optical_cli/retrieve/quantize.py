@@ -13,7 +13,7 @@ import torch
 
 from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
 from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
-from optical_cli.config.retrieval import BYTE_VALUES, NEEDS_FAISS, Approximate
+from optical_cli.config.engines import BYTE_VALUES, NEEDS_FAISS, Approximate
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Progress
 from optical_cli.retrieve.bounds import NOT_FINITE

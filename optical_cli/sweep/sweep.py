@@ -1,15 +1,16 @@
 """Every cell of an experiment, one after the other, or by workers; one that fails does not stop the others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from optical_cli.artifacts.result import Result
 from optical_cli.cache.artifact import Artifact
+from optical_cli.config.engines import STRUCTURE
 from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
-from optical_cli.plan.planned import Left, Planned, TimeEstimator
+from optical_cli.plan.planned import Left, Planned, TimeEstimator, plan
 from optical_cli.sweep.results import result_of
 
 
@@ -26,7 +27,6 @@ class Standing:
 
 def run_sweep(
     pipeline: Pipeline,
-    planned: Iterable[Planned],
     on_cell: Callable[[Result], None],
     on_standing: Callable[[Standing], None] = lambda _standing: None,
     say: Callable[[str], None] = lambda _line: None,
@@ -35,10 +35,9 @@ def run_sweep(
 
     Args:
         pipeline: of the experiment.
-        planned: every step of the experiment once.
         on_cell: called with each cell as it is done.
         on_standing: called before each cell, and at the end; `running` is the first of those that workers make.
-        say: called with each message of workers.
+        say: called with each warning, and with each message of workers.
 
     Returns:
         a result for each cell, in the order of the cells, and how many artifacts had to be made.
@@ -49,9 +48,12 @@ def run_sweep(
         OpticalError: the experiment's input cannot be used; nothing has been computed then.
     """
     made_before = pipeline.made
-    times = TimeEstimator(planned, pipeline.cache)
-    if times.left.artifacts:
+    planned = plan(pipeline)
+    if any(one.artifact is None for one in planned):
         pipeline.check()
+        for line in _without_room(pipeline, planned):
+            say(f"warning: {line}")
+    times = TimeEstimator(planned, pipeline.cache)
     cells = pipeline.cells
     remote = pipeline.remote.cells(pipeline, cells, say) if pipeline.remote else None
     in_work = iter(remote or ((cell, partial(_scores, pipeline, cell)) for cell in cells))
@@ -82,6 +84,15 @@ def run_sweep(
         times.settle(cell)
         on_cell(result)
     return [results[cell] for cell in cells], pipeline.made - made_before
+
+
+def _without_room(pipeline: Pipeline, planned: list[Planned]) -> list[str]:
+    """Say which indexes and searches fit neither the disk nor the memory."""
+    if not any(one.artifact is None and one.step.kind in ("indexes", STRUCTURE) for one in planned):
+        return []
+    from optical_cli.plan.estimate import cannot_fit, estimate
+
+    return cannot_fit(estimate(pipeline, planned), pipeline.cache.root)
 
 
 def _scores(pipeline: Pipeline, cell: Cell) -> Artifact:

@@ -8,8 +8,9 @@ import pytest
 
 from optical_cli.cluster import spread_stages
 from optical_cli.cluster.spread_stages import SpreadMaxSim, spread_encoding
+from optical_cli.config.engines import EXACT
 from optical_cli.config.experiment import Index
-from optical_cli.config.retrieval import EXACT, Retrieval
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.load import load_encoder, save_encoder
 from optical_cli.encoder.setup import EncoderSetup

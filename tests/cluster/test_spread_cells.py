@@ -7,7 +7,6 @@ import pytest
 from optical_cli.cluster.spread_cells import Outcome, spread_over
 from optical_cli.errors import OutOfTime
 from optical_cli.pipeline.cells import Cell
-from optical_cli.plan.planned import plan
 from optical_cli.sweep.sweep import run_sweep
 
 
@@ -30,7 +29,7 @@ class Here:
 def test_cells_of_different_students_come_first_and_what_is_cached_is_not_given_away(own_lab, own_swept, open_pipeline):
     workers, stood = Here(), []
     pipeline = open_pipeline(own_lab.experiment, own_swept, "transport.reg=[0.1,0.2,0.3]", remote=spread_over(workers))
-    results, made = run_sweep(pipeline, plan(pipeline), lambda _result: None, stood.append)
+    results, made = run_sweep(pipeline, lambda _result: None, stood.append)
     assert [(cell.pair, cell.reg) for cell in workers.given] == [
         ("sw-sw", 0.2), ("sw-sw", 0.3), ("sw-en", 0.2), ("sw-en", 0.3), ("en-sw", 0.2), ("en-sw", 0.3)
     ]  # fmt: skip
@@ -44,7 +43,7 @@ def test_a_student_that_failed_is_not_given_away_again(own_lab, own_swept, open_
     settings = own_lab.settings(transport={"reg": [0.01], "max_iterations": 1, "threshold": 1e-9}, baselines=[])
     workers = Here()
     pipeline = open_pipeline(own_lab.write(settings), own_swept, remote=spread_over(workers))
-    results, _ = run_sweep(pipeline, plan(pipeline), lambda _result: None)
+    results, _ = run_sweep(pipeline, lambda _result: None)
     assert len(workers.given) == 1
     assert len({result.failure for result in results}) == 1
     assert "transport.max_iterations" in results[0].failure
@@ -56,7 +55,7 @@ def test_out_of_time_ends_the_sweep_when_what_is_running_has_ended(lab, own_swep
         lab.experiment, own_swept, "transport.reg=[0.1,0.2,0.3]", remote=spread_over(workers), deadline=time.monotonic()
     )
     with pytest.raises(OutOfTime):
-        run_sweep(pipeline, plan(pipeline), heard.append)
+        run_sweep(pipeline, heard.append)
     assert workers.given == [Cell("sw-sw", "transport", 0.2, 13)]
     assert len(heard) == 6  # those in the cache
 
@@ -66,5 +65,5 @@ def test_scores_that_are_not_found_where_they_should_be_are_a_failure(lab, own_s
     pipeline = open_pipeline(
         lab.experiment, own_swept, "transport.reg=[0.2]", "baselines=[]", remote=spread_over(workers)
     )
-    results, _ = run_sweep(pipeline, plan(pipeline), lambda _result: None)
+    results, _ = run_sweep(pipeline, lambda _result: None)
     assert all("all nodes need to see one cache folder" in result.failure for result in results)

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from optical_cli.cluster.spread_cells import spread_over
-from optical_cli.plan.planned import plan
 from optical_cli.sweep.sweep import run_sweep
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -26,7 +25,7 @@ def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, ope
     if (swept / "machines").is_dir():  # a precision that is measured anew on a busy machine may be another
         shutil.copytree(swept / "machines", cache / "machines")
     pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", remote=spread_over(mortal))
-    results, made = run_sweep(pipeline, plan(pipeline), heard.append, stood.append)
+    results, made = run_sweep(pipeline, heard.append, stood.append)
     assert mortal.mark.exists()
     assert [result.failure for result in results] == [None] * 3
     assert sorted(map(str, heard)) == sorted(map(str, results))
@@ -35,5 +34,5 @@ def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, ope
     assert artifacts(cache).items() <= whole.items()
     assert sum(name.startswith("scores") for name in artifacts(cache)) == 3
     assert (stood[0].done, stood[-1].done, stood[-1].running) == (0, 3, None)
-    again, made_again = run_sweep(pipeline, plan(pipeline), heard.append)
+    again, made_again = run_sweep(pipeline, heard.append)
     assert (again, made_again) == (results, 0)

@@ -8,7 +8,8 @@ import torch
 
 from optical_cli.artifacts.indexes import DocumentIndex, QuantizedIndex
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
-from optical_cli.config.retrieval import Approximate, Retrieval
+from optical_cli.config.engines import Approximate
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.errors import CacheError, ConfigError, MissingDependency
 from optical_cli.progress import Silence
 from optical_cli.retrieve.approximate import ApproximateEngine, add_best_above_floor

@@ -7,8 +7,9 @@ import pytest
 
 from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import rank, read_run, write_run
+from optical_cli.config.engines import EXACT
 from optical_cli.config.experiment import Index
-from optical_cli.config.retrieval import EXACT, Retrieval
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.data.collections import open_documents, open_topics
 from optical_cli.data.documents import Document
 from optical_cli.data.paths import builtin_path

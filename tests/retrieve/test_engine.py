@@ -10,7 +10,7 @@ import pytest
 
 from optical_cli.artifacts.run import read_run
 from optical_cli.cache.artifact import KINDS
-from optical_cli.config.retrieval import CANDIDATES, ENGINES, STRUCTURE, STRUCTURES, SearchEngine, Structure
+from optical_cli.config.engines import CANDIDATES, ENGINES, STRUCTURE, STRUCTURES, SearchEngine, Structure
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.step import STAGES, Stage
 from optical_cli.plan.estimate import estimate as estimates_of

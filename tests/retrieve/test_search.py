@@ -5,8 +5,9 @@ import pytest
 
 from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import read_run
+from optical_cli.config.engines import EXACT
 from optical_cli.config.experiment import Index
-from optical_cli.config.retrieval import EXACT, Retrieval
+from optical_cli.config.retrieval import Retrieval
 from optical_cli.data.documents import Document
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError

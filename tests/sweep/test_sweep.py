@@ -11,7 +11,7 @@ from optical_cli.sweep.sweep import run_sweep
 
 
 def sweep(pipeline, on_cell):
-    return run_sweep(pipeline, plan(pipeline), on_cell)
+    return run_sweep(pipeline, on_cell)
 
 
 def no_one(_result):
@@ -21,7 +21,7 @@ def no_one(_result):
 def test_the_whole_sweep_is_in_the_cache_and_a_second_run_makes_nothing(lab, swept, open_pipeline):
     pipeline = open_pipeline(lab.experiment, swept)
     heard = []
-    results, made = run_sweep(pipeline, plan(pipeline), heard.append)
+    results, made = run_sweep(pipeline, heard.append)
     assert made == 0
     assert heard == results
     assert [(r.pair, r.objective, r.reg) for r in results if r.pair == "sw-sw"] == [
@@ -49,7 +49,7 @@ def test_the_plan_names_each_artifact_once_in_the_order_of_making(lab, swept, op
 def test_the_same_seed_gives_the_same_files_and_another_seed_does_not(own_lab, swept, open_pipeline, tmp_path):
     changed = own_lab.write(own_lab.settings(transport={"reg": 0.1}, baselines=[], seeds=[13, 14]))
     pipeline = open_pipeline(changed, tmp_path / "cache")
-    results, made = run_sweep(pipeline, plan(pipeline), no_one)
+    results, made = run_sweep(pipeline, no_one)
     assert made > 0
     assert [result.failure for result in results] == [None] * 6
     again = {path.parent.name: path.read_bytes() for path in tmp_path.glob("cache/runs/*/run.trec")}

@@ -10,8 +10,9 @@ from pkgutil import resolve_name
 from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.bitext import FORMATS, Filter
 from optical_cli.config.bitext import Bitext as Settings
+from optical_cli.config.bitext import Filter
+from optical_cli.config.bitext_formats import FORMATS
 from optical_cli.data.absent import LocalCopy
 from optical_cli.data.bitext.dataset import DatasetFolder, HubDataset, open_dataset
 from optical_cli.data.bitext.rows import Row, RowFiles

@@ -4,7 +4,8 @@ from pkgutil import resolve_name
 import pytest
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.config.bitext import FORMATS, Filter
+from optical_cli.config.bitext import Filter
+from optical_cli.config.bitext_formats import FORMATS
 from optical_cli.data import paths
 from optical_cli.data.bitext import SentencePair, record_dropped
 from optical_cli.data.bitext.bitext import REASONS, SAMPLE, select_pairs
