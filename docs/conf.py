@@ -18,7 +18,7 @@ exclude_patterns = ["_ext"]
 default_role = "code"  # docstrings have single backticks around names
 nitpick_ignore_regex = [  # types of signatures that have no page here
     ("py:.*", r"(collections|pathlib|torch|typing)\..*|DataFrame|MultiVectorEncoder"),
-    ("py:.*", r"optical_cli\.(config|progress|session)\..*"),
+    ("py:.*", r"optical_cli\.(artifacts|config|progress|session)\..*"),
 ]
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
