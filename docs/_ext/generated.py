@@ -7,7 +7,19 @@ from typing import Any
 import commands_page
 import settings_page
 
-PAGES: dict[str, Callable[[], str]] = {"settings": settings_page.page, "commands": commands_page.page}
+from optical_cli.artifacts.result import HEALTH
+
+
+def _health() -> str:
+    rows = [f"| `{name}` | {words[:1].upper()}{words[1:]}. |" for name, words in HEALTH.items()]
+    return "\n".join(["| field | value |", "|---|---|", *rows])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings": settings_page.page,
+    "commands": commands_page.page,
+    "health": _health,
+}
 PLACE = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 
