@@ -160,14 +160,15 @@ def _default(info: FieldInfo) -> str:
     value = info.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, BaseModel) or value == {}:
         return ""
-    value = list(value) if isinstance(value, tuple) else value
-    value = int(value) if isinstance(value, float) and value.is_integer() else value
-    return (
-        yaml.safe_dump(value, default_flow_style=True, width=1000)
-        .removesuffix("\n...\n")
-        .strip()
-        .replace(".inf", "inf")
-    )
+    spelled = yaml.safe_dump(_plain(value), default_flow_style=True, width=1000)
+    return spelled.removesuffix("\n...\n").strip().replace(".inf", "inf")
+
+
+def _plain(value: Any) -> Any:
+    """A default with lists for tuples, and whole numbers without a point."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def in_words(annotation: Any, metadata: Any = ()) -> str:
