@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import architecture_page
 import commands_page
 import settings_page
 
@@ -19,6 +20,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page.page,
     "commands": commands_page.page,
     "health": _health,
+    "layers": architecture_page.layers,
 }
 PLACE = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -30,4 +32,4 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def _fill(_app: Any, _name: str, source: list[str]) -> None:
-    source[0] = PLACE.sub(lambda found: PAGES[found[1]](), source[0])
+    source[0] = architecture_page.tables(PLACE.sub(lambda found: PAGES[found[1]](), source[0]))

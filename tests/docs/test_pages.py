@@ -23,6 +23,7 @@ from tests.docs.pages import (
     links_of,
     name_of,
     shown_in,
+    tokens_of,
 )
 
 PLACEHOLDER = re.compile(r"\[?[A-Z][A-Z_-]*(\.\.\.)?\]?|\.\.\.|…|\[?(-?-\w.*\]|OPTIONS\])")
@@ -48,6 +49,14 @@ def test_every_link_within_the_project_leads_somewhere(page):
         assert target.exists(), link
         if anchor and target.suffix == ".md" and "generated:" not in target.read_text():
             assert anchor in anchors(target), link
+
+
+@every_page
+def test_every_file_of_the_project_that_is_named_exists(page):
+    folders = ("optical_cli/", "docs/", "tests/", ".github/", ".ci/", "hashes/")
+    for token in tokens_of(page):
+        if token.type == "code_inline" and token.content.startswith(folders) and "*" not in token.content:
+            assert (ROOT / token.content).exists(), token.content
 
 
 @every_page
