@@ -37,8 +37,8 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_startup.py
 	$(MAKE) docs
+	$(BIN)/python -m pytest tests/test_startup.py tests/docs/test_site.py
 
 # The site, from docs/ and the docstrings, in build/docs/index.html; a broken link or reference is an error.
 docs: install
