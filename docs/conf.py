@@ -12,7 +12,7 @@ author = "the authors of optical"
 copyright = author  # noqa: A001 - Sphinx reads this name
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "generated"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "property_docstrings", "generated"]
 html_math_renderer = "mathml"
 exclude_patterns = ["_ext"]
 default_role = "code"  # docstrings have single backticks around names

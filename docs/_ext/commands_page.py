@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from typer import Context
@@ -13,6 +14,7 @@ OTHERS = "Commands"
 """Heading of the commands that are in no panel of `optical --help`."""
 
 
+@cache
 def root() -> Any:
     """The whole command line, as Click has it."""
     return get_command(app)
@@ -65,7 +67,13 @@ def _entry(name: str, command: Any) -> list[str]:
         if record and "--help" not in parameter.opts:
             shown = record[0] if parameter.opts[0].startswith("-") else record[0].partition(" <")[0].strip("[]{}")
             lines += [f":::{{option}} {shown}", "", record[1], ":::", ""]
-    return lines
+    return [*lines, *_example_of(command)]
+
+
+def _example_of(command: Any) -> list[str]:
+    """The example that ends the help, as code."""
+    _, found, example = (getattr(command, "epilog", None) or "").partition("Example: ")
+    return ["Example:", "", "```sh", example.strip(), "```", ""] if found else []
 
 
 def _help_of(command: Any) -> list[str]:

@@ -49,7 +49,7 @@ class Coupling:
 
     @cached_property
     def converged(self) -> Tensor:
-        """(B,) whether the marginal error is at most the threshold; never for a plan of NaN or without mass."""
+        """(B,) bool: the marginal error is at most the threshold. A plan of NaN or without mass never is."""
         return (self.marginal_error <= self.threshold) & (self.mass > 0)
 
     @cached_property
@@ -59,7 +59,7 @@ class Coupling:
 
     @cached_property
     def effective_targets(self) -> Tensor:
-        """(B,) exp of the plan's conditional entropy; 1 for a one-to-one alignment, m for the product."""
+        """(B,) exp of the plan's conditional entropy: 1 for a one-to-one alignment, m for the product."""
         rows = _sum(self.plan, 2)
         of_rows = -_sum(_x_log_x(rows), 1)
         return torch.exp((self.entropy - of_rows) / self.mass)

@@ -81,6 +81,12 @@ def parse(root, arguments):
     command.parse_args(context, left)
 
 
+def test_every_example_of_the_help_parses():
+    for line in re.findall(r"^optical .+$", commands_page.page(), re.MULTILINE):
+        if "[OPTIONS]" not in line:  # a usage
+            parse(commands_page.root(), arguments_of(line))
+
+
 @every_page
 def test_commands_and_options_named_in_a_sentence_exist(page):
     for text in inline_commands(page):
