@@ -174,9 +174,9 @@ def _plain(value: Any) -> Any:
 def in_words(annotation: Any, metadata: Any = ()) -> str:
     """A type and its bounds, as a user reads them: `whole number, at least 1`."""
     marks = [part for mark in metadata for part in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
-    for alias, words in TYPES:
+    for alias, known in TYPES:
         if all(mark in marks for mark in get_args(alias)[1:] if not isinstance(mark, FieldInfo)):
-            return words
+            return known
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return in_words(inner[0], [*inner[1:], *metadata])
@@ -194,12 +194,7 @@ def in_words(annotation: Any, metadata: Any = ()) -> str:
 
 def _bounds(marks: list[Any]) -> str:
     """The bounds of a number, as `, at least 1` or `, 0 to below 1`."""
-    found = {
-        name: value
-        for mark in marks
-        for name in ("ge", "gt", "le", "lt")
-        if (value := getattr(mark, name, None)) is not None
-    }
+    found = {name: getattr(mark, name) for mark in marks for name in ("ge", "gt", "le", "lt") if hasattr(mark, name)}
     if found.get("lt") == SEEDS:
         return ", 0 to 4294967295"
     low = f"at least {found['ge']:g}" if "ge" in found else f"above {found['gt']:g}" if "gt" in found else ""
