@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from optical_cli.config.corpus import CORPUS_MODES
-from optical_cli.config.experiment import ENGINES, Experiment
+from optical_cli.config.experiment import ENGINES, Experiment, Reference
 from optical_cli.config.measures import KINDS
 from optical_cli.config.objectives import OBJECTIVES, baseline_names
 from optical_cli.config.settings import SEEDS, Bytes, Reg, SpeedOnly
@@ -21,7 +21,11 @@ from optical_cli.transport.solvers import SOLVERS
 HIDDEN = {"base"}  # fields that are no key of the file
 KEYS = {"bitext": "LANGUAGE", "pairs": "Q-D", "translate": "LANGUAGE"}
 """Sections with a subsection for each language or pair, and what stands for its name."""
-TYPES = ((Reg, "0, a number from 0.001, or inf"), (Bytes, "size such as `512MB` or `2GB`, at least `1MB`"))
+TYPES = (
+    (Reg, "0, a number from 0.001, or inf"),
+    (Bytes, "size such as `512MB` or `2GB`, at least `1MB`"),
+    (Reference, "baselines and values of reg"),
+)
 """Types that their validators define, and not their bounds."""
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
@@ -133,7 +137,7 @@ def _is_first(info: FieldInfo) -> bool:
 def _kind(key: str, info: FieldInfo) -> str:
     if key in CHOICES:
         known = " or ".join(f"`{name}`" for name in CHOICES[key])
-        words = f"list of: {known}" if get_origin(info.annotation) is tuple else known
+        words = f"list of {known}" if get_origin(info.annotation) is tuple else known
     else:
         words = in_words(info.annotation, info.metadata)
     return f"{words}; required" if info.is_required() else words
@@ -188,7 +192,8 @@ def in_words(annotation: Any, metadata: Any = ()) -> str:
     if origin is tuple:
         single = any(isinstance(mark, BeforeValidator) for mark in marks)
         item = in_words(inner[0])
-        return f"{item}; or a list" if single else f"list of: {item}"
+        several = re.sub(r"^(text|whole number|number)", r"\1s", item)
+        return f"{item}; or a list" if single else f"list of {several}"
     return f"{WORDS[annotation]}{_bounds(marks)}"
 
 
