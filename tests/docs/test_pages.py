@@ -166,7 +166,6 @@ def test_commands_print_what_the_page_shows(page, optical, tiny_cache, tmp_path,
     shutil.copytree(ROOT / "optical_cli/data/tiny", folder / "data", ignore=shutil.ignore_patterns("*.yaml", "README*"))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPTICAL_CACHE", str(cache))
-    monkeypatch.setenv("COLUMNS", "80")
     for block in blocks_of(page):
         if block.language == "yaml" and (file := re.match(r"# (\S+\.yaml)\n", block.text)):
             (folder / file[1]).write_text(block.text)
