@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test faults fuzz check bench audit licenses clean
+.PHONY: install smoke test faults fuzz check docs bench audit licenses clean
 
 install: $(INSTALLED)
 
@@ -37,7 +37,12 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_startup.py
+	$(MAKE) docs
+	$(BIN)/python -m pytest tests/test_startup.py tests/docs/test_site.py
+
+# The site, from docs/ and the docstrings, in build/docs/index.html; a broken link or reference is an error.
+docs: install
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet docs build/docs
 
 # ONLY=transport measures one group, ONLY=transport/share one part of it.
 bench: $(VENV)/.installed-bench

@@ -14,8 +14,11 @@ OURS = "optical-cli"
 EXTRAS = ("dev", "adapters", "translate")
 ONE_LINE = 60  # characters; some put the whole text of their licence where its name belongs
 UNKNOWN = "not stated"
-STATED_ELSEWHERE = {"sentencepiece": "Apache-2.0"}
-"""By the LICENSE file of the project's repository, where the package itself says nothing."""
+STATED_ELSEWHERE = {
+    "sentencepiece": "Apache-2.0",
+    "docutils": "Public Domain and BSD-2-Clause",  # a third licence is that of an Emacs mode, which the wheel has not
+}
+"""By the licence file of the project, where the package's metadata says nothing or speaks of files that it lacks."""
 
 
 def main() -> None:
@@ -51,6 +54,8 @@ def _needed(extras: tuple[str, ...]) -> dict[str, Distribution]:
 
 def _license(one: Distribution) -> str:
     """The SPDX expression; in older packages a classifier, or a line of free text."""
+    if stated := STATED_ELSEWHERE.get(canonicalize_name(one.metadata["Name"])):
+        return stated
     if expression := one.metadata.get("License-Expression"):
         return str(expression)
     classifiers = [line.rpartition(" :: ")[2] for line in one.metadata.get_all("Classifier") or ()
@@ -59,8 +64,7 @@ def _license(one: Distribution) -> str:
         return " or ".join(classifiers)
     lines = str(one.metadata.get("License") or "").strip().splitlines()
     text = re.sub(r"\s+", " ", lines[0]).strip() if lines else ""
-    said = text if 0 < len(text) <= ONE_LINE else None
-    return said or STATED_ELSEWHERE.get(canonicalize_name(one.metadata["Name"]), UNKNOWN)
+    return text if 0 < len(text) <= ONE_LINE else UNKNOWN
 
 
 if __name__ == "__main__":
