@@ -50,7 +50,7 @@ def test_options_that_make_no_sense_of_a_run_are_one_line(evaluate, theirs, opti
     [
         ("q1 d1 0.5\n", "expected 6 fields"),
         ("", "expected 6 fields"),
-        ("x9 Q0 d1 1 0.5 theirs\n", "no result for any of the 3 judged topics"),
+        ("x9 Q0 d1 1 0.5 theirs\n", "found none of its 4 topics, but such as 'x9'"),
     ],
 )
 def test_a_file_that_is_no_run_of_these_topics_is_one_line(evaluate, theirs, content, said):
