@@ -103,6 +103,10 @@ def _chosen_rows(rows: str | None, count: int | None, text: str | None, translat
     if text is not None and (rows is not None or count is not None):
         raise ConfigError("--text: --rows and --count choose held-out pairs, and you have given a pair of your own")
     for option, said in (("--text", text), ("--translation", translation)):
+        if any("\ud800" <= character <= "\udfff" for character in said or ""):
+            raise ConfigError(
+                f"{option}: text in UTF-8 expected, found other bytes; check the encoding of the terminal"
+            )
         if said is not None and not said.strip():
             raise ConfigError(f"{option}: a sentence expected, found nothing")
     return None if rows is None else list(dict.fromkeys(row for part in rows.split(",") for row in _range(part, rows)))

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, before_download, size_of
-from optical_cli.data.paths import PREFIX, builtin_path, files_under, listed, local_path, names_in
+from optical_cli.data.paths import PREFIX, builtin_path, files_under, is_hidden, listed, local_path, names_in
 from optical_cli.data.text_files import file_digest
 from optical_cli.errors import DataError, one_line
 
@@ -134,9 +134,8 @@ def _json(path: Path) -> Any:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in files_under(folder):
-        parents = path.relative_to(folder).parent.parts
-        hidden = any(part.startswith(".") or part in _OTHER_EXPORTS for part in parents)
-        if not hidden and not path.name.startswith("."):
+        inside = path.relative_to(folder)
+        if not is_hidden(str(inside)) and not any(part in _OTHER_EXPORTS for part in inside.parent.parts):
             yield path
 
 

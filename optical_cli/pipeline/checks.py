@@ -17,6 +17,8 @@ from optical_cli.pipeline.translations import translated_pairs, translated_topic
 
 Item = TypeVar("Item")
 
+MOST_SHARING = 0.05
+"""Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
 MOST_ABSENT = 0.5
 """Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
@@ -59,7 +61,7 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     x = sources.experiment
     warnings: dict[str, str] = {}
     with sources.downloads():
-        faults = _faults_of(sources.split, x.bitext)
+        faults = _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(partial(_match_topics, sources), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
@@ -103,6 +105,15 @@ def _match_topics(sources: Sources, pair: str) -> None:
             f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
             "give its topic or remove its judgements"
         )
+
+
+def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
+    """Read and split a bitext; warn if holding pairs out costs many more than are held out."""
+    split = sources.split(language)
+    if split.sharing <= max(len(split.held_out), MOST_SHARING * len(split.train)):
+        return {}
+    remedy = "lower held_out, or remove translations that repeat"
+    return {f"bitext.{language}": f"bitext.{language}: {split.sharing_in_words}; {remedy}"}
 
 
 def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:

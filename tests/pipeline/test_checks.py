@@ -51,3 +51,11 @@ def test_a_collection_that_lacks_most_of_what_is_judged_is_refused(judged):
 
 def test_nothing_is_said_where_all_are_there(judged):
     assert judged("d1", "d2") == []
+
+
+def test_many_pairs_that_share_a_sentence_with_a_held_out_one_are_a_warning_before_training(own_lab, judged):
+    with own_lab.bitext.open("a", encoding="utf-8") as file:
+        file.write("".join(f"the farmer {n}\tile ile\n" for n in range(60)))
+    (line,) = judged("d1", "d2")
+    assert line.startswith("warning: bitext.sw: ")
+    assert line.endswith("lower held_out, or remove translations that repeat")
