@@ -1,6 +1,5 @@
 """What a report is made of: one result for each cell of a sweep."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from optical_cli.artifacts.scores import Scores
 from optical_cli.config.experiment import Index
 from optical_cli.config.objectives import OBJECTIVES, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
+from optical_cli.transport.solvers import format_reg
 
 HEALTH = {
     "plans": "transport plans",
@@ -112,11 +112,6 @@ class Setting:
             return len(OBJECTIVES) + 1, "", self.reg
         known = list(OBJECTIVES)
         return known.index(self.baseline) if self.baseline in known else len(known), self.objective, 0.0
-
-
-def format_reg(reg: float) -> str:
-    """`0`, `0.02`, `inf`."""
-    return "inf" if math.isinf(reg) else f"{reg:g}"
 
 
 def in_order(settings: Iterable[Setting]) -> list[Setting]:

@@ -15,17 +15,18 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
+from optical_cli.data.text_files import lines_of, unpacked
 from optical_cli.errors import DataError, quoted
 
 Ranking = list[tuple[str, float]]  # (doc_id, score), best first
 
 FIELDS = 6
-LONGEST = 1 << 20
-"""Characters of a line, so that a file that is no run does not fill the memory."""
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
 """Control characters that are not white space, and the byte order mark."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair, which no file can hold: JSON may have one, and bytes of a command line that are not UTF-8."""
 TIE = 2e-6
 """Scores that differ by more are not a tie in a run file, which has 6 decimals."""
 
@@ -96,6 +97,11 @@ def read_run(path: Path) -> dict[str, Ranking]:
     return {query_id: in_order(results.items()) for query_id, results in run.items()}
 
 
+def check_tag(tag: str) -> None:
+    """Raise DataError if a tag cannot stand in a run file."""
+    _check_id(tag, "run tag", "the run file")
+
+
 def read_tag(path: Path) -> str:
     """The last field of a run file's first line; DataError if it cannot be read, is empty or begins with another."""
     with _lines_of(path) as lines:
@@ -107,21 +113,12 @@ def read_tag(path: Path) -> str:
 @contextmanager
 def _lines_of(path: Path) -> Iterator[Iterator[tuple[str, str]]]:
     """The lines of a file that are not blank, each with file and line number; DataError if they cannot be read."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:  # a lone carriage return ends no line
-            yield _numbered(file, path)
-    except OSError as error:
-        raise DataError(f"{path}: the run file cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected a run file in UTF-8, found other bytes; convert it") from error
+    with unpacked(path) as file:
+        yield _numbered(file, path)
 
 
-def _numbered(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
-        if len(line) == LONGEST:
-            raise DataError(f"{path}:{number}: expected a line of a run, found one of {LONGEST:,} characters or more")
-        if line.strip():
-            yield f"{path}:{number}", line
+def _numbered(file: IO[bytes], path: Path) -> Iterator[tuple[str, str]]:
+    return ((f"{path}:{place.number}", line) for place, line in lines_of(file, str(path)) if line.strip())
 
 
 def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Iterable[str]:
@@ -170,7 +167,7 @@ def _rounded(doc_id: str, score: float) -> float:
 
 
 def _check_id(text: str, what: str, where: str) -> None:
-    if not text or text.split() != [text]:
+    if not text or text.split() != [text] or _SURROGATE.search(text):
         raise DataError(
             f"{where}: expected a {what} without white space, found {text!r}; "
             "a run file separates its fields by spaces, rename it"

@@ -51,6 +51,15 @@ class Fingerprints:
         self._remember(f"stream:{name}", {"sha256": digest.hexdigest()})
         return digest.hexdigest()
 
+    def of_inputs(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A small result about inputs, as JSON values; computed if its `name`, which has their fingerprints, is new."""
+        known = self._recall(f"result:{name}")
+        if known is None:
+            known = {"found": compute()}
+            self._remember(f"result:{name}", known)
+        found: dict[str, Any] = known["found"]
+        return found
+
     def _place(self, name: str) -> Path:
         return self._folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
 

@@ -13,6 +13,7 @@ from optical_cli.cli.options import Experiment, Opening, Pair, Seed, Wanted, tak
 from optical_cli.cli.records import print_json
 from optical_cli.cli.terminal import TerminalProgress, plain, print_table, stdout_console
 from optical_cli.errors import ConfigError
+from optical_cli.transport.solvers import format_reg
 
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair, Alignment
@@ -55,7 +56,7 @@ def align(
     cells = {abs(reg): Wanted(reg, None, view.pair, seed).cell(x) for reg in regs}  # -0.0 is 0
     for reg in cells:
         if fault := x.transport.fault_of(reg):
-            raise ConfigError(f"--reg {reg:g}: {fault}")
+            raise ConfigError(f"--reg {format_reg(reg)}: {fault}")
     folder = output or Path("reports") / x.name / "alignments"
     _check_folder(folder)
     if text is not None and translation is not None:
@@ -102,6 +103,10 @@ def _chosen_rows(rows: str | None, count: int | None, text: str | None, translat
     if text is not None and (rows is not None or count is not None):
         raise ConfigError("--text: --rows and --count choose held-out pairs, and you have given a pair of your own")
     for option, said in (("--text", text), ("--translation", translation)):
+        if any("\ud800" <= character <= "\udfff" for character in said or ""):
+            raise ConfigError(
+                f"{option}: text in UTF-8 expected, found other bytes; check the encoding of the terminal"
+            )
         if said is not None and not said.strip():
             raise ConfigError(f"{option}: a sentence expected, found nothing")
     return None if rows is None else list(dict.fromkeys(row for part in rows.split(",") for row in _range(part, rows)))
@@ -166,7 +171,7 @@ def _print_receivers(
         del foot["mass"]
     figures = {name: [text.format(one) for one in alignments] for name, text in foot.items()}
     figures["plan"] = [*map(_health, alignments)]
-    heads = [teacher_language, *["mass %"] * weighed, *(f"reg {one.reg:g}" for one in alignments)]
+    heads = [teacher_language, *["mass %"] * weighed, *(f"reg {format_reg(one.reg)}" for one in alignments)]
     print_table(heads, rows, foot=[[name, *[""] * weighed, *cells] for name, cells in figures.items()])
 
 

@@ -1,6 +1,7 @@
 """The edge: where an error becomes one clear line and an exit code."""
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -27,8 +28,11 @@ def main() -> None:
     # numba's OpenMP is torch's too, and starting it would set the number of threads that torch computes on
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     signal.signal(signal.SIGTERM, _terminated)
-    if not Processes().first:
+    if not Processes().first or sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until this process ends
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        if isinstance(stream, io.TextIOWrapper):  # what an encoding such as ascii lacks is written as an escape
+            stream.reconfigure(errors="backslashreplace")
     from optical_cli.cli.commands import app
 
     try:

@@ -18,6 +18,7 @@ from optical_cli.cli.terminal import TerminalProgress, duration
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, baseline_names, objective_of
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.processes import Processes
+from optical_cli.transport.solvers import format_reg
 
 if TYPE_CHECKING:
     from optical_cli.cache.artifact import Artifact
@@ -115,7 +116,7 @@ class Wanted:
             return Cell(pair, objective, None, seed)
         if (reg := self.reg) is None:
             several = "--reg: the experiment has several values"
-            reg = _only(experiment.transport.reg, several, "; or name an --objective", "{:g}".format)
+            reg = _only(experiment.transport.reg, several, "; or name an --objective", format_reg)
         return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
@@ -135,9 +136,11 @@ class Wanted:
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
-            raise ConfigError(f"--reg {self.reg:g}: {error} expected") from error
+            raise ConfigError(f"--reg {format_reg(self.reg)}: {error} expected") from error
         if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
-            raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+            raise ConfigError(
+                f"--reg {format_reg(self.reg)}: the objective {self.objective} has no transport to regularize"
+            )
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 
@@ -262,7 +265,7 @@ def lock_file(experiment: str) -> Path | None:
     """Name the lock beside an experiment file; None for `tiny`, which the version of the package pins."""
     from optical_cli.data.paths import builtin_experiment
 
-    return None if builtin_experiment(experiment) else Path(experiment).with_suffix(".lock")
+    return None if builtin_experiment(experiment) else Path(experiment).resolve().with_suffix(".lock")
 
 
 def command_line(*words: str) -> str:

@@ -115,7 +115,7 @@ def fuse(
     force: Annotated[bool, Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Fuse TREC runs, of BM25 and of a student or anybody's, into one."""
-    from optical_cli.artifacts.run import read_run, replace_run
+    from optical_cli.artifacts.run import check_tag, read_run, replace_run
     from optical_cli.evaluate.fuse import METHODS, fuse_runs
 
     chosen = next((name for name in METHODS if name == method), None)
@@ -125,6 +125,7 @@ def fuse(
         raise ConfigError(f"--output {output}: is there already; name another file, or add --force to replace it")
     if len({path.resolve() for path in runs}) != len(runs):
         raise ConfigError("fuse: a run stands there twice; name each once")
+    check_tag(tag or method)
     read = [read_run(path) for path in runs]
     fused = fuse_runs(read, chosen, k, depth)
     if partly := sum(any(query_id not in run for run in read) for query_id in fused):

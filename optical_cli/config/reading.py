@@ -1,6 +1,7 @@
 """From an experiment file to an `Experiment`: YAML, the files it extends, `--set`, and every fault at once."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or holds faults, all of them listed.
     """
+    path = path.resolve() if path.is_symlink() else path  # a link is the file that it leads to: `extends`, data, lock
     content = _load_extended(path, ())
     for override in overrides:
         _apply(content, override)
@@ -97,7 +99,8 @@ def _apply(content: dict[str, Any], override: str) -> None:
     try:
         value = _read_yaml(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is not YAML") from error
+        problem = getattr(error, "problem", None) or error
+        raise ConfigError(f"--set {override}: the value is not YAML: {problem}") from error
     section = content
     for part in parts[:-1]:
         section = section.setdefault(part, {})
@@ -126,12 +129,29 @@ class _CheckedLoader(yaml.SafeLoader):
             _check(node, {})
         return node
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Read a whole number as it is written: YAML 1.1 would read 013 as 11, and 1:20 as 80."""
+        if not re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value):
+            raise _not_decimal(node)
+        return int(node.value.replace("_", ""))
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Read a number as it is written: YAML 1.1 would read 1:20.5 as 80.5."""
+        if ":" in node.value:
+            raise _not_decimal(node)
+        value: float = super().construct_yaml_float(node)  # type: ignore[no-untyped-call]
+        return value
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
         except _TAGGED_WRONGLY as error:
             kind = node.tag.rpartition(":")[2]
             raise _fault(f"a value of type {kind} expected, found {node.value!r:.60}", node.start_mark) from error
+
+
+_CheckedLoader.add_constructor("tag:yaml.org,2002:int", _CheckedLoader.construct_yaml_int)
+_CheckedLoader.add_constructor("tag:yaml.org,2002:float", _CheckedLoader.construct_yaml_float)
 
 
 def _read_yaml(text: str) -> Any:
@@ -172,6 +192,10 @@ def _fault(problem: str, mark: Any) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, mark)
 
 
+def _not_decimal(node: yaml.ScalarNode) -> yaml.YAMLError:
+    return _fault(f"a decimal number expected, found {node.value:.60}; quote it if it is a name", node.start_mark)
+
+
 def _faults_between_sections(content: dict[str, Any]) -> list[str]:
     """The faults between sections, as far as the sections can be read."""
     found = map(content.get, ("teacher", "bitext", "pairs"))
@@ -202,8 +226,10 @@ def _lines(fault: Any) -> list[str]:
 
 def _about_value(fault: Any) -> str:
     kind, found, context = fault["type"], fault["input"], fault.get("ctx", {})
-    if kind == "string_type" and isinstance(found, bool):
-        return f"a name expected, found {found}; quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
+    if kind in ("string_type", "tuple_type") and isinstance(found, bool):
+        expected = "a name" if kind == "string_type" else "a list"
+        hint = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
+        return f"{expected} expected, found {found}; {hint}"
     if kind == "value_error" and str(context["error"]).startswith("unknown"):
         return str(context["error"])  # it names what was found itself, and the nearest name that is right
     expected = {

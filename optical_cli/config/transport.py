@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from optical_cli.config.settings import Count, Number, Positive, Regs, Settings
-from optical_cli.transport.solvers import SMALLEST_REG, SOLVER_EXPECTED, SOLVERS, Solver, iterates
+from optical_cli.transport.solvers import SMALLEST_REG, SOLVER_EXPECTED, SOLVERS, Solver, format_reg, iterates
 
 DEFAULT_REGS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
 TOLERATED_SHARE = 0.01  # of a training's plans, which may miss the threshold before `on_unconverged` is asked
@@ -108,7 +108,7 @@ class Transport(Settings):
         words = f"{self._solver.in_words(self._own)}, {self.marginals} marginals"
         if self.anneal is None:
             return words
-        return f"{words}, reg falling from {self.anneal.start:g} over {self.anneal.share:.0%} of the steps"
+        return f"{words}, reg falling from {format_reg(self.anneal.start)} over {self.anneal.share:.0%} of the steps"
 
     def deciding_of(self, reg: float) -> dict[str, Any]:
         """The settings that can change the student of a reg, as JSON values: key material."""

@@ -1,16 +1,18 @@
 """Models: a folder, a packaged model or a Hugging Face id, checked for what an encoder needs; names of its weights."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, before_download, size_of
-from optical_cli.data.paths import PREFIX, builtin_path, listed, local_path, names_in
+from optical_cli.data.paths import PREFIX, builtin_path, files_under, is_hidden, listed, local_path, names_in
 from optical_cli.data.text_files import file_digest
 from optical_cli.errors import DataError, one_line
 
@@ -20,6 +22,8 @@ _NOT_OURS = "manifest.json"  # the cache's note on a checkpoint: host and time d
 _OTHER_EXPORTS = ("onnx", "openvino")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _TRAINERS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # no weights of the model
+_VOCABULARY = re.compile(r"tokenizer\.json|vocab.*\.(txt|json)|.*\.(model|spm|vocab|tiktoken)")
+_WITHOUT_VOCABULARY = ("ByT5", "Canine", "Perceiver")  # tokenizers of bytes and characters
 _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?(@[0-9a-f]{40})?", re.ASCII)
 
 
@@ -57,6 +61,8 @@ def resolve_model(source: str, base: Path) -> Model:
     if "config.json" not in held and "modules.json" not in held:
         raise DataError(f"{folder} is no model: expected config.json or modules.json, found {listed(held)}")
     _check_weights(folder)
+    if absent := _absent_files(folder):
+        raise DataError(f"{folder} is not a whole model: {absent}; copy or download it again")
     return Model(source, folder)
 
 
@@ -91,11 +97,45 @@ def _check_weights(folder: Path) -> None:
         raise DataError(f"{folder} holds no weights; expected a *.safetensors file")
 
 
+def _absent_files(folder: Path) -> str | None:
+    """Say which files a model lacks that its own configuration calls for; None if it is whole.
+
+    A module without settings, such as a normalisation, has no folder in a download: its absence says nothing.
+    """
+    modules = _json(folder / "modules.json") or [{"path": "", "type": "Transformer"}]
+    for module in modules:
+        part, kind = folder / module.get("path", ""), str(module.get("type", ""))
+        if kind.endswith(("Dense", "Transformer")) and not any(part.glob("*.safetensors")):
+            return f"{part} has no weights: expected a *.safetensors file"
+        if not kind.endswith("Transformer"):
+            continue
+        if not (part / "config.json").is_file():
+            return f"{part / 'config.json'} is missing"
+        declared = str(_json(part / "tokenizer_config.json").get("tokenizer_class", ""))
+        held = names_in(part)
+        if not declared.startswith(_WITHOUT_VOCABULARY) and not any(map(_VOCABULARY.fullmatch, held)):
+            return (
+                f"{part} has no vocabulary: expected tokenizer.json, vocab.txt or a *.model file, found {listed(held)}"
+            )
+    for index in folder.rglob("*.safetensors.index.json"):
+        for shard in sorted(set(_json(index).get("weight_map", {}).values())):
+            if not (index.parent / shard).is_file():
+                return f"{index.parent / shard} is missing, which {index.name} names"
+    return None
+
+
+def _json(path: Path) -> Any:
+    """The content of a file; an empty dict if there is none or it is damaged, which loading will report."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        parents = path.relative_to(folder).parent.parts
-        hidden = any(part.startswith(".") or part in _OTHER_EXPORTS for part in parents)
-        if path.is_file() and not hidden and not path.name.startswith("."):
+    for path in files_under(folder):
+        inside = path.relative_to(folder)
+        if not is_hidden(str(inside)) and not any(part in _OTHER_EXPORTS for part in inside.parent.parts):
             yield path
 
 
@@ -125,9 +165,9 @@ def _cached_snapshot(model_id: str, commit: str) -> Path | None:
         commit = commit or (repo / "refs" / "main").read_text(encoding="utf-8").strip()
     except OSError:
         return None
-    interrupted, folder = any((repo / "blobs").glob("*.incomplete")), repo / "snapshots" / commit
-    complete = any(path.suffix == ".safetensors" for path in _files(folder))
-    return folder if complete and not interrupted else None
+    folder = repo / "snapshots" / commit
+    has_weights = any(path.suffix == ".safetensors" for path in _files(folder))
+    return folder if has_weights and _absent_files(folder) is None else None
 
 
 def _download(model_id: str, commit: str | None, base: Path) -> Path:

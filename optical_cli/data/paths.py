@@ -1,5 +1,7 @@
 """Where a source of an experiment file lies: in the package (`builtin:tiny`), at a path, or at neither, by its name."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +42,8 @@ def builtin_experiment(name: str) -> Path | None:
 
 def as_path(source: str, base: Path) -> Path:
     """Read a source as a path: `~` is the home folder, relative paths start at `base`."""
+    if "\0" in source:
+        raise DataError(f"{source!r} is no path: it holds a null character; remove it")
     try:
         return base / Path(source).expanduser()
     except RuntimeError as error:  # ~someone who has no home here
@@ -82,6 +86,22 @@ def names_in(folder: Path) -> list[str]:
         raise DataError(f"{folder} does not exist; relative paths count from the experiment file") from None
     except OSError as error:
         raise DataError(f"{folder} cannot be read as a folder ({error})") from error
+
+
+def files_under(folder: Path) -> Iterator[Path]:
+    """The files below a folder, sorted, also below links to folders; DataError if a link leads in a circle."""
+    for here, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in folders:
+            path = Path(here, name)
+            if path.is_symlink() and Path(here).resolve().is_relative_to(path.resolve()):
+                raise DataError(f"{path} is a link to a folder that contains it; remove the link")
+        yield from (path for path in (Path(here, name) for name in sorted(names)) if path.is_file())
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path inside a folder or an archive is hidden, or a resource fork that macOS adds."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in Path(name).parts)
 
 
 def listed(names: list[str]) -> str:

@@ -17,7 +17,18 @@ from optical_cli.errors import DataError, one_line, quoted
 LONGEST = 16 << 20
 """Bytes of a line: a file that is no text, or a small archive that unpacks to gigabytes, must not fill the memory."""
 PACKED = (".gz", ".zst")
-_GZIP_MAGIC, _ZSTD_MAGIC, _BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf"
+_GZIP_MAGIC, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
+_ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # a frame, or one to be skipped (pzstd)
+_NO_TEXT = {
+    b"PAR1": ("a parquet file", "name its folder as a `dataset`"),
+    b"PK\x03\x04": ("a zip archive", "unpack it; only a Moses zip of OPUS whose name ends in .zip is read packed"),
+    b"BZh": ("a bzip2 archive", "unpack it, or pack it with gzip or zstd"),
+    b"\xfd7zXZ\x00": ("an xz archive", "unpack it, or pack it with gzip or zstd"),
+    b"SQLite format 3": ("an SQLite database", "export it as text"),
+    b"\xff\xfe": ("UTF-16 text", "convert the file, for example with iconv"),
+    b"\xfe\xff": ("UTF-16 text", "convert the file, for example with iconv"),
+}
+"""What a file is that begins with these bytes, and what to do with it."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 """Control characters, which steer the terminal of whoever looks at a run file, half surrogate pairs, and the BOM."""
 
@@ -56,7 +67,7 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
             file = cast(IO[bytes], plain)
             if magic.startswith(_GZIP_MAGIC):
                 file = cast(IO[bytes], gzip.GzipFile(fileobj=plain))
-            elif magic == _ZSTD_MAGIC:
+            elif _ZSTD_MAGIC.fullmatch(magic):
                 zstd = _zstd()
                 faults += (zstd.ZstdError,)
                 file = zstd.ZstdFile(plain)
@@ -101,6 +112,8 @@ def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
     """Every line of an open file, with its place in `source`; DataError if one is too long or not UTF-8."""
     for number, read in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
         place = Place(source, number)
+        if number == 1 and (kind := next((kind for magic, kind in _NO_TEXT.items() if read.startswith(magic)), None)):
+            raise place.fault(expected="text", found=kind[0], mend=kind[1])
         if len(read) > LONGEST:
             mend = "check that it is the file you mean, and that its lines are parted by line ends"
             raise place.fault(expected=f"at most {LONGEST >> 20} MiB", found="more", mend=mend)

@@ -11,7 +11,7 @@ from optical_cli.config.transport import TOLERATED_SHARE, Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.errors import NotConverged, quoted
 from optical_cli.transport import Coupling
-from optical_cli.transport.solvers import SOLVERS, iterates
+from optical_cli.transport.solvers import SOLVERS, format_reg, iterates
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Guard:
             fault = "has no mass" if float(coupling.mass[first]) == 0 else "is not finite"
             mend = SOLVERS[self.settings.solver].remedy_without_mass or self._easier(reg)
             raise NotConverged(
-                f"step {step}, reg {reg:g}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
+                f"step {step}, reg {format_reg(reg)}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
             )
         if self._unconverged <= TOLERATED_SHARE * self.expected_plans or self._said:
             return
@@ -124,9 +124,9 @@ class Guard:
         worst = int(torch.where(coupling.converged, -1.0, _errors(coupling)).argmax())
         error = float(coupling.marginal_error[worst])
         return (
-            f"step {step}, reg {reg:g}: {self._unconverged} of {self._plans} transport plans missed the threshold "
-            f"{self.settings.threshold:g} within {self.settings.max_iterations} iterations; the worst of this step, "
-            f"with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
+            f"step {step}, reg {format_reg(reg)}: {self._unconverged} of {self._plans} transport plans missed "
+            f"the threshold {self.settings.threshold:g} within {self.settings.max_iterations} iterations; the worst of "
+            f"this step, with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
         )
 
     def _pair(self, row: int) -> str:

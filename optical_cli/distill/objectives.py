@@ -10,6 +10,7 @@ import torch
 from optical_cli.config.transport import Transport
 from optical_cli.errors import NotConverged
 from optical_cli.transport import Coupling, TransportProblem, cosine_cost, solve
+from optical_cli.transport.solvers import format_reg
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def transport(schedule: Schedule, settings: Transport) -> Loss:
         try:
             coupling = solve(problem, reg, **settings.solve_arguments(reg))
         except NotConverged as error:
-            raise NotConverged(f"step {step}, reg {reg:g}: {error}; choose a larger reg") from error
+            raise NotConverged(f"step {step}, reg {format_reg(reg)}: {error}; choose a larger reg") from error
         return Aligned(coupling.cost(C), coupling, reg)
 
     return align

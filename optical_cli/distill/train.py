@@ -39,6 +39,7 @@ from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError, NotConverged, OutOfTime
 from optical_cli.processes import Processes
 from optical_cli.progress import Progress
+from optical_cli.transport.solvers import format_reg
 
 TRAINING_LOG = "training.jsonl"
 
@@ -116,7 +117,7 @@ def train_student(
     disable_progress_bar()
     columns: dict[str, Any] = dict.fromkeys(trained, sentences)
     data = Dataset.from_dict({**columns, "label": rows})
-    name = f"distill {objective}" + (f" reg {reg:g}" if has_reg else "")
+    name = f"distill {objective}" + (f" reg {format_reg(reg)}" if has_reg else "")
     with progress.task(name, steps, "steps") as advance:
         log = TrainingLog(loss, watch, guard, path, steps, training, savepoints, deadline, processes, advance)
         args = trainer_arguments(encoder, unfinished, training, lengths, trained, precision, seed, processes)

@@ -33,6 +33,7 @@ from optical_cli.encoder.setup import Side
 from optical_cli.errors import DataError, NotConverged
 from optical_cli.progress import Progress
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+from optical_cli.transport.solvers import format_reg
 
 BATCH = 64
 """Plans at a time."""
@@ -181,8 +182,8 @@ def refine_projection(
             advance(len(some.states))
     if health.unconverged > TOLERATED_SHARE * health.plans:
         raise NotConverged(
-            f"warm start, reg {reg:g}: {health.unconverged} of {health.plans} transport plans missed their threshold; "
-            "choose a larger student.warm_start.reg or 0"
+            f"warm start, reg {format_reg(reg)}: {health.unconverged} of {health.plans} transport plans missed their "
+            "threshold; choose a larger student.warm_start.reg or 0"
         )
     return reduce(add, parts).projection(ridge), health.summary()
 

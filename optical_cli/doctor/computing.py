@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from optical_cli.doctor.finding import Finding
+from optical_cli.transport.solvers import format_reg
 
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 ALIKE = 1e-4
@@ -79,7 +80,7 @@ def try_transport(seed: int = 0) -> Finding:
     for reg in (0.0, 0.05, 0.5):
         coupling = solve(problem, reg)
         if not bool(coupling.converged.all()):
-            return Finding("transport", "fault", f"plans of reg {reg:g} did not converge", BROKEN)
+            return Finding("transport", "fault", f"plans of reg {format_reg(reg)} did not converge", BROKEN)
         for cost, ours in zip(C.double().numpy(), coupling.cost(C).double().numpy(), strict=True):
             plan = ot.emd(a, b, cost) if reg == 0 else ot.sinkhorn(a, b, cost, reg, "sinkhorn_log", 50_000, 1e-10)
             expected = float((plan * cost).sum())

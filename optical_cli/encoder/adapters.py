@@ -116,6 +116,9 @@ def merge_adapters(encoder: MultiVectorEncoder, folder: Path) -> None:
     transformer: Any = encoder[0]
     with warnings.catch_warnings(**_QUIET):
         adapted = peft.PeftModel.from_pretrained(transformer.model, str(folder))
+    expected = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if missing := sorted(expected.keys() - load_file(folder / _ADAPTER_FILE).keys()):
+        raise DataError(f"{folder / _ADAPTER_FILE}: {len(missing)} tensors are missing, such as {missing[0]}")
     transformer.model = adapted.merge_and_unload()
     path, projection = folder / PROJECTION_FILE, _projection(encoder)
     stored = load_file(path) if path.exists() else {}

@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapters, save_adapters, start_of
 from optical_cli.encoder.device import keep_threads
+from optical_cli.encoder.whole import positions_of, refuse_empty_vocabulary, refuse_missing_weights
 from optical_cli.errors import DataError
 
 # the terminal belongs to the command line; the library's own bars would run through its progress
@@ -52,8 +53,11 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
             unit_length = Normalize(module_input_name="token_embeddings")
             modules: list[torch.nn.Module] = [_transformer(whole), MultiVectorMask(), unit_length]
             encoder = MultiVectorEncoder(modules=modules, device=device)
-        longest = encoder.get_max_seq_length() or sys.maxsize
         transformer: Any = encoder[0]
+        refuse_missing_weights(Path(transformer.model.config.name_or_path), transformer.model)
+        refuse_empty_vocabulary(whole, transformer.tokenizer)
+        limits = (encoder.get_max_seq_length(), positions_of(transformer.model))
+        longest = min((limit for limit in limits if limit), default=sys.maxsize)
         transformer.query_length = min(query_length, longest)
         transformer.document_length = min(document_length, longest)
     if whole != folder:

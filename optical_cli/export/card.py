@@ -20,6 +20,7 @@ from optical_cli.data.paths import PREFIX, local_path
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell, student_of
+from optical_cli.transport.solvers import format_reg
 
 CARD_FILE = "README.md"
 TAGS = [
@@ -117,7 +118,7 @@ def gather_facts(
         base_model=start if HUB_ID.fullmatch(start) and local_path(start, x.base) is None else None,
         teacher_language=x.teacher.language,
         objective=cell.objective,
-        reg=None if cell.reg is None else f"{cell.reg:g}",
+        reg=None if cell.reg is None else f"{format_reg(cell.reg)}",
         transport=transport,
         training=checkpoint.manifest["material"].get("training"),
         encoding=x.encoding.deciding(),

@@ -7,6 +7,7 @@ from optical_cli.config.baselines import ANALYZERS, Analyzer, bm25_objective
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, objective_of
 from optical_cli.encoder.setup import SIDES, Side
+from optical_cli.transport.solvers import format_reg
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Cell:
         """`reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`: for labels and messages."""
         if not self.is_trained:  # no training, no seed
             return self.objective
-        return f"{self.objective if self.reg is None else f'reg{self.reg:g}'}-seed{self.seed}"
+        return f"{self.objective if self.reg is None else f'reg{format_reg(self.reg)}'}-seed{self.seed}"
 
     @property
     def analyzer(self) -> Analyzer | None:

@@ -1,8 +1,9 @@
 """What is looked at before anything expensive starts: that every source opens, and that it can be read to its end."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
@@ -15,6 +16,11 @@ from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
 Item = TypeVar("Item")
+
+MOST_SHARING = 0.05
+"""Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
+MOST_ABSENT = 0.5
+"""Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
 
 def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
@@ -47,16 +53,22 @@ def open_all(sources: Sources) -> None:
     _refuse(faults)
 
 
-def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> None:
-    """Read bitexts, topics, judgements, documents and candidates; DataError has a line for each fault."""
+def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[str]:
+    """Read bitexts, topics, judgements, documents and candidates, and return warnings about them.
+
+    DataError has a line for each fault.
+    """
     x = sources.experiment
+    warnings: dict[str, str] = {}
     with sources.downloads():
-        faults = _faults_of(sources.split, x.bitext)
+        faults = _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(partial(_match_topics, sources), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
+        faults += _faults_of(lambda pair: warnings.update(_look_for_judged(sources, pair)), x.pairs)
     _refuse(faults)
+    return list(warnings.values())
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
@@ -93,6 +105,61 @@ def _match_topics(sources: Sources, pair: str) -> None:
             f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
             "give its topic or remove its judgements"
         )
+
+
+def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
+    """Read and split a bitext; warn if holding pairs out costs many more than are held out."""
+    split = sources.split(language)
+    if split.sharing <= max(len(split.held_out), MOST_SHARING * len(split.train)):
+        return {}
+    remedy = "lower held_out, or remove translations that repeat"
+    return {f"bitext.{language}": f"bitext.{language}: {split.sharing_in_words}; {remedy}"}
+
+
+def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:
+    """Look for the judged documents in the collection; refuse a collection that lacks most of them."""
+    found = judged_documents(sources, pair)
+    if not found["absent"]:
+        return {}
+    documents, qrels = sources.documents(pair), sources.judgements(pair)
+    said = (
+        f"pairs.{pair}: {found['absent']} of {found['judged']} documents that {qrels.name} judges are not in "
+        f"{documents.name}, such as {found['example']!r}"
+    )
+    if found["written_otherwise"]:
+        said += (
+            f"; {found['written_otherwise']} of them are there in another Unicode normalisation (NFC, NFD): write ids "
+            "alike in both"
+        )
+    if found["absent"] > MOST_ABSENT * found["judged"]:
+        raise DataError(f"{said}; judgements of this collection expected")
+    return {pair: f"{said}; no run can find them, which lowers every figure"}
+
+
+def judged_documents(sources: Sources, pair: str) -> dict[str, Any]:
+    """Count the documents that are judged, and those among them that the collection lacks, with an example."""
+    documents, qrels = sources.documents(pair), sources.judgements(pair)
+
+    def count() -> dict[str, Any]:
+        judged = {doc_id for grades in qrels.judgements().values() for doc_id in grades}
+        absent, ids = set(judged), {_normalised(doc_id): doc_id for doc_id in judged}
+        otherwise = set()
+        for document in documents.documents():
+            absent.discard(document.doc_id)
+            if not document.doc_id.isascii():
+                otherwise.add(ids.get(_normalised(document.doc_id)))
+        example = min(absent, default=None)
+        return {
+            "judged": len(judged), "absent": len(absent), "example": example,
+            "written_otherwise": len(otherwise & absent),
+        }  # fmt: skip
+
+    name = f"judged documents: {sources.fingerprint(documents)} {sources.fingerprint(qrels)}"
+    return sources.memo.of_inputs(name, count)
+
+
+def _normalised(doc_id: str) -> str:
+    return doc_id if doc_id.isascii() else unicodedata.normalize("NFC", doc_id)
 
 
 def _read_translations(sources: Sources, pair: str) -> None:

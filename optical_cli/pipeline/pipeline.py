@@ -85,7 +85,8 @@ class Pipeline(Context):
             raise MissingDependency(NEEDS_PYSTEMMER)
         if self.offline is not None:
             refuse_absent(self.sources, self.offline, to_be_read=True)
-        read_all(self.sources, self.corpus)
+        for warning in read_all(self.sources, self.corpus):
+            self.progress.say(f"warning: {warning}")
         self._checked = True
 
     def obtain(self, step: Step) -> tuple[Artifact, bool]:
@@ -103,7 +104,7 @@ class Pipeline(Context):
             raise self.failed[step.key.digest]
         try:
             self.check()
-            made = self._make(step, {name: self._upstream_folder(step, wanted) for name, wanted in step.inputs.items()})
+            made = self._make(step, {name: self.upstream_folder(step, wanted) for name, wanted in step.inputs.items()})
         except (OpticalError, RuntimeError, MemoryError, OSError) as error:
             self.failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
             raise
@@ -138,7 +139,8 @@ class Pipeline(Context):
             )
         return found
 
-    def _upstream_folder(self, step: Step, wanted: Step) -> Path:
+    def upstream_folder(self, step: Step, wanted: Step) -> Path:
+        """The folder of an artifact that a step needs, made if it is missing; CacheError if nothing may be made."""
         if not self.upstream and self.cache.find(*wanted.address) is None:
             raise CacheError(
                 f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "

@@ -32,7 +32,7 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
         from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
         say, first = context.progress.say, sides[0]
-        dropped = record_dropped(sources.bitext(language), folder, say)
+        dropped = record_dropped(sources.bitext(language), sources.split(language), folder, say)
         sentences = [pair.teacher for pair in sources.split(language).pairs]
         fit = tokenizer_fit(teacher.folder, sentences, first, lengths[first])
         reported = report_fit(fit, "teacher", x.teacher.language, say)

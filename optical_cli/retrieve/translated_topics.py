@@ -11,6 +11,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from optical_cli.config.baselines import Translate
 from optical_cli.encoder.device import keep_threads
 from optical_cli.encoder.load import LOCAL_AND_SAFE, faults_of_model
+from optical_cli.encoder.whole import refuse_empty_vocabulary, refuse_missing_weights
 from optical_cli.errors import DataError, MissingDependency, one_line
 from optical_cli.progress import Progress
 
@@ -71,7 +72,11 @@ class Translator:
         with faults_of_model(folder, "translation model"):
             try:
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **LOCAL_AND_SAFE)
-                loaded: Any = AutoModelForSeq2SeqLM.from_pretrained(str(folder), use_safetensors=True, **LOCAL_AND_SAFE)
+                loaded, report = AutoModelForSeq2SeqLM.from_pretrained(
+                    str(folder), use_safetensors=True, output_loading_info=True, **LOCAL_AND_SAFE
+                )
+                refuse_missing_weights(folder, loaded, report["missing_keys"])
+                refuse_empty_vocabulary(folder, self._tokenizer)
             except ImportError as error:
                 raise MissingDependency(
                     f"{folder}: its tokenizer cannot be loaded ({one_line(error)}); "

@@ -28,21 +28,23 @@ class ImportedRun(NamedTuple):
 
 
 def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
-    """The scores of a TREC run file on a pair of the experiment.
+    """The scores of a TREC run file on a pair of the experiment, which are not in the cache before they are obtained.
 
     Raises:
-        DataError: it cannot be read, or another run of that pair has its tag.
+        DataError: it cannot be read, holds documents that are not searched, or another run of that pair has its tag.
     """
     tag, corpus = read_tag(path), pipeline.corpus(pair)
     material = {"imported": pipeline.cache.fingerprints.of_file(path), **_belongs_to(pipeline, pair)}
 
-    def build(folder: Path, inputs: Folders) -> Health:
-        run = read_run(path)
-        _check_corpus(run, corpus, inputs, path)
-        return {"tag": tag, **write_measures(pipeline.sources, pair, run, folder)}
+    def build(folder: Path, _inputs: Folders) -> Health:
+        return {"tag": tag, **write_measures(pipeline.sources, pair, read_run(path), folder)}
 
     label = f"{pair}-{corpus.label}-{tag}".replace(" ", "")
     step = make_step("evaluate", label, material, build, corpus.inputs)
+    if pipeline.cache.find(*step.address) is None:
+        pipeline.check()
+        folders = {name: pipeline.upstream_folder(step, wanted) for name, wanted in corpus.inputs.items()}
+        _check_corpus(read_run(path), corpus, folders, path)
     for other in imported_runs(pipeline):
         named = (other.result.pair, other.result.objective) == (pair, objective_of(tag))
         if named and other.artifact.manifest["key"] != step.key.digest:
@@ -103,11 +105,15 @@ def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
 
 
 def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folders, path: Path) -> None:
-    """Raise DataError for a run with documents that are not in the pool, or that are no candidates of their topic."""
-    allowed, own = corpus.read(inputs).ids, corpus.candidates(inputs)
-    if allowed is None:
-        return
-    asked = corpus.sources.topics(corpus.pair).topics()
+    """Raise DataError for a run with documents that are not searched, or that are no candidates of their topic."""
+    read, own = corpus.read(inputs), corpus.candidates(inputs)
+    found = {doc_id for ranking in run.values() for doc_id, _ in ranking}
+    allowed = read.ids if read.ids is not None else {doc.doc_id for doc in read.documents() if doc.doc_id in found}
+    topics = corpus.sources.topics(corpus.pair)
+    asked = topics.topics()
+    if not asked.keys() & run.keys():
+        found = f"found none of its {len(asked)} topics, but such as {next(iter(run), 'none')!r}"
+        raise DataError(f"{path}: a run of the topics of {topics.name} expected, {found}")
     outside = sorted(
         (doc_id, query_id)
         for query_id, ranking in run.items()
@@ -116,8 +122,9 @@ def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folder
     )
     if outside:
         doc_id, query_id = outside[0]
+        mend = "" if read.ids is None else f", or set pairs.{corpus.pair}.corpus to full"
         raise DataError(
             f"{path}: a run over the corpus of {corpus.pair} ({corpus.label}) expected, found {len(outside)} documents "
             f"that are not in it, such as {doc_id!r} of topic {query_id!r}; figures on other corpora do not compare: "
-            f"search this corpus, or set pairs.{corpus.pair}.corpus to full"
+            f"search this corpus{mend}"
         )

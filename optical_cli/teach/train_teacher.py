@@ -13,7 +13,7 @@ from datasets.utils.logging import disable_progress_bar
 from huggingface_hub import ModelCardData
 from sentence_transformers import MultiVectorEncoder, MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from sentence_transformers.base.modules import Dense
-from sentence_transformers.base.sampler import BatchSamplers
+from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from sentence_transformers.multi_vector_encoder.losses import (
     CachedMultiVectorMultipleNegativesRankingLoss,
     MultiVectorMultipleNegativesRankingLoss,
@@ -132,6 +132,11 @@ def teach(
     if len(examples) < 2:
         raise DataError(f"at least 2 examples expected, as the passages of others are negatives, found {len(examples)}")
     examples, left_out = with_negatives(examples, negatives)
+    if not examples[0].negatives and len({example.positive for example in examples}) < 2:
+        raise DataError(
+            f"{names[0]}: {len(examples)} examples with one passage and no negatives; without another passage there is "
+            "nothing to tell apart: give examples of several passages, or negatives"
+        )
     if left_out:
         number = len(examples[0].negatives)
         progress.say(f"{number} negatives an example, as --negatives or the poorest has it; {left_out} are not used")
@@ -170,13 +175,14 @@ def _dimensions(encoder: MultiVectorEncoder) -> int:
 def _train(
     encoder: MultiVectorEncoder, examples: Sequence[Example], settings: TeachSettings, progress: Progress
 ) -> Taught:
-    steps = math.ceil(math.ceil(len(examples) / settings.batch_size) * settings.epochs)
+    dataset = _dataset(examples)
+    steps = math.ceil(len(_EveryExample(dataset, settings.batch_size, drop_last=False)) * settings.epochs)
     with tempfile.TemporaryDirectory() as scratch, progress.task("teach", steps, "steps") as advance:
         losses = _Losses(advance)
         trainer = _Trainer(
             model=encoder,
             args=_arguments(encoder, Path(scratch), settings, steps),
-            train_dataset=_dataset(examples),
+            train_dataset=dataset,
             loss=_loss(encoder, settings),
             callbacks=[losses],
         )
@@ -200,6 +206,22 @@ class _Trainer(MultiVectorEncoderTrainer):
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         pass
+
+
+class _EveryExample(NoDuplicatesBatchSampler):
+    """Batches without a passage that comes twice, as many as it takes to see every example.
+
+    The library counts full batches. Where passages repeat batches are smaller, and a pass would end too early.
+    """
+
+    _batches: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._batches = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return super().__len__() if self._batches is None else self._batches
 
 
 class _Losses(TrainerCallback):
@@ -242,7 +264,7 @@ def _arguments(
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         # in a batch with the same passage twice, a query's own passage would count as another one's negative
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        batch_sampler=_EveryExample,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,  # a share of the steps when below 1
         lr_scheduler_type="linear",

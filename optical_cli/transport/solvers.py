@@ -15,6 +15,12 @@ SMALLEST_REG = 0.001  # below it entropic transport is the exact one for every p
 REG_EXPECTED = f"0 (exact), a number from {SMALLEST_REG} up, or inf (product of the marginals)"
 
 
+def format_reg(reg: float) -> str:
+    """Write a reg so that it can be typed back: `0`, `0.02`, `0.0021544346900318843`, `inf`."""
+    short = f"{reg:g}"
+    return short if float(short) == reg else repr(reg)
+
+
 def iterates(reg: float) -> bool:
     """Whether a solver iterates at this reg. The exact plan (0) and the product of the marginals (inf) need none."""
     return reg != 0 and not math.isinf(reg)
@@ -58,17 +64,18 @@ class Solver:
     def fault_of(self, reg: float, own: Mapping[str, Any]) -> str | None:
         """Why the solver does not take a reg with these own settings; None if it does."""
         if not (reg == 0 or reg >= SMALLEST_REG):
-            return f"{REG_EXPECTED} expected, found {reg:g}"
+            return f"{REG_EXPECTED} expected, found {format_reg(reg)}"
         if reg != 0 and not self.function:
-            return f"0 alone expected with the solver {self.name}, found {reg:g}; take another solver for other regs"
+            found = f"0 alone expected with the solver {self.name}, found {format_reg(reg)}"
+            return f"{found}; take another solver for other regs"
         if reg == 0 and not self.takes_0:
             return f"at least {SMALLEST_REG} expected with the solver {self.name}, found 0"
         smallest = self.smallest_reg(own)
         if 0 < reg < smallest:
             divisor = f"{self.divides_reg} is {own[str(self.divides_reg)]}"
             return (
-                f"at least {smallest:g} expected with the solver {self.name} (reg / {self.divides_reg} is at least "
-                f"{SMALLEST_REG}, {divisor}), found {reg:g}; raise it or lower {self.divides_reg}"
+                f"at least {format_reg(smallest)} expected with the solver {self.name} (reg / {self.divides_reg} is "
+                f"at least {SMALLEST_REG}, {divisor}), found {format_reg(reg)}; raise it or lower {self.divides_reg}"
             )
         return None
 

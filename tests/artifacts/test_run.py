@@ -1,8 +1,10 @@
+import gzip
 import math
 
 import pytest
 
-from optical_cli.artifacts.run import rank, read_run, write_run
+from optical_cli.artifacts.run import rank, read_run, read_tag, write_run
+from optical_cli.data.text_files import _zstd
 from optical_cli.errors import DataError
 
 
@@ -55,6 +57,7 @@ def test_refuses_scores_that_are_no_number(tmp_path, score):
         ("q1", "d\t1", "t", "topic 'q1': expected a document id without white space"),
         ("q1", "d\u00a01", "t", "document id without white space"),
         ("q1", "d1", "my run", "run tag without white space, found 'my run'"),
+        ("q1", "d\ud83d", "t", "document id without white space, found"),
     ],
 )
 def test_refuses_ids_with_white_space(tmp_path, query_id, doc_id, tag, message):
@@ -96,7 +99,7 @@ def test_a_missing_file_and_a_binary_one_are_errors(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_run(tmp_path / "absent.txt")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="expected a run file in UTF-8"):
+    with pytest.raises(DataError, match="expected text, found UTF-16 text"):
         read_run(tmp_path / "binary.txt")
 
 
@@ -122,4 +125,31 @@ def test_a_byte_order_mark_is_no_part_of_an_id_and_a_carriage_return_ends_no_lin
     assert read_run(path) == {"q": [("d", 1.0)]}
     path.write_bytes(b"q Q0 d 1 1 t\rq Q0 e 1 1 t\n")
     with pytest.raises(DataError, match="found 12"):
+        read_run(path)
+
+
+RUN = "q1 Q0 d1 1 2.5 theirs\nq1 Q0 d2 2 1.5 theirs\n"
+SKIPPABLE = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"  # a frame that pzstd puts before the data
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(RUN.encode()), _zstd().compress(RUN.encode()), SKIPPABLE + _zstd().compress(RUN.encode())],
+    ids=["gzip", "zstd", "pzstd"],
+)
+def test_a_packed_run_is_read_as_a_plain_one(tmp_path, packed):
+    path = tmp_path / "theirs.trec.gz"
+    path.write_bytes(packed)
+    assert read_run(path) == {"q1": [("d1", 2.5), ("d2", 1.5)]}
+    assert read_tag(path) == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PAR1\x15\x04", "a parquet file"), (b"PK\x03\x04\xff", "a zip archive"), (b"\xff\xfeq\x00", "UTF-16 text")],
+)
+def test_a_file_that_is_no_text_is_named_for_what_it_is(tmp_path, content, kind):
+    path = tmp_path / "theirs.trec"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"expected text, found {kind};"):
         read_run(path)

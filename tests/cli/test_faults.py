@@ -1,7 +1,12 @@
 """Bad input: one clear line a fault, exit code 2, nothing on stdout, nothing left behind."""
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -236,3 +241,40 @@ def test_a_real_interrupt_while_a_student_trains(spawn, own_lab, own_swept, left
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("interrupted; ")
     assert leftovers(own_swept) == before
+
+
+def test_bytes_that_are_no_text_on_the_command_line_are_a_line(lab, optical, swept):
+    said = optical(
+        "align",
+        lab.experiment,
+        "--cache-dir",
+        swept,
+        "--text",
+        b"caf\xe9".decode("utf-8", "surrogateescape"),
+        "--translation",
+        "kahawa",
+    )
+    assert (said.code, said.errors) == (
+        2,
+        ["error: --text: text in UTF-8 expected, found other bytes; check the encoding of the terminal"],
+    )
+
+
+def test_a_null_in_a_path_is_a_line(lab, optical, tmp_path):
+    experiment = lab.settings(teacher={"model": "./tea\0cher"})
+    path = tmp_path / "null.yaml"
+    path.write_text(json.dumps(experiment), encoding="utf-8")
+    said = optical("plan", path, "--cache-dir", tmp_path / "cache")
+    assert said.code == 2
+    assert any("holds a null character" in line for line in said.errors)
+
+
+@pytest.mark.parametrize("command", ["sweep", "plan"])
+def test_an_encoding_that_lacks_the_characters_and_a_closed_stdout_do_no_harm(lab, swept, command):
+    line = f"{sys.executable} -m optical_cli {command} {lab.experiment} --cache-dir {swept}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "ascii"}
+    for redirected in ("", " >&-"):
+        done = subprocess.run(line + redirected, shell=True, capture_output=True, env=environment, check=False)  # noqa: S602
+        assert done.returncode == 0, done.stderr
+        assert (done.stdout + done.stderr).isascii()
+        assert b"Traceback" not in done.stderr

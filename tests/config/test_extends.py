@@ -36,6 +36,16 @@ def test_sections_are_merged_and_lists_replaced(read):
     assert list(x.pairs) == ["sw-sw", "sw-en"]
 
 
+def test_a_linked_file_is_the_file_that_it_leads_to(read, tmp_path):
+    """What it extends and the data that it names are beside that one, wherever the link is."""
+    read("extends: below.yaml\nname: x\n")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "below.yaml").write_text("name: another\n", encoding="utf-8")
+    (tmp_path / "links" / "mine.yaml").symlink_to(tmp_path / "x.yaml")
+    x = read_experiment(tmp_path / "links" / "mine.yaml")
+    assert (x.base, x.seeds) == (tmp_path, (1, 2, 3))
+
+
 def test_pairs_are_replaced_as_a_whole(read):
     x = read("extends: below.yaml\nname: x\npairs: {en-sw: {collection: ./data}}\n")
     assert list(x.pairs) == ["en-sw"]

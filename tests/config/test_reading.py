@@ -402,6 +402,33 @@ def test_norwegian_has_to_be_quoted_and_the_message_says_so(faults, read):
     assert "quote `no`" in line
 
 
+def test_a_list_of_languages_that_yaml_reads_as_false_has_the_hint_too(faults):
+    (line,) = faults(LEAST + "evaluation: {low_resource: no}\n")
+    assert line.startswith("evaluation.low_resource: a list expected, found False; quote `no`, ")
+
+
+@pytest.mark.parametrize(
+    ("section", "written"),
+    [
+        ("seeds: [013]", "013"),
+        ("training: {epochs: 1:20}", "1:20"),
+        ("training: {epochs: 0x10}", "0x10"),
+        ("training: {epochs: 0b11}", "0b11"),
+        ("training: {learning_rate: 1:20.5}", "1:20.5"),
+    ],
+)
+def test_a_number_is_as_it_is_written_or_refused(faults, section, written):
+    """YAML 1.1 reads 013 as 11 and 1:20 as 80."""
+    (line,) = faults(LEAST + section + "\n")
+    assert line.endswith(f"not YAML: a decimal number expected, found {written}; quote it if it is a name")
+
+
+def test_a_number_of_set_is_as_it_is_written_or_refused(faults, read):
+    (line,) = faults(LEAST, "retrieval.depth=0100")
+    assert line.endswith("not YAML: a decimal number expected, found 0100; quote it if it is a name")
+    assert read(LEAST, "retrieval.depth=1_000").retrieval.depth == 1000
+
+
 def test_set_wins_over_the_file_and_makes_sections(read):
     x = read(
         LEAST,

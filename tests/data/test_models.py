@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -127,8 +128,15 @@ def test_the_local_cache_comes_first(hub, tmp_path):
     assert (found.name, found.folder) == ("acme/small", hub / "snapshots" / "c0ffee")
 
 
-def test_an_interrupted_download_is_not_taken_for_whole(hub, tmp_path):
+@pytest.mark.parametrize("absent", ["1_Dense/model.safetensors", "tokenizer.json", "model.safetensors", "config.json"])
+def test_an_interrupted_download_is_not_taken_for_whole(hub, tmp_path, absent):
     (hub / "blobs" / "abc.incomplete").touch()
+    snapshot = hub / "snapshots" / "c0ffee"
+    kinds = {"": "models.Transformer", "1_Dense": "models.Dense"}
+    modules = [{"path": path, "type": f"sentence_transformers.{kind}"} for path, kind in kinds.items()]
+    (snapshot / "modules.json").write_text(json.dumps(modules))
+    (snapshot / "vocab.txt").unlink()
+    (snapshot / absent).unlink()
     with downloads_off(), pytest.raises(NotHere, match="not in the local Hugging Face cache, and downloads are off"):
         resolve_model("acme/small", tmp_path)
 
@@ -144,3 +152,43 @@ def test_a_download_that_fails_is_one_line(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("acme/absent is no folder under . and cannot be had from Hugging Face (")
     assert done.stdout.count("\n") == 1
+
+
+def test_a_folder_behind_a_link_is_a_part_of_the_fingerprint(model, write, tmp_path, memo):
+    """Changed weights behind a link would find a stale index under the same key."""
+    (model / "1_Dense").rename(tmp_path / "shared")
+    (model / "1_Dense").symlink_to(tmp_path / "shared", target_is_directory=True)
+    before = resolve_model("model", tmp_path).fingerprint(memo)
+    write("shared/model.safetensors", b"other weights")
+    assert resolve_model("model", tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
+
+
+def test_a_pickle_behind_a_link_is_refused_and_so_is_a_link_in_a_circle(model, write, tmp_path):
+    write("shared/pytorch_model.bin", b"")
+    (model / "2_Dense").symlink_to(tmp_path / "shared", target_is_directory=True)
+    with pytest.raises(DataError, match=r"pytorch_model\.bin is pickled"):
+        resolve_model("model", tmp_path)
+    (model / "2_Dense").unlink()
+    (model / "again").symlink_to(model, target_is_directory=True)
+    with pytest.raises(DataError, match="again is a link to a folder that contains it"):
+        resolve_model("model", tmp_path)
+
+
+def test_a_model_without_a_vocabulary_is_not_whole(model, tmp_path):
+    (model / "tokenizer.json").unlink()
+    (model / "vocab.txt").unlink()
+    with pytest.raises(DataError, match=r"not a whole model: .*model has no vocabulary: expected tokenizer\.json"):
+        resolve_model("model", tmp_path)
+
+
+@pytest.mark.usefixtures("model")
+def test_a_model_lacks_no_part_that_it_names(write, tmp_path):
+    write("model/model.safetensors.index.json", '{"weight_map": {"a": "model.safetensors", "b": "two.safetensors"}}')
+    with pytest.raises(DataError, match=r"two\.safetensors is missing, which model\.safetensors\.index\.json names"):
+        resolve_model("model", tmp_path)
+
+
+def test_a_whole_snapshot_is_taken_though_a_blob_beside_it_is_not(hub, tmp_path):
+    (hub / "blobs" / "abc.incomplete").touch()
+    with downloads_off():
+        assert resolve_model("acme/small", tmp_path).folder.name == "c0ffee"

@@ -21,6 +21,19 @@ def test_scores_are_added_from_0_to_1():
     assert dict(fuse_runs([WORDS, DENSE], "mnz")["q1"]) == {"a": 1.0, "bb": 3.0, "c": 0.0, "d": 0.0}
 
 
+@pytest.mark.parametrize(("method", "both"), [("sum", 2.0), ("mnz", 4.0)])
+def test_equal_scores_are_each_the_best_and_so_is_an_only_hit(method, both):
+    only, tied = {"q": [("a", 7.0)]}, {"q": [("a", 2.0), ("b", 2.0)]}
+    assert fuse_runs([only, tied], method)["q"] == [("a", both), ("b", 1.0)]
+    several = {"q": [("c", 9.0), ("d", 8.0), ("e", 1.0)]}
+    assert [doc for doc, _ in fuse_runs([only, several], method)["q"]] == [
+        "c",
+        "a",
+        "d",
+        "e",
+    ]  # ties as trec_eval has them
+
+
 def test_ranks_far_down_stay_apart_and_ties_stay_in_the_order_they_have():
     ranking = [(f"d{1999 - n}", float(-(n // 3))) for n in range(2000)]
     fused = fuse_runs([{"q": ranking}, {"q": [("other", 1.0)]}])["q"]

@@ -60,6 +60,30 @@ def test_another_run_of_the_same_tag_is_refused_until_the_first_is_gone(pipeline
     assert pipeline.obtain(import_step(pipeline, "sw-sw", theirs))[1]
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "q1 Q0 other-17 1 2.5 theirs\n",
+            r"a run over the corpus of sw-sw \(full\) expected, .*'other-17'",
+        ),
+        (
+            "topic-9 Q0 d1 1 2.5 theirs\n",
+            r"a run of the topics of .* expected, found none .*'topic-9'",
+        ),
+    ],
+)
+def test_a_run_of_another_collection_is_refused_before_its_tag_and_leaves_nothing(pipeline, theirs, line, said):
+    """It would score 0, and be a reference of every test from then on."""
+    pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
+    other = theirs.with_name("other.trec")
+    other.write_text(line, encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        import_step(pipeline, "sw-sw", other)
+    assert pipeline.cache.notes.all_failures() == []
+    assert imported(pipeline) == [("sw-sw", "run theirs")]
+
+
 def test_a_run_over_more_than_the_pool_is_refused(own_lab, open_pipeline, theirs, tmp_path):
     pooled = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 0}}
     pipeline = open_pipeline(own_lab.write(own_lab.settings(pairs=pooled, bitext={})), tmp_path / "cache")

@@ -121,6 +121,20 @@ def test_a_training_that_diverges_leaves_nothing(backbone, examples, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_example_is_seen_where_passages_repeat(taught, examples):
+    """Twenty-four examples of four passages fill no batch of eight: it takes six batches of four to see all."""
+    queries = [f"{word} {other}" for word in "abcdef" for other in "wxyz"]
+    some = [Example(query, examples[number % 4].positive) for number, query in enumerate(queries)]
+    _, said = taught(replace(SETTINGS, batch_size=8, epochs=1), examples=some)
+    assert (said.examples, said.steps) == (24, 6)
+
+
+def test_examples_of_one_passage_have_nothing_to_tell_apart(taught, examples):
+    some = [Example(f"query {number}", examples[0].positive) for number in range(24)]
+    with pytest.raises(DataError, match="24 examples with one passage and no negatives"):
+        taught(examples=some)
+
+
 def test_one_example_is_refused(taught, examples):
     with pytest.raises(DataError, match="at least 2 examples expected"):
         taught(examples=examples[:1])

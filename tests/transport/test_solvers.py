@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 import types
@@ -10,7 +11,7 @@ from optical_cli.distill.health import Guard
 from optical_cli.errors import NotConverged
 from optical_cli.transport import solve
 from optical_cli.transport.dispatch import product
-from optical_cli.transport.solvers import SOLVERS, Solver
+from optical_cli.transport.solvers import SOLVERS, Solver, format_reg
 
 
 @pytest.mark.parametrize("solver", [solver for name, solver in SOLVERS.items() if name != "exact"])
@@ -55,3 +56,9 @@ def test_the_table_loads_no_torch_and_the_package_loads_it_when_a_name_is_used()
         "assert not hasattr(transport, 'solver')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("reg", [0.0, 0.02, 0.0021544346900318843, 0.1234561, 1e-3, 1e6, 12345678.0, math.inf])
+def test_a_reg_is_printed_so_that_it_can_be_typed_back(reg):
+    assert float(format_reg(reg)) == reg
+    assert len(format_reg(0.02)) == 4

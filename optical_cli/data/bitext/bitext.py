@@ -130,7 +130,7 @@ def _fault_of(teacher: str, foreign: str, settings: Filter) -> str | None:
     return None
 
 
-def record_dropped(bitext: Bitext, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def record_dropped(bitext: Bitext, split: "Split", folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Write a sample of the dropped rows into a folder, say how many there are, and return counts for the manifest."""
     selection = bitext.selection
     with (folder / DROPPED).open("w", encoding="utf-8") as file:
@@ -142,7 +142,10 @@ def record_dropped(bitext: Bitext, folder: Path, say: Callable[[str], None]) -> 
     if counts:
         share = f"{sum(selection.dropped.values())} of {selection.rows} rows are not used ({', '.join(counts)})"
         say(f"{bitext.name}: {share}; some of each stand in the encodings' {DROPPED}")
-    return {"rows": selection.rows, "kept": len(selection.pairs), "dropped": dict(selection.dropped)}
+    if split.sharing:
+        say(f"{bitext.name}: {split.sharing_in_words}")
+    used = {"trained": len(split.train), "held_out": len(split.held_out), "sharing_with_held_out": split.sharing}
+    return {"rows": selection.rows, "kept": len(selection.pairs), "dropped": dict(selection.dropped), **used}
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,13 @@ class Split:
 
     train: tuple[SentencePair, ...]
     held_out: tuple[SentencePair, ...]
+    sharing: int = 0  # pairs that share a sentence with a held-out one, and are not trained on
+
+    @property
+    def sharing_in_words(self) -> str:
+        """What became of the pairs that share a sentence with a held-out one."""
+        watched = f"one of the {len(self.held_out)} held-out pairs"
+        return f"{self.sharing} pairs share a sentence with {watched} and are not trained on; {len(self.train)} are"
 
     @property
     def pairs(self) -> tuple[SentencePair, ...]:
@@ -169,9 +179,11 @@ def split_bitext(pairs: Sequence[SentencePair], held_out: int, max_pairs: int | 
     seen = {text for pair in watched for text in (pair.teacher, pair.foreign)}
     rest = [pair for pair in shuffled[held_out:] if pair.teacher not in seen and pair.foreign not in seen]
     train = rest if max_pairs is None else rest[:max_pairs]
+    sharing = len(shuffled) - len(watched) - len(rest)
     if not train:
+        shared = f", and {sharing} that share a sentence with these" if sharing else ""
         raise DataError(
-            f"{name}: {len(pairs)} pairs, and {held_out} of them held out: none is left to train on; "
+            f"{name}: {len(pairs)} pairs, {held_out} of them held out{shared}: none is left to train on; "
             "lower bitext.*.held_out or give more pairs"
         )
-    return Split(tuple(train), tuple(watched))
+    return Split(tuple(train), tuple(watched), sharing)

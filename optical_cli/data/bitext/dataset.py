@@ -14,7 +14,7 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.bitext import Bitext as Settings
 from optical_cli.data.absent import LocalCopy, before_download, downloads_off, size_of
 from optical_cli.data.bitext.rows import TRANSLATION, Row, digest_of, row_of
-from optical_cli.data.paths import listed, local_path
+from optical_cli.data.paths import files_under, is_hidden, listed, local_path
 from optical_cli.data.text_files import Place
 from optical_cli.errors import DataError, one_line
 
@@ -65,12 +65,12 @@ class DatasetFolder(Dataset):
     def local_copy(self) -> LocalCopy:
         """The folder."""
         folder = Path(self.name)
-        return LocalCopy(folder, size_of(path for path in folder.rglob("*") if path.is_file()))
+        return LocalCopy(folder, size_of(files_under(folder)))
 
     def _state(self, memo: Fingerprints) -> str:
         folder = Path(self.name)
-        names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-        names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+        names = [path.relative_to(folder) for path in sorted(files_under(folder))]
+        names = [name for name in names if not is_hidden(str(name))]
         reading = (*(name.as_posix() for name in names), str(self.settings.config), self.settings.split, *self.columns)
         return digest_of([folder / name for name in names], memo, *reading)
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data import text_files
 from optical_cli.data.absent import LocalCopy, size_of
-from optical_cli.data.paths import listed
+from optical_cli.data.paths import is_hidden, listed
 from optical_cli.data.text_files import Place, columns_of, lines_of
 from optical_cli.errors import DataError, one_line, quoted
 
@@ -130,7 +130,7 @@ class MosesZip(RowFiles):
             raise DataError(f"{path} cannot be read as a zip ({one_line(error)}); check that it is whole") from error
 
     def _member(self, held: list[str], language: str) -> str:
-        found = [name for name in held if name.endswith(f".{language}")]
+        found = [name for name in held if name.endswith(f".{language}") and not is_hidden(name)]
         if len(found) != 1:
             raise DataError(
                 f"{self.files[0]}: expected one file that ends in .{language}, found {listed(found or held)}; name "

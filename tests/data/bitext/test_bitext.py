@@ -8,7 +8,7 @@ from optical_cli.config.bitext import Filter
 from optical_cli.config.bitext_formats import FORMATS
 from optical_cli.data import paths
 from optical_cli.data.bitext import SentencePair, record_dropped
-from optical_cli.data.bitext.bitext import REASONS, SAMPLE, select_pairs
+from optical_cli.data.bitext.bitext import REASONS, SAMPLE, select_pairs, split_bitext
 from optical_cli.data.bitext.rows import Row, RowFiles
 from optical_cli.data.text_files import Place
 from optical_cli.errors import DataError
@@ -110,11 +110,16 @@ def test_builtin_is_the_packaged_file(write, bitext_of, monkeypatch):
 def test_dropped_rows_are_counted_said_once_and_some_written_with_their_lines(write, bitext_of, tmp_path):
     write("b.tsv", "one\tmoja\ntwo\tTwo\none\tmoja\nlong\t" + "ndefu " * 400 + "\nthree\ttatu\n\t\nfour\tnne\n")
     said: list[str] = []
-    counts = record_dropped(bitext_of(source="b.tsv", filter={"length_ratio": None}), tmp_path, said.append)
+    bitext = bitext_of(source="b.tsv", filter={"length_ratio": None})
+    split = split_bitext(bitext.pairs(), 0, None, "b.tsv")
+    counts = record_dropped(bitext, split, tmp_path, said.append)
     assert counts == {
         "rows": 7,
         "kept": 3,
         "dropped": {"empty": 1, "equal": 1, "length_ratio": 0, "too_long": 1, "duplicate": 1},
+        "trained": 3,
+        "held_out": 0,
+        "sharing_with_held_out": 0,
     }
     assert said == [
         "b.tsv: 4 of 7 rows are not used (1 empty, 1 equal, 1 too_long, 1 duplicate); "
@@ -126,10 +131,29 @@ def test_dropped_rows_are_counted_said_once_and_some_written_with_their_lines(wr
     assert len(lines[2]["foreign"]) == 500
 
 
+def test_pairs_that_share_a_sentence_with_a_held_out_one_are_counted_and_said(write, bitext_of, tmp_path):
+    """Of 108 rows 60 have one translation: where one of them is held out, the others are not trained on."""
+    rows = [f"sentence {n}\tsentensi {n}\n" for n in range(48)] + [f"other {n}\tile ile\n" for n in range(60)]
+    write("b.tsv", "".join(rows))
+    said: list[str] = []
+    bitext = bitext_of(source="b.tsv")
+    split = split_bitext(bitext.pairs(), 6, None, "b.tsv")
+    counts = record_dropped(bitext, split, tmp_path, said.append)
+    assert counts["kept"] == counts["trained"] + counts["held_out"] + counts["sharing_with_held_out"] == 108
+    assert counts["sharing_with_held_out"] > 50
+    (line,) = said
+    assert line.startswith(
+        f"b.tsv: {counts['sharing_with_held_out']} pairs share a sentence with one of the 6 held-out"
+    )
+    assert line.endswith(f"not trained on; {counts['trained']} are")
+
+
 def test_where_nothing_is_dropped_nothing_is_said(write, bitext_of, tmp_path):
     write("b.tsv", "one\tmoja\n")
     said: list[str] = []
-    assert record_dropped(bitext_of(source="b.tsv"), tmp_path, said.append)["rows"] == 1
+    bitext = bitext_of(source="b.tsv")
+    split = split_bitext(bitext.pairs(), 0, None, "b.tsv")
+    assert record_dropped(bitext, split, tmp_path, said.append)["rows"] == 1
     assert said == []
     assert (tmp_path / "dropped.jsonl").read_text() == ""
 

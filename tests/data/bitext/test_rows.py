@@ -127,3 +127,8 @@ def test_of_two_files_the_one_that_is_cut_off_is_named(write, bitext_of, cut, wh
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(DataError, match=rf"/{cut} cannot be read .*whole"):
         bitext_of(source=["x.en.gz", "x.sw.gz"]).pairs()
+
+
+def test_resource_files_of_macos_are_no_candidates(zipped, bitext_of, texts):
+    zipped(OPUS | {f"__MACOSX/._Talks.en-sw.{language}": b"\x00\x05\x16" for language in ("en", "sw")})
+    assert texts(bitext_of(source="talks.zip")) == [("one", "moja"), ("two", "mbili")]

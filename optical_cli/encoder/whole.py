@@ -1,0 +1,60 @@
+"""Refuse models that libraries would complete in silence: with random weights, or with an empty vocabulary."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from optical_cli.errors import DataError, shortened
+
+UNUSED = ("pooler",)
+"""Parts of a transformer that no token embedding comes from; checkpoints often lack them."""
+
+
+def refuse_missing_weights(folder: Path, model: Any, missing: Iterable[str] | None = None) -> None:
+    """Raise DataError if the files of a model lack tensors that it uses.
+
+    `transformers` fills what is missing with random numbers, and only logs it.
+
+    Args:
+        folder: of the model's weights.
+        model: a model of transformers that was loaded from it.
+        missing: names of the tensors that were missing when it was loaded; None to find them by the model's class.
+    """
+    if missing is None:
+        _, found = type(model).from_pretrained(
+            str(folder), config=model.config, output_loading_info=True, device_map="meta", local_files_only=True,
+            use_safetensors=True,
+        )  # fmt: skip
+        missing = found["missing_keys"]
+    used = sorted(name for name in missing if not any(part in UNUSED for part in name.split(".")))
+    if used:
+        shown = ", ".join(map(shortened, used[:3])) + (", …" if len(used) > 3 else "")
+        raise DataError(
+            f"{folder}: its weights do not fit its config.json: {len(used)} tensors are missing ({shown}) and would be "
+            "random; check that both are of one model, and that tensors have the names of its architecture"
+        )
+
+
+def refuse_empty_vocabulary(folder: Path, tokenizer: Any) -> None:
+    """Raise DataError if a tokenizer knows no word.
+
+    `transformers` makes an empty tokenizer of a folder without vocabulary files, and every word is unknown then.
+    """
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)) + 1:  # one more: the space of sentencepiece
+        raise DataError(
+            f"{folder}: its tokenizer has no vocabulary, only {len(tokenizer)} special tokens; add the model's "
+            "tokenizer.json (or vocab.txt, or its *.model file) to the folder"
+        )
+
+
+def positions_of(model: Any) -> int | None:
+    """Number of tokens that a transformer has learned positions for; None if its positions have no end.
+
+    RoBERTa and its kin start to count behind the padding token, so that two of 514 positions are never used.
+    """
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return None

@@ -1,0 +1,61 @@
+"""What is looked at before anything expensive starts."""
+
+import json
+import unicodedata
+
+import pytest
+
+from optical_cli.errors import DataError
+from optical_cli.progress import Silence
+
+
+@pytest.fixture
+def judged(own_lab, open_pipeline, tmp_path):
+    """Open a pipeline whose qrels judge some document ids, and return what its check says."""
+
+    class Listener(Silence):
+        def say(self, message):
+            said.append(message)
+
+    said: list[str] = []
+
+    def check(*doc_ids):
+        for language in ("en", "sw"):
+            with (own_lab.data / f"docs.{language}.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"doc_id": "caf\u00e9", "text": "maize"}) + "\n")
+        lines = "".join(f"q1 0 {doc_id} 1\n" for doc_id in doc_ids)
+        (own_lab.data / "qrels.trec").write_text(lines, encoding="utf-8")
+        open_pipeline(own_lab.experiment, tmp_path / "cache", progress=Listener()).check()
+        return said
+
+    return check
+
+
+def test_judged_documents_that_the_collection_lacks_are_counted(judged):
+    (line,) = [line for line in judged("d1", "d2", "GONE1") if "sw-sw" in line]
+    assert line.startswith("warning: pairs.sw-sw: 1 of 3 documents that ")
+    assert "are not in" in line
+    assert "such as 'GONE1'; no run can find them" in line
+
+
+def test_an_id_in_another_unicode_normalisation_is_named_as_such(judged):
+    decomposed = unicodedata.normalize("NFD", "caf\u00e9")
+    (line,) = [line for line in judged("d1", "d2", decomposed) if "sw-sw" in line]
+    assert "1 of them are there in another Unicode normalisation (NFC, NFD)" in line
+
+
+def test_a_collection_that_lacks_most_of_what_is_judged_is_refused(judged):
+    with pytest.raises(DataError, match=r"2 of 3 documents .* are not in .*; judgements of this collection"):
+        judged("d1", "GONE1", "GONE2")
+
+
+def test_nothing_is_said_where_all_are_there(judged):
+    assert judged("d1", "d2") == []
+
+
+def test_many_pairs_that_share_a_sentence_with_a_held_out_one_are_a_warning_before_training(own_lab, judged):
+    with own_lab.bitext.open("a", encoding="utf-8") as file:
+        file.write("".join(f"the farmer {n}\tile ile\n" for n in range(60)))
+    (line,) = judged("d1", "d2")
+    assert line.startswith("warning: bitext.sw: ")
+    assert line.endswith("lower held_out, or remove translations that repeat")
