@@ -117,6 +117,12 @@ class Wanted:
         if (reg := self.reg) is None:
             several = "--reg: the experiment has several values"
             reg = _only(experiment.transport.reg, several, "; or name an --objective", format_reg)
+        elif abs(reg) not in experiment.transport.reg:
+            grid = ", ".join(map(format_reg, experiment.transport.reg))
+            TerminalProgress().say(
+                f"warning: --reg {format_reg(reg)} is not among transport.reg ({grid}): `optical report` shows it only "
+                f"with --set transport.reg='[{grid}, {format_reg(reg)}]'"
+            )
         return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:

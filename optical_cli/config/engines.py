@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optical_cli.config.settings import Count, CountFromZero, Seed, Settings
+from optical_cli.errors import ConfigError
 
 STRUCTURE = "quantized"
 """Kind of artifact that holds an engine's structure, and its name among a run's inputs: in keys and folders."""
@@ -38,6 +39,9 @@ class EngineSettings(Settings):
 
     def check(self, depth: int) -> None:
         """Raise ValueError, with the setting's name in its section, if `depth` documents a topic cannot be given."""
+
+    def check_index(self, tokens: int, dimensions: int) -> None:
+        """Raise ConfigError if no structure can be built from an index of so many tokens, or of at most so many."""
 
     def structure_bytes(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
         """Bytes of the structure, on the disk and in the memory of a search."""
@@ -86,6 +90,20 @@ class Approximate(EngineSettings):
         if self.rescored is not None and self.rescored < depth:
             expected = f"rescored: at least retrieval.depth ({depth}) expected"
             raise ValueError(f"{expected}, found {self.rescored}; no other documents are kept")
+
+    def check_index(self, tokens: int, dimensions: int) -> None:
+        """Refuse more lists than tokens, and codes that do not divide the dimensions evenly."""
+        if self.lists is not None and self.lists > tokens:
+            raise ConfigError(
+                f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, "
+                f"found {self.lists}"
+            )
+        if dimensions % self.code_bytes:
+            known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
+            raise ConfigError(
+                f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, "
+                f"found {self.code_bytes}; there are {known}"
+            )
 
     def rescored_for(self, depth: int) -> int:
         """Documents of a topic that are scored exactly."""

@@ -240,13 +240,17 @@ def _about_value(fault: Any) -> str:
     }.get(kind, fault["msg"])
     expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
     expected = expected.replace("greater than or equal to", "at least")
+    if isinstance(found, str) and "," in found and kind.endswith(("_parsing", "_type")):
+        return f"{expected} expected, found {shortened(repr(found))}; a list is written in brackets, as [{found}]"
     return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {shortened(repr(found))}"
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
     known = _fields_at(location[:-1])
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+    outside = known if len(location) == 1 else []  # written without its section
+    near = [f"{section}.{location[0]}" for section in outside if location[0] in _fields_at([section])]
+    near = near or difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known here: {', '.join(known)}"
 
 
 def _fields_at(location: Iterable[int | str]) -> list[str]:

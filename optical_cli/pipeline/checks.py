@@ -1,5 +1,6 @@
 """What is looked at before anything expensive starts: that every source opens, and that it can be read to its end."""
 
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -9,6 +10,7 @@ from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
 from optical_cli.data.models import is_called, matrix_names
 from optical_cli.data.topics import match_topics
+from optical_cli.encoder.setup import dimensions_of
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.inputs import inputs_of
@@ -46,11 +48,12 @@ def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
 
 def open_all(sources: Sources) -> None:
     """Open everything the experiment names, and read nothing; DataError has a line for each source that fails."""
+    absent: list[str] = []
     with sources.downloads():
-        faults = _faults_of(lambda one: one.open(), inputs_of(sources))
+        faults = _faults_of(lambda one: one.open(), inputs_of(sources), absent)
     if not faults:
         faults += _faults_of(partial(_find_adapted_layers, sources), [sources.init])
-    _refuse(faults)
+    _refuse(faults and [*faults, *absent])  # a wrong path of a model looks like the name of one to download
 
 
 def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[str]:
@@ -61,6 +64,8 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     x = sources.experiment
     warnings: dict[str, str] = {}
     with sources.downloads():
+        for pair in x.pairs:
+            _check_engine(sources, corpus_of(pair))
         faults = _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(partial(_match_topics, sources), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
@@ -105,6 +110,17 @@ def _match_topics(sources: Sources, pair: str) -> None:
             f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
             "give its topic or remove its judgements"
         )
+
+
+def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
+    """Refuse settings of a search engine that no index of the corpus can have, before one is built."""
+    x = sources.experiment
+    engine, dimensions = x.engine_of(corpus.pair), dimensions_of(sources.teacher.folder)
+    if engine.structure is None or dimensions is None:
+        return
+    most = corpus.most(sources.documents(corpus.pair).count())
+    tokens = sys.maxsize if most is None else most * x.encoding.document_length
+    x.retrieval.of(engine).check_index(tokens, dimensions)
 
 
 def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
@@ -184,15 +200,17 @@ def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
         sources.memo.of_stream(name, lambda: (doc_id.encode() for doc_id in sorted(corpus.read({}).ids or ())))
 
 
-def _faults_of(read: Callable[[Item], object], items: Iterable[Item]) -> list[str]:
-    """What is wrong with some sources; a missing source is not an error while downloads are off."""
+def _faults_of(read: Callable[[Item], object], items: Iterable[Item], absent: list[str] | None = None) -> list[str]:
+    """What is wrong with some sources; while downloads are off a missing one is no fault, but joins the `absent`."""
     faults = []
     for item in items:
         try:
             read(item)
-        except NotHere:
+        except NotHere as error:
             if downloads_allowed():
                 raise
+            if absent is not None:
+                absent.append(str(error))
         except DataError as error:
             faults.append(str(error))
     return faults

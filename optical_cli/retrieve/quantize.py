@@ -14,7 +14,7 @@ import torch
 from optical_cli.artifacts.indexes import Codes, Int32, QuantizedIndex
 from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.config.engines import BYTE_VALUES, NEEDS_FAISS, Approximate
-from optical_cli.errors import CacheError, ConfigError, MissingDependency
+from optical_cli.errors import CacheError, MissingDependency
 from optical_cli.progress import Progress
 from optical_cli.retrieve.bounds import NOT_FINITE
 from optical_cli.retrieve.workload import single_threads
@@ -43,7 +43,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
         raise MissingDependency(NEEDS_FAISS) from error
     store = TokenStore.open(index)
     tokens, lists = store.tokens, how.lists_for(store.tokens)
-    _check(lists, how.code_bytes, tokens, store.dimensions)
+    how.check_index(tokens, store.dimensions)
     with single_threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
         progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
         sample = _sample(store, how.sample_of(tokens), how.seed)
@@ -138,16 +138,3 @@ def _sample(store: TokenStore, count: int, seed: int) -> Float32:
     if not np.isfinite(sample).all():
         raise CacheError(NOT_FINITE)
     return rng.permutation(sample)
-
-
-def _check(lists: int, width: int, tokens: int, dimensions: int) -> None:
-    if lists > tokens:
-        raise ConfigError(
-            f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, found {lists}"
-        )
-    if dimensions % width:
-        known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
-        raise ConfigError(
-            f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, "
-            f"found {width}; there are {known}"
-        )

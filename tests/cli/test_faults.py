@@ -260,6 +260,53 @@ def test_bytes_that_are_no_text_on_the_command_line_are_a_line(lab, optical, swe
     )
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("transport.reg=0,0.1", "a list is written in brackets, as [0,0.1]"),
+        ("epochs=2", "epochs: unknown key; did you mean training.epochs?"),
+        ("depth=20", "depth: unknown key; did you mean retrieval.depth?"),
+    ],
+)
+def test_a_setting_in_a_wrong_form_says_the_form_that_works(lab, refused, override, said):
+    assert one(refused(lab.experiment, "--set", override)).endswith(said)
+
+
+def test_a_wrong_path_of_a_model_stands_beside_the_other_faults(lab, optical, tmp_path):
+    options = ("--set", "teacher.model=models/mine", "--set", "bitext.sw.source=nope.tsv", "--cache-dir", tmp_path)
+    lines = optical("plan", lab.experiment, *options).errors
+    assert [line for line in lines if "nope.tsv" in line]
+    assert [line for line in lines if "models/mine is no folder under" in line]
+
+
+def test_a_reg_outside_the_grid_is_trained_and_said_to_be_in_no_report(lab, optical, own_swept):
+    said = optical("distill", lab.experiment, "--reg", "0.3", "--pair", "sw-sw", "--cache-dir", own_swept)
+    assert said.code == 0
+    (line,) = [line for line in said.err.splitlines() if line.startswith("warning: --reg")]
+    assert line.startswith("warning: --reg 0.3 is not among transport.reg (0, 0.1, inf)")
+    assert line.endswith("--set transport.reg='[0, 0.1, inf, 0.3]'")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("lists=100000", "retrieval.approximate.lists: at most as many as the index has tokens ("),
+        (
+            "code_bytes=5",
+            "retrieval.approximate.code_bytes: a divisor of the 16 dimensions of a token",
+        ),
+    ],
+)
+def test_a_structure_that_no_index_can_have_is_refused_before_anything_is_encoded(lab, refused, setting, said):
+    options = ("--set", "retrieval.engine=approximate", "--set", f"retrieval.approximate.{setting}")
+    assert one(refused(lab.experiment, *options)).startswith(said)
+
+
+def test_a_tag_that_no_run_can_have_is_refused_before_any_run_is_read(optical, tmp_path):
+    said = optical("fuse", tmp_path / "a.trec", tmp_path / "b.trec", "-o", tmp_path / "c.trec", "--tag", "my tag")
+    assert one(said.errors).startswith("error: the run file: expected a run tag without white space, found 'my tag'")
+
+
 def test_a_null_in_a_path_is_a_line(lab, optical, tmp_path):
     experiment = lab.settings(teacher={"model": "./tea\0cher"})
     path = tmp_path / "null.yaml"
