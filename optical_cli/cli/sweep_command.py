@@ -116,9 +116,7 @@ class _Audience:
         self._events.write("cell", **result_record(result))
 
     def stand(self, standing: "Standing") -> None:
-        if not self._begun:  # not before the input was read: bad input leaves no file of events
-            self._events.write("begin", experiment=self._experiment.name, process=os.getpid())
-            self._begun = True
+        self._begin()
         if self._live:
             self._live.stand(standing)
         self._events.write("standing", **standing_record(standing))
@@ -136,8 +134,15 @@ class _Audience:
             yield counted(advance, SECONDS_BETWEEN_EVENTS, lambda done, _seconds: write(done=done))
 
     def say(self, message: str) -> None:
+        self._begin()
         self._events.write("said", message=message)
         self.terminal.say(message)
+
+    def _begin(self) -> None:
+        """Write the first event; not before the input was read, so that bad input leaves no file of events."""
+        if not self._begun:
+            self._events.write("begin", experiment=self._experiment.name, process=os.getpid())
+            self._begun = True
 
 
 class _EventFile:

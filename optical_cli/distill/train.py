@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ from optical_cli.progress import Progress
 from optical_cli.transport.solvers import format_reg
 
 TRAINING_LOG = "training.jsonl"
+SOUND_P_AT_1 = 0.3
+"""Held-out P@1 below which a training is doubted: .12 and .14 with swapped columns or models, .80 on the same data."""
+FEWEST_HELD_OUT = 20
+"""Held-out pairs below which P@1 is too high by chance to tell."""
 
 
 def train_student(
@@ -138,8 +142,26 @@ def train_student(
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
         shutil.copy(path, folder / TRAINING_LOG)
+        _say_what_was_learned(name, log.summary(), sum(len(one.held_out) for one in bitexts), progress.say)
     ran = {"steps": trainer.state.global_step, "sides": list(trained), "processes": processes.count}
     return loss.total.summary() | log.summary() | ran
+
+
+def _say_what_was_learned(name: str, summary: Mapping[str, Any], held_out: int, say: Callable[[str], None]) -> None:
+    """Say P@1 on the held-out bitext at start and end, and warn of a training that looks as if it had failed."""
+    if "held_out_end" not in summary:
+        return
+    start, end = (summary[look]["p@1"] for look in ("held_out_start", "held_out_end"))
+    say(f"{name}: held-out P@1 {start:.3f} at the start, {end:.3f} at the end")
+    doubt = "check that the columns of the bitext, and teacher and student, are not swapped"
+    if held_out >= FEWEST_HELD_OUT and end < SOUND_P_AT_1:
+        say(
+            f"warning: {name}: {end:.1%} of {held_out} held-out sentences find their translation first; so few suggest "
+            f"a fault: {doubt}"
+        )
+    elif end < start:
+        fell = f"held-out P@1 fell from {start:.3f} to {end:.3f}"
+        say(f"warning: {name}: {fell}; lower training.learning_rate, or {doubt}")
 
 
 def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddings: bool) -> None:

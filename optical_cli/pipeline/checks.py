@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
+from optical_cli.config.experiment import languages_of
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
 from optical_cli.data.models import is_called, matrix_names
@@ -21,6 +22,13 @@ Item = TypeVar("Item")
 
 MOST_SHARING = 0.05
 """Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
+MOST_UNJUDGED = 0.5
+"""Share of the topics that may lack judgements without a warning."""
+HEADERS = {
+    *("id", "_id", "qid", "query_id", "query-id", "topic", "topic_id", "text", "query"),
+    *("source", "target", "src", "tgt", "teacher", "foreign", "sentence", "translation", "english", "en"),
+}
+"""Words of a first line that is a header, in lower case."""
 MOST_ABSENT = 0.5
 """Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
@@ -67,7 +75,7 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         for pair in x.pairs:
             _check_engine(sources, corpus_of(pair))
         faults = _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
-        faults += _faults_of(partial(_match_topics, sources), x.pairs)
+        faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
@@ -95,10 +103,10 @@ def _find_adapted_layers(sources: Sources, init: str) -> None:
             )
 
 
-def _match_topics(sources: Sources, pair: str) -> None:
-    """Refuse topics and judgements of different collections."""
+def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
+    """Refuse topics and judgements of different collections; warn of topics without judgements and of a header."""
     topics, qrels = sources.topics(pair), sources.judgements(pair)
-    judged, _, missing = match_topics(topics.topics(), qrels.judgements())
+    judged, unjudged, missing = match_topics(topics.topics(), qrels.judgements())
     if not judged:
         raise DataError(
             f"pairs.{pair}: none of the topics of {topics.name} is judged by {qrels.name}; "
@@ -110,6 +118,17 @@ def _match_topics(sources: Sources, pair: str) -> None:
             f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
             "give its topic or remove its judgements"
         )
+    texts = topics.topics()
+    warnings = {}
+    if len(unjudged) > MOST_UNJUDGED * len(texts):
+        found = f"{len(unjudged)} of {len(texts)} topics have no judgement, such as {unjudged[0]!r}"
+        warnings[f"{pair} judged"] = f"pairs.{pair}: {found}; they are not measured"
+    if (first := next(iter(texts))).casefold() in HEADERS:
+        warnings[f"{pair} header"] = (
+            f"pairs.{pair}: the first topic of {topics.name} is {first!r}, {texts[first]!r:.60}, which looks like a "
+            "header; remove the line"
+        )
+    return warnings
 
 
 def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
@@ -125,11 +144,22 @@ def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
 
 def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
     """Read and split a bitext; warn if holding pairs out costs many more than are held out."""
-    split = sources.split(language)
-    if split.sharing <= max(len(split.held_out), MOST_SHARING * len(split.train)):
-        return {}
-    remedy = "lower held_out, or remove translations that repeat"
-    return {f"bitext.{language}": f"bitext.{language}: {split.sharing_in_words}; {remedy}"}
+    x, split, warnings = sources.experiment, sources.split(language), {}
+    pairs = sources.bitext(language).pairs()
+    first = (pairs[0].teacher, pairs[0].foreign)
+    if {side.casefold() for side in first} <= {*HEADERS, language, x.teacher.language}:
+        found = f"the first pair is {first[0]!r} and {first[1]!r}, which looks like a header"
+        warnings[f"{language} header"] = f"bitext.{language}: {found}; remove the line"
+    if split.sharing > max(len(split.held_out), MOST_SHARING * len(split.train)):
+        remedy = "lower held_out, or remove translations that repeat"
+        warnings[f"{language} sharing"] = f"bitext.{language}: {split.sharing_in_words}; {remedy}"
+    sentences = {text for pair in pairs for text in (pair.teacher, pair.foreign)}
+    asked = {sources.topics(pair) for pair in x.pairs if language in languages_of(pair)}
+    texts = {text for topics in asked for text in topics.topics().values()}
+    if shared := sorted(texts & sentences):
+        found = f"{len(shared)} of {len(texts)} topics are sentences of it, such as {shared[0]!r:.60}"
+        warnings[f"{language} topics"] = f"bitext.{language}: {found}: a student has learned these by heart"
+    return warnings
 
 
 def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:
