@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from optical_cli.config.experiment import languages_of
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
+from optical_cli.data.languages import SAMPLE, looks_like_another
 from optical_cli.data.models import is_called, matrix_names
 from optical_cli.data.topics import match_topics
 from optical_cli.encoder.setup import dimensions_of
@@ -123,6 +124,9 @@ def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
     if len(unjudged) > MOST_UNJUDGED * len(texts):
         found = f"{len(unjudged)} of {len(texts)} topics have no judgement, such as {unjudged[0]!r}"
         warnings[f"{pair} judged"] = f"pairs.{pair}: {found}; they are not measured"
+    if guess := looks_like_another(list(texts.values()), languages_of(pair)[0]):
+        found = f"{guess.share:.0%} of the topics of {topics.name} look like {guess.language!r}"
+        warnings[f"{pair} language"] = f"pairs.{pair}: {found}, {languages_of(pair)[0]!r} expected"
     if (first := next(iter(texts))).casefold() in HEADERS:
         warnings[f"{pair} header"] = (
             f"pairs.{pair}: the first topic of {topics.name} is {first!r}, {texts[first]!r:.60}, which looks like a "
@@ -150,6 +154,13 @@ def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
     if {side.casefold() for side in first} <= {*HEADERS, language, x.teacher.language}:
         found = f"the first pair is {first[0]!r} and {first[1]!r}, which looks like a header"
         warnings[f"{language} header"] = f"bitext.{language}: {found}; remove the line"
+    for side, texts, code in (
+        ("the teacher's sentences", [pair.teacher for pair in pairs[:SAMPLE]], x.teacher.language),
+        ("the translations", [pair.foreign for pair in pairs[:SAMPLE]], language),
+    ):
+        if guess := looks_like_another(texts, code):
+            found = f"{guess.share:.0%} of {side} look like {guess.language!r}, {code!r} expected"
+            warnings[f"{language} {side}"] = f"bitext.{language}: {found}; check whether the columns are swapped"
     if split.sharing > max(len(split.held_out), MOST_SHARING * len(split.train)):
         remedy = "lower held_out, or remove translations that repeat"
         warnings[f"{language} sharing"] = f"bitext.{language}: {split.sharing_in_words}; {remedy}"

@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from optical_cli.data.paths import TINY
 from optical_cli.errors import DataError
 from optical_cli.progress import Silence
 
@@ -82,3 +83,13 @@ def test_topics_that_are_sentences_of_the_bitext_are_a_warning(lab, open_pipelin
     open_pipeline(lab.experiment, tmp_path / "cache", progress=Listener()).check()
     (line,) = said
     assert line.startswith("warning: bitext.sw: 4 of 8 topics are sentences of it, such as ")
+
+
+def test_swapped_columns_are_a_warning(own_lab, judged):
+    rows = [line.split("\t") for line in (TINY / "bitext.en-sw.tsv").read_text(encoding="utf-8").splitlines()]
+    own_lab.bitext.write_text("".join(f"{foreign}\t{teacher}\n" for teacher, foreign in rows), encoding="utf-8")
+    said = [line for line in judged("d1", "d2") if line.startswith("warning: bitext.sw: ")]
+    assert [line.partition(" of ")[2] for line in said] == [
+        "the teacher's sentences look like 'sw', 'en' expected; check whether the columns are swapped",
+        "the translations look like 'en', 'sw' expected; check whether the columns are swapped",
+    ]
