@@ -47,7 +47,7 @@ def test_a_row_is_all_that_a_new_solver_needs(make_problem, monkeypatch):
     assert settings.solve_arguments(0.1) == expected
     assert settings.fault_of(0.004).startswith("at least 0.005 expected with the solver blur")
     with pytest.raises(NotConverged, match="choose a larger reg or 0"):
-        Guard(settings, 1, [SentencePair(0, "net", "wavu")], lambda _message: None).see(coupling, [0], 1, 0.1)
+        Guard(settings, 1, [SentencePair(0, "net", "wavu")], lambda _message: None).check(coupling, [0], 1, 0.1)
 
 
 def test_the_example_of_the_package_runs():
