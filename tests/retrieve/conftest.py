@@ -1,4 +1,4 @@
-"""A translation model from scratch: a T5 that nobody has trained, with the words of the mini world."""
+"""A translation model from scratch: an untrained T5 with the words of the mini world."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ CODES = ["swh_Latn", "eng_Latn"]
 
 @pytest.fixture(scope="session")
 def build_translator() -> Callable[..., Path]:
-    """Write such a model into a folder."""
+    """Write a translation model into a folder."""
 
     def build(folder: Path, seed: int = 3) -> Path:
         import torch
@@ -43,5 +43,5 @@ def build_translator() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def translator(build_translator, tmp_path_factory) -> Path:
-    """One of them; not to be changed."""
+    """The folder of a translation model, which tests must not change."""
     return build_translator(tmp_path_factory.mktemp("models") / "sw-en")
