@@ -78,7 +78,7 @@ def _of_json(place: Place, line: str) -> list[str]:
     found = json_object(place, line)
     if set(found) - set(FIELDS) or not {"query", "positive"} <= set(found):
         keys = quoted(", ".join(found))
-        raise place.fault(expected="the keys query, positive and, optionally, negatives", found=keys, mend=MEND)
+        raise place.fault(expected="query, positive and, optionally, negatives", found=keys, mend=MEND)
     negatives = found.get("negatives", [])
     if not isinstance(negatives, list):
         raise place.fault(expected="a list of negatives", found=quoted(negatives), mend=MEND)

@@ -39,7 +39,7 @@ def test_negatives_may_be_missing_and_the_file_gzipped(tmp_path):
     ("line", "fault"),
     [
         ('{"query": "q", "positive": "p"', "expected a JSON object"),
-        ('{"query": "q"}', "expected the keys query, positive and, optionally, negatives, found 'query'"),
+        ('{"query": "q"}', "expected query, positive and, optionally, negatives, found 'query'"),
         ('{"query": "q", "positive": "p", "negative": "n"}', "found 'query, positive, negative'"),
         ('{"query": "q", "positive": "p", "negatives": "n"}', "expected a list of negatives, found 'n'"),
         ('{"query": "q", "positive": "  "}', "expected a text, found '  '"),
