@@ -1,4 +1,4 @@
-"""Approximate MaxSim against exact, on 100,000 documents as long as real passages."""
+"""Approximate search compared with exact search, on 100,000 documents as long as real passages."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,7 +31,7 @@ Found = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]
 
 
 def run(recorder: Recorder) -> None:
-    """Quantise once, then search both ways in turns."""
+    """Quantise the index once, then search approximately and exactly in turns."""
     with TemporaryDirectory() as folder:
         index, structure = Path(folder, "index"), Path(folder, "quantized")
         index.mkdir()
@@ -77,7 +77,7 @@ def _exact(maxsim: MaxSim, topics: Sequence[Tensor]) -> Found:
 
 
 def _recall(found: Found, best: Found) -> float:
-    """The share of each topic's best that was found, the mean over topics."""
+    """Return the share of the best documents that was found, the mean over topics."""
     shares = [len(np.intersect1d(_top(*one), _top(*other))) / DEPTH for one, other in zip(found, best, strict=True)]
     return float(np.mean(shares))
 
