@@ -30,8 +30,14 @@ TOKENS = 68
 TOPICS = 100
 MEMORY = 1 << 30
 HEADS = (
-    "language", "passages", "million tokens", "index, GB", "quantised, GB", "to index, h", f"{TOPICS} topics exactly",
-)  # fmt: skip
+    "language",
+    "passages",
+    "million tokens",
+    "index, GB",
+    "quantised, GB",
+    "to index, h",
+    f"{TOPICS} topics exactly",
+)
 
 
 def run(recorder: Recorder) -> None:
@@ -65,9 +71,14 @@ def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
     seconds = TOPICS * tokens / (speeds.products or math.nan)
     searched = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
     return (
-        language, f"{passages:,}", f"{tokens / 1e6:,.1f}", f"{index / 1e9:,.1f}", f"{quantized / 1e9:,.2f}",
-        f"{hours:,.1f}", searched,
-    )  # fmt: skip
+        language,
+        f"{passages:,}",
+        f"{tokens / 1e6:,.1f}",
+        f"{index / 1e9:,.1f}",
+        f"{quantized / 1e9:,.2f}",
+        f"{hours:,.1f}",
+        searched,
+    )
 
 
 def texts(count: int) -> list[str]:

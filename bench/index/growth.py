@@ -37,10 +37,15 @@ def run(recorder: Recorder) -> None:
         context = {"documents": size, "topics": TOPICS, "budget": MEMORY, **found}
         for what in ("write", "search"):
             recorder.add(
-                f"index/growth/{what}/{size}", found[what] / small[what], "x the time of a token at 20,000",
-                ours=1e6 * found[what], peer=1e6 * small[what], peer_name="20,000 documents",
-                unit_of_both="s a million tokens", **context,
-            )  # fmt: skip
+                f"index/growth/{what}/{size}",
+                found[what] / small[what],
+                "x the time of a token at 20,000",
+                ours=1e6 * found[what],
+                peer=1e6 * small[what],
+                peer_name="20,000 documents",
+                unit_of_both="s a million tokens",
+                **context,
+            )
             recorder.add(f"index/growth/{what}-memory/{size}", found[f"{what}_memory"] / 1e6, "MB", **context)
 
 
@@ -69,9 +74,13 @@ def measure(documents: int) -> dict[str, float]:
             searched = perf_counter() - began
         tokens = store.tokens
     return {
-        "tokens": tokens, "dimensions": DIMENSIONS, "write": written / tokens, "search": searched / tokens,
-        "write_memory": writing.most, "search_memory": searching.most,
-    }  # fmt: skip
+        "tokens": tokens,
+        "dimensions": DIMENSIONS,
+        "write": written / tokens,
+        "search": searched / tokens,
+        "write_memory": writing.most,
+        "search_memory": searching.most,
+    }
 
 
 def _write(store: TokenStore, growing: Path, index: Path) -> None:

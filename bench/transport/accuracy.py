@@ -108,9 +108,17 @@ def judge(problem: TransportProblem, reg: float) -> np.ndarray:
 
 def _entropic_optimum(C: np.ndarray, a: np.ndarray, b: np.ndarray, reg: float, start: np.ndarray) -> float:
     P, log = ot.sinkhorn(
-        a, b, C, reg, method="sinkhorn_log", warmstart=(start, np.zeros_like(b)), stopThr=JUDGE,
-        numItermax=JUDGE_ITERATIONS, log=True, warn=False,
-    )  # fmt: skip
+        a,
+        b,
+        C,
+        reg,
+        method="sinkhorn_log",
+        warmstart=(start, np.zeros_like(b)),
+        stopThr=JUDGE,
+        numItermax=JUDGE_ITERATIONS,
+        log=True,
+        warn=False,
+    )
     return float((P * C).sum()) if log["err"][-1] < JUDGE else math.nan
 
 

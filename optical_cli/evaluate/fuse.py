@@ -57,7 +57,7 @@ def _fuse(runs: Sequence[Run], method: Method, k: int) -> dict[str, Ranking]:
     queries = list(runs[0])
 
     def scores(ranking: Ranking) -> dict[str, float]:
-        if method == "rrf":  # ranx would sort ties at random; our rankings are in their final order
+        if method == "rrf":  # ranx would order ties arbitrarily; our rankings are in their final order
             return {number[doc_id]: -float(place) for place, (doc_id, _) in enumerate(ranking)}
         return {number[doc_id]: score for doc_id, score in ranking}
 

@@ -105,7 +105,7 @@ def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) ->
     """Convert judgements and run to the typed lists of ranx's measures: for each topic, rows of (document, value).
 
     Documents are numbered for each topic, and rows are in their final order. The `Qrels` and `Run` of ranx would sort
-    ties at random, and compile again for each length of ids.
+    ties arbitrarily, and compile again for each length of ids.
     """
     import numpy as np
     from numba.typed import List

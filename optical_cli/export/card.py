@@ -23,9 +23,13 @@ from optical_cli.pipeline.cells import Cell, student_of
 
 CARD_FILE = "README.md"
 TAGS = [
-    "sentence-transformers", "multi-vector", "late-interaction", "ColBERT", "cross-lingual-retrieval",
+    "sentence-transformers",
+    "multi-vector",
+    "late-interaction",
+    "ColBERT",
+    "cross-lingual-retrieval",
     "optimal-transport",
-]  # fmt: skip
+]
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
 HERE = "."  # the path in the card's example for a model that is not on the hub
 HELD_OUT = {"p@1": "P@1 of finding a translation by MaxSim", "transport_cost": "cost of the exact transport"}

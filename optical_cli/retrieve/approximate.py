@@ -95,9 +95,16 @@ class ApproximateEngine(Engine):
         sums, best_of_token = np.zeros((2, len(self._store)), dtype=np.float32)
         found = np.empty(len(self._store), dtype=np.int32)
         count = add_best_above_floor(
-            self._tables(query), coarse.numpy(), probes.numpy(), self._quantized.starts, self._quantized.codes,
-            self._quantized.documents, sums, best_of_token, found,
-        )  # fmt: skip
+            self._tables(query),
+            coarse.numpy(),
+            probes.numpy(),
+            self._quantized.starts,
+            self._quantized.codes,
+            self._quantized.documents,
+            sums,
+            best_of_token,
+            found,
+        )
         numbers = np.sort(found[:count]) if count > self._rescored else np.arange(len(sums))
         most = np.argpartition(-sums[numbers], self._rescored - 1)[: self._rescored]
         return np.sort(numbers[most]).astype(np.int64)
@@ -111,9 +118,16 @@ class ApproximateEngine(Engine):
 
 @numba.njit(nogil=True, cache=True)
 def add_best_above_floor(
-    tables: Float32, coarse: Float32, probes: Int64, starts: Int64, codes: Codes, owners: Int32,
-    sums: Float32, best: Float32, found: Int32,
-) -> int:  # fmt: skip
+    tables: Float32,
+    coarse: Float32,
+    probes: Int64,
+    starts: Int64,
+    codes: Codes,
+    owners: Int32,
+    sums: Float32,
+    best: Float32,
+    found: Int32,
+) -> int:
     """Approximate the MaxSim of documents, less a constant: sum over topic tokens of (best similarity - floor).
 
     The floor of a topic token is its similarity to the centre of the last list it probes. Document tokens in lists that

@@ -154,7 +154,7 @@ MANIFEST = json.dumps(
         "seconds": 0.1,
         "created": "2026-01-01T00:00:00+00:00",
     }
-).encode()  # fmt: skip
+).encode()
 TMX = (
     b'<?xml version="1.0"?><tmx version="1.4"><header/><body><tu><tuv xml:lang="en"><seg>a <bpt>b</bpt></seg></tuv>'
     b'<tuv xml:lang="sw-KE"><seg>c &amp; d</seg></tuv></tu></body></tmx>'

@@ -26,14 +26,26 @@ def build_translator() -> Callable[..., Path]:
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
         tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
         fast = PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",  # noqa: S106
-            additional_special_tokens=CODES, model_max_length=64,
-        )  # fmt: skip
+            tokenizer_object=tokenizer,
+            pad_token="<pad>",  # noqa: S106 - no password
+            eos_token="</s>",  # noqa: S106 - no password
+            unk_token="<unk>",  # noqa: S106 - no password
+            additional_special_tokens=CODES,
+            model_max_length=64,
+        )
         torch.manual_seed(seed)
         config = T5Config(
-            vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2,
-            decoder_start_token_id=0, pad_token_id=0, eos_token_id=1, initializer_factor=5.0,
-        )  # fmt: skip
+            vocab_size=len(vocabulary),
+            d_model=16,
+            d_kv=8,
+            d_ff=32,
+            num_layers=1,
+            num_heads=2,
+            decoder_start_token_id=0,
+            pad_token_id=0,
+            eos_token_id=1,
+            initializer_factor=5.0,
+        )
         T5ForConditionalGeneration(config).save_pretrained(folder)
         fast.save_pretrained(folder)
         return folder

@@ -20,9 +20,12 @@ def experiment(lab):
         pairs = {"sw-sw": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
         retrieval = {"engine": "approximate", "depth": 5, "approximate": {**HOW, **how}}
         content = lab.settings(
-            name="mini-approximate", pairs=pairs, retrieval=retrieval, baselines=["bm25", "none"],
+            name="mini-approximate",
+            pairs=pairs,
+            retrieval=retrieval,
+            baselines=["bm25", "none"],
             transport={"reg": [0.1]},
-        )  # fmt: skip
+        )
         return lab.write(content, "approximate.yaml")
 
     return written

@@ -21,9 +21,19 @@ DOCUMENTS = [
 def run(tmp_path):
     def found(topics, *, documents=DOCUMENTS, analyzer="folding", language="en", depth=10, template="{title} {text}"):
         health = search(
-            topics, documents, tmp_path, analyzer=analyzer, language=language, k1=0.9, b=0.4, template=template,
-            count=None, depth=depth, tag="t", progress=Silence(),
-        )  # fmt: skip
+            topics,
+            documents,
+            tmp_path,
+            analyzer=analyzer,
+            language=language,
+            k1=0.9,
+            b=0.4,
+            template=template,
+            count=None,
+            depth=depth,
+            tag="t",
+            progress=Silence(),
+        )
         return read_run(tmp_path / "run.trec"), health
 
     return found

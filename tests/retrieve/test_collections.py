@@ -43,9 +43,15 @@ def world(request, tmp_path_factory):
     (folder / "index").mkdir()
     teacher = builtin_path("model", "builtin:tiny-teacher")
     build_index(
-        documents_of(request.param), teacher, folder / "index", unfinished=folder / "unfinished",
-        template="{title} {text}", count=None, kept=Index(), **HOW,
-    )  # fmt: skip
+        documents_of(request.param),
+        teacher,
+        folder / "index",
+        unfinished=folder / "unfinished",
+        template="{title} {text}",
+        count=None,
+        kept=Index(),
+        **HOW,
+    )
     topics = dict(list(open_topics("builtin:tiny", request.param[:2], Path()).topics().items())[:60])
     queries = encode_texts(open_encoder(teacher, SETUP), list(topics.values()), "query", SETUP.batch_size)
     return folder, topics, queries, DocumentIndex.open(folder / "index")
@@ -57,9 +63,16 @@ def run_of(world, tmp_path):
 
     def run(precision, memory):
         search(
-            topics, builtin_path("model", "builtin:tiny-teacher"), folder / "index", tmp_path,
-            engine=EXACT, settings=Retrieval(depth=DEPTH, memory=memory), precision=precision, tag="t", **HOW,
-        )  # fmt: skip
+            topics,
+            builtin_path("model", "builtin:tiny-teacher"),
+            folder / "index",
+            tmp_path,
+            engine=EXACT,
+            settings=Retrieval(depth=DEPTH, memory=memory),
+            precision=precision,
+            tag="t",
+            **HOW,
+        )
         return tmp_path / "run.trec"
 
     return run

@@ -67,9 +67,13 @@ def new_engine(monkeypatch):
     monkeypatch.setitem(sys.modules, "first_engine", module)
     structure = Structure("first_engine:first", "first", 3, ("tokens",), "search by exact")
     row = SearchEngine(
-        "first", "MaxSim over the first documents", "first_engine:FirstEngine",
-        exhaustive=False, word="first", structure=structure,
-    )  # fmt: skip
+        "first",
+        "MaxSim over the first documents",
+        "first_engine:FirstEngine",
+        exhaustive=False,
+        word="first",
+        structure=structure,
+    )
     monkeypatch.setitem(ENGINES, "first", row)
     monkeypatch.setitem(STRUCTURES, "first", structure)
     monkeypatch.setitem(STAGES, "first", Stage("quantized", 3))

@@ -36,9 +36,14 @@ def index(lab, tmp_path):
 def run(lab, index, tmp_path):
     def found(depth, memory=1 << 30, topics=None):
         search(
-            topics or {"q": "Amina mends the boat", "r": "Juma buys maize"}, lab.teacher, index, tmp_path,
-            settings=Retrieval(depth=depth, memory=memory), precision="bfloat16", **SEARCH,
-        )  # fmt: skip
+            topics or {"q": "Amina mends the boat", "r": "Juma buys maize"},
+            lab.teacher,
+            index,
+            tmp_path,
+            settings=Retrieval(depth=depth, memory=memory),
+            precision="bfloat16",
+            **SEARCH,
+        )
         return {query: [doc for doc, _ in ranking] for query, ranking in read_run(tmp_path / "run.trec").items()}
 
     return found

@@ -23,9 +23,11 @@ def world(own_lab, translator):
 @pytest.fixture
 def experiment(world):
     def write(translate, **sections):
-        return world.write(world.settings(
-            translate=translate, pairs=PAIRS, baselines=["none", "translate"], transport={"reg": [0.1]}, **sections
-        ))  # fmt: skip
+        return world.write(
+            world.settings(
+                translate=translate, pairs=PAIRS, baselines=["none", "translate"], transport={"reg": [0.1]}, **sections
+            )
+        )
 
     return write
 
