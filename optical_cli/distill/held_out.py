@@ -79,7 +79,8 @@ def _maxsim(queries: Sequence[torch.Tensor], documents: Sequence[torch.Tensor]) 
     scores = []
     for first in range(0, len(queries), QUERIES):
         block = queries[first : first + QUERIES]
-        best = np.maximum.reduceat((torch.cat(list(block)) @ tokens.T).numpy(), starts, axis=1)
+        similarity = torch.cat(list(block)) @ tokens.T  # (tokens of the block, d) @ (d, tokens of all documents)
+        best = np.maximum.reduceat(similarity.numpy(), starts, axis=1)  # (tokens of the block, documents)
         scores.append(np.add.reduceat(best, _starts(block), axis=0))
     return torch.from_numpy(np.concatenate(scores))
 

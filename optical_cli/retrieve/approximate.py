@@ -113,6 +113,7 @@ class ApproximateEngine(Engine):
         """Compute (topic tokens, bytes, 256): what each value of each byte of a code adds to a similarity."""
         width, _, part = self._codebooks.shape
         parts = query.view(len(query), width, part).transpose(0, 1)
+        # (bytes, topic tokens, part) @ (bytes, part, 256)
         return torch.bmm(parts, self._codebooks.transpose(1, 2)).transpose(0, 1).contiguous().numpy()
 
 

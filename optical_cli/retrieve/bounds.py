@@ -87,7 +87,7 @@ class Topics:
         norm += residual  # bounds the norm of the rounded tokens too
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
         similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)
-        torch.mm(rounded, self._multiplied, out=similarity)
+        torch.mm(rounded, self._multiplied, out=similarity)  # (tokens, d) @ (d, tokens of all topics)
         reduce = reduce_compiled if self._device.type == "cpu" else reduce_by_torch
         sums, magnitudes = reduce(similarity, offsets, self._starts)
         off = HALF_STEP[self._dtype] * magnitudes + off

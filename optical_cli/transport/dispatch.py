@@ -33,7 +33,7 @@ def solve(
         problem: costs and marginals; no gradient flows through the solver.
         reg: strength of the regularization in units of the cost: 0 (least cost), at least 0.001, or inf (product of the
             marginals).
-        solver: a name in `solvers.SOLVERS`.
+        solver: a name in `solvers.SOLVERS`, which has the objective that each solver minimises.
         threshold: marginal error (L1, summed over both sides) at which a plan has converged, between 0 and 1. At 1e-5
             the cost is exact to 1e-5 for reg from 0.01 up; for smaller reg, use float64 costs.
         max_iterations: limit for each plan. A plan that reaches it is returned with `converged` false.

@@ -102,13 +102,13 @@ SOLVERS: dict[str, Solver] = {
     for solver in (
         Solver(
             name="sinkhorn",
-            minimises="<P, C> + reg sum P (log P - 1): the entropy makes plans smooth",
+            minimises="<P, C> + reg sum P (log P - 1): plans are smooth",
             function="sinkhorn:sinkhorn",
         ),
         Solver(name="exact", minimises="<P, C>: the plan of least cost"),
         Solver(
             name="proximal",
-            minimises="as sinkhorn with reg / steps, reached by that many proximal steps of size reg",
+            minimises="<P, C> + (reg / steps) sum P (log P - 1), by as many proximal steps of size reg",
             function="sinkhorn:proximal",
             defaults={"steps": 10},
             settings_in_words="{steps} steps",
@@ -117,7 +117,7 @@ SOLVERS: dict[str, Solver] = {
         ),
         Solver(
             name="unbalanced",
-            minimises="<P, C> + reg KL(P, ab') + reg_marginal (KL(P1, a) + KL(P'1, b)): marginals may be missed",
+            minimises="<P, C> + reg KL(P, ab') + reg_marginal (KL(P1, a) + KL(P'1, b)): marginals may differ",
             function="sinkhorn:unbalanced",
             takes_0=False,
             defaults={"reg_marginal": 1.0},
