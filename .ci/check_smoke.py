@@ -1,7 +1,7 @@
-"""Reads the JSON of the tiny sweep and says whether it still shows what the embedded pair was made to show.
+"""Check that the JSON of the tiny sweep (on stdin) still shows the effects that the embedded pair was made for.
 
-The undistilled student is near the floor, the best distilled one at least three times as good on every pair, and
-reg is visible in the curve.
+On every pair, the untrained student is near the floor, the best distilled student is at least three times as good, and
+nDCG@10 depends visibly on reg.
 """
 
 import json
@@ -14,7 +14,7 @@ VISIBLE = 0.02
 
 
 def main() -> None:
-    """Exit code 1 and a line for each pair that does not show it."""
+    """Print a line for each pair; exit code 1 if a pair does not show the effects."""
     curves: dict[str, dict[object, float]] = defaultdict(dict)
     for result in json.load(sys.stdin)["results"]:
         curves[result["pair"]][result["reg"]] = result["means"]["ndcg@10"]
@@ -26,7 +26,7 @@ def main() -> None:
         if untrained > FLOOR or best < TIMES * untrained or best - worst < VISIBLE:
             faults.append(pair)
     if faults or not curves:
-        sys.exit(f"the tiny pair no longer shows what it should: {', '.join(faults) or 'no result'}")
+        sys.exit(f"the tiny pair no longer shows the expected effects: {', '.join(faults) or 'no result'}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Prints the licence of every installed package that optical stands on, as the package itself states it.
+"""Print the licence of every installed package that optical requires, as the package states it.
 
 make licenses > licenses.md
 """
 
 import re
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-OURS = "optical-cli"
+from optical_cli.reproduce.lock import OURS, installed_packages
+
 EXTRAS = ("dev", "adapters", "translate")
 ONE_LINE = 60  # characters; some put the whole text of their licence where its name belongs
 UNKNOWN = "not stated"
@@ -22,34 +22,15 @@ STATED_ELSEWHERE = {
 
 
 def main() -> None:
-    """A table, what runs first; exit code 1 if a package states no licence."""
-    running, others = _needed(("",)), _needed(("", *EXTRAS))
-    rows = [(one, "running") for one in running.values()]
-    rows += [(one, "developing") for name, one in others.items() if name not in running]
+    """Print a table, packages for running optical first; exit code 1 if a package states no licence."""
+    running, all_packages = installed_packages(), installed_packages(EXTRAS)
+    rows = [(package, "running") for name, package in running.items() if name != OURS]
+    rows += [(package, "developing") for name, package in all_packages.items() if name not in running]
     print("| package | version | licence | for |\n|---|---|---|---|")
-    for one, purpose in rows:
-        print(f"| {one.metadata['Name']} | {one.version} | {_license(one)} | {purpose} |")
-    if silent := [one.metadata["Name"] for one, _ in rows if _license(one) == UNKNOWN]:
+    for package, purpose in rows:
+        print(f"| {package.metadata['Name']} | {package.version} | {_license(package)} | {purpose} |")
+    if silent := [package.metadata["Name"] for package, _ in rows if _license(package) == UNKNOWN]:
         sys.exit(f"no licence stated by {', '.join(silent)}")
-
-
-def _needed(extras: tuple[str, ...]) -> dict[str, Distribution]:
-    """What optical needs with some extras, and what that needs, by name."""
-    found: dict[str, Distribution] = {}
-    waiting = [(OURS, extras)]
-    while waiting:
-        name, wanted = waiting.pop()
-        try:
-            there = distribution(name)
-        except PackageNotFoundError:  # of another system or Python
-            continue
-        found[canonicalize_name(name)] = there
-        for needed in map(Requirement, there.requires or ()):
-            holds = needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in wanted)
-            if holds and canonicalize_name(needed.name) not in found:
-                waiting.append((needed.name, ("", *needed.extras)))
-    del found[OURS]
-    return dict(sorted(found.items()))
 
 
 def _license(one: Distribution) -> str:

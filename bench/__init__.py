@@ -1,8 +1,8 @@
-"""Benchmarks: what the README claims about speed, measured against what a user could take instead.
+"""Benchmarks: speed and memory of optical, compared with other libraries a user could choose.
 
-    make bench                      # every group
+    make bench                      # all groups
     make bench ONLY=transport       # one group
     make bench ONLY=transport/share # one part of a group
 
-Every measurement is a line of `bench/results.jsonl`; those of the run are printed as a Markdown table at its end.
+Each measurement is appended to `bench/results.jsonl` as a line. A run ends with a Markdown table of its measurements.
 """

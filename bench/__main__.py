@@ -29,10 +29,10 @@ GROUPS = {
 
 
 def modules_of(only: str | None) -> list[str]:
-    """The modules to run: those of every group, of one group, or one part (`transport/share`).
+    """Return the modules to run: of all groups, of one group, or of one part (`transport/share`).
 
     Raises:
-        ConfigError: no such group or part.
+        ConfigError: the group or part is unknown.
     """
     if not only:
         return [module for modules in GROUPS.values() for module in modules]
@@ -44,12 +44,12 @@ def modules_of(only: str | None) -> list[str]:
     ]
     if not found:
         known = ", ".join(GROUPS)
-        raise ConfigError(f"ONLY={only}: no such group of benchmarks; there are {known}")
+        raise ConfigError(f"ONLY={only}: unknown group of benchmarks; choose one of {known}")
     return found
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what was asked for; 0 if it was measured, 2 if it cannot be."""
+    """Run the chosen benchmarks, and return the exit code: 0, or 2 if they cannot run."""
     for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(THREADS)  # before torch and numba are imported
     try:

@@ -1,4 +1,4 @@
-"""Where a measurement was taken, and who else wanted the machine meanwhile."""
+"""The machine of a measurement, and how busy other processes kept it meanwhile."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PACKAGES = ("optical-cli", "numpy", "numba", "torch", "pot", "geomloss", "senten
 
 
 def describe(threads: int) -> dict[str, Any]:
-    """Processor, cores, threads, versions, date and load average."""
+    """Return processor, cores, threads, versions, date and load average."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
@@ -25,14 +25,14 @@ def describe(threads: int) -> dict[str, Any]:
     }
 
 
-SHORTEST = 0.1  # seconds; processor times are counted in hundredths
+SHORTEST = 0.1  # seconds; the system counts processor times in hundredths
 
 
 class Neighbours:
-    """How many cores other processes, and other guests of the same host, kept busy.
+    """Measures how many cores other processes, and other guests of the same host, keep busy.
 
-    Small torch kernels on two threads become a hundred times slower when a third thread wants a core, and a peer that
-    consists of them then looks far worse than it is: so every measurement says how alone it was.
+    Small torch kernels on two threads become a hundred times slower when a third thread wants a core. A peer that
+    consists of such kernels then looks far worse than it is, so every measurement records the load by others.
     """
 
     def __init__(self) -> None:
@@ -40,19 +40,20 @@ class Neighbours:
         self._last = 0.0
 
     def cores(self) -> float:
-        """Cores busy with others, on average since the last call; after less than SHORTEST, what was said then.
+        """Return the mean number of cores busy with other processes since the last call.
 
-        Several results of one measurement are recorded at once, and share what it was disturbed by.
+        Within SHORTEST of the last call, return the same number again: several results of one measurement are recorded
+        at once, and share its disturbance.
         """
         now = self._now()
-        wall, machine, own = (later - earlier for later, earlier in zip(now, self._since, strict=True))
+        wall, machine, ours = (later - earlier for later, earlier in zip(now, self._since, strict=True))
         if wall >= SHORTEST:
-            self._since, self._last = now, max(machine - own, 0.0) / wall
+            self._since, self._last = now, max(machine - ours, 0.0) / wall
         return self._last
 
     @staticmethod
     def _now() -> tuple[float, float, float]:
-        """Seconds: on the wall, of all processes, of this one and its children that ended."""
+        """Return seconds: of wall-clock time, of all processes, and of this process and its ended children."""
         times = psutil.cpu_times()
         machine = times.user + times.system + getattr(times, "nice", 0.0) + getattr(times, "steal", 0.0)
         return perf_counter(), machine, sum(os.times()[:4])

@@ -1,4 +1,4 @@
-"""Costs that look like those between a sentence and its translation, from one fixed seed."""
+"""Synthetic costs that resemble those between a sentence and its translation, from a fixed seed."""
 
 from dataclasses import dataclass
 
@@ -11,32 +11,32 @@ from optical_cli.transport import TransportProblem, cosine_cost, uniform_margina
 SEED = 13
 DIMENSIONS = 128
 MEANINGS = 2000
-COMMON = 20  # of them are function words, ...
-COMMON_SHARE = 0.3  # ... which make up this share of a text and recur within a sentence
-UNTRANSLATED = 0.25  # share of the student's tokens that stand for nothing on the teacher's side
+COMMON = 20  # number of meanings that are function words
+COMMON_SHARE = 0.3  # share of function words in a text; they recur within a sentence
+UNTRANSLATED = 0.25  # share of the student's tokens without a counterpart on the teacher's side
 
 
 @dataclass(frozen=True)
 class Family:
-    """How alike the tokens of a sentence are.
+    """How similar the tokens of a sentence are. A token is a meaning of length 1 plus a context plus noise.
 
     Attributes:
-        shared: length of what all tokens of a sentence have in common, beside a meaning of length 1.
-        noise: length of what a token has of its own.
+        shared: length of the context, which all tokens of a sentence share.
+        noise: length of the noise of each token.
     """
 
     shared: float
     noise: float
 
 
-MIXED = Family(0.3, 0.6)  # 64 x 64: at reg 0.1 over 5.7 effective targets, at 0.02 over 1.6
-ALIKE = Family(0.8, 1.0)  # 64 x 64: at reg 0.1 over 29, at 0.02 over 1.7; costs lie closer together
+MIXED = Family(0.3, 0.6)  # 64 x 64 tokens: 5.7 effective targets at reg 0.1, 1.6 at reg 0.02
+ALIKE = Family(0.8, 1.0)  # 64 x 64 tokens: 29 effective targets at reg 0.1, 1.7 at reg 0.02; costs are more similar
 
 
 def token_pairs(
     batch: int, n: int, m: int, family: Family = MIXED, seed: int = SEED, dimensions: int = DIMENSIONS
 ) -> tuple[Tensor, Tensor]:
-    """Unit-length tokens of sentences (batch, n, dimensions) and of their translations (batch, m, dimensions)."""
+    """Draw unit-length tokens of sentences (batch, n, dimensions) and their translations (batch, m, dimensions)."""
     generator = torch.Generator().manual_seed(seed)
 
     def directions(*shape: int) -> Tensor:
@@ -47,19 +47,19 @@ def token_pairs(
         return torch.where(torch.rand(batch, length, generator=generator) < COMMON_SHARE, rare % COMMON, rare)
 
     vocabulary, context, longest = directions(MEANINGS), directions(batch, 1), max(n, m)
-    said = draw(longest)
+    sentence = draw(longest)
     order = torch.rand(batch, longest, generator=generator).argsort(dim=1)
-    own = torch.rand(batch, longest, generator=generator) < UNTRANSLATED
-    translated = torch.where(own, draw(longest), said.gather(1, order))
+    untranslated = torch.rand(batch, longest, generator=generator) < UNTRANSLATED
+    translation = torch.where(untranslated, draw(longest), sentence.gather(1, order))
 
     def tokens(meanings: Tensor) -> Tensor:
-        own = family.noise * directions(*meanings.shape)
-        return normalize(family.shared * context + vocabulary[meanings] + own, dim=-1)
+        noise = family.noise * directions(*meanings.shape)
+        return normalize(family.shared * context + vocabulary[meanings] + noise, dim=-1)
 
-    return tokens(said[:, :n]), tokens(translated[:, :m])
+    return tokens(sentence[:, :n]), tokens(translation[:, :m])
 
 
 def make_problem(batch: int, n: int, m: int, family: Family = MIXED, seed: int = SEED) -> TransportProblem:
-    """A batch without padding, float32."""
+    """Make a batch of problems without padding, float32."""
     masks = (torch.ones(batch, length, dtype=torch.bool) for length in (n, m))
     return TransportProblem(cosine_cost(*token_pairs(batch, n, m, family, seed)), *map(uniform_marginals, masks))

@@ -1,7 +1,7 @@
-"""One index and one search by two nodes of a Ray cluster against one process, and by two of which a worker is killed.
+"""Index and search on a Ray cluster of two nodes, compared with one process, and with a worker killed.
 
-The nodes are processes of this machine, of a core each, and so is the one process: what two of them are faster by is
-what the cluster leaves of the second core. Commands are run as a user runs them, so their starts are in the seconds.
+Nodes are processes of this machine with one core each, and the single process has one core too. The speedup therefore
+shows how much of the second core the cluster makes available. Commands run as a user runs them, with their start-up.
 """
 
 import json
@@ -30,17 +30,17 @@ from bench.timing import Paired
 
 DOCUMENTS, TOPICS = 4000, 200
 BATCH = 8
-"""Texts: shards of 256 documents, so that there are some for each worker."""
+"""Batch size of encoding, which makes shards of 256 documents, several for each worker."""
 ROUNDS = 3
 LATE = 0.7
-"""Share of the seconds of an index after which a worker is killed: the first of them start it."""
+"""Share of the time of indexing after which a worker is killed; the first part of it is start-up."""
 WORKER = "ray::perform"
-"""How Ray calls a process that does a piece of work."""
+"""Name that Ray gives a process while it works on a task."""
 STAGES = ("index", "retrieve")
 
 
 def run(recorder: Recorder) -> None:
-    """Each round: one process, two nodes, two nodes and a kill; every file of index and run is compared."""
+    """Run one process, two nodes, and two nodes with a kill in each round, and compare all files of index and run."""
     with tempfile.TemporaryDirectory() as name, _two_nodes() as address:
         world = _write_world(Path(name))
         times: dict[str, list[tuple[float, ...]]] = {"one": [], "two": [], "killed": []}
@@ -66,7 +66,7 @@ def run(recorder: Recorder) -> None:
 
 @contextmanager
 def _two_nodes() -> Iterator[str]:
-    """The address of a cluster of two nodes of a core each."""
+    """Start a cluster of two nodes with one core each, and yield its address."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
@@ -79,17 +79,17 @@ def _two_nodes() -> Iterator[str]:
 
 
 def _write_world(folder: Path) -> Path:
-    """An experiment over passages as long as those of MIRACL Yoruba, encoded by a model of MiniLM's size."""
+    """Write an experiment on passages as long as those of MIRACL Yoruba, with an encoder of MiniLM's size."""
     write_encoder(folder / "encoder", 0)
     data = folder / "data"
     data.mkdir()
     passages = list(texts(DOCUMENTS))
     lines = (json.dumps({"doc_id": f"d{number}", "text": text}) for number, text in enumerate(passages))
     (data / "docs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    asked = random.Random(13).sample(range(DOCUMENTS), TOPICS)  # noqa: S311 - a sample, not a secret
-    queries = (f"q{number}\t{' '.join(passages[number].split()[:12])}\n" for number in asked)
+    relevant = random.Random(13).sample(range(DOCUMENTS), TOPICS)  # noqa: S311 - a sample, not a secret
+    queries = (f"q{number}\t{' '.join(passages[number].split()[:12])}\n" for number in relevant)
     (data / "queries.tsv").write_text("".join(queries), encoding="utf-8")
-    (data / "qrels.trec").write_text("".join(f"q{number} 0 d{number} 1\n" for number in asked), encoding="utf-8")
+    (data / "qrels.trec").write_text("".join(f"q{number} 0 d{number} 1\n" for number in relevant), encoding="utf-8")
     settings = {
         "name": "ray",
         "teacher": {"model": "./encoder", "language": "en"},
@@ -105,7 +105,7 @@ def _write_world(folder: Path) -> Path:
 def _run(
     experiment: Path, cache: Path, address: str | None, kill_after: float | None
 ) -> tuple[tuple[float, ...], bool]:
-    """Seconds of each stage, and whether a worker was killed, as it is to be after some seconds in all."""
+    """Run both stages; return the seconds of each, and whether a worker was killed after `kill_after` seconds."""
     left = kill_after
     where = [] if address is None else ["--engine", "ray", "--ray-address", address]
     found = []
@@ -123,7 +123,7 @@ def _run(
 
 
 def _kill_a_worker(process: "subprocess.Popen[bytes]", seconds: float) -> float | None:
-    """Kill one that is at work when the seconds have passed; None then, or else what is left of them."""
+    """Kill a busy worker once the seconds have passed; return None then, or the seconds left if the process ended."""
     begin = perf_counter()
     while process.poll() is None:
         passed = perf_counter() - begin
@@ -138,11 +138,11 @@ def _kill_a_worker(process: "subprocess.Popen[bytes]", seconds: float) -> float 
 def _command(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # the process has ended meanwhile
         return ""
 
 
 def _files(cache: Path) -> dict[str, bytes]:
-    """Every file of the index and of the run; manifests have times."""
+    """Read all files of the index and the run, without manifests, which have times."""
     paths: Sequence[Path] = sorted(cache.glob("indexes/*/*")) + sorted(cache.glob("runs/*/*"))
     return {str(path.relative_to(cache)): path.read_bytes() for path in paths if path.name != "manifest.json"}

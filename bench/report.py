@@ -1,4 +1,4 @@
-"""What a report takes whose scores are all in the cache: one of 18 pairs, made up."""
+"""Time to write a report of 18 pairs from scores in the cache, with made-up scores."""
 
 import tempfile
 from itertools import product
@@ -24,7 +24,7 @@ MEASURES = ("ndcg@10", "recall@100", "map", "mrr@10", "judged@10")
 
 
 def run(recorder: Recorder) -> None:
-    """Findings and every file of the report, the import of matplotlib included."""
+    """Time the findings and all files of the report, with the import of matplotlib."""
     results = _results()
     begin = perf_counter()
     findings = find(results, MEASURES, main_measure(MEASURES))

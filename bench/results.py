@@ -1,4 +1,4 @@
-"""What was measured: a JSON line each, and a table of a run."""
+"""Results of benchmarks: a JSON line for each, and a table of a run."""
 
 import json
 import math
@@ -11,21 +11,21 @@ from typing import Any
 from bench.machine import Neighbours
 from bench.timing import Paired
 
-QUIET = 0.2  # cores busy with others, from which on a measurement is marked in the table
+QUIET = 0.2  # cores; results measured while other processes used more are marked in the table
 
 
 @dataclass(frozen=True)
 class Result:
-    """One measurement.
+    """A measurement.
 
     Attributes:
-        name: as others rely on it, such as `transport/32x32/reg0.1/vs-pot-batch`.
-        value: what the name promises, in `unit`.
-        unit: `x` for how many times as fast as the peer.
-        ours: our side of a comparison, None if nothing is compared.
-        peer: the other side, in the same unit as ours (`context` says which).
-        peer_name: who that is, with its version if it is a package.
-        context: machine, settings, and what would make somebody doubt the value.
+        name: stable name, such as `transport/32x32/reg0.1/vs-pot-batch`.
+        value: the measured number, in `unit`.
+        unit: unit of the value; `x` for the speed relative to the peer.
+        ours: our side of a comparison; None without a comparison.
+        peer: the peer's side, in the same unit as `ours`, which is `unit_of_both` in the context.
+        peer_name: name of the peer, with its version if it is a package.
+        context: machine and settings, and figures that qualify the value.
     """
 
     name: str
@@ -37,16 +37,16 @@ class Result:
     context: Mapping[str, Any]
 
     def line(self) -> str:
-        """JSON on one line; numbers that JSON has no word for become null."""
+        """Return the result as JSON on one line; nan and inf become null."""
         return json.dumps(_finite(asdict(self)))
 
 
 class Recorder:
-    """Appends each result to a file as it is measured, so that an interrupted run keeps what it had.
+    """Appends each result to a file as soon as it is measured, so that an interrupted run keeps its results.
 
     Args:
-        path: of the JSON lines.
-        context: what every result of the run shares.
+        path: file of JSON lines.
+        context: context that all results of the run share.
     """
 
     def __init__(self, path: Path, context: Mapping[str, Any]) -> None:
@@ -67,8 +67,8 @@ class Recorder:
         **context: Any,
     ) -> None:
         """Record a measurement made since the last one was recorded."""
-        alone = {"cores_used_by_others": round(self._neighbours.cores(), 2)}
-        result = Result(name, value, unit, ours, peer, peer_name, {**self._context, **alone, **context})
+        load = {"cores_used_by_others": round(self._neighbours.cores(), 2)}
+        result = Result(name, value, unit, ours, peer, peer_name, {**self._context, **load, **context})
         self.results.append(result)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(result.line() + "\n")
@@ -78,20 +78,20 @@ class Recorder:
         """Record a ratio of speeds.
 
         Args:
-            name: of the result.
-            paired: seconds a call of either side.
-            work: what a call does, in units of work; ours and peer are reported as work a second.
-            unit: of ours and peer, such as `plans/s`.
-            peer_name: who the peer is.
-            **context: what else is to be known.
+            name: stable name of the result.
+            paired: seconds per call of both sides.
+            work: units of work in a call; both sides are reported as units per second.
+            unit: unit of both sides, such as `plans/s`.
+            peer_name: name of the peer.
+            **context: more context of the result.
         """
         ours, peer = (work / sorted(side)[len(side) // 2] for side in (paired.ours, paired.peer))
-        alone = {"rounds": len(paired.ours), "ratio_of_best": paired.ratio_of_best, "unit_of_both": unit}
-        self.add(name, paired.ratio, "x", ours=ours, peer=peer, peer_name=peer_name, **alone, **context)
+        rounds = {"rounds": len(paired.ours), "ratio_of_best": paired.ratio_of_best, "unit_of_both": unit}
+        self.add(name, paired.ratio, "x", ours=ours, peer=peer, peer_name=peer_name, **rounds, **context)
 
 
 def table(results: Sequence[Result]) -> str:
-    """Markdown, to be read as it is or pasted into the README; `~` marks what a busy machine measured."""
+    """Format results as a Markdown table; `~` marks values measured on a busy machine."""
     header = ("name", "value", "unit", "ours", "peer", "")
     rows = [header, *(_row(result) for result in results)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(header))]

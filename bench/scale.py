@@ -1,7 +1,7 @@
-"""The collections of MIRACL on this machine: what their indexes would take, from how fast it encodes and searches.
+"""Estimate what indexes of all MIRACL collections take on this machine, from its measured speeds.
 
-Nothing of them is read. Tokens are passages times those of a Yoruba passage; other languages have longer and shorter
-ones, and other tokenizers cut otherwise: `optical plan` takes a sample of the very texts.
+No collection is read: the number of tokens is the number of passages times the mean tokens of a Yoruba passage.
+Passages of other languages and tokens of other tokenizers differ; `optical plan` estimates from a sample of the texts.
 """
 
 import math
@@ -26,16 +26,22 @@ PASSAGES = {
     "ru": 9_543_918, "sw": 131_924, "te": 518_079, "th": 542_166, "yo": 49_043, "zh": 4_934_368,
 }  # fmt: skip
 TOKENS = 68
-"""Of a passage of Yoruba, as multilingual-e5's tokenizer cuts it, 256 at most."""
+"""Mean tokens of a passage of MIRACL Yoruba in the tokenizer of multilingual-e5, cut at 256."""
 TOPICS = 100
 MEMORY = 1 << 30
 HEADS = (
-    "language", "passages", "million tokens", "index, GB", "quantised, GB", "to index, h", f"{TOPICS} topics exactly",
-)  # fmt: skip
+    "language",
+    "passages",
+    "million tokens",
+    "index, GB",
+    "quantised, GB",
+    "to index, h",
+    f"{TOPICS} topics exactly",
+)
 
 
 def run(recorder: Recorder) -> None:
-    """Measure the two speeds, and print the table."""
+    """Measure the speeds of encoding and searching, and print the table."""
     precision = resolve_precision("auto")
     setup = EncoderSetup(LONGEST, LONGEST, precision, 64, "cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +55,7 @@ def run(recorder: Recorder) -> None:
 
 
 def table(passages: Mapping[str, int], speeds: Speeds) -> str:
-    """A line of Markdown for each collection, the smallest first."""
+    """Format a Markdown table with a line for each collection, the smallest first."""
     lines = [f"| {' | '.join(HEADS)} |", "|---|" + "--:|" * (len(HEADS) - 1)]
     lines += [
         f"| {' | '.join(_row(language, count, speeds))} |"
@@ -65,13 +71,18 @@ def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
     seconds = TOPICS * tokens / (speeds.products or math.nan)
     searched = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
     return (
-        language, f"{passages:,}", f"{tokens / 1e6:,.1f}", f"{index / 1e9:,.1f}", f"{quantized / 1e9:,.2f}",
-        f"{hours:,.1f}", searched,
-    )  # fmt: skip
+        language,
+        f"{passages:,}",
+        f"{tokens / 1e6:,.1f}",
+        f"{index / 1e9:,.1f}",
+        f"{quantized / 1e9:,.2f}",
+        f"{hours:,.1f}",
+        searched,
+    )
 
 
 def texts(count: int) -> list[str]:
-    """Words of the embedded pair in texts about as long as passages."""
+    """Make texts about as long as passages, of words of the embedded pair."""
     draw = random.Random(13)  # noqa: S311 - a sample, not a secret
     words = (builtin_path("collection", "builtin:tiny") / "queries.en.tsv").read_text(encoding="utf-8").split()
     lengths = (round(math.exp(draw.gauss(math.log(LENGTH), SPREAD))) for _ in range(count))

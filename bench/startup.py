@@ -1,4 +1,4 @@
-"""What a user waits for when nothing has to be computed, and for the first sweep."""
+"""Start-up: time of commands when nothing has to be computed, and of the first sweep."""
 
 import os
 import subprocess
@@ -21,10 +21,10 @@ CACHED = {
 
 
 def run(recorder: Recorder) -> None:
-    """`optical sweep tiny` from an empty cache, then commands that find everything in it."""
+    """Time `optical sweep tiny` from an empty cache, then commands that find everything in the cache."""
     optical = Path(sys.executable).with_name("optical")
     if not optical.exists():
-        raise ConfigError(f"{optical}: not there; the startup group times the installed program: run `make bench`")
+        raise ConfigError(f"{optical}: missing, and the group startup times the installed program; run `make bench`")
     with tempfile.TemporaryDirectory() as cache:
         recorder.add("smoke/seconds", _seconds(optical, cache, "sweep", "tiny"), "s")
         for name, arguments in CACHED.items():
@@ -35,9 +35,13 @@ def run(recorder: Recorder) -> None:
 def _seconds(optical: Path, cache: str, *arguments: str) -> float:
     begin = perf_counter()
     done = subprocess.run(  # noqa: S603 - the program beside this Python
-        [optical, *arguments], env={**os.environ, "OPTICAL_CACHE": cache}, cwd=cache,  # where a report may go
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [optical, *arguments],
+        env={**os.environ, "OPTICAL_CACHE": cache},
+        cwd=cache,  # a report is written to the current folder
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     passed = perf_counter() - begin
     if done.returncode != 0:
         raise ConfigError(f"optical {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-300:]}")

@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments, and whether they end with the student of one that was not."""
+"""Kill trainings at random moments, resume them, and compare the students with that of an uninterrupted training."""
 
 import random
 import shutil
@@ -18,11 +18,11 @@ from optical_cli.pipeline.cells import Cell
 KILLS = 20
 SEED = 13
 CELL = Cell("sw-en", "transport", 0.02, SEED)
-SAVEPOINTS = "training.save_every=0.5"  # seconds; the training takes some
+SAVEPOINTS = "training.save_every=0.5"  # seconds; several savepoints in a training
 
 
 def run(recorder: Recorder) -> None:
-    """Each training is killed once, at a moment drawn over all of the command's time, and then goes on."""
+    """Kill each training once, at a random moment of the command, and run the command again."""
     draw = random.Random(SEED)  # noqa: S311 - a sample, not a secret
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -35,11 +35,11 @@ def run(recorder: Recorder) -> None:
         _distill(unbroken)
         seconds = perf_counter() - begin
         wanted = _student(unbroken)
-        same = gone_on = 0
+        same = resumed = 0
         for number in range(KILLS):
             cache = shutil.copytree(upstream, folder / f"killed-{number}")
             _distill(cache, kill_after=draw.uniform(0, seconds))
-            gone_on += any(cache.glob("unfinished/*/checkpoint-*/complete.json"))
+            resumed += any(cache.glob("unfinished/*/checkpoint-*/complete.json"))
             _distill(cache)
             same += _student(cache) == wanted
             shutil.rmtree(cache)
@@ -48,7 +48,7 @@ def run(recorder: Recorder) -> None:
         100 * same / KILLS,
         "%",
         kills=KILLS,
-        went_on_from_a_savepoint=gone_on,
+        went_on_from_a_savepoint=resumed,
         seconds_of_an_unkilled_one=round(seconds, 1),
     )
 
@@ -58,7 +58,7 @@ def _pipeline(cache: Path) -> Pipeline:
 
 
 def _distill(cache: Path, kill_after: float | None = None) -> None:
-    """Run the command; killed without a word after so many seconds, unless it has ended by then."""
+    """Run the command, and kill it by SIGKILL after `kill_after` seconds, unless it has ended by then."""
     where = ["--cache-dir", str(cache), "--set", SAVEPOINTS]
     which = ["--reg", f"{CELL.reg:g}", "--pair", CELL.pair]
     command = [sys.executable, "-m", "optical_cli", "distill", "tiny", *which, *where]
@@ -73,7 +73,7 @@ def _distill(cache: Path, kill_after: float | None = None) -> None:
 
 
 def _student(cache: Path) -> dict[str, bytes]:
-    """Every byte of the student and of its log; the manifest has times."""
+    """Read all files of the student, without its manifest, which has times."""
     pipeline = _pipeline(cache)
     step = pipeline.checkpoint(CELL)
     artifact = pipeline.cache.find(*step.address)

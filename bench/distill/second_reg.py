@@ -1,4 +1,4 @@
-"""What the second reg of a sweep costs, the first being there."""
+"""Time of the second reg of a sweep, relative to the first."""
 
 import tempfile
 from pathlib import Path
@@ -16,7 +16,7 @@ PAIRS = 640
 
 
 def run(recorder: Recorder) -> None:
-    """From an empty cache to the student of one reg, and from there to that of the next."""
+    """Time the student of one reg from an empty cache, and then the student of another reg."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         world = make_world(folder, PAIRS)

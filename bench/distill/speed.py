@@ -1,4 +1,4 @@
-"""Pairs a second of a training, against a plain one, and what each of our choices adds to it."""
+"""Sentence pairs per second in training, compared with a plain training, and the gain of each optimization."""
 
 import tempfile
 from collections.abc import Sequence
@@ -35,14 +35,14 @@ from optical_cli.progress import Silence
 from optical_cli.transport import TransportProblem, cosine_cost
 
 REG = 0.02
-POT_TOLERANCE = 1e-5  # its default, of the L2 error it tests: looser than our threshold in L1
+POT_TOLERANCE = 1e-5  # POT's default, for an L2 error: looser than our threshold, which is L1
 ROUNDS = 3
 SETUP = EncoderSetup(LENGTH, LENGTH, "float32", BATCH, "cpu")
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to train; the last of WAYS is ours, and each differs from the one before in one choice."""
+    """A way to train, described by its optimizations."""
 
     name: str
     stored_teacher: bool
@@ -53,7 +53,7 @@ class Way:
 
 
 def ways() -> list[Way]:
-    """From a plain training to ours."""
+    """Return the ways from a plain training to ours; each adds one optimization to the one before."""
     half: list[Way] = []
     if resolve_precision("auto") == "bfloat16":
         half = [
@@ -70,7 +70,7 @@ def ways() -> list[Way]:
 
 
 def run(recorder: Recorder) -> None:
-    """All ways take turns, an epoch each."""
+    """Train an epoch in each way, in turns."""
     with tempfile.TemporaryDirectory() as folder:
         world = make_world(Path(folder))
         stored = _stored(world, Path(folder) / "encodings")
@@ -111,7 +111,7 @@ def _stored(world: World, folder: Path) -> TeacherTokens:
 
 
 def _seconds(world: World, stored: TeacherTokens, way: Way, folder: Path) -> float:
-    """Seconds of an epoch, the trainer's own work included."""
+    """Time an epoch, with all work of the trainer."""
     student = load_encoder(world.student, query_length=LENGTH, document_length=LENGTH, device="cpu")
     set_dropout(student, 0.0)
     transformer: Any = student[0]
@@ -147,7 +147,7 @@ def _batches(tokenizer: Any, sentences: Sequence[str], *, by_length: bool) -> Le
 
 
 class _CalledTeacher:
-    """A teacher that is asked again at every step, as a plain training does."""
+    """A teacher that encodes its sentences in every step, as in a plain training."""
 
     def __init__(self, world: World) -> None:
         self._pairs: Sequence[SentencePair] = world.pairs

@@ -1,4 +1,4 @@
-"""What a student costs whose vocabulary is trimmed, or that learns by adapters, against the whole one."""
+"""Memory and size of students with a trimmed vocabulary or adapters, relative to the whole student."""
 
 import subprocess
 import sys
@@ -16,13 +16,13 @@ from optical_cli.pipeline.cells import Cell
 
 REG = 0.02
 PAIRS = 320
-WAYS = {  # beside the whole student; embeddings are trained too, as they are by default
+WAYS = {  # compared with the whole student; word embeddings are trained, as by default
     "trim": ("student.vocabulary=trim",),
     "trim-adapters": ("student.vocabulary=trim", "student.adapters={}"),
 }
 ACTIVATIONS = {"kept": (), "recomputed": ("training.recompute=true",)}
 DEFAULTS = ("student.freeze_embeddings=false",)
-# a process begins with the peak of the one that starts it, so that is to be a small one
+# a process inherits the peak memory of its parent, so a small process starts it
 PEAK = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
@@ -31,10 +31,10 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def run(recorder: Recorder) -> None:
-    """One training a way, each in a process of its own, so that its peak is its own."""
+    """Train once in each way, in processes of their own, and record peak memory and size."""
     init = EXPERIMENTS / "models/e5-small"
     if not init.exists():
-        print(f"distill/trim: needs a student of many languages at {init}; not measured", file=sys.stderr)
+        print(f"distill/trim: not measured, because the multilingual encoder {init} is missing", file=sys.stderr)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -50,26 +50,26 @@ def run(recorder: Recorder) -> None:
                     ours=ours.memory / 1e6,
                     peer=peer.memory / 1e6,
                 )
-                if activations == "kept":  # a checkpoint is the same either way
+                if activations == "kept":  # recomputing does not change the checkpoint
                     add(f"distill/{way}/size", 100 * ours.size / peer.size, ours=ours.size / 1e6, peer=peer.size / 1e6)
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Of a training: peak memory and the size of the checkpoint, in bytes."""
+    """Peak memory of a training and size of its checkpoint, in bytes."""
 
     memory: float
     size: float
 
 
 def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
-    """What a training costs that is made anew; what is upstream is made before."""
+    """Measure a training, after its inputs have been made."""
     cache = Cache(folder / "cache")
     pipeline = Pipeline(read_experiment(experiment, settings), cache, "cpu")
     step = pipeline.checkpoint(Cell("sw-en", "transport", REG, 13))
     for upstream in step.inputs.values():
         pipeline.obtain(upstream)
-    if found := cache.find(*step.address):  # of another way that has the same student
+    if found := cache.find(*step.address):  # made in another way with the same student
         cache.remove(found)
     chosen = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "optical_cli", "distill", str(experiment), "--cache-dir", str(cache.root), *chosen]

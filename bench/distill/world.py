@@ -1,7 +1,7 @@
-"""A teacher, a student and sentence pairs: the real ones of `experiments/` where they are, else generated ones.
+"""A teacher, a student and sentence pairs: those of `experiments/` if they are on this machine, otherwise generated.
 
-Generated encoders are of MiniLM's size and have random weights. What an encoder's step takes does not depend on what
-it knows, but transport does: the tokens of random weights are unlike each other, which is easy for every solver.
+Generated encoders have MiniLM's size and random weights. They take as long as trained encoders, but transport is
+faster: the tokens of random weights are dissimilar, which is easy for every solver.
 """
 
 import random
@@ -26,7 +26,7 @@ from optical_cli.progress import Silence
 
 SEED = 13
 PAIRS = 320
-LENGTH = 64  # tokens of a sentence at most
+LENGTH = 64  # maximum tokens of a sentence
 BATCH = 64
 DIMENSIONS = 128
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -36,12 +36,12 @@ MINILM: dict[str, Any] = {
     "num_attention_heads": 12,
     "intermediate_size": 1536,
 }
-SHORT_SENTENCES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)  # of the embedded bitext make one here: 8 to 64 tokens, 27 on average
+SHORT_SENTENCES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)  # sentences of the embedded bitext to join: 27 tokens on average, 8-64
 
 
 @dataclass(frozen=True)
 class World:
-    """Folders of two encoders, and the sentence pairs between them."""
+    """Folders of a teacher and a student, and sentence pairs; `real` if they are those of `experiments/`."""
 
     teacher: Path
     student: Path
@@ -50,7 +50,7 @@ class World:
 
 
 def make_world(folder: Path, pairs: int = PAIRS) -> World:
-    """Find or write the two encoders, and draw the pairs."""
+    """Find or generate the two encoders and the sentence pairs."""
     teacher, init = EXPERIMENTS / "models/minilm", EXPERIMENTS / "models/e5-small"
     bitext = EXPERIMENTS / "data/bitext/en-hi.tsv"
     if all(path.exists() for path in (teacher, init, bitext)):
@@ -59,7 +59,7 @@ def make_world(folder: Path, pairs: int = PAIRS) -> World:
 
 
 def write_experiment(world: World, folder: Path, regs: Sequence[float]) -> Path:
-    """Write an experiment on the world into a folder, and its bitext beside it."""
+    """Write an experiment and its bitext into a folder."""
     lines = [f"{pair.teacher}\t{pair.foreign}\n" for pair in world.pairs]
     (folder / "bitext.tsv").write_text("".join(lines), encoding="utf-8")
     content = {
@@ -78,7 +78,7 @@ def write_experiment(world: World, folder: Path, regs: Sequence[float]) -> Path:
 
 
 def _real(teacher: Path, init: Path, bitext: Path, folder: Path, pairs: int) -> World:
-    """The student in the teacher's space: only there are the costs those of a training."""
+    """Use the real encoders; the student gets a projection into the teacher's space, for realistic costs."""
     rows = open_bitext(Bitext(source=(str(bitext),)), ("en", "hi"), folder).pairs()
     split = split_bitext(rows, 0, pairs, bitext.name)
     setup = EncoderSetup(LENGTH, LENGTH, "float32", BATCH, "cpu")
@@ -101,7 +101,7 @@ def _generated(folder: Path, pairs: int) -> World:
 
 
 def write_encoder(folder: Path, seed: int) -> Path:
-    """Write an encoder of MiniLM's size with random weights, DIMENSIONS a token; the folder."""
+    """Write an encoder of MiniLM's size with random weights and DIMENSIONS per token, and return its folder."""
     tokenizer = builtin_path("model", "builtin:tiny-teacher")
     raw = folder / "raw"
     torch.manual_seed(seed)

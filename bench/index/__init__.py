@@ -1,1 +1,1 @@
-"""What an index costs: to encode, to write, to search, by how large the collection is."""
+"""Benchmarks of an index: encoding, and the time and memory of writing and searching by size of the collection."""

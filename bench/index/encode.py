@@ -1,7 +1,7 @@
-"""Encoding passages as `optical index` does, against `MultiVectorEncoder.encode_document` in float32.
+"""Encode passages as `optical index` does, compared with `MultiVectorEncoder.encode_document` in float32.
 
-The student is the real one of `experiments/` where it is, else one of MiniLM's size with random weights: what a step
-takes does not depend on what an encoder knows. Texts are as long as passages of MIRACL Yoruba.
+The student is that of `experiments/` if it is on this machine, otherwise an encoder of MiniLM's size with random
+weights, which takes the same time. Texts are as long as passages of MIRACL Yoruba.
 """
 
 import random
@@ -23,14 +23,14 @@ from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 
 PASSAGES = 512
-LONGEST = 256  # tokens of a passage
+LONGEST = 256  # maximum tokens of a passage
 BATCH = 32
 ROUNDS = 3
 PEER = f"sentence-transformers {version('sentence-transformers')} encode_document, float32"
 
 
 def run(recorder: Recorder) -> None:
-    """Both sides encode the same texts, in turns."""
+    """Let both sides encode the same texts in turns."""
     precision = resolve_precision("auto")
     setup = EncoderSetup(LONGEST, LONGEST, precision, BATCH, "cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -41,9 +41,9 @@ def run(recorder: Recorder) -> None:
         theirs = load_encoder(student, query_length=LONGEST, document_length=LONGEST, device="cpu")
         sides = (partial(_ours, ours, texts), partial(_theirs, theirs, texts))
         for side in sides:
-            side()  # a first call is a slow one
+            side()  # first calls are slow
         rounds = [tuple(seconds(side) for side in sides) for _ in range(ROUNDS)]
-    paired = Paired(tuple(own for own, _ in rounds), tuple(other for _, other in rounds))
+    paired = Paired(tuple(ours for ours, _ in rounds), tuple(theirs for _, theirs in rounds))
     context = {"precision": precision, "batch": BATCH, "real": world.real}
     recorder.add_paired("index/encode/vs-st", paired, PASSAGES, "passages/s", PEER, **context)
 

@@ -1,7 +1,7 @@
-"""Time and memory against the size of a collection: both have to be straight lines, and memory a level one.
+"""Time and memory of writing and searching an index by size of the collection.
 
-Tokens are made, not encoded: what encoding takes is a number a passage, and `index/encode` has it. Lengths are those of
-real passages. Each size is a process of its own, so that none inherits what another took.
+Time should grow linearly, and memory should stay constant. Tokens are random, with lengths of real passages;
+`index/encode` measures the time of encoding. Each size is measured in a process of its own.
 """
 
 import json
@@ -30,29 +30,34 @@ MEMORY = 1 << 28
 
 
 def run(recorder: Recorder) -> None:
-    """Each size in turn; what a million tokens take, and the memory beside the index's own pages."""
+    """Measure each size: the time of a million tokens, and the memory besides the pages of the index."""
     measured = {size: _in_a_process(size) for size in SIZES}
     small = measured[SIZES[1]]
     for size, found in measured.items():
         context = {"documents": size, "topics": TOPICS, "budget": MEMORY, **found}
         for what in ("write", "search"):
             recorder.add(
-                f"index/growth/{what}/{size}", found[what] / small[what], "x the time of a token at 20,000",
-                ours=1e6 * found[what], peer=1e6 * small[what], peer_name="20,000 documents",
-                unit_of_both="s a million tokens", **context,
-            )  # fmt: skip
+                f"index/growth/{what}/{size}",
+                found[what] / small[what],
+                "x the time of a token at 20,000",
+                ours=1e6 * found[what],
+                peer=1e6 * small[what],
+                peer_name="20,000 documents",
+                unit_of_both="s a million tokens",
+                **context,
+            )
             recorder.add(f"index/growth/{what}-memory/{size}", found[f"{what}_memory"] / 1e6, "MB", **context)
 
 
 def _in_a_process(documents: int) -> dict[str, Any]:
     command = [sys.executable, "-m", __name__, str(documents)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ourselves
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - this module
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 def measure(documents: int) -> dict[str, float]:
-    """Seconds a token, and bytes at most that are nobody's pages but this process's own."""
+    """Measure seconds per token, and peak bytes of private memory."""
     with TemporaryDirectory() as folder:
         made, growing, index = (Path(folder, name) for name in ("made", "growing", "index"))
         made.mkdir()
@@ -69,9 +74,13 @@ def measure(documents: int) -> dict[str, float]:
             searched = perf_counter() - began
         tokens = store.tokens
     return {
-        "tokens": tokens, "dimensions": DIMENSIONS, "write": written / tokens, "search": searched / tokens,
-        "write_memory": writing.most, "search_memory": searching.most,
-    }  # fmt: skip
+        "tokens": tokens,
+        "dimensions": DIMENSIONS,
+        "write": written / tokens,
+        "search": searched / tokens,
+        "write_memory": writing.most,
+        "search_memory": searching.most,
+    }
 
 
 def _write(store: TokenStore, growing: Path, index: Path) -> None:
@@ -89,16 +98,16 @@ def _search(store: TokenStore, queries: list[Any]) -> None:
 
 
 class OwnMemory:
-    """Looks again and again at what this process has taken beside the pages of files.
+    """Samples the private memory of this process, without pages of files, while its block runs.
 
     Attributes:
-        most: bytes more than there were at the beginning.
+        most: peak in bytes above the memory at the beginning.
     """
 
     def __init__(self) -> None:
         self.most = 0.0
         self._stop = Event()
-        self._thread = Thread(target=self._look, daemon=True)
+        self._thread = Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> Self:
         self._before = _anonymous()
@@ -109,7 +118,7 @@ class OwnMemory:
         self._stop.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._stop.wait(0.02):
             self.most = max(self.most, _anonymous() - self._before)
 

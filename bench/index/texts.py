@@ -1,4 +1,4 @@
-"""Texts as long as passages, out of sentences."""
+"""Texts as long as passages, made of sentences."""
 
 import math
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from random import Random
 from bench.search.world import LENGTH, SPREAD
 
 TOKENS_OF_A_WORD = 1.6
-"""About what multilingual-e5's tokenizer makes of a word of Hindi."""
+"""Approximate tokens per word of Hindi in the tokenizer of multilingual-e5."""
 
 
 def passages(sentences: Sequence[str], count: int, draw: Random) -> list[str]:
-    """Passages of whole words, their lengths spread as those of MIRACL Yoruba are."""
+    """Make passages of whole words, with the distribution of lengths of MIRACL Yoruba."""
     words = " ".join(sentences).split()
-    return [_passage(words, round(math.exp(draw.gauss(math.log(LENGTH), SPREAD)) / TOKENS_OF_A_WORD), draw)
-            for _ in range(count)]  # fmt: skip
+    tokens = (math.exp(draw.gauss(math.log(LENGTH), SPREAD)) for _ in range(count))
+    return [_passage(words, round(length / TOKENS_OF_A_WORD), draw) for length in tokens]
 
 
 def _passage(words: Sequence[str], length: int, draw: Random) -> str:

@@ -1,1 +1,1 @@
-"""Searching an index."""
+"""Benchmarks of exact and approximate search."""

@@ -1,4 +1,4 @@
-"""Approximate MaxSim against exact, on 100,000 documents as long as real passages."""
+"""Approximate search compared with exact search, on 100,000 documents as long as real passages."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,7 +31,7 @@ Found = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]
 
 
 def run(recorder: Recorder) -> None:
-    """Quantise once, then search both ways in turns."""
+    """Quantise the index once, then search approximately and exactly in turns."""
     with TemporaryDirectory() as folder:
         index, structure = Path(folder, "index"), Path(folder, "quantized")
         index.mkdir()
@@ -43,10 +43,15 @@ def run(recorder: Recorder) -> None:
         sizes = [sum(path.stat().st_size for path in of.iterdir()) for of in (structure, index)]
         tokens = documents.tokens
         context: dict[str, Any] = {
-            "documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH,
-            "lists": how.lists_for(tokens), "probes": how.probes, "rescored": how.rescored_for(DEPTH),
+            "documents": DOCUMENTS,
+            "tokens": tokens,
+            "topics": TOPICS,
+            "depth": DEPTH,
+            "lists": how.lists_for(tokens),
+            "probes": how.probes,
+            "rescored": how.rescored_for(DEPTH),
             "seconds_to_quantize": built,
-        }  # fmt: skip
+        }
         maxsim = MaxSim(documents, memory=MEMORY, precision="bfloat16", device="cpu")
         index_of = DocumentIndex(documents, [f"d{n}" for n in range(DOCUMENTS)])
         query_ids = [f"q{n}" for n in range(TOPICS)]
@@ -63,9 +68,14 @@ def run(recorder: Recorder) -> None:
         paired = Paired(tuple(ours), tuple(peer))
         recorder.add_paired("search/approximate/vs-exact", paired, TOPICS, "topics/s", PEER, **context)
         recorder.add(
-            "search/approximate/bytes-vs-exact", sizes[0] / sizes[1], "share",
-            ours=sizes[0] / tokens, peer=sizes[1] / tokens, peer_name="the float16 index, bytes a token", **context,
-        )  # fmt: skip
+            "search/approximate/bytes-vs-exact",
+            sizes[0] / sizes[1],
+            "share",
+            ours=sizes[0] / tokens,
+            peer=sizes[1] / tokens,
+            peer_name="the float16 index, bytes a token",
+            **context,
+        )
 
 
 def _approximate(engine: ApproximateEngine, query_ids: Sequence[str], topics: Sequence[Tensor]) -> Found:
@@ -77,7 +87,7 @@ def _exact(maxsim: MaxSim, topics: Sequence[Tensor]) -> Found:
 
 
 def _recall(found: Found, best: Found) -> float:
-    """The share of each topic's best that was found, the mean over topics."""
+    """Return the share of the best documents that was found, the mean over topics."""
     shares = [len(np.intersect1d(_top(*one), _top(*other))) / DEPTH for one, other in zip(found, best, strict=True)]
     return float(np.mean(shares))
 

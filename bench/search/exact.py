@@ -1,7 +1,7 @@
-"""Exact MaxSim against `sentence_transformers.util.maxsim`, and against the matrix product alone.
+"""Exact search compared with `sentence_transformers.util.maxsim`, and with the matrix product alone.
 
-Both sides are asked for the 100 best of each topic, from the same float16 embeddings; the peer is given them as the
-float32 tensors that it takes, made beforehand.
+Both sides find the 100 best documents of each topic from the same float16 embeddings. The peer receives them as
+float32 tensors that are made beforehand.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,13 +28,13 @@ DEPTH = 100
 MEMORY = 1 << 30
 ROUNDS = 3
 PRODUCT_ROWS = 8192
-"""Document tokens of the product that ours is held against: enough for it to be as fast as it gets."""
+"""Document tokens in the matrix product that search is compared with; more do not make it faster."""
 PEER = f"sentence-transformers {version('sentence-transformers')} util.maxsim, float32"
 PRECISIONS: tuple[Resolved, Resolved] = ("float32", "bfloat16")
 
 
 def run(recorder: Recorder) -> None:
-    """Search in float32 and bfloat16, the product alone in either, and the peer, all in turns."""
+    """Time search in float32 and bfloat16, the matrix product in both, and the peer, in turns."""
     documents, queries = _world()
     texts = [torch.from_numpy(documents[number].astype(np.float32)) for number in range(len(documents))]
     tokens = int(documents.offsets[-1])
@@ -57,27 +57,27 @@ def run(recorder: Recorder) -> None:
     work = 2e-9 * tokens * TOPICS * TOPIC_TOKENS * DIMENSIONS
     for precision, share in sorted(shares.items(), key=lambda item: item[1].ratio, reverse=True):
         _add_share(recorder, f"search/exact/share-of-gemm/{precision}", share, work, precision, context)
-    _add_share(recorder, "search/exact/share-of-gemm", share, work, precision, context)  # the smaller one
+    _add_share(recorder, "search/exact/share-of-gemm", share, work, precision, context)  # the smaller of both
 
 
 def _add_share(
     recorder: Recorder, name: str, share: Paired, work: float, precision: str, context: Mapping[str, int]
 ) -> None:
-    """Record how much of a product's speed the search has; `work` is that of all products, in GFLOP."""
+    """Record the speed of search relative to that of the product; `work` is that of all products, in GFLOP."""
     recorder.add_paired(name, share, work, "GFLOP/s", f"torch.mm of {PRODUCT_ROWS} rows, {precision}", **context)
 
 
 def _world() -> tuple[TokenStore, list[Tensor]]:
-    """Documents of 60 to 100 tokens, and topics that each ask for one of them."""
+    """Make documents of 60 to 100 tokens, and topics, each about one document."""
     world = Meanings()
     context = world.directions(DOCUMENTS)
     lengths = torch.randint(SHORTEST, LONGEST + 1, (DOCUMENTS,), generator=world.generator)
     offsets = np.concatenate([[0], np.cumsum(lengths.numpy())])
-    said = world.draw(int(offsets[-1]))
-    documents = world.tokens(said, context[torch.arange(DOCUMENTS).repeat_interleave(lengths)])
-    asked = torch.randint(DOCUMENTS, (TOPICS,), generator=world.generator).repeat_interleave(TOPIC_TOKENS)
-    within = (torch.rand(len(asked), generator=world.generator) * lengths[asked]).long()
-    queries = world.asked(said, torch.from_numpy(offsets)[asked] + within, context[asked])
+    meanings = world.draw(int(offsets[-1]))
+    documents = world.tokens(meanings, context[torch.arange(DOCUMENTS).repeat_interleave(lengths)])
+    relevant = torch.randint(DOCUMENTS, (TOPICS,), generator=world.generator).repeat_interleave(TOPIC_TOKENS)
+    within = (torch.rand(len(relevant), generator=world.generator) * lengths[relevant]).long()
+    queries = world.topics(meanings, torch.from_numpy(offsets)[relevant] + within, context[relevant])
     return TokenStore(documents.numpy().astype(np.float16), offsets), list(queries.view(TOPICS, TOPIC_TOKENS, -1))
 
 
@@ -92,7 +92,7 @@ def _peer(documents: Sequence[Tensor], queries: Sequence[Tensor]) -> None:
 
 
 def _product(documents: TokenStore, queries: Sequence[Tensor], precision: Resolved) -> Callable[[], None]:
-    """The product of PRODUCT_ROWS document tokens with all topic tokens, into memory that is there."""
+    """Return a function that multiplies PRODUCT_ROWS document tokens with all topic tokens, into allocated memory."""
     dtype = getattr(torch, precision)
     rows = documents.vectors(0, PRODUCT_ROWS).to(dtype)
     columns = torch.cat(list(queries)).to(dtype).T

@@ -1,7 +1,7 @@
-"""Documents whose tokens share meanings, and topics that ask for one of them: an easy world would flatter any search.
+"""Synthetic documents and topics that are about as hard to search as real ones.
 
-Tokens of random directions have no neighbours, which is unfair to whatever groups them; tokens of a text have a context
-in common beside what they mean, and common meanings recur in every text.
+Tokens of random directions would have no neighbours, which is unfair to methods that group tokens. Here the tokens of a
+text share a context besides their meanings, and common meanings recur in all texts. Each topic is about one document.
 """
 
 import math
@@ -16,47 +16,47 @@ from bench.problems import COMMON, COMMON_SHARE, DIMENSIONS, MEANINGS, MIXED, SE
 from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
 
 LENGTH, SPREAD, SHORTEST, LONGEST = 49, 0.85, 4, 256
-"""Tokens of a passage: median and standard deviation of the logarithm, as multilingual-e5's tokenizer cuts every fifth
-of the 49,043 passages of MIRACL Yoruba (title and text, mean 68 when cut at 256), and where they are cut off."""
+"""Tokens of a passage: median, standard deviation of the logarithm, minimum and maximum. Measured with the tokenizer of
+multilingual-e5 on every fifth of the 49,043 passages of MIRACL Yoruba (title and text; mean 68 when cut at 256)."""
 A_TIME = 1000
-"""Documents that are made at once."""
+"""Documents that are made at a time."""
 
 
 class Meanings:
-    """Directions that tokens are near to, some of them common."""
+    """A vocabulary of meanings, which are directions that tokens are near to; some meanings are common."""
 
     def __init__(self) -> None:
         self.generator = torch.Generator().manual_seed(SEED)
         self._vocabulary = self.directions(MEANINGS)
 
     def directions(self, count: int) -> Tensor:
-        """(count, DIMENSIONS) of length 1."""
+        """Draw directions (count, DIMENSIONS) of length 1."""
         return normalize(torch.randn(count, DIMENSIONS, generator=self.generator), dim=-1)
 
     def draw(self, count: int) -> Tensor:
-        """(count,) meanings, a share of them common ones."""
+        """Draw meanings (count,), a share of them common."""
         rare = torch.randint(MEANINGS, (count,), generator=self.generator)
         return torch.where(torch.rand(count, generator=self.generator) < COMMON_SHARE, rare % COMMON, rare)
 
     def tokens(self, meanings: Tensor, context: Tensor) -> Tensor:
-        """(count, DIMENSIONS) tokens of some meanings, each (count,) in its own context (count, DIMENSIONS)."""
-        own = MIXED.noise * self.directions(len(meanings))
-        return normalize(MIXED.shared * context + self._vocabulary[meanings] + own, dim=-1)
+        """Make tokens (count, DIMENSIONS) of meanings (count,) in contexts (count, DIMENSIONS)."""
+        noise = MIXED.noise * self.directions(len(meanings))
+        return normalize(MIXED.shared * context + self._vocabulary[meanings] + noise, dim=-1)
 
-    def asked(self, said: Tensor, places: Tensor, context: Tensor) -> Tensor:
-        """The tokens of topics: of meanings that were said at some places, but for UNTRANSLATED of them."""
-        own = torch.rand(len(places), generator=self.generator) < UNTRANSLATED
-        return self.tokens(torch.where(own, self.draw(len(places)), said[places]), context)
+    def topics(self, meanings: Tensor, places: Tensor, context: Tensor) -> Tensor:
+        """Make tokens of topics, with the meanings of document tokens at `places`, but for a share UNTRANSLATED."""
+        untranslated = torch.rand(len(places), generator=self.generator) < UNTRANSLATED
+        return self.tokens(torch.where(untranslated, self.draw(len(places)), meanings[places]), context)
 
 
 def write_world(folder: Path, documents: int, topics: int, topic_tokens: int) -> tuple[TokenStore, list[Tensor]]:
-    """A collection in an index folder, its lengths those of real passages, and topics, never all in memory.
+    """Write the tokens of a collection with lengths of real passages, part by part, and make topics.
 
     Args:
-        folder: receives the token store.
-        documents: how many.
-        topics: how many, each asks for another document.
-        topic_tokens: of each.
+        folder: folder of the token store.
+        documents: number of documents.
+        topics: number of topics, each about another document.
+        topic_tokens: tokens of each topic.
     """
     world, queries = Meanings(), []
     lengths = torch.exp(math.log(LENGTH) + SPREAD * torch.randn(documents, generator=world.generator))
@@ -64,13 +64,13 @@ def write_world(folder: Path, documents: int, topics: int, topic_tokens: int) ->
     wanted = set(torch.randperm(documents, generator=world.generator)[:topics].tolist())
     with TokenStoreWriter(folder) as writer:
         for first in range(0, documents, A_TIME):
-            own = offsets[first : first + A_TIME + 1] - offsets[first]
-            context, said = world.directions(len(own) - 1), world.draw(int(own[-1]))
-            owner = torch.arange(len(context)).repeat_interleave(torch.from_numpy(np.diff(own)))
-            tokens = world.tokens(said, context[owner])
-            writer.append(np.split(tokens.numpy().astype(np.float16), own[1:-1]))
+            starts = offsets[first : first + A_TIME + 1] - offsets[first]
+            context, meanings = world.directions(len(starts) - 1), world.draw(int(starts[-1]))
+            owner = torch.arange(len(context)).repeat_interleave(torch.from_numpy(np.diff(starts)))
+            tokens = world.tokens(meanings, context[owner])
+            writer.append(np.split(tokens.numpy().astype(np.float16), starts[1:-1]))
             for number in sorted(wanted & set(range(first, first + A_TIME))):
-                begin, end = own[number - first : number - first + 2]
+                begin, end = starts[number - first : number - first + 2]
                 places = torch.randint(int(begin), int(end), (topic_tokens,), generator=world.generator)
-                queries.append(world.asked(said, places, context[number - first].expand(topic_tokens, -1)))
+                queries.append(world.topics(meanings, places, context[number - first].expand(topic_tokens, -1)))
     return TokenStore.open(folder), queries

@@ -1,4 +1,4 @@
-"""Costs of our plans against POT in float64, and whether a plan that failed says so, over problems of every shape."""
+"""Accuracy of transport costs against POT in float64, and of `converged`, over problems of many shapes."""
 
 import math
 from collections import Counter, defaultdict
@@ -18,16 +18,16 @@ PROBLEMS = 2000
 BATCH = 20
 LONGEST = 512
 REGS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
-JUDGED_FROM = 0.01  # the regs below are asked for honesty only, apart from 0
+JUDGED_FROM = 0.01  # smallest reg above 0 at which costs are compared; below, only `converged` is checked
 THRESHOLDS = (1e-4, 1e-5)
 WANTED = 1e-5  # relative error of <P, C>
-SMALL_COST = 1e-3  # identical sentences cost next to nothing: below, the error is taken relative to this
-JUDGE = 1e-10  # marginal error of the judge's plans
+SMALL_COST = 1e-3  # errors of lower costs, as of identical sentences, are relative to this
+JUDGE = 1e-10  # marginal error of the reference plans
 JUDGE_ITERATIONS = 1000
 
 
 def run(recorder: Recorder) -> None:
-    """Each problem at one reg and both thresholds; float32, in padded batches of mixed lengths."""
+    """Solve each problem at one reg and both thresholds, in float32 and padded batches of mixed lengths."""
     errors: dict[float, dict[float, list[float]]] = {threshold: defaultdict(list) for threshold in THRESHOLDS}
     health: dict[float, Counter[str]] = {threshold: Counter() for threshold in THRESHOLDS}
     unjudged = 0
@@ -64,10 +64,10 @@ def _record(
 
 
 def batches() -> Iterator[tuple[TransportProblem, float]]:
-    """Batches of 1 to 512 tokens a side, mostly few, with sentences of one token and pairs of identical ones."""
+    """Yield batches of 1 to 512 tokens a side, mostly few, some of one token, and some pairs identical."""
     random = np.random.default_rng(SEED)
     for number in range(PROBLEMS // BATCH):
-        longest = LONGEST if number % 17 == 0 else round(8 * (LONGEST / 8) ** random.uniform())  # 17: at various regs
+        longest = LONGEST if number % 17 == 0 else round(8 * (LONGEST / 8) ** random.uniform())  # 17 meets all regs
         lengths = np.rint(longest ** np.sqrt(random.uniform(size=(2, BATCH)))).astype(int)
         lengths[:, 0] = longest
         same = random.uniform(size=BATCH) < 0.1
@@ -81,10 +81,10 @@ def batches() -> Iterator[tuple[TransportProblem, float]]:
 
 
 def judge(problem: TransportProblem, reg: float) -> np.ndarray:
-    """(B,) the optimal <P, C> by POT in float64; NaN where it did not reach JUDGE.
+    """Return the optimal <P, C> (B,) by POT in float64; nan for plans that did not reach JUDGE.
 
-    From zero POT would iterate for days at reg 0.01. It starts from our float64 potentials instead, which decides
-    nothing: a plan diag(u) exp(-C / reg) diag(v) that meets the marginals is the optimum, and POT tests that it does.
+    POT starts from our float64 potentials, because it would iterate for days from zeros at reg 0.01. The start does not
+    bias the result: a plan diag(u) exp(-C / reg) diag(v) with the right marginals is optimal, and POT tests these.
     """
     entropic = 0 < reg < math.inf
     double = TransportProblem(problem.cost.double(), problem.a.double(), problem.b.double())
@@ -108,27 +108,35 @@ def judge(problem: TransportProblem, reg: float) -> np.ndarray:
 
 def _entropic_optimum(C: np.ndarray, a: np.ndarray, b: np.ndarray, reg: float, start: np.ndarray) -> float:
     P, log = ot.sinkhorn(
-        a, b, C, reg, method="sinkhorn_log", warmstart=(start, np.zeros_like(b)), stopThr=JUDGE,
-        numItermax=JUDGE_ITERATIONS, log=True, warn=False,
-    )  # fmt: skip
+        a,
+        b,
+        C,
+        reg,
+        method="sinkhorn_log",
+        warmstart=(start, np.zeros_like(b)),
+        stopThr=JUDGE,
+        numItermax=JUDGE_ITERATIONS,
+        log=True,
+        warn=False,
+    )
     return float((P * C).sum()) if log["err"][-1] < JUDGE else math.nan
 
 
 def relative_errors(coupling: Coupling, optimum: np.ndarray) -> list[float]:
-    """Of the <P, C> that were judged and that the coupling calls converged.
+    """Return the relative errors of <P, C>, for converged plans with a reference.
 
-    Without those of one token on a side: they have one plan only, and would be right for nothing.
+    Problems with one token on a side are left out: they have only one plan, which is always right.
     """
     a, b = coupling.problem.a, coupling.problem.b
     free = ((a > 0).sum(1) > 1) & ((b > 0).sum(1) > 1)
     found = coupling.cost(coupling.problem.cost.double()).numpy()
     counts = ~np.isnan(optimum) & (coupling.converged & free).numpy()
-    error = np.abs(found - optimum) / np.maximum(np.abs(optimum), SMALL_COST)
-    return [float(one) for one in error[counts]]
+    errors = np.abs(found - optimum) / np.maximum(np.abs(optimum), SMALL_COST)
+    return [float(error) for error in errors[counts]]
 
 
 def faults(coupling: Coupling) -> Counter[str]:
-    """How many plans have which fault; `unconfessed` is a plan called converged whose marginals are off."""
+    """Count plans by fault; `unconfessed` plans have `converged` true and marginals beyond the threshold."""
     plan = coupling.plan
     error = marginal_errors(coupling.problem, plan)
     sound = torch.isfinite(plan).flatten(1).all(1)

@@ -1,4 +1,4 @@
-"""Time against the number of tokens, and against the size of the batch."""
+"""Time of a plan by the number of tokens, and by the size of the batch."""
 
 from bench.problems import make_problem
 from bench.results import Recorder
@@ -8,13 +8,13 @@ from optical_cli.transport import TransportProblem, solve
 REGS = (0.1, 0.02)
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-CELLS = 2**21  # of the costs of a batch at most: 8 MB
-TOKENS = 32  # of the sentences whose batch grows
+CELLS = 2**21  # maximum entries of the costs of a batch, 8 MB
+TOKENS = 32  # tokens per side while the batch grows
 ENOUGH = 0.5  # seconds
 
 
 def run(recorder: Recorder) -> None:
-    """Seconds a plan; what a cell costs, and a cell and iteration, says whether they grow as n x m."""
+    """Time plans; the times per entry, and per entry and iteration, show whether time grows as n x m."""
     for reg in REGS:
         for n in LENGTHS:
             problem = make_problem(min(64, CELLS // n**2), n, n)

@@ -1,4 +1,4 @@
-"""What transport takes of a training step, for every reg of the default grid."""
+"""The share of transport in the time of a training step, for each reg of the default grid."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -20,7 +20,7 @@ from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_
 BATCH = 64
 TOKENS = 32
 ROUNDS = 5
-DISPLACEMENT = 0.01  # of the student's tokens by its own output, see `_Step`
+DISPLACEMENT = 0.01  # how far the student's output moves its tokens, see `_Step`
 MINILM: dict[str, Any] = {
     "hidden_size": 384,
     "num_hidden_layers": 6,
@@ -31,10 +31,10 @@ MINILM: dict[str, Any] = {
 
 
 def run(recorder: Recorder) -> None:
-    """The regs take turns, step by step; the shares of a reg are paired within its steps."""
+    """Time steps at each reg in turns; a share is transport and whole of the same step."""
     precision = resolve_precision("auto")
     step = _Step(precision)
-    for reg in DEFAULT_REGS:  # compiles, and the machine warms up
+    for reg in DEFAULT_REGS:  # a first call compiles
         step.run(reg)
     times: dict[float, list[tuple[float, float]]] = {reg: [] for reg in DEFAULT_REGS}
     for _ in range(ROUNDS):
@@ -58,14 +58,14 @@ def run(recorder: Recorder) -> None:
 
 
 class _Step:
-    """Forward, backward and AdamW of a student of MiniLM's size with random weights.
+    """A training step (forward, backward, AdamW) of a student of MiniLM's size with random weights.
 
-    Random weights would make costs that look like nothing and are solved at once. So the student's tokens are those
-    of a generated translation, displaced a little by the student's output: the costs are real-looking, the gradient
-    runs through all of the student.
+    The output of random weights would make unrealistic costs that are solved at once. The student's tokens are
+    therefore those of a generated translation, moved slightly by the student's output: costs are realistic, and the
+    gradient flows through the whole student.
 
     Attributes:
-        last: of each reg, how the plans of its last step were.
+        last: figures of the plans in the last step, for each reg.
     """
 
     def __init__(self, precision: str) -> None:
@@ -80,7 +80,7 @@ class _Step:
         self.last: dict[float, dict[str, float]] = {}
 
     def run(self, reg: float) -> tuple[float, float]:
-        """One step: seconds of its transport, and of all of it."""
+        """Do one step, and return the seconds of its transport and of the whole step."""
         begin = perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
             states = self._student(input_ids=self._words, attention_mask=self._mask).last_hidden_state
@@ -98,7 +98,7 @@ class _Step:
         problem = TransportProblem(C.detach(), uniform_marginals(self._mask), uniform_marginals(self._mask))
         coupling = solve(problem, reg)
         loss = coupling.cost(C).mean()
-        health = TrainingHealth()  # every step of a training looks at its plans
+        health = TrainingHealth()  # a training computes these figures in each step
         health.add(coupling)
         passed = perf_counter() - begin
         found = health.summary()

@@ -1,4 +1,4 @@
-"""Plans a second against what a user could take instead, from the same float32 costs and marginals to plans."""
+"""Transport plans per second against other libraries, from the same float32 costs and marginals."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,11 +24,11 @@ from optical_cli.transport import TransportProblem, solve
 
 BATCH = 64
 SIZES = (32, 64)
-ROUNDS = {0.1: 7, 0.02: 5, 0.005: 3}  # POT takes seconds a batch at the small ones
+ROUNDS = {0.1: 7, 0.02: 5, 0.005: 3}  # POT takes seconds per batch at the small regs
 
 
 def run(recorder: Recorder) -> None:
-    """Against POT's batched solver everywhere, against the others at 32 x 32 tokens."""
+    """Compare with the batched solver of POT at all sizes, and with the other solvers at 32 x 32 tokens."""
     for n in SIZES:
         for reg in ROUNDS:
             _against(recorder, f"transport/{n}x{n}/reg{reg:g}/vs-pot-batch", n, reg, pot_batch, f"{POT} ot.batch")
@@ -49,7 +49,7 @@ def run(recorder: Recorder) -> None:
 def _against(
     recorder: Recorder, name: str, n: int, reg: float, solver: Solver, peer_name: str, family: Family = MIXED
 ) -> None:
-    """Compare with a peer that stops at a tolerance of its own."""
+    """Compare with a peer that has a tolerance, which is calibrated first."""
     problem = make_problem(BATCH, n, n, family)
     tolerance = calibrated(solver, problem, reg)
     _compare(recorder, name, problem, reg, partial(solver, problem, reg, tolerance), peer_name, tolerance=tolerance)
@@ -64,10 +64,10 @@ def _compare(
     peer_name: str,
     **context: float,
 ) -> None:
-    def ours() -> Tensor:  # checking the problem is part of the price
+    def ours() -> Tensor:  # with the checks of the problem
         return solve(TransportProblem(problem.cost, problem.a, problem.b), reg, threshold=TARGET).plan
 
-    plans: dict[str, Tensor] = {"our": ours()}  # the first call compiles; the peer's plan is kept: it may take a minute
+    plans: dict[str, Tensor] = {"our": ours()}  # the first call compiles; plans of the peer, which is slow, are kept
 
     def theirs() -> None:
         plans["peer"] = peer()
@@ -77,8 +77,5 @@ def _compare(
         f"{who}_marginal_error": {"largest": float(error.max()), "median": float(error.median())}
         for who, error in ((who, marginal_errors(problem, plan)) for who, plan in plans.items())
     }
-    effective = float(solve(problem, reg).effective_targets.mean())
-    recorder.add_paired(
-        name, paired, len(problem.cost), "plans/s", peer_name, batch=BATCH, effective_targets=effective, **errors,
-        **context,
-    )  # fmt: skip
+    context["effective_targets"] = float(solve(problem, reg).effective_targets.mean())
+    recorder.add_paired(name, paired, len(problem.cost), "plans/s", peer_name, batch=BATCH, **errors, **context)

@@ -1,4 +1,4 @@
-"""What starting from the potentials of a pair's last visit saves."""
+"""Time saved by starting a plan from the potentials of the pair's previous plan."""
 
 import torch
 from torch.nn.functional import normalize
@@ -12,11 +12,11 @@ BATCH = 64
 TOKENS = 32
 REGS = (0.1, 0.05, 0.02, 0.01)
 ROUNDS = 7
-MOVED = (0.01, 0.1)  # length by which the student has moved every token since the visit
+MOVED = (0.01, 0.1)  # how far the student has moved each token since the previous plan
 
 
 def run(recorder: Recorder) -> None:
-    """The same problems after the student moved, with the potentials from before and without."""
+    """Solve problems after the student has moved, with and without the previous potentials."""
     for moved in MOVED:
         for reg in REGS:
             _measure(recorder, reg, moved)

@@ -95,14 +95,14 @@ class Approximate(EngineSettings):
         """Refuse more lists than tokens, and codes that do not divide the dimensions evenly."""
         if self.lists is not None and self.lists > tokens:
             raise ConfigError(
-                f"retrieval.approximate.lists: at most as many as the index has tokens ({tokens}) expected, "
+                f"retrieval.approximate.lists: at most {tokens}, the number of tokens of the index, expected, "
                 f"found {self.lists}"
             )
         if dimensions % self.code_bytes:
             known = ", ".join(str(n) for n in range(1, dimensions + 1) if dimensions % n == 0)
             raise ConfigError(
                 f"retrieval.approximate.code_bytes: a divisor of the {dimensions} dimensions of a token expected, "
-                f"found {self.code_bytes}; there are {known}"
+                f"found {self.code_bytes}; choose one of {known}"
             )
 
     def rescored_for(self, depth: int) -> int:

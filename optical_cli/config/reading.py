@@ -139,7 +139,7 @@ class _CheckedLoader(yaml.SafeLoader):
         """Read a number as it is written: YAML 1.1 would read 1:20.5 as 80.5."""
         if ":" in node.value:
             raise _not_decimal(node)
-        value: float = super().construct_yaml_float(node)  # type: ignore[no-untyped-call]
+        value: float = super().construct_yaml_float(node)
         return value
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

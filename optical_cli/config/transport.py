@@ -46,8 +46,8 @@ class Transport(Settings):
     """
 
     solver: Annotated[str, AfterValidator(_known)] = "sinkhorn"
-    reg_marginal: Positive = SOLVERS["unbalanced"].own["reg_marginal"]
-    steps: Count = SOLVERS["proximal"].own["steps"]
+    reg_marginal: Positive = SOLVERS["unbalanced"].defaults["reg_marginal"]
+    steps: Count = SOLVERS["proximal"].defaults["steps"]
     reg: Regs = DEFAULT_REGS
     marginals: Literal["uniform", "idf"] = "uniform"
     threshold: Annotated[Positive, Field(lt=1)] = 1e-5
@@ -63,8 +63,8 @@ class Transport(Settings):
         solver = SOLVERS.get(str(given.get("solver", "sinkhorn")))
         if solver is None:
             return given  # refused later, as are faulty settings of its own
-        own = {name: given[name] for name in solver.own if type(given.get(name)) is int and given[name] > 0}
-        return {**given, "reg": [reg for reg in DEFAULT_REGS if not solver.fault_of(reg, {**solver.own, **own})]}
+        own = {name: given[name] for name in solver.defaults if type(given.get(name)) is int and given[name] > 0}
+        return {**given, "reg": [reg for reg in DEFAULT_REGS if not solver.fault_of(reg, {**solver.defaults, **own})]}
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
@@ -81,7 +81,7 @@ class Transport(Settings):
 
     @property
     def _own(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._solver.own}
+        return {name: getattr(self, name) for name in self._solver.defaults}
 
     @property
     def smallest_reg(self) -> float:

@@ -1,1 +1,1 @@
-"""`optical distill`: the student learns to put a translation's tokens where the teacher put the sentence's."""
+"""`optical distill`: train a student on a bitext, to encode translations as the teacher encodes the sentences."""

@@ -1,4 +1,4 @@
-"""Whether the plans of a training can be trusted."""
+"""Convergence figures of the transport plans of a training, and the check that stops on untrustworthy plans."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from optical_cli.transport.solvers import SOLVERS, format_reg, iterates
 
 @dataclass
 class TrainingHealth:
-    """Figures of the plans solved so far: sums of `iterations` and effective `targets`, the worst L1 marginal error."""
+    """Totals over the transport plans solved so far."""
 
     plans: int = 0
     unconverged: int = 0
-    worst_error: float = 0.0
-    iterations: int = 0
-    targets: float = 0.0
+    worst_error: float = 0.0  # largest L1 marginal error
+    iterations: int = 0  # sum
+    targets: float = 0.0  # sum of effective targets
     lowest_mass: float = math.inf
 
     def add(self, coupling: Coupling) -> None:
@@ -39,7 +39,7 @@ class TrainingHealth:
         )
 
     def merge(self, other: "TrainingHealth") -> None:
-        """Add the figures of other plans."""
+        """Add the totals over other plans."""
         self.plans += other.plans
         self.unconverged += other.unconverged
         self.worst_error = max(self.worst_error, other.worst_error)
@@ -48,10 +48,10 @@ class TrainingHealth:
         self.lowest_mass = min(self.lowest_mass, other.lowest_mass)
 
     def summary(self) -> dict[str, Any]:
-        """The figures as JSON values; empty if there was no plan.
+        """Return the figures as JSON values; empty without plans.
 
-        `marginal_error` is the largest L1 error of a plan, `iterations` and `effective_targets` (teacher token
-        to student tokens, exp of the entropy) are means, `mass` is the smallest of a plan.
+        `iterations` and `effective_targets` are means, `marginal_error` is the largest L1 error of a plan, and `mass`
+        the smallest mass of a plan.
         """
         if self.plans == 0:
             return {}
@@ -68,12 +68,12 @@ class TrainingHealth:
 
 @dataclass(eq=False)
 class Guard:
-    """Stops a training whose plans cannot be trusted, and says where, on which sentences and what to change.
+    """Stops a training whose plans cannot be trusted; the error names the step, the sentences and a remedy.
 
     Attributes:
-        expected_plans: number of plans of the whole training.
-        pairs: the sentence pair behind each of the teacher's rows.
-        say: called once with a warning, where unconverged plans do not stop the training.
+        expected_plans: number of plans in the whole training.
+        pairs: sentence pairs by row of the teacher's encodings.
+        say: prints a warning; called once if `transport.on_unconverged` is `warn`.
     """
 
     settings: Transport
@@ -82,14 +82,20 @@ class Guard:
     say: Callable[[str], None]
     _plans: int = 0
     _unconverged: int = 0
-    _said: bool = False
+    _warned: bool = False
 
-    def see(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> None:
-        """Check the plans of a batch, one for each of the teacher's rows, before the student learns from them.
+    def check(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> None:
+        """Check the plans of a batch before the student learns from them.
+
+        Args:
+            coupling: the plans.
+            rows: the row of the teacher's encodings behind each plan.
+            step: step of the optimizer, from 1.
+            reg: of these plans.
 
         Raises:
-            NotConverged: a plan has no mass or is not finite, so that a loss of 0 or nan would be learned; or more
-                plans missed the threshold than the whole training is allowed, and `on_unconverged` is `fail`.
+            NotConverged: a plan has no mass or is not finite, so that its loss would be 0 or nan; or more plans missed
+                the threshold than are tolerated in the whole training, and `transport.on_unconverged` is `fail`.
         """
         self._plans += len(rows)
         self._unconverged += int((~coupling.converged).sum())
@@ -97,49 +103,49 @@ class Guard:
         if broken.any():
             first = int(broken.int().argmax())
             fault = "has no mass" if float(coupling.mass[first]) == 0 else "is not finite"
-            mend = SOLVERS[self.settings.solver].remedy_without_mass or self._easier(reg)
+            remedy = SOLVERS[self.settings.solver].remedy_without_mass or self._remedy(reg)
             raise NotConverged(
-                f"step {step}, reg {format_reg(reg)}: the transport plan of {self._pair(rows[first])} {fault}; {mend}"
+                f"step {step}, reg {format_reg(reg)}: the transport plan of {self._pair(rows[first])} {fault}; {remedy}"
             )
-        if self._unconverged <= TOLERATED_SHARE * self.expected_plans or self._said:
+        if self._unconverged <= TOLERATED_SHARE * self.expected_plans or self._warned:
             return
         missed = self._missed(coupling, rows, step, reg)
         if self.settings.on_unconverged == "fail":
             raise NotConverged(
                 f"{missed}; raise transport.max_iterations or transport.threshold, "
-                f"{self._easier(reg)}, or set transport.on_unconverged: warn"
+                f"{self._remedy(reg)}, or set transport.on_unconverged: warn"
             )
-        self._said = True
-        self.say(f"{missed}; the training goes on (transport.on_unconverged: warn)")
+        self._warned = True
+        self.say(f"{missed}; the training continues (transport.on_unconverged: warn)")
 
     def state(self) -> dict[str, Any]:
-        """What `resume` needs, as JSON values."""
-        return {"plans": self._plans, "unconverged": self._unconverged, "said": self._said}
+        """Return the counts as JSON values, for a savepoint."""
+        return {"plans": self._plans, "unconverged": self._unconverged, "said": self._warned}
 
     def resume(self, plans: int, unconverged: int, said: bool) -> None:
-        """Go on counting from a `state`."""
-        self._plans, self._unconverged, self._said = plans, unconverged, said
+        """Continue from the counts of a savepoint; `said` is whether the warning was printed."""
+        self._plans, self._unconverged, self._warned = plans, unconverged, said
 
     def _missed(self, coupling: Coupling, rows: Sequence[int], step: int, reg: float) -> str:
         worst = int(torch.where(coupling.converged, -1.0, _errors(coupling)).argmax())
         error = float(coupling.marginal_error[worst])
         return (
             f"step {step}, reg {format_reg(reg)}: {self._unconverged} of {self._plans} transport plans missed "
-            f"the threshold {self.settings.threshold:g} within {self.settings.max_iterations} iterations; the worst of "
-            f"this step, with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
+            f"the threshold {self.settings.threshold:g} within {self.settings.max_iterations} iterations; the worst "
+            f"plan of this step, with a marginal error of {error:.2g}, is that of {self._pair(rows[worst])}"
         )
 
     def _pair(self, row: int) -> str:
         pair = self.pairs[row]
         return f"{quoted(pair.teacher)} and {quoted(pair.foreign)} (line {pair.row + 1} of the bitext)"
 
-    def _easier(self, reg: float) -> str:
-        if not iterates(reg):  # the exact solver; there is nothing to make it easier
+    def _remedy(self, reg: float) -> str:
+        if not iterates(reg):  # the exact solver has no settings to change
             return "choose a reg from 0.001 up"
-        easier = SOLVERS[self.settings.solver].remedy
-        return easier if self.settings.anneal else f"{easier}, or let it fall from a larger one (transport.anneal)"
+        remedy = SOLVERS[self.settings.solver].remedy
+        return remedy if self.settings.anneal else f"{remedy}, or start from a larger reg (transport.anneal)"
 
 
 def _errors(coupling: Coupling) -> torch.Tensor:
-    """(B,) marginal errors; infinite where the plan is not a number, which no maximum may lose."""
+    """(B,) marginal errors, with inf for a plan of nan, so that a maximum finds it."""
     return coupling.marginal_error.nan_to_num(nan=math.inf)

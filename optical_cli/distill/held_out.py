@@ -1,4 +1,4 @@
-"""The held-out bitext: how near translations are, and whether they find each other."""
+"""Figures of a student on the held-out bitext: transport cost, and P@1 of finding a translation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,19 @@ from optical_cli.encoder.setup import Side
 from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
 
 PLANS = 64
-"""Plans at a time."""
+"""Batch size of the exact plans."""
 QUERIES = 32
-"""Sentences that search for their translation at a time."""
+"""Batch size of the sentences that search for their translation."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Pairs that are measured and never trained on: foreign sentences, and the teacher's row of each."""
+    """Sentence pairs that a student is measured on and not trained on.
+
+    Attributes:
+        sentences: the foreign sentences.
+        rows: the row of each translation in the teacher's encodings.
+    """
 
     sentences: Sequence[str]
     rows: Sequence[int]
@@ -33,14 +38,14 @@ class HeldOut:
 
     @classmethod
     def of(cls, bitexts: Sequence[Split], teacher: TeacherTokens, side: Side, batch_size: int) -> Self:
-        """The held-out pairs of the bitexts behind the teacher's rows."""
+        """Select the held-out pairs of bitexts, which are those of the teacher's encodings, in the same order."""
         sentences = [pair.foreign for split in bitexts for pair in split.held_out]
         begins = zip(bitexts, teacher.starts(), strict=True)
         rows = [start + row for split, start in begins for row in range(len(split.train), len(split.pairs))]
         return cls(sentences, rows, teacher, side, batch_size)
 
     def measure(self, student: MultiVectorEncoder) -> dict[str, float]:
-        """The `translation_figures` of the student on the held-out pairs; empty if nothing is held out."""
+        """Compute the `translation_figures` of a student on the held-out pairs; empty if there are none."""
         if not self.sentences:
             return {}
         S = encode_texts(student, self.sentences, self.side, self.batch_size)
@@ -48,11 +53,16 @@ class HeldOut:
 
 
 def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) -> dict[str, float]:
-    """How near translations are, and whether they find each other; empty without a sentence.
+    """Measure how close the embeddings of translations are, and how often search finds them.
 
-    `transport_cost` is the mean cost of the exact plan (0 to 2), the same ruler for every reg and objective; `p@1` is
-    the share of foreign sentences whose own translation has the highest MaxSim of all. `T` holds the teacher's tokens
-    of each sentence, `S` the student's of its translation, (tokens, dimensions) of unit length.
+    Args:
+        T: the teacher's tokens of each sentence, (tokens, dimensions) of unit length.
+        S: the student's tokens of each translation, (tokens, dimensions) of unit length.
+
+    Returns:
+        `transport_cost`, the mean cost of the exact plans, 0 to 2, which is comparable across reg and objectives; and
+        `p@1`, the share of foreign sentences whose own translation has the highest MaxSim of all. Empty without
+        sentences.
     """
     if not T:
         return {}
@@ -64,12 +74,13 @@ def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) ->
 
 
 def _maxsim(queries: Sequence[torch.Tensor], documents: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(queries, documents) MaxSim, a block of queries against the tokens of all documents: nothing is padded."""
+    """Compute MaxSim scores (queries, documents), a block of queries at a time, without padding."""
     tokens, starts = torch.cat(list(documents)), _starts(documents)
     scores = []
     for first in range(0, len(queries), QUERIES):
         block = queries[first : first + QUERIES]
-        best = np.maximum.reduceat((torch.cat(list(block)) @ tokens.T).numpy(), starts, axis=1)
+        similarity = torch.cat(list(block)) @ tokens.T  # (tokens of the block, d) @ (d, tokens of all documents)
+        best = np.maximum.reduceat(similarity.numpy(), starts, axis=1)  # (tokens of the block, documents)
         scores.append(np.add.reduceat(best, _starts(block), axis=0))
     return torch.from_numpy(np.concatenate(scores))
 

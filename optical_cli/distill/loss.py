@@ -1,4 +1,4 @@
-"""The loss of a batch of sentence pairs, as sentence-transformers' trainer calls it."""
+"""The loss of a batch of sentence pairs, as a module for the trainer of sentence-transformers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,17 @@ from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.processes import Processes
 from optical_cli.transport import idf_weights, uniform_marginals, weighted_marginals
 
-DIVERGED = "the training has diverged: the student is not finite any more; lower training.learning_rate"
+DIVERGED = "the training has diverged: the student is no longer finite; lower training.learning_rate"
 
 
 @dataclass(frozen=True, eq=False)
 class Idf:
-    """The weight of a token by its id, (vocabulary,), for each side that is trained; the student's on its device."""
+    """Inverse document frequencies of tokens, for each trained side.
+
+    Attributes:
+        teacher: (vocabulary of the teacher,) weights by token id.
+        student: (vocabulary of the student,) weights by token id, on the student's device.
+    """
 
     teacher: Mapping[Side, torch.Tensor]
     student: Mapping[Side, torch.Tensor]
@@ -35,17 +40,22 @@ class Idf:
         sentences: Sequence[str],
         lengths: Mapping[Side, int],
     ) -> Self:
-        """Count the tokens that MaxSim scores, over the foreign sentences that are trained on and the teacher's rows.
+        """Count in how many sentences of a bitext each token occurs, among the tokens that MaxSim scores.
 
-        `lengths` are the most tokens of a sentence, for each side that is trained.
+        Args:
+            teacher: the teacher's encodings.
+            rows: the rows of these encodings that are trained on.
+            student: its tokenizer gives the ids of the foreign tokens.
+            sentences: the foreign sentences that are trained on.
+            lengths: maximum number of tokens of a sentence, for each trained side.
 
         Raises:
-            ConfigError: teacher or student pools tokens.
+            ConfigError: the teacher or the student pools its tokens.
         """
         if any(pools_tokens(student, side) for side in lengths):
             raise ConfigError(
-                "transport.marginals: idf needs a token behind every embedding, and the student pools its tokens; "
-                "uniform expected"
+                "transport.marginals: idf needs a token for each embedding, and the student pools its tokens; "
+                "choose uniform"
             )
         transformer: Any = student[0]
         vocabulary = transformer.model.get_input_embeddings().num_embeddings
@@ -53,27 +63,27 @@ class Idf:
         for side, length in lengths.items():
             ids = [teacher.ids(row, side) for row in rows]
             of_teacher[side] = idf_weights(ids, 1 + max(int(of_text.max()) for of_text in ids))
-            own = scored_ids(student, sentences, side, length)
-            of_student[side] = idf_weights(own, vocabulary).to(student.device)
+            student_ids = scored_ids(student, sentences, side, length)
+            of_student[side] = idf_weights(student_ids, vocabulary).to(student.device)
         return cls(of_teacher, of_student)
 
     def of_teacher(self, teacher: TeacherTokens, rows: Sequence[int], side: Side) -> torch.Tensor:
-        """The weights of the teacher's tokens of a batch: (rows, longest), zero in the padding."""
+        """Look up the weights of the teacher's tokens of a batch: (rows, longest), 0 on padding."""
         weights = [self.teacher[side][torch.from_numpy(teacher.ids(row, side).astype(int))] for row in rows]
         return torch.nn.utils.rnn.pad_sequence(weights, batch_first=True)
 
 
 class AlignmentLoss(torch.nn.Module):
-    """The mean of an objective over the batch and over the sides.
+    """The mean of an objective over the sentence pairs of a batch and over the trained sides.
 
-    The label of a sentence is the row of its translation in the teacher's encodings, so that training never calls the
-    teacher. Tokens outside the student's scoring mask take no part: what is scored is trained. Without `idf` the
-    marginals are uniform.
+    The label of a sentence is the row of its translation in the teacher's encodings, so that training does not run the
+    teacher. Only the tokens that MaxSim scores are trained. Marginals are uniform without `idf`.
 
     Attributes:
-        step: of the optimizer, from 1.
-        reg: of the last plans; None without plans.
-        window: health since the last line of the log; `total` is that of all steps before.
+        step: current step of the optimizer, from 1.
+        reg: reg of the last plans; None if the objective has no plans.
+        window: health of the plans since the last line of the log.
+        total: health of all plans before `window`.
     """
 
     def __init__(
@@ -98,15 +108,15 @@ class AlignmentLoss(torch.nn.Module):
         self.total = TrainingHealth()
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch, with one set of features for each side."""
+        """Compute the loss of a batch, from the features of its foreign sentences for each side."""
         losses, rows = [], labels.tolist()
         for side, features in zip(self._sides, sentence_features, strict=True):
             student = self._student_tokens(features, side)
             teacher = self._teacher_tokens(rows, side, student.vectors.device)
-            with torch.autocast(student.vectors.device.type, enabled=False):  # a bfloat16 cost is off by the reg itself
+            with torch.autocast(student.vectors.device.type, enabled=False):  # bfloat16 rounds costs by more than a reg
                 aligned = self._objective(teacher, student, self.step)
             if aligned.coupling is not None and aligned.reg is not None:
-                self._guard.see(aligned.coupling, rows, self.step, aligned.reg)
+                self._guard.check(aligned.coupling, rows, self.step, aligned.reg)
                 self.window.add(aligned.coupling)
             self.reg = aligned.reg
             losses.append(_mean_of_all_processes(aligned.losses))
@@ -131,17 +141,20 @@ class AlignmentLoss(torch.nn.Module):
         return Tokens(T.to(device), mask.to(device), mass.to(device))
 
     def close_window(self, processes: Processes) -> dict[str, Any]:
-        """The health since the last call, over all processes; it is added to the total."""
+        """Return the health of the plans since the last call, over all processes, and add it to the total."""
         window = TrainingHealth()
-        for share in processes.gather(self.window):
-            window.merge(share)
+        for of_process in processes.gather(self.window):
+            window.merge(of_process)
         self.total.merge(window)
         self.window = TrainingHealth()
         return window.summary()
 
 
 def _mean_of_all_processes(losses: torch.Tensor) -> torch.Tensor:
-    """A share of the mean over the pairs of all processes; averaging over processes, as for gradients, completes it."""
+    """Scale the loss of a process so that the mean over processes is the mean over all sentence pairs.
+
+    DistributedDataParallel averages gradients over processes, which may have different numbers of pairs.
+    """
     if not torch.distributed.is_initialized():
         return losses.mean()
     pairs = torch.tensor(float(len(losses)), device=losses.device)

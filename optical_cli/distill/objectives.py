@@ -1,4 +1,4 @@
-"""The loss of each objective that students are trained on; `config/objectives.py` has the rest of them."""
+"""The loss functions of the objectives; their names, labels and settings are in `config/objectives.py`."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,13 @@ from optical_cli.transport.solvers import format_reg
 
 @dataclass(frozen=True)
 class Schedule:
-    """The reg of each step: constant, or falling by the same factor a step and then constant.
+    """The reg of each training step: constant, or annealed by the same factor at each step.
 
     Attributes:
-        start: the reg of the first step, larger than the cell's own `reg`; None for a constant one.
+        reg: the reg of the cell, which the last steps have.
+        start: the reg of the first step, larger than `reg`; None for a constant reg.
         annealed: the step, from 1, at which `reg` is reached.
-        floor: the smallest reg above 0 that the solver takes; a fall to 0 jumps from there.
+        floor: the smallest reg above 0 that the solver takes; from there, annealing to 0 jumps to 0.
     """
 
     reg: float
@@ -30,18 +31,18 @@ class Schedule:
 
     @classmethod
     def of(cls, reg: float, settings: Transport, steps: int) -> Self:
-        """The schedule of a cell over a training of so many steps."""
+        """Make the schedule of a cell for a training of `steps` steps."""
         if settings.anneal is None or not settings.anneals(reg):
             return cls(reg)
         annealed = max(math.ceil(settings.anneal.share * steps), 1)
         return cls(reg, settings.anneal.start, annealed, settings.smallest_reg)
 
     def at(self, step: int) -> float:
-        """The reg of a step, from 1."""
+        """Return the reg of a step, counted from 1."""
         if self.start is None or step >= self.annealed:
             return self.reg
         lowest = self.reg or self.floor
-        falls = self.annealed - (1 if self.reg else 2)  # from the first step to the one that reaches the lowest
+        falls = self.annealed - (1 if self.reg else 2)  # steps from the first to the one that reaches the lowest reg
         done = (step - 1) / falls if falls else 0.0
         return max(self.start * math.pow(lowest / self.start, done), lowest)
 
@@ -51,9 +52,9 @@ class Tokens:
     """The tokens of one side of a batch of sentence pairs.
 
     Attributes:
-        vectors: (pairs, n, d) of unit length; padding may hold any finite number.
+        vectors: (pairs, n, d) of unit length; any finite value on padding.
         mask: (pairs, n) bool, true where MaxSim scores the token.
-        mass: (pairs, n) mass that each token sends or receives; a row sums to 1.
+        mass: (pairs, n) marginal of the transport plan; each row sums to 1.
     """
 
     vectors: torch.Tensor
@@ -63,7 +64,7 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """The losses of a batch, (pairs,), and the coupling they come from, at its reg, if there is one."""
+    """The losses (pairs,) of a batch, with the coupling and its reg if the objective has plans."""
 
     losses: torch.Tensor
     coupling: Coupling | None = None
@@ -71,14 +72,14 @@ class Aligned:
 
 
 Loss = Callable[[Tokens, Tokens, int], Aligned]
-"""From the teacher's tokens, the student's, and the number of the step, from 1."""
+"""Called with the teacher's tokens, the student's tokens and the training step, from 1."""
 
 
 def transport(schedule: Schedule, settings: Transport) -> Loss:
-    """The transport cost <P, C> under the regularized plan P, held constant: the envelope gradient.
+    """Make the transport loss: the cost <P, C> of the regularized plan P, which is held constant.
 
-    It leaves the entropy out, so that losses of different reg can be compared. The loss raises `NotConverged` where
-    the exact solver gives up.
+    By the envelope theorem, its gradient is that of the regularized optimum. The loss leaves the regularization out, so
+    that losses at different reg are comparable. It raises `NotConverged` if the exact solver gives up.
     """
 
     def align(teacher: Tokens, student: Tokens, step: int) -> Aligned:
@@ -95,12 +96,15 @@ def transport(schedule: Schedule, settings: Transport) -> Loss:
 
 
 def pooled_mse(teacher: Tokens, student: Tokens, _step: int) -> Aligned:
-    """Squared distance of the mean tokens (Reimers and Gurevych 2020, arXiv 2004.09813)."""
+    """Compute the squared distance of the mean tokens (Reimers and Gurevych 2020, arXiv 2004.09813)."""
     return Aligned((_mean_token(teacher) - _mean_token(student)).square().sum(-1))
 
 
 def greedy(teacher: Tokens, student: Tokens, _step: int) -> Aligned:
-    """Each student token to its nearest teacher token, as in DR.DECR (arXiv 2112.08185)."""
+    """Compute the mean cost of aligning each student token with its nearest teacher token, as in DR.DECR.
+
+    Source: arXiv 2112.08185.
+    """
     C = cosine_cost(teacher.vectors, student.vectors).masked_fill(~teacher.mask[:, :, None], torch.inf)
     nearest = C.amin(1).masked_fill(~student.mask, 0)
     return Aligned(nearest.sum(-1) / student.mask.sum(-1))
@@ -111,7 +115,7 @@ LOSSES: dict[str, Callable[[Schedule, Transport], Loss]] = {
     "pooled_mse": lambda _schedule, _settings: pooled_mse,
     "greedy": lambda _schedule, _settings: greedy,
 }
-"""What makes the loss of an objective, by its name."""
+"""Functions that make the loss of an objective, by name."""
 
 
 def _mean_token(tokens: Tokens) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Savepoints, from which a killed training resumes, and the weights they hold."""
+"""Savepoints of a training: weights and state from which it resumes after a kill."""
 
 import json
 import shutil
@@ -15,13 +15,19 @@ from sentence_transformers import MultiVectorEncoder
 from optical_cli.cache.files import checksums_of_folder, sync_folder, write_text
 
 MARKER = "complete.json"
-"""Written last, with the state of the training log; a savepoint without it is incomplete."""
+"""Holds the state of the training log and checksums of all files. It is written last: a savepoint without it is
+incomplete."""
 CHECKSUMS = "checksums"
 
 
 @dataclass
 class Savepoints:
-    """The savepoints of a training, `every` so many seconds, in a folder for nothing else that outlives a kill."""
+    """The savepoints of a training.
+
+    Attributes:
+        folder: holds savepoints only, and outlives a kill of the training.
+        every: seconds between two savepoints.
+    """
 
     folder: Path
     every: float
@@ -29,18 +35,18 @@ class Savepoints:
 
     @property
     def due(self) -> bool:
-        """Whether it is time for one."""
+        """Whether the next savepoint is due."""
         return time.monotonic() - self._last >= self.every
 
     def newest(self) -> Path | None:
-        """The complete and undamaged savepoint with the most steps; None without any."""
-        whole = (marker.parent for marker in self.folder.glob(f"*/{MARKER}") if _is_whole(marker.parent))
-        return max(whole, key=lambda savepoint: int(savepoint.name.rsplit("-", 1)[1]), default=None)
+        """Find the savepoint with the most steps that is complete and undamaged; None if there is none."""
+        intact = (marker.parent for marker in self.folder.glob(f"*/{MARKER}") if _is_intact(marker.parent))
+        return max(intact, key=lambda savepoint: int(savepoint.name.rsplit("-", 1)[1]), default=None)
 
     def complete(self, step: int, state: Mapping[str, Any]) -> None:
-        """Mark the savepoint of a step as complete, and delete those before it."""
-        folder = self.folder / f"checkpoint-{step}"  # as the trainer names it
-        sync_folder(folder)  # before the marker, which speaks of it
+        """Mark the savepoint of a step as complete, and delete earlier ones."""
+        folder = self.folder / f"checkpoint-{step}"  # the trainer's name for it
+        sync_folder(folder)  # on disk before the marker is
         checksums = checksums_of_folder(folder, but=MARKER)
         write_text(folder / MARKER, json.dumps({**state, CHECKSUMS: checksums}))
         for older in self.folder.glob("checkpoint-*"):
@@ -50,12 +56,12 @@ class Savepoints:
 
 
 def read_marker(savepoint: Path) -> dict[str, Any]:
-    """The state of the training log at a savepoint."""
+    """Read the state of the training log at a savepoint."""
     return dict(json.loads((savepoint / MARKER).read_text(encoding="utf-8")))
 
 
-def _is_whole(savepoint: Path) -> bool:
-    """Whether every file is what the marker says; a damaged one would end in another student."""
+def _is_intact(savepoint: Path) -> bool:
+    """Whether all files have the checksums of the marker; resuming from a damaged file would change the student."""
     try:
         return bool(read_marker(savepoint)[CHECKSUMS] == checksums_of_folder(savepoint, but=MARKER))
     except (OSError, ValueError, KeyError, TypeError):
@@ -63,13 +69,13 @@ def _is_whole(savepoint: Path) -> bool:
 
 
 def save_learned(student: MultiVectorEncoder, path: Path) -> None:
-    """Write the weights that are trained; frozen ones are those of the start."""
+    """Write the trained weights to a file, without the frozen ones, which the start has."""
     learned = {name: weight.detach().cpu() for name, weight in student.named_parameters() if weight.requires_grad}
     save_file(learned, path)
 
 
 def load_learned(student: MultiVectorEncoder, path: Path) -> None:
-    """Read them back into the student."""
+    """Read trained weights from a file into the student."""
     learned = load_file(path)
     with torch.no_grad():
         for name, weight in student.named_parameters():

@@ -1,4 +1,4 @@
-"""Students that are not trained: as initialised, the start of every training, or averaged with their start."""
+"""Students made without training: the initial student that all trainings start from, and averages with it."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,11 +18,21 @@ from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
 Trim = Callable[[MultiVectorEncoder], dict[str, Any]]
-"""Cuts down the vocabulary of an encoder, in place, and returns by how much."""
+"""Trims the vocabulary of an encoder in place, and returns facts about it for the manifest."""
 
 
 def copy_teacher(teacher: Path, folder: Path, setup: EncoderSetup, trim: Trim | None = None) -> dict[str, Any]:
-    """Save the teacher as the student: one multilingual backbone, as in the paper."""
+    """Save the teacher as the initial student: one multilingual backbone for both, as in the paper.
+
+    Args:
+        teacher: folder of the encoder.
+        folder: folder to write the student to.
+        setup: lengths and device.
+        trim: trims the student's vocabulary; None to keep all of it.
+
+    Returns:
+        facts for the manifest: `init`, and `vocabulary` with trimming.
+    """
     student = _load(teacher, setup)
     trimmed = {"vocabulary": trim(student)} if trim else {}
     save_encoder(student, folder)
@@ -41,20 +51,25 @@ def start_student(
     progress: Progress,
     trim: Trim | None = None,
 ) -> dict[str, Any]:
-    """Bring another encoder, `init`, into the teacher's space and save it in `folder`.
+    """Map an encoder into the embedding space of the teacher, and save it as the initial student.
 
     Args:
-        warm_start: None for an encoder that lives in the teacher's space already.
-        bitexts: for the warm start; those of several languages take turns.
-        setup: its precision is that which the warm start encodes in; the weights stay in float32.
-        trim: cuts down the student's vocabulary; None keeps all of it.
+        init: folder of the encoder that the student starts from.
+        teacher: folder of the teacher.
+        warm_start: how to fit the projection; None if `init` already has the embedding space of the teacher.
+        bitexts: sentence pairs for the warm start, taken in turn from each bitext.
+        side: the side that texts are encoded as.
+        folder: folder to write the student to.
+        setup: lengths, device, and the precision of encoding; weights are float32.
+        progress: where progress is reported.
+        trim: trims the student's vocabulary; None to keep all of it.
 
     Returns:
-        for the manifest: `vocabulary`, what trimming did; `warm_start`, the steps of `fit_projection`.
+        facts for the manifest: `init`; `vocabulary`, with trimming; `warm_start`, the steps of `fit_projection`.
 
     Raises:
-        ConfigError: without a warm start the encoder's embeddings have other dimensions than the teacher's.
-        DataError: no token of the two tokenizers overlaps.
+        ConfigError: without a warm start, the encoder's embeddings have other dimensions than the teacher's.
+        DataError: the tokens of the two tokenizers overlap nowhere.
     """
     student = _load(init, setup)
     trimmed = {"vocabulary": trim(student)} if trim else {}
@@ -64,7 +79,7 @@ def start_student(
         if found != expected or not is_multi_vector(init):
             raise ConfigError(
                 "student.warm_start: null needs a multi-vector student of the teacher's dimensions "
-                f"({expected}), found {found}; leave student.warm_start out to have a projection fitted"
+                f"({expected}), found {found}; leave out student.warm_start to fit a projection"
             )
         save_encoder(student, folder)
         return {"init": init.name, **trimmed}
@@ -77,13 +92,22 @@ def start_student(
 def average_student(
     trained: Path, start: Path, start_share: float, folder: Path, setup: EncoderSetup
 ) -> MultiVectorEncoder:
-    """Save and return the weighted mean of a trained student and its start (Wortsman et al. 2022, arXiv 2109.01903).
+    """Average the weights of a trained student and its start, and save the result (Wortsman et al. 2022, WiSE-FT).
 
-    `start_share`, 0 to 1, is the weight of the start; with adapters, what they add to it is scaled by the rest. The
-    mean goes into `folder`, beside the trained student and in its form.
+    Source: arXiv 2109.01903.
+
+    Args:
+        trained: folder of the trained student.
+        start: folder of its start.
+        start_share: weight of the start, 0 to 1. Adapters are scaled by 1 - `start_share` instead.
+        folder: folder to write the average to, in the form of the trained student.
+        setup: lengths and device.
+
+    Returns:
+        the averaged student.
 
     Raises:
-        DataError: one of them holds no model that can be loaded.
+        DataError: a folder holds no model that can be loaded.
     """
     beginning = _load(start, setup)
     if is_adapted(trained):
@@ -99,7 +123,7 @@ def average_student(
 
 def _load(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
     with torch.random.fork_rng():
-        torch.manual_seed(0)  # weights that the folder does not hold, such as those of an unused pooler, are drawn
+        torch.manual_seed(0)  # weights missing in the folder, such as those of an unused pooler, are random
         return load_encoder(
             folder, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
         )

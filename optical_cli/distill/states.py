@@ -1,4 +1,4 @@
-"""What an encoder makes of texts, token by token, before any projection of its own or after."""
+"""Token vectors of texts with the characters that each token covers, before or after an encoder's projection."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ class ReadText:
     """The tokens of a text.
 
     Attributes:
-        vectors: (tokens, dimensions), in the precision of the encoder's weights, on the CPU.
-        spans: the half-open range of characters that each token covers; (0, 0) for a special token.
+        vectors: (tokens, dimensions) in the precision of the encoder's weights, on the CPU.
+        spans: half-open range of characters that each token covers; (0, 0) for a special token and (-1, -1) for a token
+            of the prompt.
         scored: (tokens,) bool, true where MaxSim scores the token.
     """
 
@@ -31,10 +32,10 @@ class ReadText:
 def read_texts(
     encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int, *, projected: bool
 ) -> Iterator[list[ReadText]]:
-    """Read texts in chunks, in order; within a chunk those of about one length share a batch.
+    """Encode texts token by token, and yield them in order, in chunks. Texts of similar length share a batch.
 
     Args:
-        projected: give the encoder's token embeddings, before they are pooled; else the states of its last layer.
+        projected: return token embeddings, before any pooling; otherwise the states of the last layer.
     """
     size = batch_size * CHUNK_BATCHES
     for first in range(0, len(texts), size):
@@ -74,7 +75,7 @@ def _read(encoder: MultiVectorEncoder, texts: list[str], side: Side, projected: 
 
 
 def _in_text(span: Span, prompt: int) -> Span:
-    """A span counted from the end of the prompt; that of a prompt's token overlaps nothing."""
+    """Shift a span of the prompted text to one of the text: (-1, -1) for a token of the prompt."""
     start, end = span
     if (start, end) == (0, 0):
         return span

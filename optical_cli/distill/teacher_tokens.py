@@ -1,7 +1,8 @@
-"""The teacher's tokens of a bitext: encoded once, read by every reg, seed and objective.
+"""The teacher's token embeddings of a bitext: encoded once, and read by trainings of every reg, seed and objective.
 
-An encodings artifact holds a token store for each side, or one for both where the teacher treats them alike
-(`sides.json` says which), the ids of its tokens (`SIDE.ids.npy`), and a digest of each sentence (`sentences.npy`).
+An encodings artifact holds a token store for each side, or one for both sides if the teacher encodes them alike
+(`sides.json` names the store of each side), the ids of its tokens (`SIDE.ids.npy`), and a digest of each sentence
+(`sentences.npy`).
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from optical_cli.progress import Progress
 SIDES_FILE = "sides.json"
 SENTENCES_FILE = "sentences.npy"
 DIGEST = 16
-"""Bytes of the SHA-256 of a sentence."""
+"""Bytes kept of the SHA-256 of a sentence."""
 
 
 def encode_bitext(
@@ -39,11 +40,16 @@ def encode_bitext(
     """Encode the teacher side of a bitext into an encodings artifact.
 
     Args:
-        known_from: encodings of other sentences by the same teacher with the same setup; what they hold is copied.
-        setup: its lengths are those of a sentence on either side.
+        sentences: the sentences in the teacher's language.
+        teacher: folder of the encoder.
+        sides: sides to encode the sentences as.
+        folder: folder of the artifact, empty.
+        known_from: artifacts of the same teacher and setup; sentences that they contain are copied.
+        setup: lengths, precision, batch size and device.
+        progress: where progress is reported.
 
     Returns:
-        for the manifest: the number of sentences, of tokens and of copied sentences.
+        counts for the manifest: `sentences`, `tokens`, and `reused` sentences, which were copied.
     """
     encoder = open_encoder(teacher, setup)
     alike = setup.query_length == setup.document_length and not sides_differ(encoder)
@@ -51,21 +57,21 @@ def encode_bitext(
     tokens = reused = 0
     for side in dict.fromkeys(stores.values()):
         known = _KnownSentences(known_from, side)
-        found = [known.tokens_of(sentence) for sentence in sentences]
-        missing = (sentence for sentence, its in zip(sentences, found, strict=True) if its is None)
-        fresh = chain.from_iterable(encode_stream(encoder, missing, side, setup.batch_size))
+        copies = [known.tokens_of(sentence) for sentence in sentences]
+        missing = (sentence for sentence, copy in zip(sentences, copies, strict=True) if copy is None)
+        encoded = chain.from_iterable(encode_stream(encoder, missing, side, setup.batch_size))
         with (
             TokenStoreWriter(folder, side) as store,
             progress.task(f"teacher encodes the bitext ({side})", len(sentences), "sentences") as advance,
         ):
-            for its in found:
-                store.append([next(fresh).numpy() if its is None else its])
+            for copy in copies:
+                store.append([next(encoded).numpy() if copy is None else copy])
                 advance(1)
             tokens += store.tokens
-        reused += sum(its is not None for its in found)
+        reused += sum(copy is not None for copy in copies)
         ids = scored_ids(encoder, sentences, side)
         if [len(of_text) for of_text in ids] == TokenStore.open(folder, side).lengths.tolist():
-            np.save(_ids_file(folder, side), np.concatenate(ids), allow_pickle=False)  # a pooled token has none
+            np.save(_ids_file(folder, side), np.concatenate(ids), allow_pickle=False)  # pooled tokens have no ids
     (folder / SIDES_FILE).write_text(json.dumps(stores), encoding="utf-8")
     digests: npt.NDArray[np.uint8] = np.frombuffer(b"".join(map(_digest, sentences)), np.uint8).reshape(-1, DIGEST)
     np.save(folder / SENTENCES_FILE, digests, allow_pickle=False)
@@ -73,7 +79,7 @@ def encode_bitext(
 
 
 class _KnownSentences:
-    """The tokens of sentences in other encodings; the first folder that has a sentence gives it."""
+    """Tokens of sentences in existing encodings, by sentence; the first folder with the sentence is read."""
 
     def __init__(self, folders: Sequence[Path], side: Side) -> None:
         self._stores = [_open(folder, side) for folder in folders]
@@ -83,16 +89,18 @@ class _KnownSentences:
                 self._places.setdefault(digest.tobytes(), (number, row))
 
     def tokens_of(self, sentence: str) -> Float32 | None:
-        """(tokens, dimensions); None if the sentence has not been encoded."""
+        """Return the tokens (tokens, dimensions) of a sentence; None if no folder has it."""
         place = self._places.get(_digest(sentence))
         return None if place is None else self._stores[place[0]][place[1]]
 
 
 class TeacherTokens:
-    """The teacher's token embeddings of bitexts, an encodings artifact for each; their rows follow one another.
+    """The teacher's token embeddings of one or more bitexts, from one encodings artifact for each.
+
+    Rows count sentences through all bitexts: those of the second bitext follow those of the first.
 
     Attributes:
-        alike: whether all sides are the same tokens.
+        alike: whether all sides have the same tokens.
     """
 
     def __init__(self, folders: Sequence[Path], sides: Sequence[Side]) -> None:
@@ -104,19 +112,19 @@ class TeacherTokens:
         self.alike = all(len({_store_of(folder, side) for side in sides}) == 1 for folder in folders)
 
     def starts(self) -> Iterator[int]:
-        """The row at which each bitext begins."""
+        """Yield the first row of each bitext."""
         return (int(start) for start in self._starts[:-1])
 
     def text(self, row: int, side: Side) -> torch.Tensor:
-        """The tokens of a sentence, (tokens, dimensions) float32."""
+        """Return the tokens of a sentence, (tokens, dimensions) float32."""
         bitext, text = self._place(row)
         return torch.from_numpy(self._stores[side][bitext][text])
 
     def ids(self, row: int, side: Side) -> Int32:
-        """The ids of the tokens of a sentence, (tokens,), by the teacher's tokenizer.
+        """Return the ids of the tokens of a sentence, (tokens,), in the teacher's tokenizer.
 
         Raises:
-            ConfigError: the teacher pools tokens, so that its embeddings have no ids.
+            ConfigError: the teacher pools its tokens, so that embeddings have no ids.
         """
         if side not in self._ids:
             self._ids[side] = [_open_ids(folder, side) for folder in self._folders]
@@ -125,11 +133,11 @@ class TeacherTokens:
         return self._ids[side][bitext][first:end]
 
     def batch(self, rows: Sequence[int], side: Side) -> tuple[torch.Tensor, torch.Tensor]:
-        """Padded tokens (rows, longest, dimensions) float32 and their mask (rows, longest)."""
+        """Return the padded tokens (rows, longest, dimensions) float32 of a batch and their mask (rows, longest)."""
         return pad([self.text(row, side) for row in rows])
 
     def _place(self, row: int) -> tuple[int, int]:
-        """The bitext of a row, and the number of the sentence in it."""
+        """Return the number of the bitext of a row, and the number of the sentence in that bitext."""
         bitext = int(np.searchsorted(self._starts, row, side="right")) - 1
         return bitext, row - int(self._starts[bitext])
 
@@ -137,7 +145,7 @@ class TeacherTokens:
 def _store_of(folder: Path, side: Side) -> str:
     stores = json.loads((folder / SIDES_FILE).read_text(encoding="utf-8"))
     if side not in stores:
-        raise DataError(f"{folder}: holds no {side} side")
+        raise DataError(f"{folder}: {side} side expected in {SIDES_FILE}, found {', '.join(stores) or 'none'}")
     return str(stores[side])
 
 
@@ -149,8 +157,8 @@ def _open_ids(folder: Path, side: Side) -> Int32:
     path = _ids_file(folder, _store_of(folder, side))
     if not path.exists():
         raise ConfigError(
-            "transport.marginals: idf needs a token behind every embedding, and the teacher pools its tokens; "
-            "uniform expected, or another teacher"
+            "transport.marginals: idf needs a token for each embedding, and the teacher pools its tokens; "
+            "choose uniform, or another teacher"
         )
     found: Int32 = np.load(path, mmap_mode="r", allow_pickle=False)
     return found

@@ -1,4 +1,7 @@
-"""How well a tokenizer suits the sentences of a language: where it fails, no training of its encoder helps."""
+"""How well a tokenizer suits a language: unknown tokens, tokens per word, and sentences cut at the maximum length.
+
+Training cannot repair a tokenizer that does not know a language.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,22 +14,23 @@ from optical_cli.encoder.load import load_encoder
 from optical_cli.encoder.setup import Side
 
 SAMPLE = 10_000
-"""Sentences that are looked at; training pairs are shuffled, so the first ones are a sample."""
+"""Sentences to measure. Training pairs are shuffled, so the first ones are a random sample."""
 MOST_UNKNOWN = 0.01
 MOST_TOKENS_A_WORD = 4.0
 _BATCH = 1000
-# Thai to Tibetan, Myanmar, Khmer, kana, Han: scripts that put no space between words
+# Thai to Tibetan, Myanmar, Khmer, kana, Han: scripts without spaces between words
 _UNSPACED = re.compile(r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
 class TokenizerFit:
-    """What a tokenizer makes of some sentences.
+    """Figures of a tokenizer on the sentences of a language.
 
     Attributes:
-        tokens_per_word: tokens, special ones left out, for each word between spaces; None for a script without.
-        unknown_share: of those tokens, how many stand for text that the tokenizer has no token for, 0 to 1.
-        cut_share: sentences that are longer than the training reads them, 0 to 1.
+        sentences: number of sentences measured.
+        tokens_per_word: tokens per word, without special tokens; None for a script without spaces.
+        unknown_share: share of the tokens that are unknown tokens, 0 to 1.
+        cut_share: share of the sentences that are cut at the maximum length, 0 to 1.
     """
 
     sentences: int
@@ -36,9 +40,13 @@ class TokenizerFit:
 
 
 def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length: int) -> TokenizerFit:
-    """Measure the tokenizer of an encoder on the first 10,000 sentences of a language, at least one.
+    """Measure the tokenizer of an encoder on the first 10,000 sentences of a language.
 
-    `max_length` counts the tokens that the training reads of a sentence, special ones and prompt included.
+    Args:
+        model: folder of the encoder.
+        sentences: at least one.
+        side: the side that sentences are encoded as, which may have a prompt.
+        max_length: maximum number of tokens of a sentence, with special tokens and prompt.
     """
     seen = sentences[:SAMPLE]
     encoder = load_encoder(model, query_length=max_length, document_length=max_length, device="cpu")
@@ -62,19 +70,22 @@ def tokenizer_fit(model: Path, sentences: Sequence[str], side: Side, max_length:
 
 
 def report_fit(fit: TokenizerFit, whose: str, language: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return the fit of a tokenizer for a manifest, and warn of unknown tokens and of words in many pieces."""
-    mend = f"a {whose} whose tokenizer was trained on {language} would see more of it"
+    """Warn of many unknown tokens and of many tokens per word, and return the figures for a manifest.
+
+    `whose` is `teacher` or `student`.
+    """
+    remedy = f"choose a {whose} whose tokenizer was trained on {language}"
     if fit.unknown_share > MOST_UNKNOWN:
         share = f"{fit.unknown_share:.1%} of the tokens of {language} are unknown to the {whose}'s tokenizer"
-        say(f"{share} (more than {MOST_UNKNOWN:.0%}); {mend}")
+        say(f"{share} (more than {MOST_UNKNOWN:.0%}); {remedy}")
     if fit.tokens_per_word is not None and fit.tokens_per_word > MOST_TOKENS_A_WORD:
         pieces = f"the {whose}'s tokenizer cuts a word of {language} into {fit.tokens_per_word:.1f} tokens"
-        say(f"{pieces} on average (more than {MOST_TOKENS_A_WORD:g}); {mend}")
+        say(f"{pieces} on average (more than {MOST_TOKENS_A_WORD:g}); {remedy}")
     return asdict(fit)
 
 
 def _words(sentences: Sequence[str]) -> int:
-    """How many words there are between spaces; 0 if most letters are of a script that puts none between words."""
+    """Count words between spaces; 0 if most letters are of a script without spaces between words."""
     letters = sum(character.isalpha() for text in sentences for character in text)
     unspaced = sum(len(_UNSPACED.findall(text)) for text in sentences)
     return 0 if 2 * unspaced > letters else sum(len(text.split()) for text in sentences)

@@ -1,4 +1,4 @@
-"""The training of a student, on sentence-transformers' own trainer."""
+"""Train a student on bitexts, with the trainer of sentence-transformers."""
 
 import math
 import shutil
@@ -72,23 +72,33 @@ def train_student(
     """Train a student and save it in `folder`, beside the log of its training.
 
     Args:
-        start: the student as initialised.
-        bitexts: the pairs behind the teacher's rows, one bitext after the other.
-        unfinished: a folder that outlives a kill; a training that finds a savepoint there resumes from it, and ends
-            with the same student.
-        reg: of the transport; with annealing that of the last step.
-        adapters: trained in place of the weights; None for the weights.
-        setup: lengths and device; `precision` is that of the training.
-        deadline: `time.monotonic()` at which to save and stop; None for never.
-        processes: that train together, each on its share of every batch; the first writes.
+        start: folder of the initial student.
+        teacher: the teacher's encodings of the bitexts.
+        bitexts: sentence pairs, in the order of the teacher's encodings.
+        sides: sides to train; a second side that would encode texts like the first is left out.
+        folder: folder to write the student to.
+        unfinished: folder for savepoints, which outlives a kill. If it has a savepoint, the training resumes there and
+            ends with the same student.
+        objective: name of the objective.
+        reg: strength of the regularization in units of the cost; with annealing, that of the last step.
+        transport: settings of the solver, the marginals and annealing.
+        training: settings of the optimizer, the batches and the log.
+        freeze_embeddings: do not train the word embeddings.
+        adapters: adapters to train in place of all weights; None to train the weights.
+        setup: lengths, batch size of encoding, and device.
+        precision: precision of the training.
+        seed: seed of batches, dropout and adapters.
+        deadline: `time.monotonic()` at which to save and stop; None for no limit.
+        processes: the processes that train together, each on a share of every batch; the first writes.
+        progress: where progress is reported.
 
     Returns:
-        for the manifest: the health of all plans and gradients, the first and the last look at the held-out bitext.
+        facts for the manifest: health of all plans and gradients, figures of the held-out bitext at start and end.
 
     Raises:
-        ConfigError: idf marginals with a teacher or student that pools its tokens; a batch has fewer sentences than
-            there are processes.
-        NotConverged: more plans than allowed missed their threshold, one has no mass, or the student is not finite.
+        ConfigError: idf marginals with a teacher or student that pools its tokens, or fewer sentences in a batch than
+            processes.
+        NotConverged: more plans than tolerated missed the threshold, a plan has no mass, or the student is not finite.
         OutOfTime: the deadline has passed.
     """
     encoder = load_encoder(
@@ -100,7 +110,7 @@ def train_student(
     if adapters is not None:
         add_adapters(encoder, adapters, seed)
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
-    trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)  # a second side that is the first costs only time
+    trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)
     sentences = [pair.foreign for split in bitexts for pair in split.train]
     begins = zip(bitexts, teacher.starts(), strict=True)
     rows = [start + row for split, start in begins for row in range(len(split.train))]
@@ -113,31 +123,31 @@ def train_student(
     plans = math.ceil(len(sentences) * training.epochs) * len(trained)
     pairs = [pair for split in bitexts for pair in split.pairs]
     guard = Guard(transport, plans // processes.count, pairs, progress.say)
-    made = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
-    loss = AlignmentLoss(encoder, teacher, trained, made, guard, idf)
+    loss_of_objective = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
+    loss = AlignmentLoss(encoder, teacher, trained, loss_of_objective, guard, idf)
     unfinished.mkdir(parents=True, exist_ok=True)
     savepoints, path = Savepoints(unfinished, training.save_every), unfinished / TRAINING_LOG
-    watch = HeldOut.of(bitexts, teacher, trained[0], setup.batch_size)
+    held_out = HeldOut.of(bitexts, teacher, trained[0], setup.batch_size)
     disable_progress_bar()
     columns: dict[str, Any] = dict.fromkeys(trained, sentences)
     data = Dataset.from_dict({**columns, "label": rows})
     name = f"distill {objective}" + (f" reg {format_reg(reg)}" if has_reg else "")
     with progress.task(name, steps, "steps") as advance:
-        log = TrainingLog(loss, watch, guard, path, steps, training, savepoints, deadline, processes, advance)
+        log = TrainingLog(loss, held_out, guard, path, steps, training, savepoints, deadline, processes, advance)
         args = trainer_arguments(encoder, unfinished, training, lengths, trained, precision, seed, processes)
         trainer = StudentTrainer(batches, model=encoder, args=args, train_dataset=data, loss=loss, callbacks=[log])
         trainer.remove_callback(PrinterCallback)
         savepoint = processes.decide(savepoints.newest)
         if savepoint is not None:
-            progress.say(f"{name}: goes on from {savepoint.name.replace('checkpoint-', 'step ')} of {steps}")
+            progress.say(f"{name}: resumes from {savepoint.name.replace('checkpoint-', 'step ')} of {steps}")
             log.resume(savepoint)
         trainer.train(resume_from_checkpoint=str(savepoint) if savepoint else None)
     if log.out_of_time:
         raise OutOfTime(
-            f"{name}: out of time at step {trainer.state.global_step} of {steps}; the same command goes on from there"
+            f"{name}: out of time at step {trainer.state.global_step} of {steps}; run the same command to resume there"
         )
     if not all(bool(torch.isfinite(weight).all()) for weight in encoder.parameters()):
-        raise NotConverged(DIVERGED)  # at the very last step
+        raise NotConverged(DIVERGED)  # in the last step; the loss checks all others
     log.restore_best(encoder)
     if processes.first:
         save_student(encoder.to(torch.float32), folder, start)
@@ -169,7 +179,7 @@ def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddin
     if freeze_embeddings:
         transformer.model.get_input_embeddings().requires_grad_(False)
     if (pooler := getattr(transformer.model, "pooler", None)) is not None:
-        pooler.requires_grad_(False)  # nothing reads it; several processes would wait for its gradients
+        pooler.requires_grad_(False)  # it is unused, and several processes would wait for its gradients
     if training.dropout is not None:
         set_dropout(encoder, training.dropout)
     if training.recompute:
@@ -187,8 +197,8 @@ def _batches(
     shares = processes.count * training.accumulate
     if min(training.batch_size, len(sentences)) < shares:
         raise ConfigError(
-            f"training.batch_size: at least {shares} expected, a sentence pair for each of {processes.count} processes "
-            f"times training.accumulate {training.accumulate}, found {training.batch_size}, with {len(sentences)} pairs"
+            f"training.batch_size: at least {shares} expected, one pair for each of {processes.count} processes times "
+            f"training.accumulate {training.accumulate}, found {training.batch_size}, with {len(sentences)} pairs"
         )
     encoded = encoder.tokenizer(list(sentences), truncation=True, max_length=longest)["input_ids"]
     share = {"rank": processes.rank, "processes": processes.count, "parts": training.accumulate}

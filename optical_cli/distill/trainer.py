@@ -1,4 +1,4 @@
-"""sentence-transformers' trainer, as a distillation needs it: its batches, its savepoints, its arguments."""
+"""The trainer of sentence-transformers, adapted to distillation: batches, savepoints, attention and arguments."""
 
 import random
 import warnings
@@ -20,27 +20,30 @@ from optical_cli.processes import Processes
 
 LEARNED = "learned.safetensors"
 NO_CLIPPING = 1e9
-"""The trainer reports the gradient's norm only if it clips. AdamW needs no clipping, and a clip would bind at small
-reg alone, where gradients are larger."""
+"""Gradient norm to clip at. The trainer logs the norm only if it clips, so the limit is never reached: AdamW needs no
+clipping, and a limit would only apply at small reg, where gradients are larger."""
 SMALLEST_SHARE = 4
-"""A last batch of less than a quarter of its neighbour joins it: its gradient would be noise at full learning rate."""
+"""A last batch smaller than a quarter of the one before is merged with it: its gradient would be too noisy for the full
+learning rate."""
 SHORT = 128
-"""Tokens up to which `plain_attention` is faster, and keeps little for the backward pass."""
+"""Number of tokens up to which `plain_attention` is faster, and needs little memory for the backward pass."""
 
 
 @dataclass(eq=False)
 class LengthBatches(Sampler[list[int]]):
-    """Batches of sentences of about one length, so that little is padded; new batches in a new order for each epoch.
+    """Batches of sentences of similar length, for little padding; drawn anew for each epoch, in random order.
 
-    The sentences are sorted by length, those of one length at random, and cut into batches: how many batches an
-    epoch has, and how long each is, does not depend on the draw. A batch is dealt out to the processes, and within a
-    process to the parts whose gradients are accumulated.
+    Sentences are sorted by length, in random order among equal lengths, and cut into batches. The number and sizes of
+    the batches are the same in all epochs. A batch is divided among the processes, and the share of a process among the
+    parts whose gradients are accumulated.
 
     Attributes:
-        lengths: (sentences,) tokens of each.
-        tokens: tokens per batch, padding included, in place of `size` sentences; None for a fixed size.
-        rank, processes: which share of each batch is ours.
-        parts: number of parts in which each process takes its share.
+        lengths: number of tokens of each sentence.
+        size: sentences per batch, if `tokens` is None.
+        tokens: tokens per batch with padding; None for batches of `size` sentences.
+        rank: number of this process, from 0.
+        processes: number of processes.
+        parts: number of parts whose gradients are accumulated.
     """
 
     lengths: Sequence[int]
@@ -57,11 +60,11 @@ class LengthBatches(Sampler[list[int]]):
 
     @property
     def batches(self) -> int:
-        """Batches per epoch over all processes and parts: steps of the optimizer."""
+        """Number of batches per epoch, which is the number of steps of the optimizer."""
         return len(self._cuts) - 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch, from 0, whose batches come next."""
+        """Set the epoch, counted from 0, for the next iteration over the batches."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -71,7 +74,7 @@ class LengthBatches(Sampler[list[int]]):
         draw = random.Random(f"{self.seed} {self._epoch}")  # noqa: S311 - a sample, not a secret
         order = list(range(len(self.lengths)))
         draw.shuffle(order)
-        order.sort(key=lambda sentence: -self.lengths[sentence])  # stable: those of one length stay shuffled
+        order.sort(key=lambda sentence: -self.lengths[sentence])  # stable: equal lengths stay shuffled
         batches = [order[start:end] for start, end in pairwise(self._cuts)]
         draw.shuffle(batches)
         for batch in batches:
@@ -80,7 +83,10 @@ class LengthBatches(Sampler[list[int]]):
 
 
 def _cuts(lengths: Sequence[int], size: int, tokens: int | None, smallest: int) -> list[int]:
-    """Where batches begin and end among lengths from the longest to the shortest; none has fewer than `smallest`."""
+    """Cut lengths, in descending order, into batches of at least `smallest` sentences; return where batches begin.
+
+    The last element is the number of sentences.
+    """
     cuts = [0]
     for sentence in range(len(lengths)):
         held = sentence - cuts[-1]
@@ -94,20 +100,20 @@ def _cuts(lengths: Sequence[int], size: int, tokens: int | None, smallest: int) 
 
 
 class StudentTrainer(MultiVectorEncoderTrainer):
-    """The library's trainer with our batches, and savepoints that hold what the training changes."""
+    """Trainer that takes its batches from a `LengthBatches` and saves the trained weights only."""
 
     def __init__(self, batches: LengthBatches, **settings: Any) -> None:
         self._batches = batches
         super().__init__(**settings)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """The batches, each this process's share already, so that accelerate does not split them."""
+        """Return a loader of this process's share of each batch, which accelerate must not split again."""
         sentences: Any = self.train_dataset
         pinned = self.args.dataloader_pin_memory
         return _Loader(sentences, batch_sampler=self._batches, collate_fn=self.data_collator, pin_memory=pinned)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Add none: it would encode examples at every training."""
+        """Add no callback: the library's would encode example texts in each training."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or str(self.args.output_dir))
@@ -119,7 +125,7 @@ class StudentTrainer(MultiVectorEncoderTrainer):
 
 
 class _Loader(DataLoader[Any]):
-    """Passes the epoch on to the batches; the trainer sets it on the loader only."""
+    """Loader that passes the epoch on to its batches; the trainer only sets it on the loader."""
 
     def set_epoch(self, epoch: int) -> None:
         sampler: Any = self.batch_sampler
@@ -127,20 +133,21 @@ class _Loader(DataLoader[Any]):
 
 
 def set_dropout(student: MultiVectorEncoder, share: float) -> None:
-    """Set the share of units that every dropout layer drops."""
+    """Set the dropout probability of all layers."""
     for module in student.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = share
-        for name in ("attention_dropout", "dropout_prob"):  # layers that call the function and not the module
+        for name in ("attention_dropout", "dropout_prob"):  # of layers that call the dropout function
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, share)
 
 
 def plain_attention(student: MultiVectorEncoder, longest: int, precision: Resolved) -> None:
-    """Use plain matrix products for attention where torch's fused kernel is slow: backwards, in bfloat16, on a CPU.
+    """Compute attention by plain matrix products where torch's fused kernel is slower: short texts, bfloat16, CPU.
 
-    The fused kernel is made for long texts, and takes a third of the step of a student of 12 layers at 40 tokens. Only
-    the order of sums differs. Plain attention needs memory that grows with the square of `longest`, in tokens.
+    The backward pass of the fused kernel is made for long texts: at 40 tokens, it takes a third of a training step of a
+    student with 12 layers. Results differ only in the order of sums. The memory of plain attention grows with the
+    square of `longest`, the maximum number of tokens.
     """
     transformer: Any = student[0]
     if student.device.type == "cpu" and precision == "bfloat16" and longest <= SHORT:
@@ -148,10 +155,10 @@ def plain_attention(student: MultiVectorEncoder, longest: int, precision: Resolv
 
 
 def recompute_activations(student: MultiVectorEncoder) -> None:
-    """Compute the activations of every layer again in the backward pass, in place of keeping them."""
+    """Recompute the activations of each layer in the backward pass instead of storing them (gradient checkpointing)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # transformers has a new name for it, sentence-transformers not
-        student.gradient_checkpointing_enable({"use_reentrant": False})  # the other way needs an input that learns
+        warnings.simplefilter("ignore", FutureWarning)  # sentence-transformers still uses transformers' old name
+        student.gradient_checkpointing_enable({"use_reentrant": False})  # reentrant needs inputs with gradients
 
 
 def trainer_arguments(
@@ -164,7 +171,7 @@ def trainer_arguments(
     seed: int,
     processes: Processes,
 ) -> MultiVectorEncoderTrainingArguments:
-    """The arguments of the library's trainer: savepoints in `folder`, `sides` the columns of the dataset in order."""
+    """Make the arguments of the trainer, with savepoints in `folder`; `sides` are the text columns of the dataset."""
     on_cpu = student.device.type == "cpu"
     arguments = MultiVectorEncoderTrainingArguments(
         output_dir=str(folder),
@@ -178,21 +185,21 @@ def trainer_arguments(
         max_grad_norm=NO_CLIPPING,
         max_length={str(side): length for side, length in lengths.items()},
         prompts={str(side): prompt for side in sides if (prompt := student.prompts.get(side))},
-        router_mapping={str(side): str(side) for side in sides},  # the task each column is tokenized and scored as
+        router_mapping={str(side): str(side) for side in sides},  # each column is tokenized and scored as this task
         bf16=precision == "bfloat16",
         use_cpu=on_cpu,
         seed=seed,
         data_seed=seed,
         logging_steps=training.log_every,
-        logging_nan_inf_filter=False,  # a loss that is not finite is to be seen
-        save_strategy="no",  # the training log decides
+        logging_nan_inf_filter=False,  # log a loss that is not finite as it is
+        save_strategy="no",  # `TrainingLog` decides when to save
         report_to=list(training.report_to) or "none",
         run_name=folder.name,
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
         ddp_backend="gloo" if on_cpu and processes.count > 1 else None,
         ddp_find_unused_parameters=False,
-        dataloader_drop_last=processes.count > 1,  # the library asks for it; our own loader drops nothing
+        dataloader_drop_last=processes.count > 1,  # required by the library; our loader drops nothing
     )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs are several processes; a batch cut in two is not ours
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # one GPU a process: the trainer would split batches among visible GPUs
     return arguments

@@ -1,12 +1,12 @@
-"""A closed-form start for a student that comes from another space than its teacher.
+"""A closed-form projection into the teacher's embedding space, for a student that starts from another encoder.
 
-A random projection has to be learned before anything else, and a few thousand sentence pairs do not teach it. But both
-encoders know the teacher's language: encode sentences of it with both, pair the tokens whose characters overlap, and
-regress the student's states on the teacher's tokens.
+A few thousand sentence pairs are too few to learn a random projection. But both encoders know the teacher's language:
+encode its sentences with both, pair the tokens whose characters overlap, and fit the projection by ridge regression of
+the teacher's tokens on the student's states.
 
-A refinement then moves the foreign tokens: the transport of a foreign sentence to the teacher's tokens of its
-translation gives each foreign token an image, the mean of the teacher's tokens weighted by the mass it receives from
-them. The projection is fitted anew to these images together with the tokens of the teacher's language.
+A refinement then uses the bitext. The transport plan between a sentence and its translation gives each foreign token an
+image: the mean of the teacher's tokens, weighted by the mass that the foreign token receives from them. The projection
+is fitted again to these images together with the tokens of the teacher's language.
 """
 
 import time
@@ -36,16 +36,17 @@ from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_
 from optical_cli.transport.solvers import format_reg
 
 BATCH = 64
-"""Plans at a time."""
+"""Batch size of the plans."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """The sums that a ridge regression of targets t on states x needs, so that only a batch is ever in memory.
+    """The sums for a ridge regression of targets t on states x, added up batch by batch.
 
     Attributes:
         states: (d, d) float64, the sum of x x'.
         cross: (d, k) float64, the sum of x t'.
+        count: number of pairs (x, t).
     """
 
     states: torch.Tensor
@@ -54,7 +55,7 @@ class Moments:
 
     @classmethod
     def of(cls, x: torch.Tensor, t: torch.Tensor) -> Self:
-        """The moments of states (pairs, d) and targets (pairs, k)."""
+        """Compute the moments of states x (pairs, d) and targets t (pairs, k)."""
         x, t = x.double(), t.double()
         return cls(x.T @ x, x.T @ t, len(x))
 
@@ -62,7 +63,7 @@ class Moments:
         return Moments(self.states + other.states, self.cross + other.cross, self.count + other.count)
 
     def projection(self, ridge: float) -> torch.Tensor:
-        """The W, (k, d) float32, that minimizes the sum of |W x - t|^2 + penalty |W|^2.
+        """Solve for the projection W (k, d) float32 that minimises the sum of |W x - t|^2, plus penalty |W|^2.
 
         `ridge` is the penalty relative to the mean eigenvalue of `states`.
         """
@@ -73,24 +74,24 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class TokenPairs:
-    """Both sides of sentence pairs: exactly the tokens that MaxSim scores.
+    """The tokens of sentence pairs that MaxSim scores.
 
     Attributes:
-        states: of each foreign sentence, (tokens, d): the student's last layer, before any projection.
-        teacher: of each translation, (tokens, k) of unit length.
+        states: states of each foreign sentence, (tokens, d), from the student's last layer, before any projection.
+        teacher: the teacher's tokens of each translation, (tokens, k) of unit length.
     """
 
     states: Sequence[torch.Tensor]
     teacher: Sequence[torch.Tensor]
 
     def projected(self, W: torch.Tensor) -> list[torch.Tensor]:
-        """The student's tokens under a projection (k, d): for each sentence (tokens, k) float32 of unit length."""
+        """Project the student's states by W (k, d); returns (tokens, k) float32 of unit length for each sentence."""
         return [torch.nn.functional.normalize(states.float() @ W.T, dim=-1) for states in self.states]
 
 
 @dataclass(frozen=True)
 class Readers:
-    """Student and teacher as a warm start reads with them: in the precision of encoding, on one side."""
+    """Student and teacher for a warm start, in the precision of encoding, with the side that texts are encoded as."""
 
     student: MultiVectorEncoder
     teacher: MultiVectorEncoder
@@ -99,7 +100,7 @@ class Readers:
     progress: Progress
 
     def token_pairs(self, pairs: Sequence[SentencePair]) -> TokenPairs:
-        """The tokens of both sides of sentence pairs."""
+        """Encode sentence pairs: foreign sentences by the student, their translations by the teacher."""
         states: list[torch.Tensor] = []
         foreign = [pair.foreign for pair in pairs]
         with self.progress.task("warm start: reading bitext", len(pairs), "pairs") as advance:
@@ -110,10 +111,10 @@ class Readers:
         return TokenPairs(states, encode_texts(self.teacher, sentences, self.side, self.batch_size))
 
     def overlap_moments(self, sentences: Sequence[str]) -> Moments:
-        """The moments of student states and teacher tokens that cover the same characters of sentences.
+        """Encode sentences with both encoders, and compute the moments of tokens that share characters.
 
         Raises:
-            DataError: no token of the two tokenizers overlaps.
+            DataError: the tokens of the two tokenizers overlap nowhere.
         """
         parts: list[Moments] = []
         with self.progress.task("warm start: ridge", len(sentences), "sentences") as advance:
@@ -125,41 +126,44 @@ class Readers:
                 parts.append(Moments.of(*_paired(states, targets)))
                 advance(len(states))
         if not sum(part.count for part in parts):
-            raise DataError("warm start: the tokens of student and teacher overlap nowhere; give other sentences")
+            raise DataError(
+                "warm start: the tokens of student and teacher overlap nowhere in the teacher side of the bitext; "
+                "give another bitext"
+            )
         return reduce(add, parts)
 
 
 def fit_projection(
     readers: Readers, settings: WarmStart, bitexts: Sequence[Split]
 ) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-    """Fit the projection of a student into the teacher's space.
+    """Fit the projection of a student into the teacher's space, by ridge regression and refinements.
 
     Returns:
-        the projection, (teacher dimensions, student dimensions), and for each step of the fit what it saw, its
-        seconds, the health of its plans and its figures on the held-out pairs.
+        the projection, (teacher dimensions, student dimensions); and facts about each step for the manifest: its
+        settings and counts, seconds, the health of its plans and its figures on the held-out pairs.
     """
     held_out = readers.token_pairs([pair for split in bitexts for pair in split.held_out])
-    in_turn = zip_longest(*(split.train for split in bitexts))  # a pair of each bitext at a time
+    in_turn = zip_longest(*(split.train for split in bitexts))  # one pair of each bitext at a time
     pairs = [pair for row in in_turn for pair in row if pair is not None]
     steps: list[dict[str, Any]] = []
 
-    def done(began: float, W: torch.Tensor, **what: Any) -> None:
+    def record(began: float, W: torch.Tensor, **facts: Any) -> None:
         seconds = round(time.perf_counter() - began, 3)
         figures = translation_figures(held_out.teacher, held_out.projected(W))
-        steps.append({**what, "seconds": seconds, "held_out": figures})
+        steps.append({**facts, "seconds": seconds, "held_out": figures})
 
     began = time.perf_counter()
     sentences = list(dict.fromkeys(pair.teacher for pair in pairs))[: settings.sentences]
     known = readers.overlap_moments(sentences)
     W = known.projection(settings.ridge)
-    done(began, W, step="ridge", ridge=settings.ridge, sentences=len(sentences), paired_tokens=known.count)
+    record(began, W, step="ridge", ridge=settings.ridge, sentences=len(sentences), paired_tokens=known.count)
     if not settings.refinements:
         return W, steps
     began = time.perf_counter()
     seen = readers.token_pairs(pairs[: settings.pairs])
     for _ in range(settings.refinements):
         W, health = refine_projection(W, known, seen, reg=settings.reg, ridge=settings.ridge, progress=readers.progress)
-        done(began, W, step="refinement", reg=settings.reg, pairs=len(seen.states), **health)
+        record(began, W, step="refinement", reg=settings.reg, pairs=len(seen.states), **health)
         began = time.perf_counter()
     return W, steps
 
@@ -167,9 +171,18 @@ def fit_projection(
 def refine_projection(
     W: torch.Tensor, known: Moments, pairs: TokenPairs, *, reg: float, ridge: float, progress: Progress
 ) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Refine a projection once and return it, (k, d) float32, with the health of the plans solved under the old one.
+    """Refine a projection once, by transport plans with uniform marginals.
 
-    The plans have uniform marginals; `known` are the moments of the teacher's language.
+    Args:
+        W: (k, d) the projection.
+        known: moments of the teacher's language.
+        pairs: tokens of sentence pairs.
+        reg: of the plans, in units of the cost.
+        ridge: penalty of the regression, relative to the mean eigenvalue of the states.
+        progress: where progress is reported.
+
+    Returns:
+        the refined projection, (k, d) float32, and the health of the plans, which were solved with the given one.
 
     Raises:
         NotConverged: the exact solver gave up, or more plans than tolerated missed their threshold.
@@ -177,9 +190,9 @@ def refine_projection(
     health, parts = TrainingHealth(), [known]
     with progress.task("warm start: refinement", len(pairs.states), "pairs") as advance:
         for start in range(0, len(pairs.states), BATCH):
-            some = TokenPairs(pairs.states[start : start + BATCH], pairs.teacher[start : start + BATCH])
-            parts.append(_of_images(W, some, reg, health))
-            advance(len(some.states))
+            batch = TokenPairs(pairs.states[start : start + BATCH], pairs.teacher[start : start + BATCH])
+            parts.append(_moments_of_images(W, batch, reg, health))
+            advance(len(batch.states))
     if health.unconverged > TOLERATED_SHARE * health.plans:
         raise NotConverged(
             f"warm start, reg {format_reg(reg)}: {health.unconverged} of {health.plans} transport plans missed their "
@@ -188,7 +201,7 @@ def refine_projection(
     return reduce(add, parts).projection(ridge), health.summary()
 
 
-def _of_images(W: torch.Tensor, pairs: TokenPairs, reg: float, health: TrainingHealth) -> Moments:
+def _moments_of_images(W: torch.Tensor, pairs: TokenPairs, reg: float, health: TrainingHealth) -> Moments:
     T, t_mask = pad([tokens.float() for tokens in pairs.teacher])
     S, s_mask = pad(pairs.projected(W))
     C = cosine_cost(T, S)  # (B, n, m)
@@ -199,7 +212,7 @@ def _of_images(W: torch.Tensor, pairs: TokenPairs, reg: float, health: TrainingH
 
 
 def _paired(states: Sequence[ReadText], targets: Sequence[ReadText]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Student states (pairs, d) and teacher tokens (pairs, k), a row for each pair of overlapping tokens."""
+    """Pair overlapping tokens: student states (pairs, d) and teacher tokens (pairs, k), with a row for each pair."""
     x, t = [], []
     for state, target in zip(states, targets, strict=True):
         pairs = torch.from_numpy(overlapping(state.spans, target.spans))
@@ -209,9 +222,12 @@ def _paired(states: Sequence[ReadText], targets: Sequence[ReadText]) -> tuple[to
 
 
 def overlapping(first: Sequence[Span], second: Sequence[Span]) -> npt.NDArray[np.int64]:
-    """Pairs (i, j) of tokens that share a character, and of the special tokens at both ends: (pairs, 2).
+    """Find the pairs (i, j) of tokens that share a character, and pair the special tokens at both ends.
 
-    A token's span of characters is half-open; that of a special token is (0, 0).
+    Spans are half-open ranges of characters, (0, 0) for a special token.
+
+    Returns:
+        (pairs, 2) int64.
     """
     a, b = np.asarray(first, np.int64), np.asarray(second, np.int64)  # (n, 2), (m, 2)
     starts = np.maximum.outer(a[:, 0], b[:, 0])

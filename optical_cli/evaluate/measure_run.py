@@ -1,9 +1,11 @@
-"""Scores a run by ranx's measures, defined as in trec_eval.
+"""Score a run with the measures of ranx, as trec_eval defines them.
 
-Every judged topic of the experiment counts (trec_eval `-c`); one that the run missed scores 0. Topics without
-judgements are left out and counted. A topic whose judgements are all grade 0 counts: every measure but judged@k is 0,
-in trec_eval and in ranx alike. Relevant means grade 1 or more; nDCG takes the grade as the gain and discounts by
-log2(rank + 1), trec_eval's `ndcg_cut`.
+Means are over all judged topics of the experiment (trec_eval `-c`); a topic without results scores 0. Topics without
+judgements are left out, and their number is reported. A topic whose judgements all have grade 0 is judged, and all its
+measures but judged@k are 0, in trec_eval and in ranx.
+
+Documents are relevant from grade 1. nDCG uses the grade as gain and discounts by log2(rank + 1), as the `ndcg_cut` of
+trec_eval.
 """
 
 import math
@@ -26,23 +28,31 @@ def evaluate_run(
     topics: Iterable[str],
     measures: Sequence[str],
 ) -> Scores:
-    """Score a run over the judged ones of `topics`; other topics of the run or the judgements are ignored.
+    """Score a run over the judged topics of an experiment.
 
-    ConfigError if a measure is unknown, DataError if no topic is judged or the run has results for no judged topic.
+    Args:
+        run: (document id, score) pairs by query id, in any order.
+        judgements: grades of documents by query id.
+        topics: query ids of the experiment. Other topics in the run or the judgements are ignored.
+        measures: names of measures, such as `ndcg@10`.
+
+    Raises:
+        ConfigError: a measure is unknown.
+        DataError: no topic is judged, or the run has no result for any judged topic.
     """
     parsed = [parse_measure(name) for name in measures]
-    asked = sorted(set(topics))
-    judged = [query_id for query_id in asked if judgements.get(query_id)]
+    query_ids = sorted(set(topics))
+    judged = [query_id for query_id in query_ids if judgements.get(query_id)]
     if not judged:
         raise DataError(
-            f"none of the {len(asked)} topics has a judgement; expected at least one: "
-            "do the topics and the qrels belong to the same collection?"
+            f"none of the {len(query_ids)} topics has a judgement; check that topics and qrels belong to the same "
+            "collection"
         )
     rankings = [in_order(run.get(query_id, ())) for query_id in judged]
     if not any(rankings):
         raise DataError(
             f"the run has no result for any of the {len(judged)} judged topics (it has {len(run)} topics); "
-            "was it made for another collection?"
+            "check that it was made for the same collection"
         )
     grades = [judgements[query_id] for query_id in judged]
     per_topic = {
@@ -53,7 +63,7 @@ def evaluate_run(
         per_topic=per_topic,
         means={name: math.fsum(values.values()) / len(judged) for name, values in per_topic.items()},
         topics=len(judged),
-        unjudged_topics=len(asked) - len(judged),
+        unjudged_topics=len(query_ids) - len(judged),
         empty_topics=sum(not ranking for ranking in rankings),
     )
 
@@ -66,7 +76,7 @@ def warm_up() -> None:
 
 @contextmanager
 def quiet_ranx() -> Iterator[None]:
-    """Silence numba while it compiles a parallel loop of ranx, which indexes with uint64."""
+    """Silence a warning of numba about ranx, whose parallel loops index with uint64."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="unsafe cast from uint64 to int64")
         yield
@@ -75,27 +85,27 @@ def quiet_ranx() -> Iterator[None]:
 def _compute(
     grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking], measures: Sequence[Measure]
 ) -> list[list[float]]:
-    """For each measure, its value for each topic."""
+    """Compute the values of each measure, a value for each topic."""
     from ranx import metrics
 
     qrels, run = _arrays(grades, rankings)
-    found = []
+    values = []
     for measure in measures:
         function = KINDS[measure.kind].ranx
         if function is None:
-            found.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
+            values.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
         else:
             with quiet_ranx():
-                values = getattr(metrics, function)(qrels, run, measure.cutoff or 0)  # 0: the whole ranking
-            found.append([float(value) for value in values])
-    return found
+                of_topics = getattr(metrics, function)(qrels, run, measure.cutoff or 0)  # 0: the whole ranking
+            values.append([float(value) for value in of_topics])
+    return values
 
 
 def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) -> tuple[Any, Any]:
-    """Judgements and run as the typed lists that ranx's measures take: per topic, rows of (document, value).
+    """Convert judgements and run to the typed lists of ranx's measures: for each topic, rows of (document, value).
 
-    Documents are numbered per topic, rows in their final order. ranx's own `Qrels` and `Run` would hash the ids, sort
-    ties as they fall, and compile anew for each length of id.
+    Documents are numbered for each topic, and rows are in their final order. The `Qrels` and `Run` of ranx would sort
+    ties arbitrarily, and compile again for each length of ids.
     """
     import numpy as np
     from numba.typed import List
@@ -111,6 +121,6 @@ def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) ->
 
 
 def _judged(grades: Mapping[str, int], ranking: Ranking, measure: Measure) -> float:
-    """The share of the first results with a judgement of any grade; 0 without results."""
+    """Return the share of the first results that have a judgement of any grade; 0 without results."""
     top = ranking[: measure.cutoff]
     return sum(doc_id in grades for doc_id, _ in top) / len(top) if top else 0.0

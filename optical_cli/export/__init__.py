@@ -1,1 +1,1 @@
-"""Export: a checkpoint as a folder that others can load, with a card that says where it comes from."""
+"""`optical export`: write a student as a folder that others can load, with a model card, and upload it to the hub."""

@@ -1,4 +1,4 @@
-"""The model card: what a student is, what it was made from, and how well it did, as far as the cache knows."""
+"""The model card of a student: what it was made from, how it was trained, and the scores that the cache has."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,43 +24,47 @@ from optical_cli.transport.solvers import format_reg
 
 CARD_FILE = "README.md"
 TAGS = [
-    "sentence-transformers", "multi-vector", "late-interaction", "ColBERT", "cross-lingual-retrieval",
+    "sentence-transformers",
+    "multi-vector",
+    "late-interaction",
+    "ColBERT",
+    "cross-lingual-retrieval",
     "optimal-transport",
-]  # fmt: skip
+]
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
-HERE = "."  # how the card's code loads a model that is on no hub
+HERE = "."  # the path in the card's example for a model that is not on the hub
 HELD_OUT = {"p@1": "P@1 of finding a translation by MaxSim", "transport_cost": "cost of the exact transport"}
 MARKUP = re.compile(r"[\\`*\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown does not show as it is; an underscore within a word is harmless."""
+"""Characters to escape in Markdown. An underscore within a word needs no escape."""
 
 
 @dataclass(frozen=True)
 class License:
-    """The licence that the user stated; nothing is guessed."""
+    """The licence of a student, as the user stated it."""
 
-    identifier: str | None = None  # the hub's, such as cc-by-4.0, or `other`; None if nothing was stated
-    name: str | None = None  # of one that the hub does not know
-    link: str | None = None  # to its text
+    identifier: str | None = None  # of the hub, such as cc-by-4.0, or `other`; None if the user stated none
+    name: str | None = None  # name of a licence without an identifier on the hub
+    link: str | None = None  # address of its text
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """A bitext as others may know it."""
+    """A bitext that a student was trained on, without paths of this machine."""
 
-    language: str  # the foreign one
-    name: str  # of the source; a file's name without its folder
-    pairs: int  # sentence pairs that were trained on
-    held_out: int
+    language: str  # the foreign language
+    name: str  # name of the source; of a file, without its folder
+    pairs: int  # sentence pairs trained on
+    held_out: int  # sentence pairs held out
     digest: str  # SHA-256 of the content, 64 hex digits
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The scores of a cell that the cache holds."""
+    """The scores of a cell in the cache."""
 
     pair: str
-    collection: str  # a folder's name without the path
-    corpus: str  # `full`, or `pooled` and the size of the pool
+    collection: str  # of a folder, its name without the path
+    corpus: str  # `full`, or the corpus mode with its settings
     mode: CorpusMode
     topics: int  # judged topics that the means are over
     means: Mapping[str, float]  # by measure
@@ -69,34 +73,41 @@ class Measured:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a card tells."""
+    """The facts in a model card."""
 
     name: str
-    loaded_as: str  # a hub id, or `HERE`
-    languages: Sequence[str]  # that the student has learned
-    teacher: str  # a hub id or a folder's name
-    student: str  # where it started
-    base_model: str | None  # where it started, if that is on the hub
+    loaded_as: str  # an id of the hub, or `HERE`
+    languages: Sequence[str]  # languages of the student
+    teacher: str  # an id of the hub, or the name of a folder
+    student: str  # the encoder that the student started from: an id of the hub, or the name of a folder
+    base_model: str | None  # the encoder that the student started from, if it is on the hub
     teacher_language: str
     objective: str
     reg: str | None  # None for a baseline
-    transport: Mapping[str, Any] | None  # the settings that decide the result; None where there was none
-    training: Mapping[str, Any] | None
+    transport: Mapping[str, Any] | None  # settings that decide the result; None for an objective without transport
+    training: Mapping[str, Any] | None  # settings that decide the result; None for a student without training
     encoding: Mapping[str, Any]
     seed: int
     bitexts: Sequence[TrainedOn]
-    health: Mapping[str, Any]  # of the manifest
+    health: Mapping[str, Any]  # from the manifest
     doubtful: bool  # whether more plans missed their threshold than are tolerated
     scores: Sequence[Measured]
     key: str  # of the checkpoint, 64 hex digits
-    versions: Mapping[str, str | None]  # of the software that made it
+    versions: Mapping[str, str | None]  # of the software that made the checkpoint
     license: License
 
 
 def gather_facts(
-    pipeline: Pipeline, cell: Cell, checkpoint: Artifact, license_said: License, repo: str | None = None
+    pipeline: Pipeline, cell: Cell, checkpoint: Artifact, stated_license: License, repo: str | None = None
 ) -> Facts:
-    """Gather the facts of a card from the experiment and the cache; `repo` is where on the hub the model goes.
+    """Gather the facts of a card from the experiment and the cache.
+
+    Args:
+        pipeline: of the experiment.
+        cell: the cell of the student.
+        checkpoint: the student.
+        stated_license: the licence that the user stated.
+        repo: repository on the hub that the model goes to; None for a folder only.
 
     Raises:
         ConfigError: the pair of the cell has no student.
@@ -104,9 +115,9 @@ def gather_facts(
     x = pipeline.experiment
     student = student_of(x, cell.pair)
     if student is None:
-        raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides; there is no student to export")
+        raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides, so there is no student to export")
     transport = None
-    if cell.reg is not None:  # the solver is named even where it cannot change the plans and the key leaves it out
+    if cell.reg is not None:  # with the solver, even if it does not change the plans and is not in the key
         transport = {"solver": x.transport.solver, **x.transport.deciding_of(cell.reg)}
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
     return Facts(
@@ -129,12 +140,12 @@ def gather_facts(
         scores=list(_measured(pipeline, cell, checkpoint)),
         key=checkpoint.manifest["key"],
         versions=checkpoint.manifest["versions"],
-        license=license_said,
+        license=stated_license,
     )
 
 
 def _public_name(source: str, base: Path) -> str:
-    """A hub id as it is, a file or a folder by its last name: a card names no path of this machine."""
+    """Return an id of the hub as it is, and a file or folder without its path, which a card must not disclose."""
     names = []
     for part in source.split(" + "):
         name = part.removeprefix(PREFIX)
@@ -157,7 +168,7 @@ def _trained_on(pipeline: Pipeline, languages: tuple[str, ...]) -> Iterator[Trai
 
 
 def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[Measured]:
-    """The scores in the cache of every pair that this very checkpoint was measured on."""
+    """Yield the scores in the cache of all pairs that this checkpoint was evaluated on."""
     x = pipeline.experiment
     for name, pair in x.pairs.items():
         other = replace(cell, pair=name)
@@ -172,10 +183,16 @@ def _measured(pipeline: Pipeline, cell: Cell, checkpoint: Artifact) -> Iterator[
 
 
 def write_card(facts: Facts, dimensions: int, no_pylate: str | None) -> str:
-    """The text of README.md; `no_pylate` says why PyLate cannot load the model, None that it can."""
+    """Write the text of README.md.
+
+    Args:
+        facts: the facts of the card.
+        dimensions: dimensions of a token embedding.
+        no_pylate: why PyLate cannot load the model; None if it can.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,  # leaves alone what `finalize` has escaped
+        autoescape=True,  # does not escape again what `finalize` has escaped
         finalize=lambda value: value if isinstance(value, Markup) else Markup(_escape(_in_words(value))),  # noqa: S704
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -191,7 +208,7 @@ def write_card(facts: Facts, dimensions: int, no_pylate: str | None) -> str:
         objective=objective_of(facts.objective),
         health_words=HEALTH,
         held_out_words=HELD_OUT,
-        cautions=[mode.caution for mode in CORPUS_MODES.values() if mode in {one.mode for one in facts.scores}],
+        cautions=[mode.caution for mode in CORPUS_MODES.values() if mode in {score.mode for score in facts.scores}],
     )
 
 
@@ -202,7 +219,7 @@ def _header(facts: Facts) -> str:
         license_name=facts.license.name,
         license_link=facts.license.link,
         library_name="sentence-transformers",
-        pipeline_tag="feature-extraction",  # as in the library's own cards of multi-vector encoders
+        pipeline_tag="feature-extraction",  # as in the library's cards of multi-vector encoders
         tags=TAGS,
         base_model=facts.base_model,
     )
@@ -222,5 +239,5 @@ def _in_words(value: Any) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text from data as inline Markdown that shows as it is, in a table cell too: one line, no markup."""
+    """Escape a text for Markdown, so that it shows as it is, on one line, also in a table."""
     return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The Hugging Face hub, as far as an export needs it."""
+"""Upload an exported student to the Hugging Face hub."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from optical_cli.errors import ConfigError, OpticalError, one_line
 
 
 def check_push(repo: str) -> None:
-    """Refuse to push before anything expensive starts.
+    """Check that a push can work, before anything expensive starts.
 
     Raises:
-        ConfigError: the name is no repository's, nobody is logged in, or the hub is switched off.
+        ConfigError: the name is not that of a repository, there is no token, or the hub is switched off.
     """
     try:
         validate_repo_id(repo)
@@ -24,31 +24,31 @@ def check_push(repo: str) -> None:
     if constants.HF_HUB_OFFLINE:
         raise ConfigError(f"--push {repo}: HF_HUB_OFFLINE switches the hub off; unset it, or leave out --push")
     if get_token() is None:
-        raise ConfigError(f"--push {repo}: no Hugging Face token; run `hf auth login` or set HF_TOKEN, then again")
+        raise ConfigError(f"--push {repo}: no Hugging Face token; run `hf auth login` or set HF_TOKEN")
 
 
 def push_folder(folder: Path, repo: str, message: str, *, private: bool) -> str:
-    """Upload a folder as a model repository, creating it if need be, and return its address.
+    """Upload a folder to a model repository, which is created if it does not exist, and return its address.
 
     Raises:
-        ConfigError: it should be private, and exists already in public.
-        OpticalError: the hub cannot be reached or refuses; the folder stays.
+        ConfigError: `private` is set, and the repository exists and is public.
+        OpticalError: the hub cannot be reached or refuses the upload. The folder stays.
     """
     api = HfApi()
     try:
         url = api.create_repo(repo, private=private, exist_ok=True)
         if private and not api.model_info(repo).private:
             raise ConfigError(
-                f"--push {repo}: the repository exists and is public, which --private does not change; nothing was "
-                "uploaded: make it private on the hub, or name another one"
+                f"--push {repo}: the repository exists and is public, which --private does not change, so nothing was "
+                "uploaded; make it private on the hub, or choose another repository"
             )
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
     except ConfigError:
         raise
-    # its errors share no base class, and the HTTP library under it has changed from version to version
+    # the errors of the hub library share no base class, and its HTTP library differs between versions
     except Exception as error:
         raise OpticalError(
-            f"--push {repo}: the hub did not take it ({one_line(error)}); the export is complete in {folder}: "
+            f"--push {repo}: the upload failed ({one_line(error)}); the export is complete in {folder}; "
             f"check the network and the token, then run `hf upload {repo} {folder}`"
         ) from error
     return str(url)

@@ -1,6 +1,6 @@
-"""From a checkpoint of the cache to a folder that stands alone, in the format of PyLate where that can hold it.
+"""Write a checkpoint as a self-contained folder, in the format of PyLate if that can express the model.
 
-sentence-transformers' `MultiVectorEncoder` reads both formats. PyLate 1.6 knows a Transformer and a Dense layer, always
+`MultiVectorEncoder` of sentence-transformers reads both formats. PyLate 1.6 has a Transformer and a Dense layer, always
 normalizes, and keeps prefixes, lengths and the words of documents that are not scored in its configuration.
 """
 
@@ -21,7 +21,7 @@ from optical_cli.errors import OpticalError
 from optical_cli.export.card import CARD_FILE
 
 PROBES = ("Who mends the boat at dawn, and where?", "Juma.")
-SAME = 1e-6  # largest difference of a component to the checkpoint: the weights are the same
+SAME = 1e-6  # largest difference of an embedding component that counts as equal
 CONFIG = "config_sentence_transformers.json"
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -38,18 +38,28 @@ def write_folder(
     document_length: int,
     force: bool,
 ) -> str | None:
-    """Write a checkpoint as a Hugging Face folder, and return why PyLate cannot load it, None if it can.
+    """Write a checkpoint as a folder for Hugging Face, with the whole encoder and adapters merged.
 
-    The folder holds the whole encoder, adapters merged, and appears once it is complete and has been loaded again.
-    `force` replaces a model that is there; `card` makes the text of README.md from the encoder and what this returns.
+    The folder appears once it is complete and has been loaded again.
+
+    Args:
+        checkpoint: folder of the student.
+        target: folder to write.
+        card: makes the text of README.md from the encoder and the reason why PyLate cannot load it.
+        query_length: maximum number of tokens of a query.
+        document_length: maximum number of tokens of a document.
+        force: replace a model in `target`.
+
+    Returns:
+        the reason why PyLate cannot load the model; None if it can.
 
     Raises:
         ConfigError: the target cannot be written or is not empty.
-        DataError: the checkpoint holds no encoder that can be loaded.
+        DataError: the checkpoint has no encoder that can be loaded.
         OpticalError: the written encoder gives other embeddings than the checkpoint.
     """
     encoder = load_encoder(checkpoint, query_length=query_length, document_length=document_length, device="cpu").eval()
-    reason = _no_pylate_because(encoder)
+    reason = _beyond_pylate(encoder)
     with output_folder(target, force=force) as folder:
         save_encoder(encoder, folder)
         if reason is None:
@@ -60,20 +70,20 @@ def write_folder(
 
 
 def _check_same(encoder: MultiVectorEncoder, folder: Path) -> None:
-    """Load the folder as a user will, and compare embeddings."""
+    """Load the folder as a user does, and compare its embeddings with those of the checkpoint."""
     written = MultiVectorEncoder(str(folder), device="cpu", **LOCAL_AND_SAFE).eval()
     for encode in ("encode_query", "encode_document"):
-        ours, theirs = (getattr(one, encode)(list(PROBES), show_progress_bar=False) for one in (encoder, written))
-        for a, b in zip(ours, theirs, strict=True):
+        pair = (getattr(model, encode)(list(PROBES), show_progress_bar=False) for model in (encoder, written))
+        for a, b in zip(*pair, strict=True):
             if a.shape != b.shape or not torch.allclose(a.float(), b.float(), rtol=0, atol=SAME):
                 raise OpticalError(
-                    "the exported model gives other token embeddings than its checkpoint; nothing was written: "
-                    "report it with the model's modules.json"
+                    "the exported model gives other token embeddings than its checkpoint, so nothing was written; "
+                    "please report it with the model's modules.json"
                 )
 
 
-def _no_pylate_because(encoder: MultiVectorEncoder) -> str | None:
-    """What PyLate's format cannot express of an encoder; None if it can express everything."""
+def _beyond_pylate(encoder: MultiVectorEncoder) -> str | None:
+    """Say what of an encoder the format of PyLate cannot express; None if it can express everything."""
     kinds = [type(module) for module in encoder]
     if kinds[:2] != [Transformer, Dense]:
         return "it has no projection between its transformer and its token embeddings"
@@ -86,7 +96,7 @@ def _no_pylate_because(encoder: MultiVectorEncoder) -> str | None:
     holds = {
         "it expands its queries": layers[0].query_expansion is not None,
         "it puts a prompt before its texts": any(encoder.prompts.values()),
-        "its scoring mask is more than words of documents that are left out": more_than_words,
+        "its scoring mask does more than skip words of documents": more_than_words,
         "its projection is not linear": not isinstance(layers[1].activation_function, torch.nn.Identity),
         f"it scores with {encoder.similarity_fn_name}": encoder.similarity_fn_name not in (None, "maxsim"),
     }
@@ -94,7 +104,7 @@ def _no_pylate_because(encoder: MultiVectorEncoder) -> str | None:
 
 
 def _rewrite_for_pylate(encoder: MultiVectorEncoder, folder: Path) -> None:
-    """Change a folder that `save_encoder` wrote so that PyLate loads it, too; the weights stay where they are."""
+    """Change the configuration of a saved encoder so that PyLate loads it too; the weights stay as they are."""
     transformer: Any = encoder[0]
     _write(folder / "modules.json", MODULES)
     _write(folder / "sentence_bert_config.json", {"max_seq_length": transformer.max_seq_length, "do_lower_case": False})
@@ -114,7 +124,7 @@ def _rewrite_for_pylate(encoder: MultiVectorEncoder, folder: Path) -> None:
     _write(folder / CONFIG, {**_read(folder / CONFIG), **settings})
     for number, module in enumerate(encoder):
         empty = folder / f"{number}_{type(module).__name__}"
-        if number > 1 and empty.is_dir():  # the library itself appends these layers to a folder of this format
+        if number > 1 and empty.is_dir():  # on loading, the library adds these layers to a folder of this format
             shutil.rmtree(empty)
 
 

@@ -1,4 +1,4 @@
-"""`optical index`: the token embeddings of a collection."""
+"""`optical index`: encode a collection into an index of token embeddings."""
 
 from optical_cli.index.build import build_index
 

@@ -1,4 +1,4 @@
-"""Encodes a collection, document by document, into an index folder."""
+"""Build an index: encode the documents of a collection, shard by shard, into a folder."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,14 +23,15 @@ from optical_cli.progress import Progress
 
 @dataclass(frozen=True)
 class Pooled:
-    """A shard as an index keeps it."""
+    """The token embeddings of a shard of documents, after pooling."""
 
-    documents: Sequence[Float32]  # each (tokens, dimensions), rows of unit length
-    encoded: int  # tokens of all of them before pooling
+    documents: Sequence[Float32]  # (tokens, dimensions) each, rows of unit length
+    encoded: int  # number of tokens before pooling
 
 
 EncodeShards = Callable[[Path, Iterator[str], float, EncoderSetup], Iterator[Pooled]]
-"""Encodes documents shard by shard, with the bits of `build_index`: encoder folder, texts, pool factor, setup."""
+"""Encodes texts shard by shard. Called with the encoder's folder, the texts, the pool factor and the setup; must return
+the same bits as encoding in this process."""
 
 
 def build_index(
@@ -46,25 +47,31 @@ def build_index(
     progress: Progress,
     encode: EncodeShards | None = None,
 ) -> dict[str, Any]:
-    """Encode documents as they come, with no more than a shard of them in memory.
+    """Encode documents into an index, with at most one shard of them in memory.
 
     Args:
-        unfinished: a folder on the same disk that outlives a kill; shards of this index that were finished there are
-            used, and the bytes are the same in the end.
-        template: what of a document is encoded, with {title} and {text}.
-        count: of documents, if known.
-        encode: encodes the shards in place of this process.
+        documents: the documents, read once and in order.
+        encoder: folder of the encoder.
+        folder: folder to write the index to.
+        unfinished: folder on the same disk that outlives a kill. Finished shards found there are used; the index has
+            the same bytes in either case.
+        template: text to encode of a document, with {title} and {text}.
+        count: number of documents, if known.
+        kept: storage format and pooling.
+        setup: lengths, precision, batch size and device.
+        progress: where progress is reported.
+        encode: encodes the shards elsewhere; None to encode in this process.
 
     Returns:
-        counts of documents and tokens, of tokens before pooling, and the bytes of a token, for the manifest.
+        facts for the manifest: `documents`, `tokens`, `bytes_a_token`, and with pooling `tokens_before_pooling`.
 
     Raises:
-        DataError: a document has no token to score, or there is no document.
+        DataError: a document has no token that MaxSim scores, or there are no documents.
     """
     with Shards(unfinished, kept.storage) as shards:
         indexed = shards.begun
         if indexed:
-            progress.say(f"index: goes on behind {indexed} documents that were encoded before it was stopped")
+            progress.say(f"index: resumes after {indexed} documents")
         left = None if count is None else max(count - indexed, 0)
         with progress.task("index", left, "documents") as advance:
             ids: deque[str] = deque()
@@ -74,16 +81,16 @@ def build_index(
                 shards.append([ids.popleft() for _ in shard.documents], shard.documents, shard.encoded)
                 indexed += len(shard.documents)
                 advance(len(shard.documents))
-                del shard  # while the next one is encoded
+                del shard  # frees its memory before the next shard is encoded
     if indexed == 0:
-        raise DataError("the corpus holds no document; look at pairs.*.collection and pairs.*.corpus")
+        raise DataError("the corpus has no documents; check pairs.*.collection and pairs.*.corpus")
     shards.deliver(folder)
     counts = {"documents": indexed, "tokens": shards.store.tokens, "bytes_a_token": shards.store.bytes_a_token}
     return counts if kept.pool_factor == 1 else {**counts, "tokens_before_pooling": shards.encoded}
 
 
 def pooled(documents: Sequence[torch.Tensor], factor: float) -> Pooled:
-    """Keep about one token of `factor` of each document, (tokens, dimensions) float32."""
+    """Pool the tokens of documents, (tokens, dimensions) float32 each, to 1 / `factor` of their number."""
     kept = [tokens.numpy() for tokens in pool_tokens(documents, factor)]
     return Pooled(kept, sum(map(len, documents)))
 
@@ -92,16 +99,16 @@ def _encode_here(
     progress: Progress, encoder: Path, texts: Iterator[str], pool_factor: float, setup: EncoderSetup
 ) -> Iterator[Pooled]:
     if idle := idle_gpus(setup.device):
-        progress.say(f"index: {idle} more GPUs are here; with --engine ray every one of them encodes")
+        progress.say(f"index: {idle} more GPUs are idle; use --engine ray to encode on all of them")
     model = open_encoder(encoder, setup)
     if pool_factor > 1 and pools_tokens(model):
-        progress.say("index: the encoder pools tokens already, and index.pool_factor pools what is left of them")
-    # a map, which keeps no shard while the next one is encoded
+        progress.say("index: the encoder pools its tokens, and index.pool_factor pools them again")
+    # `map` keeps no reference to a shard while the next one is encoded
     yield from map(partial(pooled, factor=pool_factor), encode_stream(model, texts, "document", setup.batch_size))
 
 
 def _texts(documents: Iterable[Document], template: str, ids: deque[str]) -> Iterator[str]:
-    """The texts of documents, whose ids are put aside."""
+    """Yield the texts of documents, and append their ids to `ids`."""
     for document in documents:
         ids.append(document.doc_id)
         yield fill(template, document)

@@ -1,4 +1,4 @@
-"""An index that is written shard by shard, and resumed behind the last finished one after a kill."""
+"""Write an index shard by shard, so that it can be resumed after the last finished shard."""
 
 import json
 import os
@@ -17,24 +17,24 @@ from optical_cli.cache.files import checksum_of_file, write_text
 from optical_cli.config.experiment import Storage
 
 MARKER = "finished.json"
-"""Says how far the files go; written when a shard is on the disk. What the files hold beyond is unfinished."""
+"""Holds the lengths and checksums of the files at the end of the last finished shard. Bytes beyond are unfinished."""
 LENGTHS = "lengths.i64"
 NOTHING = {"documents": 0, "encoded": 0, "dimensions": 0, "bytes_of_ids": 0, "checksum": 0, "checksum_of_ids": 0}
 
 
 class Shards:
-    """The growing files of an index, in a folder for them alone that outlives a kill.
+    """The files of an index while it is written, in a folder of their own that outlives a kill.
 
     Attributes:
-        begun: documents that an earlier try has finished.
-        encoded: tokens before pooling, those of the earlier try included.
-        store: writer of the tokens, those of the earlier try included.
+        begun: number of documents that an earlier run finished.
+        encoded: number of tokens before pooling, with those of the earlier run.
+        store: writer of the tokens, which continues after those of the earlier run.
     """
 
     def __init__(self, folder: Path, storage: Storage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        mark, lengths, self.store = _left_in(folder, storage)
+        mark, lengths, self.store = _finished_in(folder, storage)
         self.begun = mark["documents"]
         self._ids = _cut(folder / DOC_IDS, mark["bytes_of_ids"])
         self._lengths = _cut(folder / LENGTHS, lengths.nbytes)
@@ -52,7 +52,13 @@ class Shards:
         self.store.__exit__(kind)
 
     def append(self, doc_ids: Sequence[str], texts: Sequence[Float32], encoded: int) -> None:
-        """Append a shard: ids, texts of (tokens, dimensions) each, and the number of tokens before pooling."""
+        """Append a shard of documents and write it to disk.
+
+        Args:
+            doc_ids: ids of the documents.
+            texts: (tokens, dimensions) of each document.
+            encoded: number of tokens before pooling.
+        """
         self.store.append(texts)
         ids = "".join(f"{doc_id}\n" for doc_id in doc_ids).encode()
         self._checksum_of_ids = crc32(ids, self._checksum_of_ids)
@@ -63,7 +69,7 @@ class Shards:
         for file in (self._ids, self._lengths):
             file.flush()
             os.fsync(file.fileno())
-        self.store.sync()  # before the marker
+        self.store.sync()  # all data is on disk before the marker is
         mark = {
             "documents": self._documents,
             "encoded": self.encoded,
@@ -75,18 +81,18 @@ class Shards:
         write_text(self._folder / MARKER, json.dumps({**mark, "checksum_of_this": _checksum_of(mark)}))
 
     def deliver(self, folder: Path) -> None:
-        """Link the files into a folder of the same disk; they stay here too, in case of a kill."""
+        """Link the files into a folder on the same disk. They stay in this folder too, in case of a kill."""
         for name in (*self.store.files, DOC_IDS):
             try:
                 os.link(self._folder / name, folder / name)
-            except OSError:  # a disk without hard links
+            except OSError:  # a file system without hard links
                 shutil.move(self._folder / name, folder / name)
 
 
-def _left_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, TokenStoreWriter]:
-    """The marker of an earlier try, the length of each of its documents, and the writer that goes on behind them.
+def _finished_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, TokenStoreWriter]:
+    """Read what an earlier run finished: its marker, the length of each document, and a writer that continues.
 
-    If they cannot be used: an empty marker, no lengths, a new writer.
+    Without intact files of an earlier run: an empty marker, no lengths and a new writer.
     """
     with suppress(OSError, ValueError, KeyError):
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -95,7 +101,7 @@ def _left_in(folder: Path, storage: Storage) -> tuple[dict[str, int], Int64, Tok
         lengths = np.fromfile(folder / LENGTHS, dtype=np.int64, count=mark["documents"])
         store = TokenStoreWriter(
             folder, storage=storage, begun=lengths, dimensions=mark["dimensions"], checksum=mark["checksum"]
-        )  # wrong lengths make it read another part of the file, which fails its checksum
+        )  # with wrong lengths it reads other bytes, whose checksum differs
         same_ids = checksum_of_file(folder / DOC_IDS, mark["bytes_of_ids"]) == mark["checksum_of_ids"]
         if len(lengths) == mark["documents"] and same_mark and same_ids and store.begun_is_whole:
             return mark, lengths, store
@@ -107,7 +113,7 @@ def _checksum_of(mark: dict[str, int]) -> int:
 
 
 def _cut(path: Path, size: int) -> Any:
-    """A file open for writing, cut to some size."""
+    """Open a file for appending, truncated to a size in bytes."""
     file = path.open("r+b" if size else "wb")
     file.truncate(size)
     file.seek(0, os.SEEK_END)

@@ -166,9 +166,9 @@ def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
         warnings[f"{language} sharing"] = f"bitext.{language}: {split.sharing_in_words}; {remedy}"
     sentences = {text for pair in pairs for text in (pair.teacher, pair.foreign)}
     asked = {sources.topics(pair) for pair in x.pairs if language in languages_of(pair)}
-    texts = {text for topics in asked for text in topics.topics().values()}
-    if shared := sorted(texts & sentences):
-        found = f"{len(shared)} of {len(texts)} topics are sentences of it, such as {shared[0]!r:.60}"
+    topic_texts = {text for topics in asked for text in topics.topics().values()}
+    if shared := sorted(topic_texts & sentences):
+        found = f"{len(shared)} of {len(topic_texts)} topics are sentences of it, such as {shared[0]!r:.60}"
         warnings[f"{language} topics"] = f"bitext.{language}: {found}: a student has learned these by heart"
     return warnings
 

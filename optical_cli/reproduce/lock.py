@@ -7,7 +7,7 @@ last digits: the user is warned of them, and `--locked` refuses them.
 import json
 import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -168,18 +168,26 @@ def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Look up the versions of optical and of all that it requires, directly or not, by name."""
-    found: dict[str, str] = {}
-    waiting = [OURS]
+    """Look up the versions of optical and of all packages that it requires, directly or not, by name."""
+    return {name: package.version for name, package in installed_packages().items()}
+
+
+def installed_packages(extras: tuple[str, ...] = ()) -> dict[str, Distribution]:
+    """Look up optical with some of its extras, and all packages that it requires, directly or not, by name."""
+    found: dict[str, Distribution] = {}
+    waiting, seen = [(OURS, extras)], set()
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        name, wanted = waiting.pop()
+        name = canonicalize_name(name)
+        if (name, wanted) in seen:
             continue
+        seen.add((name, wanted))
         try:
-            there = distribution(name)
+            found[name] = distribution(name)
         except PackageNotFoundError:  # of another system or Python, or optional
             continue
-        found[name] = there.version
-        wanted = map(Requirement, there.requires or ())
-        waiting += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+        for required in map(Requirement, found[name].requires or ()):
+            marker = required.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
+                waiting.append((required.name, tuple(sorted(required.extras))))
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""`optical retrieve`: topics against an index or a collection, by MaxSim, by BM25, or translated.
+"""`optical retrieve`: search topics by MaxSim in an index, by BM25 in a collection, or after translation.
 
-Modules are imported one by one: BM25 runs without torch.
+Import the modules one by one: BM25 runs without torch.
 """

@@ -1,9 +1,10 @@
-r"""From a text to the words that BM25 counts. A change here bumps the version of the stage `bm25`.
+r"""Analyzers: from a text to the words that BM25 counts. A change here raises the version of the stage `bm25`.
 
-Words are the longest runs of letters, digits, underscores and combining marks, in any script. Marks are part of a word
-because most vowel signs of Hindi, Bengali or Telugu are marks, as are the points of Hebrew and the tones of Yoruba; the
-`\w` of Python's `re` stops at every one of them. Joiners (U+200C, U+200D), which shape the letters beside them, go.
-Nothing separates the words of Chinese, Japanese or Thai, where BM25 by these analyzers means little.
+A word is a longest run of letters, digits, underscores and combining marks, in any script. Marks belong to words: most
+vowel signs of Hindi, Bengali or Telugu are marks, as are the points of Hebrew and the tones of Yoruba. The `\w` of
+Python's `re` stops at marks. Joiners (U+200C, U+200D), which only shape the letters beside them, are removed.
+
+Chinese, Japanese and Thai have no separators between words, so BM25 with these analyzers is of little use for them.
 """
 
 import re
@@ -16,26 +17,27 @@ from optical_cli.errors import MissingDependency
 
 JOINERS = {0x200C: None, 0x200D: None}
 POINTS = range(10, 37)
-"""Canonical combining classes of the points of Hebrew, Arabic and Syriac, which are mostly left out in writing."""
+"""Canonical combining classes of the points of Hebrew, Arabic and Syriac, which writers usually omit."""
 FIRST_ACCENT_CLASS = 200
-"""Marks above, below or across a letter of any script. Lower classes spell: nukta 7, the voicing of kana 8, virama 9,
-the vowels and tones of Telugu, Thai, Lao and Tibetan 84 to 132; vowel signs have 0."""
+"""First combining class of marks above, below or across a letter. Marks of lower classes are part of the spelling:
+vowel signs 0, nukta 7, the voicing of kana 8, virama 9, the vowels and tones of Telugu, Thai, Lao and Tibetan 84 to
+132."""
 LAST_MARKED = 0x1FFFF
-"""The marks beyond are variation selectors."""
+"""Last code point to search for marks; those beyond are variation selectors."""
 
 
 def folding(text: str) -> list[str]:
-    """Words in lower case without accents: NFKD, accents and points dropped, what is left composed again."""
+    """Split a text into words in lower case without accents and points, by NFKD and composed again (NFC)."""
     return _words(_without_accents(text))
 
 
 def lower(text: str) -> list[str]:
-    """Words in lower case; composed (NFC), so that one word has one spelling."""
+    """Split a text into words in lower case, composed (NFC) so that each word has one spelling."""
     return _words(unicodedata.normalize("NFC", text.lower()))
 
 
 def stemmed(text: str, stem: Callable[[list[str]], list[str]]) -> list[str]:
-    """Words in lower case, stemmed and then without accents, which the stemmer's rules need."""
+    """Split a text into words in lower case, stem them, and then remove accents, which the stemmer needs."""
     return [_without_accents(word) for word in stem(lower(text))]
 
 
@@ -43,7 +45,11 @@ BY_NAME: Mapping[Analyzer, Callable[[str], list[str]]] = {"folding": folding, "l
 
 
 def analyzer(name: Analyzer, language: str) -> Callable[[str], list[str]]:
-    """The function from a text to words; MissingDependency if PyStemmer is needed and not installed."""
+    """Return the function that splits texts of a language into words.
+
+    Raises:
+        MissingDependency: the analyzer needs PyStemmer, which is not installed.
+    """
     if name != STEMMED:
         return BY_NAME[name]
     try:
@@ -54,8 +60,8 @@ def analyzer(name: Analyzer, language: str) -> Callable[[str], list[str]]:
 
 
 def _without_accents(text: str) -> str:
-    taken_apart = unicodedata.normalize("NFKD", text).lower()
-    return unicodedata.normalize("NFC", "".join(c for c in taken_apart if not _is_accent(unicodedata.combining(c))))
+    decomposed = unicodedata.normalize("NFKD", text).lower()
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not _is_accent(unicodedata.combining(c))))
 
 
 def _is_accent(combining_class: int) -> bool:

@@ -1,8 +1,8 @@
-"""MaxSim over promising documents: the lists nearest to a topic's tokens say which, exact scores say how good they are.
+"""Approximate search: find promising documents in the lists nearest to a topic's tokens, and score them exactly.
 
-As in PLAID and WARP (Santhanam et al. 2022, arXiv 2205.09707; Scheerer et al. 2025, arXiv 2501.17788), every token of
-the probed lists counts, not only the nearest ones: on 20,000 documents that was twice as fast as faiss' own search of
-these lists at the same recall.
+As in PLAID and WARP (Santhanam et al. 2022, arXiv 2205.09707; Scheerer et al. 2025, arXiv 2501.17788), all document
+tokens of the probed lists contribute, not only the nearest ones. On 20,000 documents, this was twice as fast as the
+search of the same lists by faiss, at the same recall.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,26 +23,29 @@ from optical_cli.retrieve.maxsim import score
 from optical_cli.retrieve.workload import single_threads
 
 BYTES_A_DOCUMENT = 4 + 4 + 4
-"""Memory of a thread: a sum, a maximum, and the document's number once it is found."""
+"""Memory of a thread for each document: its sum, its maximum, and its number."""
 
 
 class ApproximateEngine(Engine):
     """MaxSim over the promising documents of each topic, on the CPU.
 
-    A topic's ranking follows from the topic and the index alone, not from other topics or the number of threads. Some
-    topics are searched exactly too, to measure what is lost. CacheError if the quantised index is of another index.
+    The ranking of a topic does not depend on other topics or on the number of threads. A sample of the topics is
+    searched exactly too, to measure the loss.
+
+    Raises:
+        CacheError: the quantised index belongs to another index.
     """
 
     def __init__(self, inputs: SearchInputs) -> None:
         super().__init__(inputs)
         if inputs.structure is None:
-            raise ValueError("the folder of the quantised index expected, found none")
+            raise ValueError("structure: the folder of a quantised index expected, found None")
         self._store, how = inputs.documents.store, inputs.settings.approximate
         self._quantized = QuantizedIndex.open(inputs.structure)
         if len(self._quantized.documents) != self._store.tokens:
             raise CacheError(
-                f"{inputs.structure}: of {len(self._quantized.documents)} tokens, and the index has "
-                f"{self._store.tokens}; `optical cache remove {inputs.structure.name}` and run again"
+                f"{inputs.structure}: {self._store.tokens} tokens expected, as in the index, found "
+                f"{len(self._quantized.documents)}; run `optical cache remove {inputs.structure.name}`, then again"
             )
         self._centroids = torch.from_numpy(self._quantized.centroids)
         self._codebooks = torch.from_numpy(self._quantized.codebooks)
@@ -56,7 +59,7 @@ class ApproximateEngine(Engine):
         self._checked: list[tuple[torch.Tensor, Ranking]] = []
 
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
-        """The promising documents of topics."""
+        """Find the promising documents of topics, and score them."""
         with single_threads(self._threads) as in_turn:
             for query_id, query, found in zip(query_ids, queries, in_turn(self._scored, queries), strict=True):
                 if query_id in self._to_check:
@@ -65,7 +68,11 @@ class ApproximateEngine(Engine):
                 yield found
 
     def health(self, progress: Progress) -> dict[str, Any]:
-        """The share of the exact results that was found: the mean over the checked topics, and the least."""
+        """Compare the results of the checked topics with those of exact search.
+
+        Returns:
+            `overlap` and `least_overlap`, the mean and the smallest share of the exact results that was found.
+        """
         health: dict[str, Any] = {"engine": APPROXIMATE.name, "checked_topics": len(self._checked)}
         if not self._checked:
             return health
@@ -81,47 +88,65 @@ class ApproximateEngine(Engine):
         return numbers, score(query.numpy(), self._store, numbers)
 
     def _promising(self, query: torch.Tensor) -> Int64:
-        """Numbers of the documents to rescore, ascending; of all documents if they are no more."""
+        """Return the numbers of the documents to score, ascending; all documents of a small collection."""
         if len(self._store) <= self._rescored:
             return np.arange(len(self._store))
         coarse, probes = (query @ self._centroids.T).topk(self._probes, dim=1)  # (topic tokens, probes) each
         sums, best_of_token = np.zeros((2, len(self._store)), dtype=np.float32)
         found = np.empty(len(self._store), dtype=np.int32)
         count = add_best_above_floor(
-            self._tables(query), coarse.numpy(), probes.numpy(), self._quantized.starts, self._quantized.codes,
-            self._quantized.documents, sums, best_of_token, found,
-        )  # fmt: skip
+            self._tables(query),
+            coarse.numpy(),
+            probes.numpy(),
+            self._quantized.starts,
+            self._quantized.codes,
+            self._quantized.documents,
+            sums,
+            best_of_token,
+            found,
+        )
         numbers = np.sort(found[:count]) if count > self._rescored else np.arange(len(sums))
         most = np.argpartition(-sums[numbers], self._rescored - 1)[: self._rescored]
         return np.sort(numbers[most]).astype(np.int64)
 
     def _tables(self, query: torch.Tensor) -> Float32:
-        """(topic tokens, bytes, 256) what each value of each byte of a code adds to a similarity."""
+        """Compute (topic tokens, bytes, 256): what each value of each byte of a code adds to a similarity."""
         width, _, part = self._codebooks.shape
         parts = query.view(len(query), width, part).transpose(0, 1)
+        # (bytes, topic tokens, part) @ (bytes, part, 256)
         return torch.bmm(parts, self._codebooks.transpose(1, 2)).transpose(0, 1).contiguous().numpy()
 
 
 @numba.njit(nogil=True, cache=True)
 def add_best_above_floor(
-    tables: Float32, coarse: Float32, probes: Int64, starts: Int64, codes: Codes, owners: Int32,
-    sums: Float32, best: Float32, found: Int32,
-) -> int:  # fmt: skip
-    """Add up, for each document, by how much its best token surpasses the floor of each token of a topic.
+    tables: Float32,
+    coarse: Float32,
+    probes: Int64,
+    starts: Int64,
+    codes: Codes,
+    owners: Int32,
+    sums: Float32,
+    best: Float32,
+    found: Int32,
+) -> int:
+    """Approximate the MaxSim of documents, less a constant: sum over topic tokens of (best similarity - floor).
 
-    The floor of a topic's token is its similarity to the last centre it probes. Tokens of all other lists are taken to
-    have it, so that a document met in one list loses nothing in those it is not met in.
+    The floor of a topic token is its similarity to the centre of the last list it probes. Document tokens in lists that
+    are not probed are assumed to have that similarity.
 
     Args:
-        tables: (topic tokens, bytes, 256), as from `_tables`.
+        tables: (topic tokens, bytes, 256), what each value of each byte of a code adds to a similarity.
         coarse: (topic tokens, probes), similarities to the centres of the probed lists, descending.
         probes: (topic tokens, probes), the numbers of these lists.
         starts: (lists + 1,), where lists begin and end.
         codes: (tokens, bytes).
         owners: (tokens,), the document of each token.
-        sums: (documents,) zeros, filled.
-        best: (documents,) zeros, and zeros again at the end.
-        found: (documents,), filled from the front with the documents whose sums are not 0, which are counted.
+        sums: (documents,) zeros, filled with the approximate scores.
+        best: (documents,) zeros, work space; zeros again at the end.
+        found: (documents,), filled from the front with the numbers of the documents with a sum above 0.
+
+    Returns:
+        the number of documents in `found`.
     """
     width = codes.shape[1]
     count = 0

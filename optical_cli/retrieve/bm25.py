@@ -1,6 +1,7 @@
-"""A run by BM25: documents by the words they share with the topic (Robertson and Zaragoza 2009), Lucene's variant.
+"""Search by BM25 (Robertson and Zaragoza 2009) in Lucene's variant, with bm25s.
 
-bm25s (Lù 2024, arXiv 2407.03618) keeps what each word adds to each document's score; a topic's scores are sums of it.
+bm25s (Lù 2024, arXiv 2407.03618) stores the contribution of each word to the score of each document; the scores of a
+topic are sums of these.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,21 +38,29 @@ def search(
     progress: Progress,
     candidates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Search every topic, write a TREC run file, and return facts for the manifest.
+    """Search every topic by BM25, write a TREC run file, and return facts for the manifest.
 
-    Only documents that share a word with the topic are in the run.
+    The run contains only documents that share a word with the topic.
 
     Args:
         topics: texts by query id.
-        documents: checked ones; their words are held in memory, as numbers.
+        documents: checked documents; their words are held in memory, as numbers.
+        folder: folder to write the run to.
+        analyzer: name of the analyzer that splits texts into words.
+        language: language of topics and documents, which selects the stemmer.
+        k1: term saturation.
+        b: length normalisation.
         template: text of a document, with {title} and {text}.
-        count: of documents, if known.
-        depth: documents kept for a topic.
-        candidates: document ids by query id, if each topic is ranked among its own; word weights are those of all.
+        count: number of documents, if known.
+        depth: documents to keep for a topic.
+        tag: tag of the run.
+        progress: where progress is reported.
+        candidates: document ids by query id, to rank only these; None to rank all documents. Word weights are computed
+            from all documents in either case.
 
     Raises:
         DataError: no document has a word.
-        MissingDependency: PyStemmer is needed and not installed.
+        MissingDependency: the analyzer needs PyStemmer, which is not installed.
     """
     analyze = analyzers.analyzer(analyzer, language)
     vocabulary: dict[str, int] = {}
@@ -63,7 +72,7 @@ def search(
             words.append([vocabulary.setdefault(w, len(vocabulary)) for w in analyze(fill(template, document))])
             advance(1)
     if not vocabulary:
-        raise DataError(f"no document has a word that the analyzer {analyzer} knows; look at pairs.*.collection")
+        raise DataError(f"the analyzer {analyzer} finds no word in any document; check pairs.*.collection")
     index = bm25s.BM25(k1=k1, b=b, method=METHOD)
     index.index((words, vocabulary), create_empty_token=False, show_progress=False)
     doc_ids = list(number)
@@ -75,9 +84,9 @@ def search(
             for query_id, text in topics.items():
                 scores = index.get_scores_from_ids([vocabulary[word] for word in analyze(text) if word in vocabulary])
                 if candidates is not None:
-                    own = [number[doc_id] for doc_id in candidates.get(query_id, ())]
+                    allowed = [number[doc_id] for doc_id in candidates.get(query_id, ())]
                     all_scores, scores = scores, np.zeros_like(scores)
-                    scores[own] = all_scores[own]
+                    scores[allowed] = all_scores[allowed]
                 ranking = _best(scores, doc_ids, depth)
                 empty += not ranking
                 yield query_id, ranking
@@ -94,7 +103,7 @@ def search(
 
 
 def _best(scores: Any, doc_ids: list[str], depth: int) -> Ranking:
-    """The best of the documents with a score above 0, and those that the last of them may tie with."""
+    """Rank the documents with a score above 0, down to `depth`. Ties at the cut are broken as in a run file."""
     (found,) = np.nonzero(scores > 0)
     if len(found) > depth:
         last = np.partition(scores[found], -depth)[-depth]

@@ -1,10 +1,10 @@
-"""MaxSim of a block of documents for many topics at once, as bounds of the exact scores.
+"""Upper and lower bounds of MaxSim, for a block of documents and many topics at once.
 
-A block is one matrix product of its document tokens with all topic tokens, the largest value of each document's
-segment, and the sum over each topic's tokens (Khattab and Zaharia 2020, arXiv 2004.12832). The product may be taken in
-bfloat16. How far it can be off follows from the rounding of the very tokens that were multiplied: with q' for the
-rounded q, |<q', d'> - <q, d>| <= |q' - q| |d'| + |q| |d' - d| (Cauchy and Schwarz), and the largest of several numbers
-is off by no more than the one that is off most.
+MaxSim of a block is one matrix product of its document tokens with all topic tokens, the maximum over each document's
+tokens, and the sum over each topic's tokens (Khattab and Zaharia 2020, arXiv 2004.12832). The product may be computed
+in bfloat16. Each score gets an error bound: token rounding plus float32 accumulation. With q' for the rounded q,
+|<q', d'> - <q, d>| <= |q' - q| |d'| + |q| |d' - d| (Cauchy-Schwarz), and the error of a maximum is at most the largest
+error of its arguments.
 """
 
 from collections.abc import Sequence
@@ -24,25 +24,25 @@ from optical_cli.errors import CacheError
 UNIT = 2.0**-24
 """Largest relative error of a float32 operation."""
 HALF_STEP = {torch.float32: 0.0, torch.bfloat16: 2.0**-8}
-"""Largest relative error of rounding a product to the format it is returned in."""
+"""Largest relative error of rounding a product to the dtype that it is returned in."""
 ADDITIONS = 4
-"""Sums of as many float32 numbers between bound and score: in the product and in the score, over dimensions and over
-tokens; twice, for matrix units that cut off where they should round."""
+"""Factor of the accumulation error: the product and the exact score each sum over dimensions and tokens; doubled for
+matrix units that truncate instead of rounding."""
 SPARE = 8
-"""Times the depth that a topic's contenders may grow before those that have fallen behind are dropped."""
-NOT_FINITE = "the index holds an embedding that is not finite; `optical cache verify` names its folder"
+"""Contenders of a topic, as a multiple of the depth, above which those that cannot be among the best are dropped."""
+NOT_FINITE = "the index has an embedding that is not finite; run `optical cache verify` to find the damaged folder"
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Values that exact scores lie between, (documents, topics) each."""
+    """Bounds of exact scores, (documents, topics) each."""
 
     upper: Float32
     lower: Float32
 
 
 class Topics:
-    """The token embeddings of some topics, (tokens, dimensions) float32 each, ready to be multiplied with."""
+    """The tokens of topics, (tokens, dimensions) float32 each, prepared for products with document tokens."""
 
     def __init__(self, queries: Sequence[torch.Tensor], precision: Resolved, device: str) -> None:
         self._device = torch.device(device)
@@ -56,33 +56,38 @@ class Topics:
         self._norm = self._of_topics(stacked)
         self._residual = self._of_topics(stacked - rounded.float())
         self._additions = ADDITIONS * UNIT * (stacked.shape[1] + np.array(lengths))  # (topics,)
-        if self._device.type == "cuda":  # what the bounds take for granted
+        if self._device.type == "cuda":  # the bounds assume float32 products and accumulation
             torch.backends.cuda.matmul.allow_tf32 = False
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
     def _of_topics(self, vectors: torch.Tensor) -> npt.NDArray[np.float64]:
-        """(topics,) the lengths of a topic's vectors, added up."""
+        """Sum the norms of the vectors of each topic, (topics,)."""
         return np.add.reduceat(torch.linalg.vector_norm(vectors.double(), dim=1).numpy(), self._starts[:-1])
 
     def room(self, tokens: int) -> torch.Tensor:
-        """Memory for the products of as many document tokens, to be reused: new pages are slow."""
+        """Allocate memory for the products of this many document tokens, to reuse: new memory pages are slow."""
         return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
 
     def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
-        """Multiply with the tokens of some documents, (tokens, dimensions) float32 on the device.
+        """Compute the bounds of some documents.
 
-        The tokens of document i are rows offsets[i] to offsets[i + 1]. `room` is that for as many tokens or more, and
-        is overwritten. CacheError if an embedding is not finite.
+        Args:
+            tokens: (tokens, dimensions) float32 on the device.
+            offsets: (documents + 1,); document i has the rows offsets[i] to offsets[i + 1] - 1.
+            room: memory from `room` for at least this many tokens, which is overwritten.
+
+        Raises:
+            CacheError: an embedding is not finite.
         """
         rounded = tokens.to(self._dtype)
         longest = (torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (tokens, tokens - rounded.float()))
         norm, residual = (float(value) for value in longest)
         if not np.isfinite(norm):
             raise CacheError(NOT_FINITE)
-        norm += residual  # of the rounded ones, too
+        norm += residual  # bounds the norm of the rounded tokens too
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
         similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)
-        torch.mm(rounded, self._multiplied, out=similarity)
+        torch.mm(rounded, self._multiplied, out=similarity)  # (tokens, d) @ (d, tokens of all topics)
         reduce = reduce_compiled if self._device.type == "cpu" else reduce_by_torch
         sums, magnitudes = reduce(similarity, offsets, self._starts)
         off = HALF_STEP[self._dtype] * magnitudes + off
@@ -90,7 +95,7 @@ class Topics:
 
 
 def reduce_compiled(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> tuple[Float32, Float32]:
-    """Sums of the maxima, and of their magnitudes, (documents, topics) each, on a CPU."""
+    """Compute the sums of the maxima and of their magnitudes, (documents, topics) each, on the CPU."""
     shape = len(offsets) - 1, len(starts) - 1
     sums, magnitudes = (np.empty(shape, dtype=np.float32) for _ in range(2))
     bits = torch.int16 if similarity.dtype == torch.bfloat16 else torch.int32
@@ -99,14 +104,14 @@ def reduce_compiled(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> 
 
 
 def reduce_by_torch(similarity: torch.Tensor, offsets: Int64, starts: Int64) -> tuple[Float32, Float32]:
-    """Sums of the maxima, and of their magnitudes, (documents, topics) each, on any torch device."""
+    """Compute the sums of the maxima and of their magnitudes, (documents, topics) each, on any torch device."""
     best = _segments(similarity.float(), "max", offsets).T  # (tokens of all topics, documents)
     sums, magnitudes = (_segments(values, "sum", starts).T.cpu().numpy() for values in (best, best.abs()))
     return sums, magnitudes
 
 
 def _segments(values: torch.Tensor, reduce: str, offsets: Int64) -> torch.Tensor:
-    """(rows, columns) to (segments, columns)."""
+    """Reduce segments of rows: (rows, columns) to (segments, columns)."""
     lengths = torch.from_numpy(np.diff(offsets)).to(values.device)
     reduced: Any = torch.segment_reduce(values.contiguous(), reduce, lengths=lengths, axis=0)
     return torch.as_tensor(reduced)
@@ -114,17 +119,17 @@ def _segments(values: torch.Tensor, reduce: str, offsets: Int64) -> torch.Tensor
 
 @numba.njit(nogil=True, cache=True)
 def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32, magnitudes: Float32) -> None:
-    """Add up, for each document and topic, the largest similarity of each of the topic's tokens.
+    """Sum the maxima over a document's tokens of the similarities of a topic's tokens, for each document and topic.
 
-    Numbers are compared as integers: with the lower bits of the negative ones turned over, the order of floats of one
-    width is that of their bits, and a processor compares twice as many of 16 bits as of 32.
+    Floats are compared as integers, whose order is the same once the lower bits of negative numbers are flipped. The
+    processor compares twice as many 16-bit integers at once as 32-bit numbers.
 
     Args:
         similarity: (document tokens, topic tokens), the bits of float32 as int32 or of bfloat16 as int16.
-        offsets: (documents + 1,) rows where documents begin and end; each has at least one.
-        starts: (topics + 1,) columns where topics begin and end.
-        sums: (documents, topics), filled.
-        magnitudes: (documents, topics), filled with the sums of the absolute values.
+        offsets: (documents + 1,), rows where documents begin and end; each document has at least one row.
+        starts: (topics + 1,), columns where topics begin and end.
+        sums: (documents, topics), filled with the sums of the maxima.
+        magnitudes: (documents, topics), filled with the sums of their absolute values.
     """
     columns = similarity.shape[1]
     sign = similarity.itemsize * 8 - 1
@@ -152,7 +157,7 @@ def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32,
 
 
 class Contenders:
-    """Of each topic the documents that no `depth` others are known to be ahead of, while bounds come in."""
+    """Collects bounds, and keeps for each topic the documents that may still be among the `depth` best."""
 
     def __init__(self, topics: int, depth: int) -> None:
         self._depth = depth
@@ -162,7 +167,7 @@ class Contenders:
         self._limit = SPARE * depth * topics
 
     def add(self, first: int, bounds: Bounds) -> None:
-        """Take in the documents from number `first` on."""
+        """Add the bounds of the documents from number `first` on."""
         documents, topics = np.nonzero(bounds.upper >= self._floor)
         self._held.append((topics, documents + first, bounds.upper[documents, topics], bounds.lower[documents, topics]))
         self._count += len(topics)
@@ -171,7 +176,7 @@ class Contenders:
             self._limit = max(self._limit, 2 * self._count)
 
     def of_topics(self) -> list[tuple[Int64, Float32]]:
-        """For each topic numbers and upper bounds of its contenders, the most promising first."""
+        """Return the numbers and upper bounds of each topic's contenders, in descending order of the upper bound."""
         self._drop()
         topics, documents, upper, _ = self._held[0]
         order = np.lexsort((documents, -upper, topics))
@@ -179,7 +184,7 @@ class Contenders:
         return list(zip(np.split(documents[order], ends), np.split(upper[order], ends), strict=True))
 
     def _drop(self) -> None:
-        """Raise each topic's floor to what `depth` documents are sure to reach, and drop what cannot reach it."""
+        """Raise each topic's floor to the `depth`-th lower bound, and drop documents whose upper bound is below."""
         topics, documents, upper, lower = (np.concatenate(parts) for parts in zip(*self._held, strict=True))
         order = np.lexsort((-lower, topics))
         begins = np.searchsorted(topics[order], np.arange(len(self._floor) + 1))

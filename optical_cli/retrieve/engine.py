@@ -1,4 +1,4 @@
-"""What a search engine is, and the two that score without a structure: every document, or each topic's candidates.
+"""The interface of search engines, and the exact engines: over every document, and over each topic's candidates.
 
 The table of engines is in `config/engines.py`.
 """
@@ -21,25 +21,29 @@ from optical_cli.progress import Advance, Progress
 from optical_cli.retrieve.maxsim import MaxSim
 
 Found = tuple[Int64, Float32]
-"""Numbers and exact scores of some documents, in no order."""
+"""Numbers and exact scores of documents found for a topic, in no order."""
 
 
 class ExhaustiveSearch(Protocol):
-    """MaxSim over every document, by this process or by workers."""
+    """MaxSim over every document, in this process or by workers."""
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[Found]:
-        """For each topic its best documents, with all that tie with the last; `advance` counts scores."""
+        """Find the best documents of each topic, with all that tie with the last; `advance` counts scores."""
 
 
 @dataclass(frozen=True)
 class SearchInputs:
-    """What an engine is opened with.
+    """Inputs of an engine.
 
     Attributes:
-        precision: of matrix products that only bound scores.
-        exhaustive: the search of every document, here or by workers.
-        candidates: document ids by query id, if each topic is ranked among its own.
-        structure: the folder that the engine's `Structure.build` filled, if it has one.
+        documents: the index.
+        query_ids: all topics of the search.
+        settings: the section `retrieval` of the experiment file.
+        precision: precision of matrix products, which only bound scores.
+        maxsim: MaxSim in this process.
+        exhaustive: MaxSim over every document, in this process or by workers.
+        candidates: document ids by query id, to rank only these; None to rank all documents.
+        structure: folder that the engine's `Structure.build` has filled; None for an engine without one.
     """
 
     documents: DocumentIndex
@@ -53,7 +57,7 @@ class SearchInputs:
 
 
 class Engine(ABC):
-    """A way to find the best documents of topics, whose work is counted in its `unit`."""
+    """A way to find the best documents of topics. Progress is counted in `unit`."""
 
     unit = "topics"
 
@@ -61,21 +65,27 @@ class Engine(ABC):
         self.inputs = inputs
 
     def total(self, query_ids: Collection[str]) -> int:
-        """The units of searching some topics."""
+        """Return the number of units in the search of some topics."""
         return len(query_ids)
 
     @abstractmethod
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
-        """For each topic, (tokens, dimensions) float32, documents with the best among them."""
+        """Find documents for each topic, among them the best ones.
+
+        Args:
+            query_ids: ids of the topics.
+            queries: (tokens, dimensions) float32 of each topic.
+            advance: called with the number of units done.
+        """
 
     def ranking(self, found: Found) -> Ranking:
-        """The documents found for a topic as a run has them."""
+        """Rank the documents found for a topic as in a run file, cut at the depth."""
         ids = (self.inputs.documents.doc_ids[number] for number in found[0])
         return rank(zip(ids, map(float, found[1]), strict=True), self.inputs.settings.depth)
 
     @abstractmethod
     def health(self, progress: Progress) -> dict[str, Any]:
-        """Facts for the manifest of the run, once all topics were searched."""
+        """Return facts for the manifest of the run, after all topics were searched."""
 
 
 class ExactEngine(Engine):
@@ -84,20 +94,20 @@ class ExactEngine(Engine):
     unit = "scores"
 
     def total(self, query_ids: Collection[str]) -> int:
-        """Documents times topics."""
+        """Return the number of scores: documents times topics."""
         return len(self.inputs.documents.store) * len(query_ids)
 
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:  # noqa: ARG002
-        """The best documents of topics, with all that tie with the last."""
+        """Find the best documents of each topic, with all that tie with the last."""
         return self.inputs.exhaustive.best(queries, self.inputs.settings.depth, advance)
 
     def health(self, progress: Progress) -> dict[str, Any]:  # noqa: ARG002
-        """The precision in which scores were bounded."""
+        """Return the precision of the products that bound scores."""
         return {"search_precision": self.inputs.precision}
 
 
 class CandidateEngine(Engine):
-    """MaxSim over each topic's own candidates; topics without any are not searched."""
+    """MaxSim over the candidates of each topic. Topics without candidates are not searched."""
 
     unit = "scores"
 
@@ -105,18 +115,20 @@ class CandidateEngine(Engine):
         super().__init__(inputs)
         number = {doc_id: n for n, doc_id in enumerate(inputs.documents.doc_ids)}
         candidates = inputs.candidates or {}
-        self._own = {query_id: np.array([number[doc_id] for doc_id in own]) for query_id, own in candidates.items()}
-        self._left = len(inputs.query_ids)
+        self._candidates = {
+            query_id: np.array([number[doc_id] for doc_id in doc_ids]) for query_id, doc_ids in candidates.items()
+        }
+        self._not_searched = len(inputs.query_ids)
 
     def total(self, query_ids: Collection[str]) -> int:
-        """Candidates of topics."""
-        return sum(len(self._own[query_id]) for query_id in query_ids)
+        """Return the number of candidates of some topics."""
+        return sum(len(self._candidates[query_id]) for query_id in query_ids)
 
     def best(self, query_ids: Sequence[str], queries: Sequence[torch.Tensor], advance: Advance) -> Iterator[Found]:
-        """All candidates of topics."""
-        self._left -= len(query_ids)
-        return self.inputs.maxsim.scores(queries, [self._own[query_id] for query_id in query_ids], advance)
+        """Score all candidates of each topic."""
+        self._not_searched -= len(query_ids)
+        return self.inputs.maxsim.scores(queries, [self._candidates[query_id] for query_id in query_ids], advance)
 
     def health(self, progress: Progress) -> dict[str, Any]:  # noqa: ARG002
-        """The number of topics without candidates."""
-        return {"topics_without_candidates": self._left}
+        """Return the number of topics without candidates."""
+        return {"topics_without_candidates": self._not_searched}

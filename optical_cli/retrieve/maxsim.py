@@ -1,7 +1,7 @@
-"""Exact MaxSim over every document: bounds of all, exact scores of those that may be among the best.
+"""Exact MaxSim over every document: bound all scores, and compute exactly those that may be among the best.
 
-The ranking is that of the exact scores, whatever the blocks, the precision of the products and the device: bounds
-only say which documents need not be scored. A score has the same bits whatever else is scored, and on every machine.
+The ranking is that of the exact scores; blocks, precision and device only change the bounds. A score has the same bits
+on every machine, whatever other documents are scored.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,22 +18,23 @@ from optical_cli.retrieve.bounds import Bounds, Contenders, Topics
 from optical_cli.retrieve.workload import Budget, InTurn, single_threads
 
 TOGETHER = 16
-"""Documents that are scored at a time: their tokens as float32 stay in the processor's cache."""
+"""Batch size of exact scoring: the float32 tokens of this many documents stay in the processor's cache."""
 FEW = 8
-"""How many times fewer are scored at a time than are wanted: one call too many costs less than so many documents."""
+"""After the first `depth` contenders, depth / FEW are scored at a time: a call costs less than scoring documents that
+turn out too low."""
 
 
 class MaxSim:
-    """The search of an index.
+    """Search of the token embeddings of documents by MaxSim.
 
-    Each thread computes the product and the maxima of whole panels of documents: no thread waits for another at the end
-    of a product, which on a busy machine takes longer than the product.
+    Each thread computes products and maxima of whole panels of documents. Threads do not share a product, because
+    waiting for each other at its end takes longer than the product on a busy machine.
 
     Args:
-        documents: their tokens.
-        memory: bytes of blocks and bounds, the pages of the index left out.
-        precision: of the matrix products; the scores are float32 in either.
-        device: a GPU is given panels by a single thread.
+        documents: tokens of the documents.
+        memory: limit in bytes for blocks and bounds, besides the mapped pages of the index.
+        precision: precision of the matrix products; scores are float32 in either case.
+        device: a torch device; for a GPU, one thread computes all panels.
     """
 
     def __init__(self, documents: TokenStore, *, memory: int, precision: Resolved, device: str) -> None:
@@ -45,9 +46,15 @@ class MaxSim:
         self._budget = Budget.of(memory, 2 if precision == "bfloat16" else 4, self._threads, cached=on_cpu)
 
     def best(self, queries: Sequence[torch.Tensor], depth: int, advance: Advance) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic its `depth` best documents, in no order, with all that tie with the last.
+        """Find the `depth` best documents of each topic, in no order, with all that tie with the last.
 
-        Queries are (tokens, dimensions) float32; `advance` counts scores.
+        Args:
+            queries: (tokens, dimensions) float32 of each topic.
+            depth: number of documents.
+            advance: called with the number of scores done.
+
+        Returns:
+            for each topic, numbers and scores of documents.
         """
         with single_threads(self._threads) as in_turn:
             for first, last in self._budget.groups([len(query) for query in queries], self._documents):
@@ -61,13 +68,22 @@ class MaxSim:
     def scores(
         self, queries: Sequence[torch.Tensor], numbers: Sequence[Int64], advance: Advance
     ) -> Iterator[tuple[Int64, Float32]]:
-        """For each topic some numbers of documents, (documents,), and their scores, the same as those of `best`."""
+        """Score the given documents of each topic, with the same bits as `best`.
+
+        Args:
+            queries: (tokens, dimensions) float32 of each topic.
+            numbers: (documents,) numbers of the documents to score, for each topic.
+            advance: called with the number of scores done.
+
+        Returns:
+            for each topic, the numbers and the scores.
+        """
         pairs = list(zip(queries, numbers, strict=True))
         with single_threads(self._threads) as in_turn:
             scored = in_turn(lambda pair: score(pair[0].numpy(), self._documents, pair[1]), pairs)
-            for (_, own), scores in zip(pairs, scored, strict=True):
-                advance(len(own))
-                yield own, scores
+            for (_, of_topic), scores in zip(pairs, scored, strict=True):
+                advance(len(of_topic))
+                yield of_topic, scores
 
     def _contenders(self, queries: Sequence[torch.Tensor], depth: int, in_turn: InTurn, advance: Advance) -> Contenders:
         topics = Topics(queries, self._precision, self._device)
@@ -80,7 +96,7 @@ class MaxSim:
         return found
 
     def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
-        """The bounds of a panel, block by block."""
+        """Compute the bounds of a panel, block by block."""
         offsets = self._documents.offsets
         blocks = list(self._budget.blocks(self._documents, panel, topics.tokens))
         room = topics.room(max(int(offsets[last] - offsets[first]) for first, last in blocks))
@@ -92,7 +108,7 @@ class MaxSim:
 
 
 def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
-    """(numbers,) the scores of some documents for a topic, (tokens, dimensions)."""
+    """Compute the exact scores (numbers,) of some documents for a topic (tokens, dimensions)."""
     scores = np.empty(len(numbers), dtype=np.float32)
     for first in range(0, len(numbers), TOGETHER):
         tokens, offsets = documents.texts(numbers[first : first + TOGETHER])
@@ -103,10 +119,16 @@ def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
 def best_of(
     query: Float32, documents: TokenStore, contenders: tuple[Int64, Float32], depth: int
 ) -> tuple[Int64, Float32]:
-    """Numbers and scores of the `depth` best contenders, and of those that the last of them may tie with.
+    """Score contenders until the `depth` best are known, and return them with all that tie with the last.
 
-    Contenders are numbers and upper bounds, the most promising first. These are scored first, then a few at a time,
-    until no other can reach the last of the best.
+    Args:
+        query: (tokens, dimensions) of a topic.
+        documents: tokens of the documents.
+        contenders: numbers and upper bounds of documents, in descending order of the upper bound.
+        depth: number of documents.
+
+    Returns:
+        numbers and scores.
     """
     numbers, upper = contenders
     scores = score(query, documents, numbers[:depth])
@@ -119,21 +141,21 @@ def best_of(
 
 
 def _last(scores: Float32, depth: int) -> float:
-    """The lowest of the `depth` best scores; -inf if there are not as many."""
+    """Return the lowest of the `depth` best scores; -inf for fewer scores."""
     return float(np.partition(scores, -depth)[-depth]) if len(scores) >= depth else -np.inf
 
 
 @numba.njit(nogil=True, cache=True)
 def exact_scores(query: Float32, tokens: Float32, offsets: Int64, scores: Float32) -> None:
-    """Compute the MaxSim of documents in float32, one product after the other in the order of the dimensions.
+    """Compute the MaxSim of documents in float32, summing the products in the order of the dimensions.
 
-    A score follows from the query and the document alone: not from other documents, the number of threads, or how wide
-    the processor's registers are.
+    The bits of a score depend on the query and the document only, not on other documents, the number of threads or the
+    width of the processor's registers.
 
     Args:
         query: (tokens, dimensions).
         tokens: (tokens of all documents, dimensions).
-        offsets: (documents + 1,) rows where documents begin and end.
+        offsets: (documents + 1,), rows where documents begin and end.
         scores: (documents,), filled.
     """
     count, dimensions = query.shape
@@ -146,7 +168,7 @@ def exact_scores(query: Float32, tokens: Float32, offsets: Int64, scores: Float3
         for row in range(offsets[document], offsets[document + 1]):
             token[:dimensions] = tokens[row]
             similarity[:] = 0
-            for dimension in range(0, len(token), 4):  # four a turn: a sum is loaded and stored once for them
+            for dimension in range(0, len(token), 4):  # by fours: each sum is loaded and stored once for four products
                 a, b, c, d = token[dimension : dimension + 4]
                 p, q, r, s = columns[dimension : dimension + 4]
                 for j in range(len(similarity)):

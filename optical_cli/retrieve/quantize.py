@@ -1,8 +1,8 @@
-"""Quantises an index: centres and codebooks by faiss from a sample of its tokens, then every token, a block at a time.
+"""Quantise an index for approximate search: fit centres and codebooks to a sample of its tokens, then encode all.
 
-faiss is called by threads of our own, each on a block of a fixed size: its results then do not depend on the number of
-threads, and its OpenMP cannot stall on a busy machine (one thread fitted a product quantiser 5 times as fast as two).
-torch has to be imported first: both then share one OpenMP.
+faiss does the work, called from our own threads on blocks of a fixed size. Its results then do not depend on the number
+of threads, and its OpenMP cannot stall on a busy machine, where one OpenMP thread fitted a product quantiser 5 times as
+fast as two. torch must be imported before faiss, so that both share one OpenMP.
 """
 
 from pathlib import Path
@@ -20,20 +20,26 @@ from optical_cli.retrieve.bounds import NOT_FINITE
 from optical_cli.retrieve.workload import single_threads
 
 POINTS_OF_CODES = 256 * BYTE_VALUES
-"""Tokens of the sample that codebooks are fitted to."""
+"""Number of sampled tokens that the codebooks are fitted to."""
 ROUNDS = 8
-"""Of k-means over the centres; more did not move the recall."""
+"""Iterations of k-means for the centres; more did not change the recall."""
 BLOCK = 8192
-"""Tokens that a thread takes at once."""
+"""Tokens per block."""
 
 
 def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress) -> dict[str, Any]:
-    """Quantise an index folder into a folder, and return facts for the manifest.
+    """Quantise an index into a folder, and return facts for the manifest.
 
-    A sample of its tokens and four bytes a token are in memory.
+    The memory holds a sample of the tokens and four bytes for each token.
+
+    Args:
+        index: folder of the index.
+        folder: folder to write the quantised index to.
+        how: the section `retrieval.approximate` of the experiment file.
+        progress: where progress is reported.
 
     Raises:
-        ConfigError: lists or bytes do not fit the index.
+        ConfigError: `lists` or `code_bytes` does not suit the index.
         CacheError: the index is damaged.
         MissingDependency: faiss is not installed.
     """
@@ -45,7 +51,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
     tokens, lists = store.tokens, how.lists_for(store.tokens)
     how.check_index(tokens, store.dimensions)
     with single_threads(torch.get_num_threads()) as in_turn, progress.task("quantize", 2 * tokens, "tokens") as advance:
-        progress.say(f"quantize: fits {lists} lists to a sample of the tokens, and then deals out all of them")
+        progress.say(f"quantize: fits {lists} lists to a sample of the tokens, then assigns all tokens")
         sample = _sample(store, how.sample_of(tokens), how.seed)
         (quantizer,) = in_turn(lambda points: Quantizer.fitted(faiss, points, lists, how), [sample])
         blocks = [(first, min(first + BLOCK, tokens)) for first in range(0, tokens, BLOCK)]
@@ -61,7 +67,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
             advance(last - first)
         sizes = np.bincount(assigned, minlength=lists)
         quantized = QuantizedIndex.create(folder, quantizer.centroids, quantizer.codebooks, sizes)
-        free = quantized.starts[:-1].copy()  # the first free place of each list
+        free = quantized.starts[:-1].copy()  # first free row of each list
         off = 0.0
         for (first, last), (codes, squares) in zip(blocks, in_turn(encode, blocks), strict=True):
             places = _take(free, assigned[first:last])
@@ -82,7 +88,7 @@ def quantize(index: Path, folder: Path, *, how: Approximate, progress: Progress)
 
 
 class Quantizer:
-    """Centres, and codebooks of the differences between tokens and centres, shaped as in a `QuantizedIndex`."""
+    """Centres of the lists and codebooks of the residuals, in the shapes of a `QuantizedIndex`."""
 
     def __init__(self, faiss: Any, centroids: Float32, product: Any) -> None:
         self._centres = faiss.IndexFlatIP(centroids.shape[1])
@@ -93,35 +99,46 @@ class Quantizer:
 
     @classmethod
     def fitted(cls, faiss: Any, points: Float32, lists: int, how: Approximate) -> Self:
-        """Fit spherical k-means, then product quantisation of the residuals, to (points, dimensions) unit tokens."""
+        """Fit centres by spherical k-means, then codebooks of the residuals by product quantisation.
+
+        Args:
+            faiss: the module.
+            points: (points, dimensions) tokens of unit length.
+            lists: number of centres.
+            how: the section `retrieval.approximate` of the experiment file.
+        """
         dimensions = points.shape[1]
         means = faiss.Kmeans(dimensions, lists, niter=ROUNDS, spherical=True, seed=how.seed, min_points_per_centroid=1)
         means.train(points)
         product = faiss.ProductQuantizer(dimensions, how.code_bytes, 8)
         product.cp.seed = how.seed
-        product.cp.min_points_per_centroid = 1  # else it warns on stdout of samples that it can use
-        own = cls(faiss, means.centroids, product)
-        few = points[:POINTS_OF_CODES]
-        residuals = few - own.centroids[own.assign(few)]
-        product.train(np.resize(residuals, (max(len(few), BYTE_VALUES), dimensions)))
+        product.cp.min_points_per_centroid = 1  # otherwise faiss warns on stdout of small samples
+        untrained = cls(faiss, means.centroids, product)
+        sample = points[:POINTS_OF_CODES]
+        residuals = sample - untrained.centroids[untrained.assign(sample)]
+        product.train(np.resize(residuals, (max(len(sample), BYTE_VALUES), dimensions)))
         return cls(faiss, means.centroids, product)
 
     def assign(self, tokens: Float32) -> Int32:
-        """(tokens,) the lists of some tokens, (tokens, dimensions); CacheError if one of them is not finite."""
+        """Return the list (tokens,) of each token of (tokens, dimensions).
+
+        Raises:
+            CacheError: a token is not finite.
+        """
         _, lists = self._centres.search(tokens, 1)
         if lists.min() < 0:
             raise CacheError(NOT_FINITE)
         return lists[:, 0].astype(np.int32)  # type: ignore[no-any-return]
 
     def encode(self, tokens: Float32, lists: Int32) -> tuple[Codes, float]:
-        """(tokens, bytes) the codes of some tokens in their lists, and the sum of their squared errors."""
+        """Return the codes (tokens, bytes) of tokens in their lists, and the sum of the squared errors."""
         residuals = tokens - self.centroids[lists]
         codes: Codes = self._product.compute_codes(residuals)
         return codes, float(((residuals - self._product.decode(codes)) ** 2).sum(dtype=np.float64))
 
 
 def _take(free: Int64, lists: Int32) -> Int64:
-    """Take the next free place in its list for each of some tokens; `free` moves on."""
+    """Assign each token the next free row of its list, and advance `free`."""
     order = np.argsort(lists, kind="stable")
     ordered = lists[order]
     places = np.empty(len(lists), dtype=np.int64)
@@ -131,7 +148,11 @@ def _take(free: Int64, lists: Int32) -> Int64:
 
 
 def _sample(store: TokenStore, count: int, seed: int) -> Float32:
-    """(count, dimensions) of the tokens, shuffled; CacheError if one of them is not finite."""
+    """Draw `count` tokens without replacement, shuffled: (count, dimensions).
+
+    Raises:
+        CacheError: a token is not finite.
+    """
     rng = np.random.default_rng(seed)
     numbers = np.sort(rng.choice(store.tokens, count, replace=False, shuffle=False))
     sample = store.some(numbers).numpy()

@@ -1,4 +1,4 @@
-"""A run: for each topic the documents with the highest MaxSim."""
+"""Search an index by MaxSim, and write the run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from optical_cli.retrieve.maxsim import MaxSim
 RUN = "run.trec"
 
 OpenExact = Callable[..., ExhaustiveSearch]
-"""Opens an exact search in place of `MaxSim`: (index folder, its tokens, memory=, precision=, device=)."""
+"""Opens an exact search that replaces `MaxSim`; called as (index folder, its tokens, memory=, precision=, device=)."""
 
 
 def search(
@@ -41,19 +41,25 @@ def search(
 ) -> dict[str, Any]:
     """Search every topic, write a TREC run file, and return facts for the manifest.
 
-    Topics are encoded and written in chunks of a few thousand, the same ones whatever the memory, and so with the same
-    last bits.
+    Topics are encoded in chunks that do not depend on the memory, so that embeddings always have the same bits.
 
     Args:
         topics: texts by query id.
-        encoder: the model folder of the query side.
-        precision: of matrix products that only bound scores; the run is the same in either.
-        candidates: document ids by query id; topics without any are not searched.
-        structure: the folder of the engine's structure.
-        open_exact: searches every document in place of this process, with the same run.
+        encoder: folder of the encoder of the query side.
+        index: folder of the index.
+        folder: folder to write the run to.
+        engine: row of the table of engines.
+        settings: the section `retrieval` of the experiment file.
+        precision: precision of matrix products, which only bound scores; it does not change the run.
+        tag: tag of the run.
+        setup: lengths, precision, batch size and device of the encoder.
+        progress: where progress is reported.
+        candidates: document ids by query id, to rank only these; None to rank all documents.
+        structure: folder of the engine's structure; None for an engine without one.
+        open_exact: opens the search of every document elsewhere; None to search in this process.
 
     Raises:
-        DataError: a topic has no token to score, or query and document embeddings do not fit together.
+        DataError: a topic has no token that MaxSim scores, or queries and documents have different dimensions.
         CacheError: the index is damaged.
     """
     documents = DocumentIndex.open(index)
@@ -61,22 +67,22 @@ def search(
     maxsim = MaxSim(documents.store, **how)
     exhaustive = open_exact(index, documents.store, **how) if open_exact else maxsim
     inputs = SearchInputs(documents, topics.keys(), settings, precision, maxsim, exhaustive, candidates, structure)
-    searching: Engine = resolve_name(engine.search)(inputs)
+    opened: Engine = resolve_name(engine.search)(inputs)
     model = open_encoder(encoder, setup)
-    asked = {query_id: text for query_id, text in topics.items() if candidates is None or query_id in candidates}
-    with progress.task("retrieve", searching.total(asked), searching.unit) as advance:
+    searched = {query_id: text for query_id, text in topics.items() if candidates is None or query_id in candidates}
+    with progress.task("retrieve", opened.total(searched), opened.unit) as advance:
 
         def rankings() -> Iterator[tuple[str, Ranking]]:
-            for chunk in chunks(asked.items(), setup.batch_size):
+            for chunk in chunks(searched.items(), setup.batch_size):
                 query_ids, texts = zip(*chunk, strict=True)
                 queries = encode_texts(model, texts, "query", setup.batch_size)
                 if queries[0].shape[1] != documents.store.dimensions:
                     raise DataError(
-                        f"queries have {queries[0].shape[1]} dimensions and documents {documents.store.dimensions}: "
-                        "they come from encoders that share no space"
+                        f"queries have {queries[0].shape[1]} dimensions and documents {documents.store.dimensions}; "
+                        "encoders with the same embedding space expected"
                     )
-                found = searching.best(query_ids, queries, advance)
-                yield from zip(query_ids, map(searching.ranking, found), strict=True)
+                found = opened.best(query_ids, queries, advance)
+                yield from zip(query_ids, map(opened.ranking, found), strict=True)
 
         write_run(folder / RUN, rankings(), tag)
-    return {"topics": len(topics), "documents": len(documents.store), **searching.health(progress)}
+    return {"topics": len(topics), "documents": len(documents.store), **opened.health(progress)}

@@ -107,8 +107,8 @@ def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
 def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folders, path: Path) -> None:
     """Raise DataError for a run with documents that are not searched, or that are no candidates of their topic."""
     read, own = corpus.read(inputs), corpus.candidates(inputs)
-    found = {doc_id for ranking in run.values() for doc_id, _ in ranking}
-    allowed = read.ids if read.ids is not None else {doc.doc_id for doc in read.documents() if doc.doc_id in found}
+    ranked = {doc_id for ranking in run.values() for doc_id, _ in ranking}
+    allowed = read.ids if read.ids is not None else {doc.doc_id for doc in read.documents() if doc.doc_id in ranked}
     topics = corpus.sources.topics(corpus.pair)
     asked = topics.topics()
     if not asked.keys() & run.keys():

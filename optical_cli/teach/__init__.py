@@ -1,7 +1,7 @@
-"""Teach: an English late-interaction encoder on any backbone, from queries and the passages that answer them.
+"""`optical teach`: train a late-interaction teacher on any backbone, from queries and passages that answer them.
 
-A teacher is an input of experiments, shared by many of them and keyed by its content. So this is a tool with an output
-folder, and not a stage with a cache: an experiment names the folder as it names any other model.
+A teacher is an input of experiments: many experiments can share it, and keys identify it by content. It is therefore
+written to an output folder and not to the cache. An experiment names the folder like any other model.
 """
 
 from optical_cli.teach.examples import Example, read_examples

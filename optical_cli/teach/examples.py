@@ -1,19 +1,19 @@
-"""What a teacher learns from: queries, a passage that answers each, and passages that do not."""
+"""Training examples of a teacher: queries, each with a passage that answers it and passages that do not."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optical_cli.data.text_files import Place, checked_text, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
 FIELDS = ("query", "positive", "negatives")
-MEND = "mend or remove the line"
+MEND = "correct or remove the line"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A query and its passages, with the place it was read from (None if it comes from no file)."""
+    """A query with its passages, and the line it was read from; None if it is not from a file."""
 
     query: str
     positive: str
@@ -22,36 +22,44 @@ class Example:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """Read JSONL, `{"query": …, "positive": …, "negatives": […]}`, or TSV, query TAB positive TAB negative….
+    """Read examples from JSONL or TSV, gzipped or not.
 
-    A file that begins with `{` is JSONL. Either may be gzipped; negatives may be missing.
+    A line is `{"query": …, "positive": …, "negatives": […]}` or query TAB positive TAB negative…. Negatives may be
+    missing. A file that begins with `{` is JSONL.
 
     Raises:
-        DataError: the file cannot be read, or has a wrong line; the first one is named.
+        DataError: the file cannot be read, or a line is faulty; the error names the first one.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; a JSONL or TSV file of queries and passages expected")
     examples = list(_examples(path))
     if not examples:
-        raise DataError(f"{path} holds no example; query, positive and negatives expected on each line")
+        raise DataError(f"{path} is empty; a query, a positive and negatives expected on each line")
     return examples
 
 
 def with_negatives(examples: Sequence[Example], wanted: int | None) -> tuple[list[Example], int]:
-    """The examples with as many negatives each as wanted, or as every one has, and how many negatives that leaves out.
+    """Cut all examples to the same number of negatives.
+
+    Args:
+        examples: at least one.
+        wanted: number of negatives of each example; None for as many as every example has.
+
+    Returns:
+        the examples, and the number of negatives left out.
 
     Raises:
-        DataError: an example has fewer.
+        DataError: an example has fewer negatives than wanted.
     """
     number = min(len(example.negatives) for example in examples) if wanted is None else wanted
     for example in examples:
         if len(example.negatives) < number:
             raise DataError(
                 f"{example.place or quoted(example.query)}: {number} negatives expected (--negatives), "
-                f"found {len(example.negatives)}; add some, or ask for fewer"
+                f"found {len(example.negatives)}; add negatives, or lower --negatives"
             )
     left_out = sum(len(example.negatives) - number for example in examples)
-    kept = [Example(one.query, one.positive, one.negatives[:number], one.place) for one in examples]
+    kept = [replace(example, negatives=example.negatives[:number]) for example in examples]
     return kept, left_out
 
 
@@ -62,7 +70,7 @@ def _examples(path: Path) -> Iterator[Example]:
             as_json = line.lstrip().startswith("{")
         texts = _of_json(place, line) if as_json else _of_tsv(place, line)
         if len(set(texts[1:])) < len(texts) - 1:
-            raise place.fault(expected="different passages", found=f"one twice in {quoted(line)}", mend=MEND)
+            raise place.fault(expected="different passages", found=f"duplicates in {quoted(line)}", mend=MEND)
         yield Example(texts[0], texts[1], tuple(texts[2:]), place)
 
 
@@ -70,7 +78,7 @@ def _of_json(place: Place, line: str) -> list[str]:
     found = json_object(place, line)
     if set(found) - set(FIELDS) or not {"query", "positive"} <= set(found):
         keys = quoted(", ".join(found))
-        raise place.fault(expected="query, positive and perhaps negatives", found=keys, mend=MEND)
+        raise place.fault(expected="query, positive and, optionally, negatives", found=keys, mend=MEND)
     negatives = found.get("negatives", [])
     if not isinstance(negatives, list):
         raise place.fault(expected="a list of negatives", found=quoted(negatives), mend=MEND)

@@ -1,4 +1,4 @@
-"""The training of a teacher, by sentence-transformers' own trainer and losses."""
+"""Train a teacher, with the trainer and the losses of sentence-transformers."""
 
 import math
 import tempfile
@@ -31,7 +31,7 @@ from optical_cli.teach.examples import Example, with_negatives
 
 DIMENSIONS = 128
 LOGS = 20
-"""Lines of the loss over a training; the first and the last are reported."""
+"""Number of times that the loss is logged in a training; the first and the last loss are reported."""
 
 _EXPECTED: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
     ("at least 1 expected", lambda n: n >= 1, ("dimensions", "chunk", "query_length", "document_length")),
@@ -39,24 +39,30 @@ _EXPECTED: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
     ("a share of the steps, from 0 to below 1, expected", lambda x: 0 <= x < 1, ("warmup",)),
     ("0 or more expected", lambda x: 0 <= x < math.inf, ("weight_decay",)),
     (f"a whole number from 0 to {SEEDS - 1} expected", lambda n: 0 <= n < SEEDS, ("seed",)),
-    ("at least 2 expected, as the passages of others are a query's negatives", lambda n: n >= 2, ("batch_size",)),
+    ("at least 2 expected, as the passages of other queries are negatives", lambda n: n >= 2, ("batch_size",)),
 )
 
 
 @dataclass(frozen=True)
 class TeachSettings:
-    """How a teacher is trained; ConfigError lists all settings out of range, by their options.
+    """Settings of the training of a teacher.
 
     Attributes:
-        dimensions: of a token embedding; None for 128, or for those of a backbone that is multi-vector already.
+        dimensions: dimensions of a token embedding; None for 128, or for those of a multi-vector backbone.
         epochs: passes over the examples.
-        batch_size: queries per step; the passages of the others are further negatives of each.
-        chunk: queries whose activations are in memory at once, if a batch does not fit (GradCache); None for all.
-        learning_rate: peak, reached after `warmup`; falls linearly to zero.
-        warmup: share of the steps over which the learning rate rises.
+        batch_size: queries per step. The passages of the other queries in a batch are negatives too.
+        chunk: queries whose activations are in memory at once, for batches that do not fit (GradCache); None for all.
+        learning_rate: peak of the learning rate, reached after `warmup`; it falls linearly to 0.
+        warmup: share of the steps in which the learning rate rises.
+        weight_decay: weight decay of AdamW.
         scale: factor of the scores in the softmax, 1 / temperature.
-        query_length, document_length: most tokens of a query and of a passage, special tokens included.
-        seed: of the projection, the order and the dropout.
+        query_length: maximum number of tokens of a query, with special tokens.
+        document_length: maximum number of tokens of a passage, with special tokens.
+        seed: seed of the projection, the order of examples and dropout.
+        precision: precision of the training; weights are saved in float32.
+
+    Raises:
+        ConfigError: settings are out of range; a line for each, with the name of its option.
     """
 
     dimensions: int | None = None
@@ -86,12 +92,15 @@ class TeachSettings:
 
 @dataclass(frozen=True)
 class Taught:
-    """What a training did.
+    """Facts about the training of a teacher.
 
     Attributes:
-        examples: queries trained on.
-        negatives: of each query, besides the passages of the other queries of its batch.
-        first_loss, last_loss: means over the first and the last twentieth of the steps.
+        examples: number of queries.
+        negatives: negatives of each query, besides the passages of other queries in its batch.
+        steps: steps of the optimizer.
+        dimensions: dimensions of a token embedding.
+        first_loss: mean loss over the first twentieth of the steps.
+        last_loss: mean loss over the last twentieth of the steps.
     """
 
     examples: int
@@ -114,23 +123,27 @@ def teach(
     force: bool = False,
     progress: Progress,
 ) -> Taught:
-    """Train a late-interaction teacher and write it as `MultiVectorEncoder(folder)` loads it, with a model card.
+    """Train a late-interaction teacher, and write it to a folder that `MultiVectorEncoder(folder)` loads.
 
     Args:
         examples: at least 2.
-        backbone: folder of an encoder in safetensors; one that is multi-vector already keeps its layers.
-        negatives: of an example; None for as many as every one has.
-        names: of the data and of the backbone, for the card.
-        data_digest: SHA-256 of the data, for the card; None for data of no file.
+        backbone: folder of an encoder in safetensors; a multi-vector encoder keeps its projection.
+        target: folder to write the teacher and its model card to.
+        settings: settings of the training.
+        negatives: negatives of each example; None for as many as every example has.
+        names: names of the data and of the backbone, for the card.
+        data_digest: SHA-256 of the data, for the card; None for data that is not from a file.
         force: replace a model in `target`.
+        progress: where progress is reported.
 
     Raises:
-        ConfigError: the target cannot be written, or the backbone has other dimensions than wanted.
-        DataError: the backbone cannot be loaded, an example has too few negatives, or there are fewer than two.
+        ConfigError: the target cannot be written, or a multi-vector backbone has other dimensions than asked for.
+        DataError: the backbone cannot be loaded, an example has too few negatives, or there are fewer than 2 examples.
         NotConverged: the training has diverged.
     """
     if len(examples) < 2:
-        raise DataError(f"at least 2 examples expected, as the passages of others are negatives, found {len(examples)}")
+        expected = "at least 2 examples expected, as the passages of other queries are negatives"
+        raise DataError(f"{expected}, found {len(examples)}")
     examples, left_out = with_negatives(examples, negatives)
     if not examples[0].negatives and len({example.positive for example in examples}) < 2:
         raise DataError(
@@ -139,7 +152,8 @@ def teach(
         )
     if left_out:
         number = len(examples[0].negatives)
-        progress.say(f"{number} negatives an example, as --negatives or the poorest has it; {left_out} are not used")
+        why = "the fewest of any example" if negatives is None else "--negatives"
+        progress.say(f"teach: uses {number} negatives of each example ({why}); {left_out} are left out")
     torch.manual_seed(settings.seed)
     encoder = _encoder(backbone, settings)
     with output_folder(target, force=force) as folder:
@@ -155,11 +169,11 @@ def _encoder(backbone: Path, settings: TeachSettings) -> MultiVectorEncoder:
         backbone, query_length=settings.query_length, document_length=settings.document_length, device=settings.device
     ).to(torch.float32)
     if is_multi_vector(backbone):
-        own = _dimensions(encoder)
-        if settings.dimensions not in (None, own):
+        dimensions = _dimensions(encoder)
+        if settings.dimensions not in (None, dimensions):
             raise ConfigError(
-                f"--dimensions {settings.dimensions}: the backbone is a late-interaction encoder of {own} dimensions, "
-                "which it keeps; leave the option out, or name a plain backbone"
+                f"--dimensions {settings.dimensions}: the backbone is a late-interaction encoder of {dimensions} "
+                "dimensions, which it keeps; leave out --dimensions, or choose another backbone"
             )
         return encoder
     transformer: Any = encoder[0]
@@ -202,7 +216,7 @@ def _train(
 
 
 class _Trainer(MultiVectorEncoderTrainer):
-    """The library's trainer without its model card, which would encode examples at every training."""
+    """The library's trainer without its model card, for which it would encode example texts in each training."""
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         pass
@@ -232,7 +246,7 @@ class _Losses(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self._advance(1)
         if state.global_step == state.max_steps:
-            control.should_log = True  # the last steps count too
+            control.should_log = True  # also if the last steps are fewer than `logging_steps`
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if "loss" in kwargs["logs"]:
@@ -240,7 +254,7 @@ class _Losses(TrainerCallback):
 
 
 def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> Any:
-    """Cross-entropy over MaxSim scores: the query's own passage against all others of the batch."""
+    """Cross-entropy over MaxSim scores: the positive of a query against all other passages of the batch."""
     if settings.chunk is None:
         return MultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale)
     return CachedMultiVectorMultipleNegativesRankingLoss(encoder, scale=settings.scale, mini_batch_size=settings.chunk)
@@ -248,7 +262,10 @@ def _loss(encoder: MultiVectorEncoder, settings: TeachSettings) -> Any:
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
     disable_progress_bar()
-    columns = {"query": [one.query for one in examples], "positive": [one.positive for one in examples]}
+    columns = {
+        "query": [example.query for example in examples],
+        "positive": [example.positive for example in examples],
+    }
     for number in range(len(examples[0].negatives)):
         columns[f"negative_{number + 1}"] = [example.negatives[number] for example in examples]
     return Dataset.from_dict(columns)
@@ -263,7 +280,7 @@ def _arguments(
         output_dir=str(scratch),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
-        # in a batch with the same passage twice, a query's own passage would count as another one's negative
+        # with a passage twice in a batch, the positive of one query would be a negative of another
         batch_sampler=_EveryExample,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,  # a share of the steps when below 1
@@ -281,12 +298,12 @@ def _arguments(
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
     )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # a batch cut in two has half of its negatives
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # a batch split among GPUs has fewer negatives
     return arguments
 
 
 def _card(settings: TeachSettings, taught: Taught, data: str, backbone: str) -> str:
-    """The model card, without date and place, so that the same teacher has the same card."""
+    """Write the model card, without date and paths, so that the same training writes the same card."""
     header = ModelCardData(
         library_name="sentence-transformers",
         pipeline_tag="feature-extraction",
@@ -308,8 +325,9 @@ def _card(settings: TeachSettings, taught: Taught, data: str, backbone: str) -> 
     return (
         f"---\n{header.strip()}\n---\n\n"
         "# A late-interaction teacher\n\n"
-        "Trained by `optical teach` with sentence-transformers' multiple negatives ranking loss over MaxSim scores. "
-        "`MultiVectorEncoder(folder)` loads it, and so does `teacher.model` of an experiment.\n\n"
+        "Trained by `optical teach` with the multiple negatives ranking loss of sentence-transformers, over MaxSim "
+        "scores. Load it with `MultiVectorEncoder(folder)`, or name the folder as `teacher.model` of an experiment."
+        "\n\n"
         f"| | |\n| --- | --- |\n{rows}\n\n"
         f"Software: {versions}.\n"
     )

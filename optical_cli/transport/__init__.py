@@ -1,13 +1,15 @@
-"""Optimal transport between the tokens of a sentence and the tokens of its translation, in padded batches.
+"""Optimal transport between the tokens of sentences and the tokens of their translations, in padded batches.
 
-    from optical_cli.transport import TransportProblem, cosine_cost, solve, uniform_marginals
+Two sentence pairs, with teacher tokens t and student tokens s of unit length:
 
-    C = cosine_cost(teacher_tokens, student_tokens)                    # (B, n, m)
-    problem = TransportProblem(C.detach(), uniform_marginals(teacher_mask), uniform_marginals(student_mask))
-    coupling = solve(problem, reg=0.05)
-    loss = coupling.cost(C).mean()                                     # differentiable in C, plan held constant
+    t = torch.nn.functional.normalize(torch.randn(2, 7, 128), dim=-1)                        # (B, n, d)
+    s = torch.nn.functional.normalize(torch.randn(2, 9, 128), dim=-1).requires_grad_()       # (B, m, d)
+    C = cosine_cost(t, s)                                                                    # (B, n, m)
+    a, b = uniform_marginals(torch.ones(2, 7)), uniform_marginals(torch.ones(2, 9))          # (B, n), (B, m)
+    solve(TransportProblem(C.detach(), a, b), reg=0.05).cost(C).mean().backward()            # the plan is constant
 
-`solvers` can be imported without torch: the other names are imported when they are first used.
+`solve` returns a `Coupling`: the plans, whether each converged, and figures such as its marginal error and effective
+targets. Names are imported on first use, so that `transport.solvers` can be imported without torch.
 """
 
 from importlib import import_module

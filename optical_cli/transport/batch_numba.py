@@ -1,4 +1,4 @@
-"""What the compiled solvers share: stale code, the plans of a batch among threads, tokens without mass."""
+"""Shared by the compiled solvers: removal of stale compiled code, threads for a batch of plans, skipping of padding."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,35 +18,37 @@ from optical_cli.transport.problem import Solution, TransportProblem
 Floats: TypeAlias = NDArray[Any]
 Batch: TypeAlias = tuple[Floats, ...]
 
-PROBE = 2  # plans whose time tells whether the others are worth sharing
-WORTH_SHARING = 6e-4  # seconds of work; less is done before a helper has woken up
+PROBE = 2  # plans that are timed to decide whether to use more threads for the others
+WORTH_SHARING = 6e-4  # seconds of work; less is done before another thread has woken up
 
 
 def drop_stale(folder: Path = Path(__file__).parent) -> None:
-    """Remove compiled code that is older than the newest source beside it, in so far as it may be removed.
+    """Remove numba's compiled code from a package folder if it is older than the newest source file there.
 
-    A function is compiled together with those it calls, and numba compares the date of its own file alone: after a
-    `git pull` that changes one file, callers in the others would go on with the old code.
+    numba compiles a function together with those it calls, but compares the date of the function's own file only. After
+    a `git pull` that changes one file, functions in other files would otherwise run with the old code.
     """
     newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
     if newest > time():
-        return  # a clock that went back: nothing that is compiled from now on would look new enough
+        return  # a source from the future: code compiled now would look stale at each start
     for index in folder.glob("__pycache__/*.nbi"):
         try:
             if index.stat().st_mtime < newest:
                 index.unlink()
-        except OSError:  # another process was first, or the folder is not ours to write: then numba keeps none here
+        except OSError:  # removed by another process, or a read-only folder, where numba caches nothing either
             continue
 
 
-drop_stale()  # before numba looks for what it has compiled
+drop_stale()  # before numba reads its cache
 
 
 def solve_batch(problem: TransportProblem, solve_plans: Callable[[Batch, int, int, Batch], None]) -> Solution:
     """Solve all plans of a batch on the CPU.
 
-    `solve_plans(batch, first, last, found)` reads cost, a and b of these plans, and writes plan, f, g (zero at first)
-    and iterations.
+    Args:
+        problem: costs and marginals.
+        solve_plans: called as `solve_plans((C, a, b), first, last, (P, f, g, iterations))` with the arrays of the whole
+            batch; fills P, f, g and iterations of the plans `first` to `last` - 1. f, g and iterations are 0 before.
     """
     C, a, b = (x.detach().contiguous().numpy() for x in (problem.cost, problem.a, problem.b))
     found = np.empty_like(C), np.zeros_like(a), np.zeros_like(b), np.zeros(len(C), np.int64)
@@ -55,13 +57,16 @@ def solve_batch(problem: TransportProblem, solve_plans: Callable[[Batch, int, in
 
 
 def share(work: Callable[[int, int], None], plans: int) -> None:
-    """Do all plans on the calling thread, with the help of others (as many as torch may use) if that takes long.
+    """Do some work for each plan, on the calling thread and, if that takes long, on as many others as torch may use.
 
-    Not numba's own `prange`: OpenMP's threads spin at its barrier, and a batch of 0.6 ms took 8 ms as soon as another
-    process wanted the cores. Here nobody waits for a helper that has not begun, so a late one costs nothing. Nor is
-    numba asked for its number of threads: it would start its own OpenMP, and with it set the number that torch uses.
+    This is not numba's `prange`: its OpenMP threads spin at a barrier, and a batch of 0.6 ms took 8 ms while another
+    process used the cores. Here the caller does not wait for a thread that has not started. Nor is numba asked for its
+    number of threads: that would start its own OpenMP, which also sets the number of threads of torch.
 
-    `work(first, last)` does these plans, `last` excluded, without the interpreter's lock; what it raises passes on.
+    Args:
+        work: called as `work(first, last)` for the plans `first` to `last` - 1; must release the interpreter lock.
+            Exceptions are raised again in the caller.
+        plans: number of plans.
     """
     begin = perf_counter()
     first = min(PROBE, plans)
@@ -90,9 +95,10 @@ def share(work: Callable[[int, int], None], plans: int) -> None:
 
 
 def _portions(first: int, last: int, threads: int) -> Iterator[tuple[int, int]]:
-    """Half of a fair share of what is left, again and again: few calls, and threads that end together.
+    """Divide a range among threads: each portion is half of a fair share of the rest.
 
-    From a list, whose `next` is atomic under the interpreter's lock; a generator cannot be shared.
+    Portions become smaller, so that there are few calls and threads end together. The iterator is that of a list, whose
+    `next` is atomic under the interpreter lock; threads cannot share a generator.
     """
     portions = []
     while first < last:
@@ -109,7 +115,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 @njit(cache=True)
 def gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
-    """The costs (rows, columns) between tokens that have mass; C itself if all have."""
+    """Return the costs (rows, columns) between the tokens that have mass; C itself if all tokens have."""
     if len(rows) * len(columns) == C.size:
         return C
     tokens = np.empty((len(rows), len(columns)), C.dtype)
@@ -126,14 +132,14 @@ def gather(C: Floats, rows: Floats, columns: Floats) -> Floats:
 
 @njit(cache=True)
 def place(values: Floats, tokens: Floats, potentials: Floats) -> None:
-    """Write the potentials of the tokens that have mass."""
-    for i in range(len(tokens)):  # `potentials[tokens] = values` takes 2 s more to compile
+    """Write `values` into `potentials` at the positions `tokens`, those of the tokens that have mass."""
+    for i in range(len(tokens)):  # `potentials[tokens] = values` takes 2 s longer to compile
         potentials[tokens[i]] = values[i]
 
 
 @njit(cache=True)
 def scatter(K: Floats, u: Floats, v: Floats, rows: Floats, columns: Floats, plan: Floats) -> None:
-    """Write diag(u) K diag(v) where the tokens stand that have mass, and zero elsewhere."""
+    """Write diag(u) K diag(v) into `plan` at the rows and columns of tokens that have mass, and 0 elsewhere."""
     if len(rows) * len(columns) < plan.size:
         plan[:] = 0
     lead = _lead(rows, columns)
@@ -149,5 +155,5 @@ def scatter(K: Floats, u: Floats, v: Floats, rows: Floats, columns: Floats, plan
 
 @njit(cache=True)
 def _lead(rows: Floats, columns: Floats) -> bool:
-    """Whether padding stands behind, as it mostly does: then nothing has to be looked up."""
+    """Whether all padding comes after the tokens, as is usual: then indices need no lookup."""
     return bool(rows[-1] == len(rows) - 1 and columns[-1] == len(columns) - 1)

@@ -1,9 +1,9 @@
-"""The kernel that entropic plans are scaled from, and an iteration of Sinkhorn's on it.
+"""The stabilised kernel of entropic plans, and a Sinkhorn iteration on it.
 
-The plan is P = diag(u) K diag(v) with the kernel K = exp(phi + psi - C / reg). Everything follows from phi, the
-logarithm of what a row is scaled by: psi makes the largest entry of every column of K one, and v the columns of the
-plan right. What would carry the scalings beyond the range of their dtype is moved into phi, and K is made anew
-(Schmitzer 2019, arXiv 1610.06519).
+The plan is P = diag(u) K diag(v) with the kernel K = exp(phi + psi - C / reg). The row potentials phi determine the
+rest: psi makes the largest entry of each column of K equal to 1, and v gives the columns of the plan their marginals.
+Before scalings leave the range of their dtype, they are absorbed into phi and K is computed anew (Schmitzer 2019,
+arXiv 1610.06519).
 """
 
 import math
@@ -20,26 +20,26 @@ from optical_cli.transport.lanes_numba import CAREFUL, LOWEST, REPEATABLE
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 ScaledKernel: TypeAlias = tuple[Floats, Floats, Floats, Floats, Floats]
-"""phi (n,), psi (m,), K (N, M), u (N,) and v (M,), padded to whole lanes with 0 in K and 1 in u and v."""
+"""phi (n,), psi (m,), K (N, M), u (N,) and v (M,); padded to whole lanes with 0 in K and 1 in u and v."""
 
-WIDEST = 1e7  # a scaling outside 1 / WIDEST..WIDEST is moved into the potentials
-BROKEN = 1e30  # no error of a plan that is still one, and no entry of a kernel
-CLOSE = 16384  # bytes of a kernel, or of some of its rows, that the nearest cache holds twice
+WIDEST = 1e7  # scalings outside 1 / WIDEST to WIDEST are absorbed into the potentials
+BROKEN = 1e30  # above any error of a valid plan, and any entry of a kernel
+CLOSE = 16384  # bytes; the processor's nearest cache holds twice as much
 
 
 @njit(cache=True)
 def allot(n: int, m: int, like: Floats) -> Floats:
-    """Memory for (N, M) numbers of the dtype of an array: n x m, and both sides padded to whole lanes."""
+    """Return an uninitialised (N, M) array of the dtype of `like`: (n, m) with both sides padded to whole lanes."""
     count = lanes.BYTES // like.itemsize
     N, M = (n + count - 1) // count * count, (m + count - 1) // count * count
     room = np.empty(N * M + count, like.dtype)
-    start = -room.ctypes.data % lanes.BYTES // like.itemsize  # a vector across two cache lines takes twice as long
+    start = -room.ctypes.data % lanes.BYTES // like.itemsize  # aligned: a vector across two cache lines is half as fast
     return room[start : start + N * M].reshape(N, M)
 
 
 @njit(cache=True)
 def transpose(K: Floats, T: Floats) -> None:
-    """Make T the transpose of K."""
+    """Write the transpose of K into T."""
     square = lanes.SQUARE // K.itemsize
     for i in range(0, K.shape[0], square):
         for j in range(0, K.shape[1], square):
@@ -48,9 +48,10 @@ def transpose(K: Floats, T: Floats) -> None:
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
 def begin(C: Floats, b: Floats, reg: float, kappa: float, scaled: ScaledKernel, T: Floats) -> None:
-    """Make the kernel of the row potentials phi, its transpose T unless empty, and the scalings that columns need.
+    """Compute psi, K, u and v from the row potentials phi, and the transpose T of K unless T is empty.
 
-    kappa is reg over the strength of the marginals' penalty, 0 for marginals that hold.
+    u is 1 and v gives the columns their marginals b. kappa is reg over the strength of the marginals' penalty, and 0 if
+    the marginals must hold.
     """
     phi, psi, K, u, v = scaled
     received = np.empty_like(b)
@@ -70,7 +71,7 @@ def begin(C: Floats, b: Floats, reg: float, kappa: float, scaled: ScaledKernel, 
 
 @njit(cache=True, fastmath=CAREFUL, error_model="numpy")
 def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, received: Floats) -> None:
-    """K = exp(phi + psi - C / reg) with the largest entry of a column 1; its column sums go into `received`."""
+    """Compute K = exp(phi + psi - C / reg) with the largest entry of each column 1, and its column sums `received`."""
     real = K.dtype.type
     per_reg = real(1 / reg)
     n, m = C.shape
@@ -78,7 +79,7 @@ def _make_kernel(C: Floats, reg: float, phi: Floats, psi: Floats, K: Floats, rec
     psi[:] = BROKEN
     for i in range(n):
         own = phi[i]
-        for j in range(m):  # down the columns side by side, which vector units can and along a row they cannot
+        for j in range(m):  # one minimum for each column, which vectorises; a minimum along a row does not
             x = C[i, j] * per_reg - own
             psi[j] = x if x < psi[j] else psi[j]
     for i in range(n):
@@ -102,7 +103,7 @@ def _least_of_a_row(K: Floats) -> Any:
 
 @njit(cache=True)
 def _reach_rows(C: Floats, reg: float, phi: Floats) -> None:
-    """Raise phi where a row is so dear to every column that all of its kernel would be below LOWEST."""
+    """Raise phi of rows whose costs are so large that their whole kernel would be below exp(LOWEST)."""
     slack = np.full_like(phi, np.inf)
     for j in range(C.shape[1]):
         psi = np.inf
@@ -115,14 +116,14 @@ def _reach_rows(C: Floats, reg: float, phi: Floats) -> None:
 
 @njit(cache=True)
 def absorb(scaling: Floats, potential: Floats) -> None:
-    """Move a scaling into the potential."""
+    """Add the logarithm of a scaling to the potential."""
     for i in range(len(potential)):
         potential[i] += math.log(scaling[i])
 
 
 def _lent(function: Function) -> Function:
-    """Compile a function that borrows its arrays: counting who holds them took as long as all the sums."""
-    options: Any = {"_nrt": False}  # which numba has for its own libraries, and its types do not name
+    """Compile a function without reference counts for its arrays, which took as long as all the sums."""
+    options: Any = {"_nrt": False}  # an option of numba's own libraries, missing in its types
     compiled: Function = njit(cache=True, fastmath=REPEATABLE, error_model="numpy", **options)(function)
     return compiled
 
@@ -131,15 +132,26 @@ def _lent(function: Function) -> Function:
 def sweep(
     K: Floats, T: Floats, a: Floats, b: Floats, u: Floats, v: Floats, factor: float, sent: Floats, received: Floats
 ) -> tuple[float, float, float]:
-    """One iteration in place: rows are made right, then columns. A plan that breaks becomes NaN, and stops no other.
+    """Do one Sinkhorn iteration in place: first the rows, then the columns. A plan that overflows becomes NaN.
 
-    T is the transpose (M, N) of the kernel, or empty where both would not stay close; u and v are finite on padding;
-    `factor` is the over-relaxation; sent (N,) and received (M,) are to work on. Returns the errors of the rows before
-    the iteration and of the columns in its middle, and how many scalings are beyond WIDEST.
+    Args:
+        K: (N, M) the kernel.
+        T: (M, N) its transpose; empty if the cache does not hold both.
+        a: (n,) marginal of the rows.
+        b: (m,) marginal of the columns.
+        u: (N,) scalings of the rows, finite on padding.
+        v: (M,) scalings of the columns, finite on padding.
+        factor: over-relaxation; 1 for none.
+        sent: (N,) work space.
+        received: (M,) work space.
+
+    Returns:
+        the L1 error of the rows before the iteration, that of the columns after the rows were scaled, and the number of
+        scalings outside 1 / WIDEST to WIDEST.
     """
     n, m = len(a), len(b)
     received[:] = 0
-    if len(T):  # sums down columns alone: no vector unit waits for the one before
+    if len(T):  # only sums down columns, which need no sum across the lanes of a vector
         sent[:] = 0
         _add_columns(T[:m], v, sent)
         row_error, far = _rescale(a, sent, factor, u)
@@ -147,7 +159,7 @@ def sweep(
     else:
         row_error = far = K.dtype.type(0)
         at_once = max(CLOSE // (K.itemsize * K.shape[1] * 4), 1) * 4
-        for first in range(0, n, at_once):  # rows that are fetched from afar once, and still close the second time
+        for first in range(0, n, at_once):  # few enough rows that the nearest cache still holds them the second time
             last = min(first + at_once, n)
             _sum_rows(K[first:last], v, sent[first:])
             error, beyond = _rescale(a[first:last], sent[first:last], factor, u[first:last])
@@ -158,7 +170,8 @@ def sweep(
     return row_error, column_error, far + beyond
 
 
-# Both functions take rows by fours, the last of which may be padding: four sums at once, for one would wait for itself.
+# Rows are summed in groups of four, the last of which may be padding: additions to one sum wait for each other, and
+# additions to four sums do not.
 
 
 @njit(cache=True, inline="always")
@@ -190,7 +203,10 @@ def _add_columns(K: Floats, u: Floats, received: Floats) -> None:
 
 @njit(cache=True, inline="always")
 def _rescale(mass: Floats, got: Floats, factor: float, scaling: Floats) -> tuple[float, float]:
-    """Over-relax these scalings towards what makes their sums right. Returns the error, and how many are far off."""
+    """Over-relax scalings towards those that give their sums the marginals `mass`.
+
+    Returns the L1 error before, and the number of new scalings outside 1 / WIDEST to WIDEST.
+    """
     one, over, widest = scaling.dtype.type(1), scaling.dtype.type(factor), scaling.dtype.type(WIDEST)
     error = far = one - one
     for i in range(len(mass)):
@@ -198,6 +214,6 @@ def _rescale(mass: Floats, got: Floats, factor: float, scaling: Floats) -> tuple
         error += abs(now - mass[i])
         wanted = mass[i] / now
         own = scaling[i] * max(one + over * (wanted - one), wanted * min(wanted, one))
-        far += one if own > widest or own * widest < one else one - one  # a count: LLVM would not vectorise extremes
+        far += one if own > widest or own * widest < one else one - one  # a count vectorises, a maximum would not
         scaling[i] = own
     return error, far

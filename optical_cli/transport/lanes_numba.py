@@ -1,8 +1,9 @@
-"""Vectors and an exponential for compiled kernels, which LLVM has and numba does not.
+"""SIMD vectors and an exponential for compiled kernels, which LLVM offers and numba does not.
 
-A `Lanes` is several neighbouring numbers of an array: what a vector unit computes in one step. LLVM finds vectors in
-plain loops too, but its tests before them (overlap, place, rest) take longer than 32 tokens do. Kernels that name their
-vectors compute the same wherever their arrays lie, and on machines with shorter vectors, which take several of theirs.
+A `Lanes` holds neighbouring numbers of an array that a vector unit computes with in one step. LLVM vectorises plain
+loops too, but its checks before each loop (overlap, alignment, remainder) take longer than a row of 32 tokens. Kernels
+with explicit vectors compute the same bits wherever their arrays lie in memory. Machines with shorter vectors use
+several registers for each `Lanes`, with the same bits.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,22 +19,22 @@ from numba.core import cgutils as numba_cgutils
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import models, register_model
 
-BYTES = 128  # of a `Lanes`: two vectors of AVX-512, so that a number that fills all lanes is fetched once for both
-SQUARE = 64  # bytes of a row of what `store_transposed` takes, all of whose rows have to fit in registers
-CONTRACT = ("contract",)  # a product and a sum may become one instruction; nothing else may change
+BYTES = 128  # size of a `Lanes`: two AVX-512 vectors, so that a number copied to all lanes is loaded once for both
+SQUARE = 64  # bytes of a row of the squares that `store_transposed` transposes; the whole square must fit in registers
+CONTRACT = ("contract",)  # fuse a product and a sum into one instruction; no other change is allowed
 INDEX = ir.IntType(32)
-LOWEST = -60.0  # exponents below count as no mass: exp(-60) times a scaling stays clear of slow denormals
+LOWEST = -60.0  # lower exponents give 0: exp(-60) times a scaling is no denormal, which would be slow
 CAREFUL = {"nnan", "ninf", "nsz", "contract"}
-"""LLVM's liberties but for reordering, which would undo the splitting of log 2, and for reciprocals (`REPEATABLE`)."""
+"""LLVM's fast-math flags without reordering, which would undo the splitting of log 2, and without reciprocals."""
 REPEATABLE = CAREFUL | {"reassoc"}
-"""LLVM's liberties but for reciprocals, which it approximates in vector units and nowhere else: which of both a loop
-uses depends on where its arrays lie, and a plan would have other last bits in the next run."""
+"""LLVM's fast-math flags without reciprocals. LLVM approximates reciprocals in vectorised loops only, and whether a
+loop runs vectorised depends on where its arrays lie, so that the last bits of a plan would differ between runs."""
 
-cgutils: Any = numba_cgutils  # whose types are not those of what it takes
+cgutils: Any = numba_cgutils  # its type hints are wrong
 
 
 class Lanes(types.Type):
-    """The type of BYTES of neighbouring numbers."""
+    """The numba type of a vector of BYTES bytes."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -49,14 +50,14 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def intrinsic(result: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Define a compiled function by the LLVM code that it emits; `result` maps argument types to its type."""
+    """Define a compiled function by the LLVM code that it emits; `result` maps argument types to the result type."""
     arguments = [Parameter("context", Parameter.POSITIONAL_OR_KEYWORD), *signature_of(result).parameters.values()]
 
     def decorate(emit: Callable[..., Any]) -> Any:
         def definition(*kinds: Any) -> Any:
             return result(*kinds[1:])(*kinds[1:]), emit
 
-        definition.__signature__ = Signature(arguments)  # type: ignore[attr-defined] # which numba asks for
+        definition.__signature__ = Signature(arguments)  # type: ignore[attr-defined] # numba reads it
         return numba_intrinsic(update_wrapper(definition, emit))
 
     return decorate
@@ -64,14 +65,14 @@ def intrinsic(result: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]
 
 @intrinsic(lambda x, _index: Lanes(x.dtype))
 def load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """The numbers of a C-contiguous array from the index (a tuple) on."""
+    """Load the lanes of the C-contiguous array x that begin at the index, a tuple."""
     pointer = _pointer(context, builder, signature.args, arguments, context.get_value_type(signature.return_type))
     return builder.load(pointer, align=signature.args[0].dtype.bitwidth // 8)
 
 
 @intrinsic(lambda _x, _index, _lanes: types.void)
 def store(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Write lanes to a C-contiguous array from the index (a tuple) on."""
+    """Store lanes into the C-contiguous array x from the index, a tuple, on."""
     pointer = _pointer(context, builder, signature.args, arguments, arguments[2].type)
     builder.store(arguments[2], pointer, align=signature.args[0].dtype.bitwidth // 8)
     return context.get_dummy_value()
@@ -79,7 +80,7 @@ def store(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 
 @intrinsic(lambda number: Lanes(dtype=number))
 def fill(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """The same number in all lanes."""
+    """Return lanes that all hold the same number."""
     count = signature.return_type.count
     nothing = ir.Constant(ir.VectorType(arguments[0].type, count), ir.Undefined)
     first = builder.insert_element(nothing, arguments[0], INDEX(0))
@@ -88,20 +89,20 @@ def fill(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 
 @intrinsic(lambda x, _y: x)
 def plus(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    """The sum x + y."""
+    """Compute x + y."""
     return builder.fadd(*arguments)
 
 
 @intrinsic(lambda total, _x, _y: total)
 def plus_product(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    """The total + x y."""
+    """Compute total + x y."""
     total, x, y = arguments
     return builder.fadd(total, builder.fmul(x, y, flags=CONTRACT), flags=CONTRACT)
 
 
 @intrinsic(lambda _x, _index, _first, _second, _third, _fourth: types.void)
 def store_sums(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Write the sum over the lanes of each of the four, one behind the other."""
+    """Store the sums over the lanes of four vectors into x, as four neighbours from the index on."""
 
     def neighbours_added(y: Any, z: Any) -> Any:
         both = range(y.type.count + (z.type.count if z is not y else 0))
@@ -118,7 +119,7 @@ def store_sums(context: Any, builder: Any, signature: Any, arguments: Any) -> An
 
 @intrinsic(lambda _x, _index, _y, _source: types.void)
 def store_transposed(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Write to the matrix x, at the index, the transpose of the square of y at the source."""
+    """Store the transpose of a square of matrix y, at the index `source`, into matrix x at the index `index`."""
     dtype = signature.args[0].dtype
     count, align = 8 * SQUARE // dtype.bitwidth, dtype.bitwidth // 8
     vector = ir.VectorType(context.get_value_type(dtype), count)
@@ -127,7 +128,7 @@ def store_transposed(context: Any, builder: Any, signature: Any, arguments: Any)
         return _pointer(context, builder, signature.args[of:], arguments[of:], vector, number)
 
     rows = [builder.load(row(number, of=2), align=align) for number in range(count)]
-    for _ in range(count.bit_length() - 1):  # each takes a bit of the number of the row for one of the lane
+    for _ in range(count.bit_length() - 1):  # each pass swaps one bit of the row number with one of the lane number
         rows = [
             _picked(builder, upper, lower, [k for lane in part for k in (lane, lane + count)])
             for upper, lower in zip(rows[: count // 2], rows[count // 2 :], strict=True)
@@ -139,7 +140,7 @@ def store_transposed(context: Any, builder: Any, signature: Any, arguments: Any)
 
 
 def _pointer(context: Any, builder: Any, kinds: Any, values: Any, target: Any, below: int = 0) -> Any:
-    """Where an array, the first of the values, has the index that is the second, or so many rows below it."""
+    """Compute the address of an element: of the array values[0] at the index values[1], moved down by `below` rows."""
     array = context.make_array(kinds[0])(context, builder, values[0])
     index = [
         context.cast(builder, value, kind, types.intp)
@@ -152,16 +153,17 @@ def _pointer(context: Any, builder: Any, kinds: Any, values: Any, target: Any, b
 
 
 def _picked(builder: Any, x: Any, y: Any, lanes: Sequence[int]) -> Any:
-    """Those lanes, counted from the first of x to the last of y."""
+    """Pick lanes by number, counted through x and then y."""
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INDEX, len(lanes)), list(lanes)))
 
 
 @njit(fastmath=CAREFUL, inline="always")
 def exp(x: Any, real: Any) -> Any:
-    """Exp of a number in LOWEST..0, 0 below; within 1e-7 in single and 1e-15 in double precision.
+    """Compute the exponential of x from LOWEST to 0; 0 below.
 
-    exp(x) = 2^k exp(r) with whole k and abs(r) <= log(2) / 2; log 2 in two parts so that r keeps its digits (Cody and
-    Waite 1980).
+    The relative error is 1e-7 in float32 and 1e-15 in float64.
+    exp(x) = 2^k exp(r) with integer k and abs(r) <= log(2) / 2. log 2 is subtracted in two parts, so that r keeps its
+    digits (Cody and Waite 1980).
     """
     within = max(x, real(LOWEST))
     k = _truncated(within * real(1.4426950408889634) - real(0.5))
@@ -171,7 +173,7 @@ def exp(x: Any, real: Any) -> Any:
 
 @intrinsic(lambda r: r)
 def _series(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Taylor's series of exp(r) by Horner's rule, to the rounding of its dtype."""
+    """Compute the Taylor series of exp(r) by Horner's rule, to the precision of the dtype."""
     degree = 7 if signature.return_type == types.float32 else 12
     number, flags = context.get_value_type(signature.return_type), tuple(sorted(CAREFUL))
     total = ir.Constant(number, 1 / factorial(degree))
@@ -183,7 +185,7 @@ def _series(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 
 @intrinsic(lambda k: k)
 def _power_of_two(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """2^k for a whole k in the normal range; k goes where a float keeps its exponent."""
+    """Compute 2^k for an integer k in the normal range, by writing k into the exponent bits."""
     bits, bias, mantissa = (32, 127, 23) if signature.return_type == types.float32 else (64, 1023, 52)
     integer = ir.IntType(bits)
     exponent = builder.add(builder.fptosi(arguments[0], integer), integer(bias))

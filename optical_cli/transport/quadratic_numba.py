@@ -1,7 +1,7 @@
-"""Quadratic regularization for the CPU: the method of `quadratic`, compiled, every plan stopping on its own.
+"""Quadratic regularization on the CPU: the method of `quadratic` in compiled code, plan by plan.
 
-Potentials and sums are float64, whatever the dtype of the cost: at reg 0.001 entries are differences of numbers a
-thousand times larger. A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
+Potentials and sums are float64 for costs of any dtype: at reg 0.001, entries are differences of numbers a thousand
+times larger. One thread computes a plan in a fixed order, so the number of threads does not change a bit.
 """
 
 from typing import TypeAlias
@@ -15,15 +15,18 @@ from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.tuning import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
 Support: TypeAlias = tuple[Floats, Floats]
-"""The columns of the positive entries of a plan, row after row, and (n + 1,) where each row begins."""
+"""The positive entries of a plan as a sparse matrix (CSR): the column of each, and the index (n + 1,) of each row."""
 
-LOOSE = {"reassoc", "contract", "nsz"}  # lets sums run in vector units; unlike all of fastmath it respects NaN
+LOOSE = {"reassoc", "contract", "nsz"}  # fast-math flags that let sums vectorise, and respect NaN
 
 
 def quadratic(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Tensor | None = None
 ) -> Solution:
-    """Quadratically regularized plans of a batch on the CPU, from potentials g (B, m) on if a start is given."""
+    """Compute quadratically regularized plans on the CPU.
+
+    `start` (B, m) has initial potentials g of the columns, in units of the cost.
+    """
     from_start = start is not None
     g_before = problem.b.new_zeros(problem.b.shape) if start is None else start.detach().to(problem.cost)
     before = g_before.contiguous().numpy()
@@ -67,11 +70,11 @@ def _solve_plans(
 def _solve_one(
     C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, threshold: float, limit: int, from_start: bool
 ) -> int:
-    """Leave the potentials in f and g, from g on if that is a start; returns the iterations done."""
+    """Compute the potentials f and g of one plan in place, from g if `from_start`, and return the iterations done."""
     C_columns = C.T.copy()
     support = np.empty(C.size + 1, np.int32), np.empty(len(f) + 1, np.int64)
     at = reg if from_start else max(reg, _start(C, a, b, g) / RATIO)
-    f[:] = at + C @ b - g @ b  # all entries positive: from here the rows are met from above
+    f[:] = at + C @ b - g @ b  # all entries are positive at first, as `_meet_rows` needs
     for done in range(1, limit + 1):
         if 2 * done > limit:
             at = reg
@@ -85,13 +88,13 @@ def _solve_one(
             continue
         _list_support(C, f, g, support)
         df, dg = _newton_step(C, a, b, f, g, at, DAMPING * min(error, 1.0), support)
-        g += _search(C, a, b, f, g, at, df, dg) * dg  # f is met anew
+        g += _search(C, a, b, f, g, at, df, dg) * dg  # f is computed from g in the next iteration
     return limit
 
 
 @njit(cache=True)
 def _start(C: Floats, a: Floats, b: Floats, g: Floats) -> float:
-    """Set g to what it is at a large reg, and return the reg from which on all entries are positive."""
+    """Set g to its limit for a large reg, and return the smallest reg at which all entries are positive."""
     of_rows, of_columns = C @ b, a @ C
     mean = a @ of_rows
     g[:] = of_columns - mean
@@ -104,21 +107,21 @@ def _start(C: Floats, a: Floats, b: Floats, g: Floats) -> float:
 
 @njit(cache=True, fastmath=LOOSE, error_model="numpy")
 def _meet_rows(C: Floats, b: Floats, g: Floats, reg: float, f: Floats) -> None:
-    """Solve sum_j b_j max(0, f_i + g_j - C_ij) = reg for every f_i by Newton's method.
+    """Solve sum_j b_j max(0, f_i + g_j - C_ij) = reg for each f_i by Newton's method.
 
-    The sum is convex in f_i and linear in pieces: after one step f_i is too large at most, after that the support
+    The sum is convex and piecewise linear in f_i. After one step f_i is exact or too large; from then on the support
     only shrinks, and once it stays the same f_i is exact.
     """
     for i in range(C.shape[0]):
         seen = 0.0
-        for _ in range(C.shape[1] + 3):  # so many shrink any support to one entry; only rounding could go on
+        for _ in range(C.shape[1] + 3):  # enough steps to shrink any support to one entry, but for rounding
             received, share_of_b = 0.0, 0.0
             for j in range(C.shape[1]):
                 entry = f[i] + g[j] - C[i, j]
                 received += b[j] * entry if entry > 0 else 0.0
                 share_of_b += b[j] if entry > 0 else 0.0
             if share_of_b == 0:
-                f[i] = reg + (C[i] - g).min()  # now the cheapest entry is positive
+                f[i] = reg + (C[i] - g).min()  # makes the cheapest entry positive
                 continue
             if share_of_b == seen:
                 break
@@ -128,7 +131,7 @@ def _meet_rows(C: Floats, b: Floats, g: Floats, reg: float, f: Floats) -> None:
 
 @njit(cache=True, fastmath=LOOSE)
 def _row_error(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float) -> float:
-    error = 0.0  # that of the columns is 0: they have just been met
+    error = 0.0  # of the rows; the columns are exact at this point
     for i in range(C.shape[0]):
         received = 0.0
         for j in range(C.shape[1]):
@@ -144,7 +147,7 @@ def _list_support(C: Floats, f: Floats, g: Floats, support: Support) -> None:
     for i in range(C.shape[0]):
         begins[i] = count
         for j in range(C.shape[1]):
-            partners[count] = j  # overwritten by the next one, unless it counts: no branch to guess
+            partners[count] = j  # without a branch: the next j overwrites it unless the entry is positive
             count += f[i] + g[j] - C[i, j] > 0
     begins[C.shape[0]] = count
 
@@ -153,16 +156,17 @@ def _list_support(C: Floats, f: Floats, g: Floats, support: Support) -> None:
 def _newton_step(
     C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, damping: float, support: Support
 ) -> tuple[Floats, Floats]:
-    """The step (df, dg) that would meet all marginals if the support S stayed as it is.
+    """Compute the step (df, dg) after which all marginals would hold if the support S did not change.
 
     Rows:     (damping + sum_j b_j S_ij) df_i + sum_j b_j S_ij dg_j = reg - sum_j b_j S_ij x_ij
     Columns:  (damping + sum_i a_i S_ij) dg_j + sum_i a_i S_ij df_i = reg - sum_i a_i S_ij x_ij
 
-    with x_ij = f_i + g_j - C_ij. Without damping the system is singular: f may rise and g fall by the same constant
-    on every connected part of S. The rows are eliminated; what is left is symmetric in the inner product that b weighs.
+    with x_ij = f_i + g_j - C_ij. Without damping the system is singular: on each connected component of S, f may rise
+    and g fall by the same constant. The rows are eliminated; the remaining matrix is symmetric in the inner product
+    weighted by b.
     """
     partners, begins = support
-    of_rows, of_columns = np.empty_like(f), np.full_like(g, damping)  # the coefficients of df_i in its row, dg_j
+    of_rows, of_columns = np.empty_like(f), np.full_like(g, damping)  # diagonals: of df_i in row i, dg_j in column j
     df = np.empty_like(f)
     residual = np.full_like(g, reg)
     for i in range(len(f)):
@@ -187,7 +191,10 @@ def _newton_step(
 
 @njit(cache=True, fastmath=LOOSE, error_model="numpy")
 def _conjugate_gradients(weights: Floats, diagonal: Floats, b: Floats, support: Support, residual: Floats) -> Floats:
-    """Solve diagonal * x - S' (weights * S (b * x)) = residual, preconditioned by the diagonal; residual is used up."""
+    """Solve diagonal * x - S' (weights * S (b * x)) = residual for x, preconditioned by the diagonal.
+
+    `residual` is overwritten.
+    """
     partners, begins = support
     x = np.zeros_like(residual)
     direction = residual / diagonal
@@ -205,7 +212,7 @@ def _conjugate_gradients(weights: Floats, diagonal: Floats, b: Floats, support: 
             for k in range(begins[i], begins[i + 1]):
                 image[partners[k]] -= weights[i] * inner
         curvature = (weighted * image).sum()
-        if not curvature > 0:  # rounding has eaten it
+        if not curvature > 0:  # lost to rounding
             break
         x += norm / curvature * direction
         residual -= norm / curvature * image
@@ -218,13 +225,13 @@ def _conjugate_gradients(weights: Floats, diagonal: Floats, b: Floats, support: 
 
 @njit(cache=True, error_model="numpy")
 def _search(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, df: Floats, dg: Floats) -> float:
-    """How far to go along (df, dg): to where the dual has risen and its slope is all but zero.
+    """Find the step length along (df, dg) at which the dual has risen and its slope is nearly 0.
 
-    The slope falls with the length, linearly in pieces, so Newton's method finds its zero; brackets keep it safe.
+    The slope is piecewise linear and falls with the length. Newton's method finds its zero, safeguarded by a bracket.
     """
     linear = reg * (a @ df + b @ dg)
     first = linear - _quadratic_slope(C, a, b, f, g, df, dg, 0.0)[0]
-    if not first > 0:  # rounding is all that is left
+    if not first > 0:  # only rounding errors are left
         return 0.0
     low, high, length = 0.0, np.inf, 1.0
     for _ in range(TRIALS):
@@ -247,7 +254,7 @@ def _search(C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, reg: float, d
 def _quadratic_slope(
     C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, df: Floats, dg: Floats, length: float
 ) -> tuple[float, float]:
-    """First and second derivative of sum a_i b_j max(0, x_ij)^2 / 2 along (df, dg), at `length`."""
+    """Compute the first and second derivative of sum a_i b_j max(0, x_ij)^2 / 2 along (df, dg), at `length`."""
     slope, curvature = 0.0, 0.0
     for i in range(C.shape[0]):
         slope_i, curvature_i = 0.0, 0.0
@@ -264,7 +271,7 @@ def _quadratic_slope(
 
 @njit(cache=True)
 def _unit_sum(mass: Floats) -> Floats:
-    """In float64: sums of float32 masses differ by 1e-8, and no plan can have both."""
+    """Rescale masses to sum to 1 in float64: float32 sums of a and b differ by 1e-8, and no plan can have both."""
     wide: Floats = mass.astype(np.float64)
     wide /= wide.sum()
     return wide

@@ -1,8 +1,10 @@
-"""Entropic transport: the stages that lead to a small reg, and the iterations in torch on any device.
+"""Entropic transport: stages of falling reg, and Sinkhorn's iterations in torch on any device.
 
-Sinkhorn from nothing needs iterations in proportion to 1 / reg. A solver therefore passes through stages of falling
-reg; whatever they are, the last one ends at the entropic plan of its reg. On the CPU `sinkhorn_numba` iterates; the
-batched version here, in the log domain, is its readable reference and serves all other devices.
+From zero potentials, the number of Sinkhorn iterations grows as 1 / reg. The solvers therefore pass through stages of
+falling reg. The stages only save iterations: the last one ends at the entropic plan of its reg from any start.
+
+On the CPU, `sinkhorn_numba` runs the stages. The batched log-domain version in this module is its readable reference
+and runs on all other devices.
 """
 
 import math
@@ -15,68 +17,71 @@ from torch import Tensor
 from optical_cli.transport.problem import Solution, Start, TransportProblem
 from optical_cli.transport.tuning import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
 
-BLUNT = 0.1  # up to here zero potentials are a good start on costs of 0 to 2
-RATIO = 4.0  # of one reg to the next
-CAREFUL_RATIO = 2.0  # of one reg to the next, for a plan that proved hard
-PATIENCE = 1000  # iterations after which it has
-WARM_ERROR = 0.1  # marginal error at which the next reg takes over
-WARM_ITERATIONS = 40  # and the most that are spent on getting there
+BLUNT = 0.1  # from this reg up, zero potentials are a good start for costs of 0 to 2
+RATIO = 4.0  # each reg on the way down, divided by the next
+CAREFUL_RATIO = 2.0  # the same ratio for plans that are hard to solve
+PATIENCE = 1000  # iterations after which a plan counts as hard
+WARM_ERROR = 0.1  # marginal error at which the next reg starts
+WARM_ITERATIONS = 40  # limit of iterations at a reg above the last
 SAFETY = 0.95  # aim below the threshold, which is checked in float64 on the plan rounded to its dtype
-NOTHING = -1e6  # log of the mass of padding; finite, so that differences of potentials stay numbers
+LOG_NO_MASS = -1e6  # log mass of padding; finite, so that no difference of potentials is nan
 
 
 def sinkhorn(problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start) -> Solution:
-    """Entropic plans whose marginals hold."""
+    """Compute entropic plans with the marginals of the problem."""
     return unbalanced(problem, reg, threshold, max_iterations, start, reg_marginal=math.inf)
 
 
 def unbalanced(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start, *, reg_marginal: float
 ) -> Solution:
-    """Entropic plans with KL penalties of strength `reg_marginal` in place of the marginals.
+    """Compute entropic plans with KL penalties of strength `reg_marginal` in place of fixed marginals.
 
-    All plans go the short way, and those that it leaves unconverged a careful one.
+    Plans that have not converged after `PATIENCE` iterations are solved again with `careful_scaling`.
     """
     patience = min(PATIENCE, max_iterations)
     if start is None:
-        found = _run(problem, epsilon_scaling(reg, threshold, patience), reg_marginal)
+        solution = _run(problem, epsilon_scaling(reg, threshold, patience), reg_marginal)
     else:
-        found = _run(problem, straight(reg, threshold, patience), reg_marginal, start[0])
-    late = found.iterations >= patience
+        solution = _run(problem, straight(reg, threshold, patience), reg_marginal, start[0])
+    late = solution.iterations >= patience
     if patience == max_iterations or not late.any():
-        return found
+        return solution
     hard = TransportProblem(problem.cost[late], problem.a[late], problem.b[late])
     stages = careful_scaling(reg, threshold, max_iterations - patience)
-    for whole, part in zip(found, _run(hard, stages, reg_marginal), strict=True):
-        whole[late] = whole[late] + part if whole is found.iterations else part
-    return found
+    for whole, part in zip(solution, _run(hard, stages, reg_marginal), strict=True):
+        whole[late] = whole[late] + part if whole is solution.iterations else part
+    return solution
 
 
 def proximal(
     problem: TransportProblem, reg: float, threshold: float, max_iterations: int, start: Start, *, steps: int
 ) -> Solution:
-    """The entropic plan of reg / steps, by proximal steps of size reg."""
+    """Compute the entropic plans of reg / steps, by proximal steps of size reg."""
     stages = proximal_steps(reg, steps, threshold, max_iterations)
     return _run(problem, stages, start=None if start is None else start[0])
 
 
 def straight(reg: float, threshold: float, max_iterations: int) -> list[Stage]:
-    """No detour, for a solver that has potentials to start from."""
+    """Return the one stage of a solver that starts from given potentials."""
     return [Stage(reg, SAFETY * threshold, max_iterations, 1.0)]
 
 
 def epsilon_scaling(reg: float, threshold: float, max_iterations: int) -> list[Stage]:
-    """A smaller reg begins at the potentials of a larger one (Schmitzer 2019, arXiv 1610.06519)."""
+    """Return stages of falling reg, each started from the potentials of the one before.
+
+    This is epsilon scaling (Schmitzer 2019, arXiv 1610.06519).
+    """
     *larger, _ = _falling_to(reg, RATIO)
     warm = [Stage(each, WARM_ERROR, WARM_ITERATIONS, RATIO) for each in larger]
     return [*warm, Stage(reg, SAFETY * threshold, max_iterations, RATIO)]
 
 
 def careful_scaling(reg: float, threshold: float, max_iterations: int) -> list[Stage]:
-    """Smaller steps, each to the very end, for the few plans that the short way leaves far from their marginals.
+    """Return smaller steps of reg, each solved to the threshold, for plans that do not converge otherwise.
 
-    Groups of tokens that hardly touch drift apart by the whole of C / reg: a short way from the end of a reg twice as
-    large; from anywhere else the iterations creep.
+    In such plans, groups of tokens exchange almost no mass, and their potentials move apart by as much as C / reg.
+    Sinkhorn covers that distance quickly from the solution at twice the reg, and slowly from any other start.
     """
     regs = _falling_to(reg, CAREFUL_RATIO)
     return [Stage(each, SAFETY * threshold, max_iterations, CAREFUL_RATIO) for each in regs]
@@ -90,14 +95,15 @@ def _falling_to(reg: float, ratio: float) -> list[float]:
 
 
 def proximal_steps(reg: float, steps: int, threshold: float, max_iterations: int) -> list[Stage]:
-    """Inexact proximal point (Xie, Wang, Wang and Zha 2020, arXiv 1802.04307).
+    """Return the stages of the inexact proximal point method (Xie, Wang, Wang and Zha 2020, arXiv 1802.04307).
 
-    Step k is P_k = argmin <P, C> + reg KL(P | P_(k-1)) from the product of the marginals, by one iteration. Its kernel
-    is P_(k-1) exp(-C / reg): the scalings stay and the plan is one of exp(-k C / reg). The last step iterates until
-    the marginals are met, so that the result is the entropic plan of reg / steps, however inexact the steps were.
+    Step k, one iteration, approximates P_k = argmin <P, C> + reg KL(P | P_(k-1)); P_0 is the product of the marginals.
+    Its kernel is P_(k-1) exp(-C / reg), so P_k is a scaling of exp(-k C / reg), and the scalings carry over to the next
+    step. The last step iterates until the marginals hold. The result is the entropic plan of reg / steps, however
+    inexact the earlier steps were.
 
-    The batched proximal solver of POT 0.9.7 (`ot.batch`, method "proximal") has a sign error in that kernel, and
-    returns about the product of the marginals.
+    The batched proximal solver of POT 0.9.7 (`ot.batch`, method "proximal") has a sign error in this kernel and returns
+    approximately the product of the marginals.
     """
     inner = [Stage(reg / k, 0.0, 1, 1.0) for k in range(1, steps)]
     return [*inner, Stage(reg / steps, SAFETY * threshold, max_iterations, 1.0)]
@@ -107,7 +113,7 @@ def _run(
     problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
 ) -> Solution:
     if problem.cost.device.type == "cpu":
-        from optical_cli.transport import sinkhorn_numba  # numba is half a second, and of no use beside a GPU
+        from optical_cli.transport import sinkhorn_numba  # importing numba takes 0.5 s, and a GPU does not need it
 
         return sinkhorn_numba.run_stages(problem, stages, reg_marginal, start)
     return run_stages_in_torch(problem, stages, reg_marginal, start)
@@ -116,21 +122,26 @@ def _run(
 def run_stages_in_torch(
     problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
 ) -> Solution:
-    """Entropic plans of a batch on its device; arguments as of `sinkhorn_numba.run_stages`.
+    """Compute the entropic plans of a batch in torch, on its device.
 
-    Scalings are kept as logarithms: P = exp(phi + psi - C / reg), so that f = reg (phi - log a) and
-    g = reg (psi - log b).
+    Scalings are logarithms: P = exp(phi + psi - C / reg), so that f = reg (phi - log a) and g = reg (psi - log b).
+
+    Args:
+        problem: costs and marginals.
+        stages: the last one has the reg and the limit of iterations of the plans.
+        reg_marginal: strength of the penalty on the marginals, in units of the cost; inf if the marginals must hold.
+        start: (B, n) initial potentials f of the rows, in units of the cost; None for zeros.
     """
     C = problem.cost.detach()
-    log_a, log_b = (x.log().clamp(min=NOTHING) for x in (problem.a, problem.b))
+    log_a, log_b = (x.log().clamp(min=LOG_NO_MASS) for x in (problem.a, problem.b))
     phi = log_a if start is None else log_a + start.to(C) / stages[0].reg
     iterations = torch.zeros(len(C), dtype=torch.int64, device=C.device)
     left = stages[-1].iterations
     for stage, following in pairwise(stages):
-        found = _iterate(C, log_a, log_b, phi, stage, reg_marginal, min(stage.iterations, left // 2))
-        iterations += found.iterations
-        left -= int(found.iterations.max())
-        phi = log_a + following.carry * (found.f / stage.reg)
+        solution = _iterate(C, log_a, log_b, phi, stage, reg_marginal, min(stage.iterations, left // 2))
+        iterations += solution.iterations
+        left -= int(solution.iterations.max())
+        phi = log_a + following.carry * (solution.f / stage.reg)
     last = _iterate(C, log_a, log_b, phi, stages[-1], reg_marginal, left)
     return last._replace(
         f=last.f * (problem.a > 0), g=last.g * (problem.b > 0), iterations=iterations + last.iterations
@@ -140,47 +151,50 @@ def run_stages_in_torch(
 def _iterate(
     C: Tensor, log_a: Tensor, log_b: Tensor, phi: Tensor, stage: Stage, reg_marginal: float, limit: int
 ) -> Solution:
-    """Iterate at one reg from phi (B, n), a plan as long as it has not converged."""
-    reg, kappa = stage.reg, stage.reg / reg_marginal  # kappa is 0 for marginals that hold
+    """Iterate at one reg from phi (B, n); plans leave the batch as they converge."""
+    reg, kappa = stage.reg, stage.reg / reg_marginal  # kappa is 0 if the marginals must hold
     plan, f, g = torch.zeros_like(C), torch.zeros_like(log_a), torch.zeros_like(log_b)
     iterations = torch.zeros(len(C), dtype=torch.int64, device=C.device)
-    open_ = torch.arange(len(C), device=C.device)
-    # What is large moves into the kernel once, so that what is iterated is small and float32 holds it.
-    kernel = phi[:, :, None] - C / reg
-    top = kernel.amax(dim=1)
+    active = torch.arange(len(C), device=C.device)  # plans that have not converged
+    # The large numbers go into the kernel once, so that the iterates are small enough for float32.
+    kernel = phi[:, :, None] - C / reg  # (B, n, m)
+    top = kernel.amax(dim=1)  # (B, m)
     kernel = kernel - top[:, None, :]
-    rows = torch.zeros_like(phi)
-    columns = top + log_b - (torch.logsumexp(kernel, dim=1) + top) / (1 + kappa)
+    rows = torch.zeros_like(phi)  # (B, n) log scalings, beyond phi
+    columns = top + log_b - (torch.logsumexp(kernel, dim=1) + top) / (1 + kappa)  # (B, m) log scalings
     factor = torch.ones_like(phi[:, :1])
-    seen = torch.full_like(factor, torch.inf)
+    previous_error = torch.full_like(factor, torch.inf)
     for done in range(1, limit + 1):
-        look = done % LOOK_EVERY == 0 or done in {1, limit}
-        over = torch.ones_like(factor) if look else factor  # a plain iteration, after which the rows are exact
+        check = done % LOOK_EVERY == 0 or done in {1, limit}
+        over = torch.ones_like(factor) if check else factor  # the rows are exact after a plain iteration only
         sent = torch.logsumexp(kernel + columns[:, None, :], dim=2)
         rows = rows + over * (log_a - phi - (sent - phi) / (1 + kappa) - rows)
         received = torch.logsumexp(kernel + rows[:, :, None], dim=1)
         wanted = (log_b - kappa * (columns - top - log_b)).exp()
         error = ((columns + received).exp() - wanted).abs().sum(dim=1)
         columns = columns + over * (top + log_b - (received + top) / (1 + kappa) - columns)
-        if not look:
+        if not check:
             continue
         ended = (error <= stage.threshold) | torch.tensor(done == limit, device=C.device)
-        plan[open_[ended]] = (kernel[ended] + rows[ended, :, None] + columns[ended, None, :]).exp()
-        f[open_[ended]] = reg * (phi + rows - log_a)[ended]
-        g[open_[ended]] = reg * (columns - top - log_b)[ended]
-        iterations[open_[ended]] = done
-        factor = _next_factor(factor, error[:, None] / seen)
-        seen = error[:, None]
+        plan[active[ended]] = (kernel[ended] + rows[ended, :, None] + columns[ended, None, :]).exp()
+        f[active[ended]] = reg * (phi + rows - log_a)[ended]
+        g[active[ended]] = reg * (columns - top - log_b)[ended]
+        iterations[active[ended]] = done
+        factor = _next_factor(factor, error[:, None] / previous_error)
+        previous_error = error[:, None]
         going = ~ended
-        open_, kernel, top, phi, rows, columns = (x[going] for x in (open_, kernel, top, phi, rows, columns))
-        log_a, log_b, factor, seen = (x[going] for x in (log_a, log_b, factor, seen))
-        if not len(open_):
+        active, kernel, top, phi, rows, columns = (x[going] for x in (active, kernel, top, phi, rows, columns))
+        log_a, log_b, factor, previous_error = (x[going] for x in (log_a, log_b, factor, previous_error))
+        if not len(active):
             break
     return Solution(plan, f, g, iterations)
 
 
 def _next_factor(factor: Tensor, shrunk: Tensor) -> Tensor:
-    """The over-relaxation (B, 1) after LOOK_EVERY iterations with `factor` multiplied the errors by `shrunk`."""
+    """Compute the next over-relaxation (B, 1) after LOOK_EVERY iterations with `factor`.
+
+    `shrunk` (B, 1) is what these iterations multiplied the marginal errors by.
+    """
     rate = shrunk ** (1 / LOOK_EVERY)
     plain = ((rate + factor - 1) ** 2 / (rate * factor**2)).clamp(max=1)  # Young's relation: the rate with factor 1
     faster = (2 / (1 + (1 - plain).sqrt())).clamp(min=FIRST_FACTOR, max=LARGEST_FACTOR)

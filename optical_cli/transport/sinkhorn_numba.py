@@ -1,11 +1,12 @@
-"""Entropic transport for the CPU: compiled, a plan a thread, every plan stopping on its own.
+"""Entropic transport on the CPU, in compiled code, plan by plan.
 
-Iterations of Sinkhorn's in the dtype of the cost, over-relaxed by a factor taken from the observed rate (Lehmann et al.
-2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over. Relaxed marginals (Chizat et al. 2018,
-arXiv 1607.05816) have KL penalties of strength rho in their place: a plan has to meet a exp(-f / rho) and
-b exp(-g / rho), where f and g are its potentials.
+Sinkhorn iterations run in the dtype of the cost. They are over-relaxed by a factor computed from the observed rate of
+convergence (Lehmann et al. 2021, arXiv 2012.12562); where that rate is too slow, Newton's method takes over.
 
-A plan is computed by one thread in a fixed order: the same bits whatever the number of threads.
+Relaxed marginals (Chizat et al. 2018, arXiv 1607.05816) are KL penalties of strength rho in place of fixed marginals:
+the marginals of the optimal plan are a exp(-f / rho) and b exp(-g / rho) with its potentials f and g.
+
+One thread computes a plan in a fixed order, so the number of threads does not change a bit.
 """
 
 import math
@@ -21,20 +22,24 @@ from optical_cli.transport.newton_numba import newton_step
 from optical_cli.transport.problem import Solution, TransportProblem
 from optical_cli.transport.tuning import FIRST_FACTOR, LARGEST_FACTOR, LOOK_EVERY, Stage
 
-FIRST_LOOK = 5  # iterations with a kernel before over-relaxation; every LOOK_EVERYth from there is a plain one
-NEWTON_COST = 8.0  # iterations that cost as much as Newton's finish, for every column
-NEWTON_BELOW = 0.02  # marginal error from which its step is tried; a quarter of the error of a step that was too long
-NEWTON_EVERY = 3  # iterations with relaxed marginals; one costs a fifth of a step of Newton's
-LONGEST_STEP = 6.0  # of a logarithm; beyond, its quadratic model says nothing
-POLISH = 2  # iterations after a step of Newton, before the next
+FIRST_LOOK = 5  # plain iteration at which a new kernel's error is first checked, then every LOOK_EVERY iterations
+NEWTON_COST = 8.0  # Sinkhorn iterations that take as long as finishing with Newton's method, per column
+NEWTON_BELOW = 0.02  # marginal error below which Newton's method is tried; after a too long step, error / 4
+NEWTON_EVERY = 3  # iterations between Newton steps with relaxed marginals; an iteration costs a fifth of a step
+LONGEST_STEP = 6.0  # largest change of a log scaling that Newton's quadratic model is trusted for
+POLISH = 2  # iterations between two Newton steps
 
 
 def run_stages(
     problem: TransportProblem, stages: Sequence[Stage], reg_marginal: float = math.inf, start: Tensor | None = None
 ) -> Solution:
-    """Entropic plans of a batch on the CPU; the last of `stages` has the reg of the plan.
+    """Compute the entropic plans of a batch on the CPU.
 
-    `reg_marginal` is rho in units of the cost, inf where marginals hold; `start` (B, n) has potentials of the rows.
+    Args:
+        problem: costs and marginals.
+        stages: the last one has the reg and the limit of iterations of the plans.
+        reg_marginal: rho, the strength of the penalty on the marginals, in units of the cost; inf if they must hold.
+        start: (B, n) initial potentials f of the rows, in units of the cost; None for zeros.
     """
     f_before = problem.a.new_zeros(problem.a.shape) if start is None else start.detach().to(problem.cost).contiguous()
     before, way, per_rho = f_before.numpy(), np.array(stages, np.float64), 1 / reg_marginal
@@ -66,9 +71,10 @@ def _solve_plans(
 def _solve_one(
     C: Floats, a: Floats, b: Floats, f: Floats, g: Floats, stages: Floats, per_rho: float
 ) -> tuple[Floats, Floats, Floats, int]:
-    """Kernel and scalings of a plan without padding, and the iterations spent over all stages.
+    """Solve one plan without padding; return its kernel K, scalings u and v, and the iterations over all stages.
 
-    `f` holds the potentials to begin with and is left, as `g`, with those of the plan. A row of `stages` is a `Stage`.
+    f holds the initial potentials of the rows. Afterwards f and g hold the potentials of the plan. A row of `stages`
+    has the four fields of a `Stage`.
     """
     phi, psi = np.empty_like(a), np.empty_like(b)
     for i in range(len(a)):
@@ -99,19 +105,19 @@ def _solve_one(
 
 @njit(cache=True, error_model="numpy")
 def _iterate(C: Floats, a: Floats, b: Floats, reg: float, threshold: float, limit: int, scaled: ScaledKernel) -> int:
-    """Iterate at one reg, from the potentials phi, until marginals or the limit are met; returns the iterations done.
+    """Iterate at one reg from the potentials phi, until the threshold or the limit; return the iterations done.
 
-    Leaves the plan in u, K and v, the potentials of its rows in phi, those that K has of its columns in psi.
+    Afterwards the plan is diag(u) K diag(v), phi holds the potentials of its rows and psi the column potentials of K.
     """
     phi, _, K, u, v = scaled
     sums = np.empty(len(u) + len(v), u.dtype)
     sent, received = sums[: len(u)], sums[len(u) :]
     T = allot(len(b), len(a), C) if K.nbytes <= CLOSE else allot(0, 0, C)
     begin(C, b, reg, 0.0, scaled, T)
-    factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; the error at the last look, and when that was
-    near, finishing = False, False  # the end may be one plain iteration away; Newton's method has taken over
-    trusted, worth = NEWTON_BELOW, NEWTON_COST * len(b)
-    since, done = 0, 0  # iterations with this kernel, and all
+    factor, seen, looked = 1.0, np.inf, 0  # over-relaxation; error at the last check, and the iteration of that check
+    near, finishing = False, False  # whether one plain iteration may be enough; whether Newton's method has taken over
+    trusted, worth = NEWTON_BELOW, NEWTON_COST * len(b)  # the error from which, the saving for which Newton is tried
+    since, done = 0, 0  # iterations with this kernel, and over all kernels
     while done < limit:
         done += 1
         since += 1
@@ -119,7 +125,7 @@ def _iterate(C: Floats, a: Floats, b: Floats, reg: float, threshold: float, limi
         over = 1.0 if look or near or since == 1 else factor
         row_error, column_error, far = sweep(K, T, a, b, u, v, over, sent, received)
         if (over == 1.0 and column_error <= threshold) or not column_error < BROKEN:
-            break  # rows were exact, now columns are; that did not make the rows worse than the columns were
+            break  # the columns are exact now, and the rows at most as far off as the columns were
         near = over > 1.0 and row_error + column_error <= threshold
         again = far > 0
         if finishing and since == POLISH:
@@ -147,7 +153,7 @@ def _iterate(C: Floats, a: Floats, b: Floats, reg: float, threshold: float, limi
 
 @njit(cache=True)
 def _to_come(error: float, seen: float, iterations: int, threshold: float) -> float:
-    """How many more iterations the threshold is away, if so many took the error here from what was seen."""
+    """Estimate the iterations left to the threshold, from those that reduced the error from `seen` to `error`."""
     if error >= seen:
         return np.inf
     return iterations * math.log(threshold / error) / math.log(error / seen) if seen < np.inf else 0.0
@@ -155,13 +161,13 @@ def _to_come(error: float, seen: float, iterations: int, threshold: float) -> fl
 
 @njit(cache=True)
 def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
-    """The over-relaxation after so many iterations with `factor` multiplied the error by `shrunk`."""
-    if shrunk == 0:  # the first look
+    """Compute the next over-relaxation, after `iterations` with `factor` multiplied the error by `shrunk`."""
+    if shrunk == 0:  # at the first check
         return FIRST_FACTOR
     if shrunk >= 1:
         return 1.0
     rate = shrunk ** (1 / iterations)
-    if rate <= factor - 1:  # as fast as over-relaxation by this factor can be
+    if rate <= factor - 1:  # the best rate of over-relaxation by this factor
         return factor
     plain = min((rate + factor - 1) ** 2 / (rate * factor**2), 1.0)  # Young's relation: the rate with factor 1
     return max(factor, FIRST_FACTOR, min(LARGEST_FACTOR, 2 / (1 + math.sqrt(1 - plain))))
@@ -171,11 +177,15 @@ def _next_factor(factor: float, shrunk: float, iterations: int) -> float:
 def _iterate_relaxed(
     C: Floats, a: Floats, b: Floats, reg: float, kappa: float, threshold: float, limit: int, scaled: ScaledKernel
 ) -> int:
-    """Like `_iterate`, with relaxed marginals (kappa is reg / rho): Newton's method moves all potentials together."""
+    """Iterate at one reg with relaxed marginals, until the threshold or the limit; return the iterations done.
+
+    Newton steps move all potentials together. kappa is reg / rho. Afterwards the plan is diag(u) K diag(v), phi holds
+    the potentials of its rows and psi the column potentials of K.
+    """
     phi, psi, K, u, v = scaled
     received, none = np.empty_like(v), allot(0, 0, C)
     begin(C, b, reg, kappa, scaled, none)
-    since, done = 0, 0  # iterations with this kernel, and all
+    since, done = 0, 0  # iterations with this kernel, and over all kernels
     while done < limit:
         done += 1
         since += 1
@@ -202,7 +212,10 @@ def _relaxed(mass: Floats, potential: Floats, scaling: Floats, kappa: float) -> 
 def _sweep_relaxed(
     K: Floats, a: Floats, b: Floats, phi: Floats, psi: Floats, kappa: float, u: Floats, v: Floats, received: Floats
 ) -> tuple[float, float, float]:
-    """One iteration in place. Returns the error of the columns in its middle, the least and the largest scaling."""
+    """Do one iteration with relaxed marginals in place: first the rows, then the columns.
+
+    Returns the L1 error of the columns after the rows were scaled, and the smallest and largest scaling.
+    """
     error = 0.0
     received[:] = 0
     for i in range(len(a)):

@@ -5,19 +5,19 @@ from bench.machine import Neighbours, describe
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds on the wall, of all processes, of this one; to be moved on by the test."""
+    """Seconds of wall-clock time, of all processes and of this process, which a test can change."""
     at = [100.0, 500.0, 20.0]
     monkeypatch.setattr(Neighbours, "_now", staticmethod(lambda: tuple(at)))
     return at
 
 
-def test_what_others_used_is_what_the_machine_did_without_us(clock):
+def test_the_load_by_others_is_that_of_all_processes_less_ours(clock):
     neighbours = Neighbours()
     clock[:] = [110.0, 520.0, 25.0]
     assert neighbours.cores() == pytest.approx(1.5)
 
 
-def test_results_recorded_at_once_share_what_disturbed_their_measurement(clock):
+def test_results_recorded_at_once_share_the_load_of_their_measurement(clock):
     neighbours = Neighbours()
     clock[:] = [110.0, 520.0, 25.0]
     first = neighbours.cores()
@@ -25,9 +25,9 @@ def test_results_recorded_at_once_share_what_disturbed_their_measurement(clock):
     assert neighbours.cores() == first
 
 
-def test_a_measurement_says_where_and_with_what_it_was_made():
-    said = describe(2)
-    assert said["threads"] == 2
-    assert said["versions"]["torch"]
-    assert len(said["load_average"]) == 3
-    assert said["cpu"]
+def test_a_description_has_machine_versions_and_load():
+    described = describe(2)
+    assert described["threads"] == 2
+    assert described["versions"]["torch"]
+    assert len(described["load_average"]) == 3
+    assert described["cpu"]

@@ -6,12 +6,12 @@ from optical_cli.transport import solve
 
 
 @pytest.mark.parametrize(("family", "fewest", "most"), [(MIXED, 4, 8), (ALIKE, 23, 40)])
-def test_a_token_is_spread_over_as_many_targets_as_in_real_text(family, fewest, most):
+def test_effective_targets_are_as_many_as_in_real_text(family, fewest, most):
     spread = solve(make_problem(16, 64, 64, family), 0.1).effective_targets.mean()
     assert fewest < spread < most
 
 
-def test_the_same_seed_gives_the_same_unit_length_tokens():
+def test_tokens_have_unit_length_and_follow_from_the_seed():
     t, s = token_pairs(3, 5, 7)
     again, _ = token_pairs(3, 5, 7)
     other, _ = token_pairs(3, 5, 7, seed=14)

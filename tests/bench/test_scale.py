@@ -2,7 +2,7 @@ from bench.scale import PASSAGES, table
 from optical_cli.plan.pace import Speeds
 
 
-def test_a_line_follows_from_passages_and_speeds():
+def test_the_table_is_computed_from_passages_and_speeds():
     lines = table({"big": 2_000_000, "yo": 49_043}, Speeds(tokens=1000.0, products=1e6)).splitlines()
     assert lines[2:] == [
         "| yo | 49,043 | 3.3 | 0.9 | 0.12 | 0.9 | 6 min |",
@@ -10,6 +10,6 @@ def test_a_line_follows_from_passages_and_speeds():
     ]
 
 
-def test_the_eighteen_collections_are_there():
+def test_the_table_has_eighteen_collections():
     assert len(PASSAGES) == 18
-    assert sum(PASSAGES.values()) == 106_332_152  # what the dataset's card counts
+    assert sum(PASSAGES.values()) == 106_332_152  # the total on the card of the dataset

@@ -290,7 +290,7 @@ def test_a_reg_outside_the_grid_is_trained_and_said_to_be_in_no_report(lab, opti
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("lists=100000", "retrieval.approximate.lists: at most as many as the index has tokens ("),
+        ("lists=100000", "retrieval.approximate.lists: at most "),
         (
             "code_bytes=5",
             "retrieval.approximate.code_bytes: a divisor of the 16 dimensions of a token",

@@ -39,7 +39,7 @@ def test_the_figures_are_those_of_all_plans():
     assert 1.0 < summary["effective_targets"] < 2.0
 
 
-def test_a_plan_without_mass_is_not_a_perfect_one():
+def test_a_plan_without_mass_has_not_converged():
     health = TrainingHealth()
     health.add(coupling(ZERO))
     assert health.summary()["converged"] == 0
@@ -50,7 +50,7 @@ def test_without_a_plan_there_are_no_figures():
     assert TrainingHealth().summary() == {}
 
 
-def test_a_plan_that_is_no_number_has_the_worst_of_errors():
+def test_a_plan_of_nan_has_an_infinite_error():
     health = TrainingHealth()
     health.add(coupling(GOOD, NAN))
     assert health.summary()["marginal_error"] == float("inf")
@@ -59,32 +59,32 @@ def test_a_plan_that_is_no_number_has_the_worst_of_errors():
 
 @pytest.fixture
 def guard():
-    """A guard over a training of some plans, what it said, and a look at a batch of plans of rows 0, 1, ..."""
+    """Make the guard of a training; returns its check of a batch of plans, with rows 0, 1, ..., and its warnings."""
 
     def make(expected_plans, **settings):
-        said = []
+        warnings = []
         pairs = [SentencePair(40 + row, f"the net {row}", f"wavu {row} " + "na mashua " * 20) for row in range(10)]
-        made = Guard(Transport(**settings), expected_plans, pairs, said.append)
+        guard = Guard(Transport(**settings), expected_plans, pairs, warnings.append)
 
-        def see(*plans, step=3, reg=0.02):
-            made.see(coupling(*plans), range(len(plans)), step, reg)
+        def check(*plans, step=3, reg=0.02):
+            guard.check(coupling(*plans), range(len(plans)), step, reg)
 
-        return see, said
+        return check, warnings
 
     return make
 
 
-def test_more_than_one_percent_stop_the_training_and_say_where_and_what_to_change(guard):
-    see, said = guard(200)
-    see(*[GOOD] * 8, SPREAD, HALF)
-    see(HALF, GOOD)  # 2 of 200 are tolerated
-    see, said = guard(199, max_iterations=77)
-    see(*[GOOD] * 8, SPREAD, HALF, step=2)
+def test_more_than_one_percent_stop_the_training_and_the_error_names_the_place_and_remedies(guard):
+    check, warnings = guard(200)
+    check(*[GOOD] * 8, SPREAD, HALF)
+    check(HALF, GOOD)  # 2 of 200 are tolerated
+    check, warnings = guard(199, max_iterations=77)
+    check(*[GOOD] * 8, SPREAD, HALF, step=2)
     with pytest.raises(NotConverged) as caught:
-        see(GOOD, HALF, MOST)
+        check(GOOD, HALF, MOST)
     text = str(caught.value)
     assert text.startswith(
-        "step 3, reg 0.02: 3 of 13 transport plans missed the threshold 1e-05 within 77 iterations; the worst of "
+        "step 3, reg 0.02: 3 of 13 transport plans missed the threshold 1e-05 within 77 iterations; the worst plan of "
         "this step, with a marginal error of 1, is that of 'the net 1' and 'wavu 1 na mashua"
     )
     assert "…' (line 42 of the bitext); " in text
@@ -97,49 +97,49 @@ def test_more_than_one_percent_stop_the_training_and_say_where_and_what_to_chang
         "transport.on_unconverged: warn",
     ):
         assert remedy in text
-    assert said == []
+    assert warnings == []
 
 
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
-        ({"solver": "unbalanced"}, "choose a larger reg or a smaller transport.reg_marginal, or let it fall"),
-        ({"solver": "proximal"}, "choose a larger reg, fewer transport.steps, or reg 0, or let it fall"),
+        ({"solver": "unbalanced"}, "choose a larger reg or a smaller transport.reg_marginal, or start from a larger"),
+        ({"solver": "proximal"}, "choose a larger reg, fewer transport.steps, or reg 0, or start from a larger reg"),
         ({"anneal": {"from": 1.0}}, "choose a larger reg or 0, or set transport.on_unconverged"),
     ],
 )
-def test_the_remedy_is_one_that_the_settings_have(guard, settings, remedy):
-    see, _ = guard(1, **settings)
+def test_the_remedy_fits_the_solver_and_annealing(guard, settings, remedy):
+    check, _ = guard(1, **settings)
     with pytest.raises(NotConverged, match=re.escape(remedy)):
-        see(HALF)
+        check(HALF)
 
 
-def test_who_only_wants_to_be_warned_is_warned_once(guard):
-    see, said = guard(100, on_unconverged="warn")
-    see(GOOD, HALF)
-    assert said == []
-    see(HALF, step=4)
-    see(HALF, step=5)
-    (line,) = said
+def test_a_training_that_continues_warns_once(guard):
+    check, warnings = guard(100, on_unconverged="warn")
+    check(GOOD, HALF)
+    assert warnings == []
+    check(HALF, step=4)
+    check(HALF, step=5)
+    (line,) = warnings
     assert line.startswith("step 4, reg 0.02: 2 of 3 transport plans missed the threshold")
     assert "'the net 0'" in line
-    assert line.endswith("the training goes on (transport.on_unconverged: warn)")
+    assert line.endswith("the training continues (transport.on_unconverged: warn)")
 
 
 @pytest.mark.parametrize("on_unconverged", ["fail", "warn"])
 @pytest.mark.parametrize(
     ("plan", "fault"), [(ZERO, "has no mass"), (NAN, "is not finite"), (INFINITE, "is not finite")]
 )
-def test_a_plan_to_learn_nothing_from_stops_the_training_whatever_is_tolerated(guard, on_unconverged, plan, fault):
-    see, _ = guard(10_000, on_unconverged=on_unconverged)
+def test_a_plan_without_mass_or_not_finite_stops_the_training_in_any_case(guard, on_unconverged, plan, fault):
+    check, _ = guard(10_000, on_unconverged=on_unconverged)
     with pytest.raises(NotConverged) as caught:
-        see(GOOD, GOOD, plan, reg=0.005)
+        check(GOOD, GOOD, plan, reg=0.005)
     text = str(caught.value)
     assert text.startswith("step 3, reg 0.005: the transport plan of 'the net 2' and 'wavu 2 ")
     assert f"(line 43 of the bitext) {fault}; choose a larger reg or 0" in text
 
 
-def test_relaxed_marginals_that_leave_no_mass_are_to_be_held_more_tightly(guard):
-    see, _ = guard(10_000, solver="unbalanced", reg_marginal=1e-6)
+def test_the_remedy_for_relaxed_marginals_without_mass_is_a_larger_penalty(guard):
+    check, _ = guard(10_000, solver="unbalanced", reg_marginal=1e-6)
     with pytest.raises(NotConverged, match=r"has no mass; raise transport\.reg_marginal$"):
-        see(ZERO)
+        check(ZERO)

@@ -30,7 +30,7 @@ def losses(objective, T, t_mask, S, s_mask):
 
 @pytest.fixture
 def batch():
-    """T, its mask, S, its mask; what is masked holds numbers of its own."""
+    """T, its mask, S and its mask; padding holds random tokens."""
     generator = torch.Generator().manual_seed(2)
     T, S = (normalize(torch.randn(2, n, 8, generator=generator), dim=-1) for n in (5, 4))
     t_mask, s_mask = (
@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_the_cost_with_the_plan_held(batch, reg):
 
 
 @pytest.mark.parametrize(("name", "objective"), every_objective())
-def test_masked_tokens_take_no_part(batch, name, objective):
+def test_masked_tokens_change_neither_loss_nor_gradient(batch, name, objective):
     T, t_mask, S, s_mask = batch
     S.requires_grad_()
     before = losses(objective, T, t_mask, S, s_mask)
@@ -103,14 +103,14 @@ def test_the_baselines_by_hand():
 
 
 @pytest.mark.parametrize("reg", [0.0, math.inf])
-def test_what_needs_no_iteration_does_not_hear_of_threshold_and_iterations(batch, reg):
-    """Keys of these cells leave both out."""
+def test_threshold_and_iterations_change_nothing_at_reg_0_and_inf(batch, reg):
+    """The keys of these cells leave both settings out."""
     strict = transport(reg, Transport(threshold=1e-12, max_iterations=1))
     torch.testing.assert_close(losses(strict, *batch), losses(transport(reg), *batch), atol=0, rtol=0)
     assert strict(tokens(*batch[:2]), tokens(*batch[2:]), 1).coupling.threshold > 1e-12
 
 
-def test_the_mass_of_the_tokens_is_that_which_they_are_given(batch):
+def test_the_plan_has_the_given_marginals(batch):
     T, t_mask, S, s_mask = batch
     a = torch.tensor([[0.6, 0.1, 0.1, 0.1, 0.1], [0.2, 0.8, 0, 0, 0]])
     for reg in (0.0, 0.1, math.inf):
@@ -118,7 +118,7 @@ def test_the_mass_of_the_tokens_is_that_which_they_are_given(batch):
         torch.testing.assert_close(aligned.coupling.plan.sum(2), a, atol=1e-4, rtol=0)
 
 
-def test_the_reg_of_the_step_is_in_force(batch):
+def test_the_loss_has_the_reg_of_the_step(batch):
     annealed = objectives.transport(Schedule(0.0, start=1.0, annealed=3, floor=0.001), SETTINGS)
     sides = tokens(*batch[:2]), tokens(*batch[2:])
     regs = [annealed(*sides, step).reg for step in (1, 2, 3)]
@@ -128,9 +128,9 @@ def test_the_reg_of_the_step_is_in_force(batch):
 
 
 def test_the_settings_reach_the_solver(batch, monkeypatch):
-    heard = []
+    calls = []
     monkeypatch.setattr(
-        objectives, "solve", lambda problem, reg, **how: heard.append((reg, how)) or solve(problem, 1.0)
+        objectives, "solve", lambda problem, reg, **how: calls.append((reg, how)) or solve(problem, 1.0)
     )
     for settings, reg in (
         (Transport(solver="proximal", steps=4), 0.1),
@@ -140,7 +140,7 @@ def test_the_settings_reach_the_solver(batch, monkeypatch):
     ):
         losses(transport(reg, settings), *batch)
     common = {"threshold": 1e-5, "max_iterations": 10_000}
-    assert heard == [
+    assert calls == [
         (0.1, {"solver": "proximal", "steps": 4} | common),
         (0.1, {"solver": "unbalanced", "reg_marginal": 3.0} | common | {"max_iterations": 7}),
         (0.1, {"solver": "quadratic"} | common | {"threshold": 1e-3}),
@@ -148,7 +148,7 @@ def test_the_settings_reach_the_solver(batch, monkeypatch):
     ]
 
 
-def test_a_solver_that_gives_up_says_where(batch, monkeypatch):
+def test_the_error_of_a_solver_that_gives_up_names_the_step(batch, monkeypatch):
     def gives_up(*_problem, **_how):
         raise NotConverged("exact transport of plan 1 of the batch: too many pivots")
 
@@ -178,9 +178,8 @@ def test_reg_falls_by_the_same_factor_and_then_stays():
 
 
 def test_a_fall_to_0_ends_at_the_smallest_reg_and_jumps():
-    assert regs(0.0, 8, anneal={"from": 1.0, "share": 0.625}) == [
-        1.0, pytest.approx(0.1), pytest.approx(0.01), 0.001, 0, 0, 0, 0
-    ]  # fmt: skip
+    expected = [1.0, pytest.approx(0.1), pytest.approx(0.01), 0.001, 0, 0, 0, 0]
+    assert regs(0.0, 8, anneal={"from": 1.0, "share": 0.625}) == expected
 
 
 @pytest.mark.parametrize("steps", [3, 7, 9, 30, 49])

@@ -1,4 +1,4 @@
-"""Several processes train as one does."""
+"""Several processes train the same student as one process."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from optical_cli.pipeline.cells import Cell
 
 @pytest.mark.parametrize("settings", [(), ("training.batch_tokens=40", "student.adapters={rank: 2}")])
 def test_two_processes_have_the_loss_curve_of_one(own_lab, own_swept, open_pipeline, settings):
-    """Under torchrun, as the README says; one of them writes the artifact, and what was missing before it."""
+    """Run two processes under torchrun, with the command of the README; one of them writes all artifacts."""
     settings = ("training.epochs=3", "encoding.query_length=12", *settings)
     chosen = [part for text in settings for part in ("--set", text)]
     alone = open_pipeline(own_lab.experiment, own_swept / "alone", *settings)
@@ -41,7 +41,7 @@ def test_two_processes_have_the_loss_curve_of_one(own_lab, own_swept, open_pipel
     )
     assert done.returncode == 0, done.stderr
     (folder,) = own_swept.glob(f"checkpoints/*-{step.key.short}")
-    assert done.stdout == f"{folder}\n"  # said once
+    assert done.stdout == f"{folder}\n"  # by one process only
     assert done.stderr.count("made in") == 1
     curves = [[json.loads(line) for line in (path / "training.jsonl").open()] for path in (one.folder, folder)]
     for mine, theirs in zip(*curves, strict=True):

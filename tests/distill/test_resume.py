@@ -1,4 +1,4 @@
-"""A training that was stopped ends with the student of one that was not."""
+"""A training that was stopped and resumed ends with the same student as an uninterrupted one."""
 
 import json
 import os
@@ -30,21 +30,21 @@ def health_of(folder):
 
 @pytest.fixture
 def unbroken(own_lab, own_swept, open_pipeline):
-    """What a training that nobody stops leaves: its files and its health; the cache no longer has it."""
+    """The files and the health of an uninterrupted training, whose artifact is removed from the cache."""
     pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS)
     artifact, _ = pipeline.obtain(pipeline.checkpoint(CELL))
-    left = files_of(artifact.folder), health_of(artifact.folder)
+    result = files_of(artifact.folder), health_of(artifact.folder)
     pipeline.cache.remove(artifact)
-    return left
+    return result
 
 
 @pytest.fixture
 def unfinished(own_swept):
-    """What is kept of trainings that were stopped."""
+    """The names of the files kept of trainings that were stopped."""
     return lambda: sorted(path.name for path in own_swept.glob("unfinished/*/*"))
 
 
-def test_a_killed_training_goes_on_to_the_same_student(own_lab, own_swept, open_pipeline, unbroken, unfinished):
+def test_a_killed_training_resumes_to_the_same_student(own_lab, own_swept, open_pipeline, unbroken, unfinished):
     setting = [part for text in SETTINGS for part in ("--set", text)]
     command = [sys.executable, "-m", "optical_cli", "distill", own_lab.experiment, "--reg", "0.1", "--pair", "sw-sw"]
     with subprocess.Popen(
@@ -64,9 +64,9 @@ def test_a_killed_training_goes_on_to_the_same_student(own_lab, own_swept, open_
     assert unfinished() == []
 
 
-def test_a_training_out_of_time_goes_on_to_the_same_student(own_lab, own_swept, open_pipeline, unbroken, unfinished):
-    for step in (4, 8, 12, 16, 20):  # it gets as far as the next line of its log
-        pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS, deadline=0.0)  # long ago
+def test_a_training_out_of_time_resumes_to_the_same_student(own_lab, own_swept, open_pipeline, unbroken, unfinished):
+    for step in (4, 8, 12, 16, 20):  # each run ends at the next line of the log
+        pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS, deadline=0.0)  # in the past
         with pytest.raises(OutOfTime, match=f"step {step} of 24"):
             pipeline.obtain(pipeline.checkpoint(CELL))
         assert f"checkpoint-{step}" in unfinished()
@@ -88,7 +88,7 @@ def a_flipped_bit(savepoint):
 
 
 @pytest.mark.parametrize("damage", [no_marker, a_flipped_bit])
-def test_a_savepoint_that_is_not_whole_is_not_gone_on_from(own_lab, own_swept, open_pipeline, unbroken, damage):
+def test_a_damaged_savepoint_is_not_resumed_from(own_lab, own_swept, open_pipeline, unbroken, damage):
     pipeline = open_pipeline(own_lab.experiment, own_swept, *SETTINGS, deadline=0.0)
     with pytest.raises(OutOfTime):
         pipeline.obtain(pipeline.checkpoint(CELL))
@@ -99,7 +99,7 @@ def test_a_savepoint_that_is_not_whole_is_not_gone_on_from(own_lab, own_swept, o
     assert (files_of(artifact.folder), health_of(artifact.folder)) == unbroken
 
 
-def test_a_training_that_is_refused_leaves_nothing_to_go_on_from(own_lab, own_swept, open_pipeline, unfinished):
+def test_a_training_that_diverged_leaves_no_savepoint(own_lab, own_swept, open_pipeline, unfinished):
     wrong = (*SETTINGS, "training.learning_rate=1e30")
     pipeline = open_pipeline(own_lab.experiment, own_swept, *wrong)
     with pytest.raises(NotConverged, match="diverged"):

@@ -5,11 +5,11 @@ from optical_cli.distill.tokenizer_fit import TokenizerFit, report_fit, tokenize
 
 @pytest.fixture
 def fit_of(lab):
-    """The fit of the mini teacher, which has a token for each word of the mini world and [UNK] for any other."""
+    """Measure the mini teacher, whose tokenizer has a token for each word of the mini world and [UNK] for others."""
     return lambda *sentences, max_length=16: tokenizer_fit(lab.teacher, sentences, "query", max_length)
 
 
-def test_words_that_the_tokenizer_knows_are_a_token_each(fit_of):
+def test_known_words_are_one_token_each(fit_of):
     assert fit_of("Amina anatengeneza mashua", "Juma ananunua wavu") == TokenizerFit(2, 1.0, 0.0, 0.0)
 
 
@@ -19,18 +19,18 @@ def test_unknown_tokens_and_pieces_of_words_are_counted_by_hand(fit_of):
     assert (fit.sentences, fit.unknown_share, fit.tokens_per_word) == (2, round(2 / 6, 5), 1.2)
 
 
-def test_a_sentence_is_cut_where_the_special_tokens_leave_it_no_room(fit_of):
+def test_special_tokens_count_towards_the_maximum_length(fit_of):
     sentences = ("Juma", "Juma ananunua", "Juma ananunua wavu", "Juma ananunua wavu mashua")
     assert [fit_of(*sentences, max_length=length).cut_share for length in (6, 5, 4, 3)] == [0, 0.25, 0.5, 0.75]
 
 
-def test_a_script_without_spaces_has_no_words_to_divide_by(fit_of):
+def test_a_script_without_spaces_has_no_tokens_per_word(fit_of):
     assert fit_of("船は夜明けに修理される", "ナイロビ mashua").tokens_per_word is None
     assert fit_of("Amina anatengeneza mashua ya ナイロビ").tokens_per_word is not None
 
 
 @pytest.mark.parametrize(
-    ("fit", "said"),
+    ("fit", "warnings"),
     [
         (TokenizerFit(10, 4.0, 0.01, 1.0), []),
         (TokenizerFit(10, None, 0.0, 0.0), []),
@@ -44,12 +44,12 @@ def test_a_script_without_spaces_has_no_words_to_divide_by(fit_of):
         ),
     ],
 )
-def test_what_bodes_ill_is_said_and_all_goes_into_the_manifest(fit, said):
-    told: list[str] = []
-    assert report_fit(fit, "student", "yo", told.append) == {
+def test_a_poor_fit_is_warned_of_and_every_fit_goes_into_the_manifest(fit, warnings):
+    printed: list[str] = []
+    assert report_fit(fit, "student", "yo", printed.append) == {
         "sentences": 10,
         "tokens_per_word": fit.tokens_per_word,
         "unknown_share": fit.unknown_share,
         "cut_share": fit.cut_share,
     }
-    assert told == [f"{line}a student whose tokenizer was trained on yo would see more of it" for line in said]
+    assert printed == [f"{line}choose a student whose tokenizer was trained on yo" for line in warnings]

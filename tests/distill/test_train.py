@@ -56,7 +56,7 @@ def alignment_loss(encoder, encoded, sides, objective=None, idf=None, **settings
     return AlignmentLoss(encoder, encoded, sides, objective, guard, idf)
 
 
-def test_the_rows_of_several_bitexts_follow_one_another(encoded, encoder):
+def test_rows_count_sentences_through_several_bitexts(encoded, encoder):
     assert list(encoded.starts()) == [0, 1]
     for side in ("query", "document"):
         for row, ids in enumerate(scored_ids(encoder, ENGLISH, side)):
@@ -69,7 +69,7 @@ def test_the_rows_of_several_bitexts_follow_one_another(encoded, encoder):
 
 
 @pytest.mark.parametrize("side", ["query", "document"])
-def test_the_loss_is_that_of_exactly_the_tokens_that_maxsim_scores(encoder, encoded, side):
+def test_the_loss_covers_exactly_the_tokens_that_maxsim_scores(encoder, encoded, side):
     objective = objectives.transport(Schedule(0.1), Transport())
     loss = alignment_loss(encoder, encoded, (side,), objective)
     rows = torch.tensor([2, 0, 3])
@@ -85,7 +85,7 @@ def test_the_loss_is_that_of_exactly_the_tokens_that_maxsim_scores(encoder, enco
     assert loss.close_window(Processes()) == {}
 
 
-def test_both_sides_count_alike(encoder, encoded):
+def test_the_loss_of_two_sides_is_their_mean(encoder, encoded):
     rows = torch.tensor([0, 1])
     features = {side: encoder.preprocess(SWAHILI[:2], task=side) for side in ("query", "document")}
     with torch.no_grad():
@@ -98,7 +98,7 @@ def test_both_sides_count_alike(encoder, encoded):
 
 
 def broken_solver(monkeypatch, value):
-    """A solver whose last plan holds one number only: 0 is what a float32 Sinkhorn returns at reg 0.005."""
+    """Replace the solver by one whose last plan is constant; float32 Sinkhorn returns 0 at reg 0.005."""
 
     def solved(problem, _reg, **_how):
         plan = problem.a[:, :, None] * problem.b[:, None, :]
@@ -111,10 +111,8 @@ def broken_solver(monkeypatch, value):
 
 @pytest.mark.parametrize("on_unconverged", ["fail", "warn"])
 @pytest.mark.parametrize(("value", "fault"), [(0.0, "has no mass"), (float("nan"), "is not finite")])
-def test_the_all_zero_plan_and_the_plan_of_nan_are_never_learned_from(
-    encoder, encoded, monkeypatch, value, fault, on_unconverged
-):
-    """A loss of 0 would look like perfect training."""
+def test_a_plan_of_zeros_or_nan_stops_the_training(encoder, encoded, monkeypatch, value, fault, on_unconverged):
+    """A loss of 0 would look like a perfect student."""
     broken_solver(monkeypatch, value)
     settings = Transport(on_unconverged=on_unconverged)
     loss = alignment_loss(
@@ -129,8 +127,8 @@ def test_the_all_zero_plan_and_the_plan_of_nan_are_never_learned_from(
     )
 
 
-def test_idf_marginals_are_those_of_the_tokens_that_are_scored(encoder, encoded):
-    """On either side, by its own tokenizer; [CLS] and [SEP], which all sentences have, weigh least."""
+def test_idf_marginals_cover_the_tokens_that_are_scored(encoder, encoded):
+    """Teacher and student count by their own tokenizers; [CLS] and [SEP], which all sentences have, weigh least."""
     sides = ("query", "document")
     idf = Idf.of_bitext(encoded, [0, 1, 2, 3], encoder, SWAHILI, dict.fromkeys(sides, 16))
     seen = {}
@@ -155,7 +153,7 @@ def test_idf_marginals_are_those_of_the_tokens_that_are_scored(encoder, encoded)
             assert not tokens.mass[~tokens.mask].any()
 
 
-def test_idf_needs_a_token_behind_every_embedding(encoder, encoded, tmp_path):
+def test_idf_needs_a_token_for_each_embedding(encoder, encoded, tmp_path):
     pooling = MultiVectorEncoder(modules=[*encoder, HierarchicalTokenPooling(pool_factor=2)], device="cpu")
     assert Idf.of_bitext(encoded, [0, 1], pooling, SWAHILI[:2], {"query": 16})  # only documents are pooled
     with pytest.raises(ConfigError, match=r"transport\.marginals: idf needs .* the student pools its tokens"):
@@ -182,7 +180,7 @@ def test_held_out_translations_of_a_perfect_student_find_each_other(encoder, enc
 
 @pytest.fixture
 def trained(own_lab, own_swept, open_pipeline):
-    """Train the student of reg 0.1, or of another cell, with some settings; start and encodings are in the cache."""
+    """Train the student of a cell with some settings, by default reg 0.1; start and encodings are in the cache."""
 
     def train(*overrides, anew=False, objective="transport", reg=0.1):
         pipeline = open_pipeline(own_lab.experiment, own_swept, *overrides)
@@ -196,7 +194,7 @@ def trained(own_lab, own_swept, open_pipeline):
 
 
 def logged(folder):
-    """The lines of training.jsonl that speak of steps."""
+    """The lines of training.jsonl about steps."""
     lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
     return [line for line in lines if "loss" in line]
 
@@ -224,7 +222,7 @@ def test_watching_and_logging_do_not_change_the_student(trained):
     assert [line["step"] for line in lines if "held_out" in line] == [0, 1, 2, 3]
 
 
-def test_attention_is_written_out_where_that_is_faster_and_means_the_same(lab):
+def test_plain_attention_is_used_where_faster_and_computes_the_same(lab):
     def gradients(precision, longest):
         encoder = load_encoder(lab.teacher, query_length=16, document_length=16, device="cpu").train()
         set_dropout(encoder, 0.0)
@@ -237,19 +235,19 @@ def test_attention_is_written_out_where_that_is_faster_and_means_the_same(lab):
         return encoder[0].model.config._attn_implementation, made
 
     exact = gradients("float32", 16)
-    fused, written_out = gradients("bfloat16", 129), gradients("bfloat16", 16)
-    assert [name for name, _ in (exact, fused, written_out)] == ["sdpa", "sdpa", "eager"]
-    error = [float((found - exact[1]).norm() / exact[1].norm()) for _, found in (fused, written_out)]
-    assert 0 < error[1] < 1.1 * error[0]  # both of bfloat16's own rounding
+    fused, plain = gradients("bfloat16", 129), gradients("bfloat16", 16)
+    assert [name for name, _ in (exact, fused, plain)] == ["sdpa", "sdpa", "eager"]
+    error = [float((found - exact[1]).norm() / exact[1].norm()) for _, found in (fused, plain)]
+    assert 0 < error[1] < 1.1 * error[0]  # both errors are the rounding of bfloat16
 
 
-def test_how_attention_was_computed_is_not_saved_with_the_student(trained):
+def test_the_kind_of_attention_is_not_saved_with_the_student(trained):
     folder, _ = trained("training.precision=bfloat16")
     assert "eager" not in (folder / "config.json").read_text()
 
 
 @pytest.mark.parametrize("dropout", ["0", "0.3"])
-def test_activations_that_are_computed_twice_make_the_same_student(trained, dropout):
+def test_recomputed_activations_make_the_same_student(trained, dropout):
     kept, _ = trained(f"training.dropout={dropout}")
     weights = weights_of(kept)
     again, made = trained(f"training.dropout={dropout}", "training.recompute=true", anew=True)
@@ -259,8 +257,8 @@ def test_activations_that_are_computed_twice_make_the_same_student(trained, drop
 
 def test_the_student_is_averaged_with_its_start_and_trained_once_for_every_share(trained, lab, monkeypatch):
     whole, made = trained()
-    assert not made  # a share of nothing is no other student
-    monkeypatch.setattr("optical_cli.distill.train.StudentTrainer.train", None)  # nobody may train again
+    assert not made  # a share of 0 is the trained student
+    monkeypatch.setattr("optical_cli.distill.train.StudentTrainer.train", None)  # fails if it is called again
     for share in (0.25, 0.5):
         mean, made = trained(f"training.start_share={share}")
         assert made
@@ -275,7 +273,7 @@ def test_the_student_is_averaged_with_its_start_and_trained_once_for_every_share
         assert of_the_mean == of_the_training
 
 
-def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained, lab):
+def test_averaging_scales_the_product_of_an_adapter(trained, lab):
     pytest.importorskip("peft")
     whole, _ = trained("student.adapters={rank: 2}")
     half, _ = trained("student.adapters={rank: 2}", "training.start_share=0.5")
@@ -291,7 +289,7 @@ def test_of_an_adapter_that_is_averaged_the_product_shrinks(trained, lab):
         torch.testing.assert_close(weight, (trained_projection[name] + start[name.removeprefix("1.")]) / 2)
 
 
-def test_frozen_word_embeddings_stay_bit_by_bit_and_the_rest_learns(trained, lab):
+def test_frozen_word_embeddings_keep_their_bits_and_other_weights_are_trained(trained, lab):
     frozen, _ = trained("student.freeze_embeddings=true")
     thawed, _ = trained()
     assert torch.equal(word_embeddings(frozen), word_embeddings(lab.teacher))
@@ -318,7 +316,7 @@ def test_the_log_has_a_line_a_step_with_loss_rate_and_health(trained):
     assert (health["plans"], health["unconverged"]) == (48, 0)
 
 
-def test_the_last_steps_have_a_line_though_it_is_not_their_turn(trained):
+def test_the_last_steps_have_a_line_even_if_they_are_few(trained):
     folder, _ = trained("training.log_every=2", anew=True)
     assert [(line["step"], line["plans"]) for line in logged(folder)] == [(2, 32), (3, 16)]
     folder, _ = trained("training.log_every=100", anew=True)
@@ -326,7 +324,7 @@ def test_the_last_steps_have_a_line_though_it_is_not_their_turn(trained):
     assert manifest(folder)["health"]["grad_norm"] > 0
 
 
-def test_an_annealed_training_says_which_reg_was_in_force_on_both_sides(trained):
+def test_an_annealed_training_logs_the_reg_of_each_step(trained):
     folder, _ = trained("transport.anneal={from: 1.0, share: 0.5}", "training.epochs=2")
     assert [line["reg"] for line in logged(folder)] == pytest.approx([1.0, 0.1**0.5, 0.1, 0.1, 0.1, 0.1])
     targets = [line["effective_targets"] for line in logged(folder)]
@@ -337,7 +335,7 @@ def test_an_annealed_training_says_which_reg_was_in_force_on_both_sides(trained)
     assert word_embeddings(plain).ne(word_embeddings(folder)).any()
 
 
-def test_annealing_ends_at_the_exact_plan_and_leaves_a_blunter_cell_alone(trained):
+def test_annealing_ends_at_the_exact_plan_and_skips_cells_of_a_larger_reg(trained):
     folder, _ = trained("transport.anneal={from: 0.5, share: 1.0}", reg=0.0)
     assert [line["reg"] for line in logged(folder)] == [0.5, pytest.approx(0.001), 0]
     assert [line["iterations"] > 0 for line in logged(folder)] == [True, True, False]
@@ -345,14 +343,14 @@ def test_annealing_ends_at_the_exact_plan_and_leaves_a_blunter_cell_alone(traine
     assert not made
 
 
-def test_the_reg_of_the_product_is_a_word_that_json_has(trained):
+def test_reg_inf_is_a_string_in_json(trained):
     folder, made = trained(reg=float("inf"), anew=True)
     assert made
     assert [line["reg"] for line in logged(folder)] == ["inf"] * 3
     assert manifest(folder)["health"]["reg"] == {"first": "inf", "last": "inf"}
 
 
-def test_idf_marginals_make_another_student_and_the_same_one_every_time(trained):
+def test_idf_marginals_make_another_student_deterministically(trained):
     folder, _ = trained("transport.marginals=idf")
     first = word_embeddings(folder)
     again, made = trained("transport.marginals=idf", anew=True)
@@ -360,9 +358,9 @@ def test_idf_marginals_make_another_student_and_the_same_one_every_time(trained)
     assert torch.equal(word_embeddings(again), first)
     uniform, _ = trained()
     assert not torch.equal(word_embeddings(uniform), first)
-    # one ruler: the start is the same student, and its held-out cost is the same number
-    looks = [manifest(made_in)["health"]["held_out_start"] for made_in in (folder, uniform)]
-    assert looks[0] == looks[1]
+    # held-out figures have uniform marginals in any case, and both trainings have the same start
+    starts = [manifest(made_in)["health"]["held_out_start"] for made_in in (folder, uniform)]
+    assert starts[0] == starts[1]
 
 
 @pytest.mark.parametrize(
@@ -376,7 +374,7 @@ def test_idf_marginals_make_another_student_and_the_same_one_every_time(trained)
 )
 def test_every_solver_trains(trained, settings, targets):
     folder, made = trained(f"transport.{settings}", "transport.reg=0.1")
-    assert made == settings.startswith("solver")  # reg_marginal is nothing to the solver sinkhorn
+    assert made == settings.startswith("solver")  # the solver sinkhorn ignores reg_marginal
     for line in logged(folder):
         assert line["unconverged"] == 0
         assert targets[0] <= line["effective_targets"] < targets[1]
@@ -385,15 +383,15 @@ def test_every_solver_trains(trained, settings, targets):
         assert manifest(folder)["health"]["mass"] < 0.99
 
 
-def test_the_exact_solver_is_reg_0_of_the_others(trained):
+def test_the_exact_solver_makes_the_student_of_reg_0(trained):
     _, made = trained("transport.solver=exact", "transport.reg=0", reg=0.0)
-    assert not made  # the sweep has it
+    assert not made  # it is in the cache
     with pytest.raises(ConfigError, match=r"^transport\.reg: 0 alone expected with the solver exact, found 0\.1;"):
         trained("transport.solver=exact", "transport.reg=0", reg=0.1)
 
 
 @pytest.mark.parametrize("objective", ["pooled_mse", "greedy"])
-def test_the_baselines_learn_in_the_same_loop(trained, lab, objective):
+def test_the_baselines_are_trained_in_the_same_loop(trained, lab, objective):
     folder, made = trained("training.epochs=4", objective=objective, reg=None)
     assert made
     steps = logged(folder)
@@ -403,33 +401,33 @@ def test_the_baselines_learn_in_the_same_loop(trained, lab, objective):
     health = manifest(folder)["health"]
     assert health["grad_norm_max"] >= health["grad_norm"] > 0
     assert health["held_out_end"]["transport_cost"] < health["held_out_start"]["transport_cost"]
-    assert not {"plans", "reg"} & health.keys()  # there was no plan
+    assert not {"plans", "reg"} & health.keys()  # baselines have no plans
 
 
-def test_no_training_is_the_start_itself(trained, lab):
+def test_the_student_without_training_is_the_start(trained, lab):
     folder, made = trained(objective="none", reg=None)
     assert not made
     assert not (folder / "training.jsonl").exists()
     assert torch.equal(word_embeddings(folder), word_embeddings(lab.teacher))
 
 
-def test_a_training_that_fails_says_at_which_step_and_on_which_sentences(trained, lab):
+def test_a_training_that_fails_names_the_step_and_the_sentences(trained, lab):
     few = ("transport.max_iterations=1", "transport.threshold=1e-9")
     with pytest.raises(NotConverged) as caught:
         trained(*few)
-    said = re.fullmatch(
-        r"step 1, reg 0\.1: \d+ of 8 transport plans missed the threshold 1e-09 within 1 iterations; the worst of this "
-        r"step, with a marginal error of \S+, is that of '(.*)' and '(.*)' \(line (\d+) of the bitext\); raise .*",
+    message = re.fullmatch(
+        r"step 1, reg 0\.1: \d+ of 8 transport plans missed the threshold 1e-09 within 1 iterations; the worst plan of "
+        r"this step, with a marginal error of \S+, is that of '(.*)' and '(.*)' \(line (\d+) of the bitext\); raise .*",
         str(caught.value),
     )
-    assert lab.bitext.read_text().splitlines()[int(said[3]) - 1] == f"{said[1]}\t{said[2]}"
+    assert lab.bitext.read_text().splitlines()[int(message[3]) - 1] == f"{message[1]}\t{message[2]}"
     folder, _ = trained(*few, "transport.on_unconverged=warn")
     health = manifest(folder)["health"]
     assert health["unconverged"] > 0.01 * health["plans"]
     assert health["marginal_error"] > 1e-9
 
 
-def test_a_loss_that_is_not_finite_is_never_a_student_though_nobody_watches(trained, own_swept, leftovers):
+def test_a_training_that_is_not_finite_makes_no_student_even_without_log_lines(trained, own_swept, leftovers):
     before = leftovers(own_swept)
     changed = ("training.learning_rate=1e30", "training.epochs=2", "training.log_every=100", "bitext.sw.held_out=0")
     with pytest.raises(NotConverged, match=r"diverged: .*; lower training\.learning_rate"):
@@ -437,7 +435,7 @@ def test_a_loss_that_is_not_finite_is_never_a_student_though_nobody_watches(trai
     assert [name for name in leftovers(own_swept) if name not in before and not name.startswith("encodings")] == []
 
 
-def test_training_adds_the_prompts_that_encoding_adds(own_lab, open_pipeline, tmp_path, monkeypatch):
+def test_training_adds_the_same_prompts_as_encoding(own_lab, open_pipeline, tmp_path, monkeypatch):
     config = own_lab.teacher / "config_sentence_transformers.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "prompts": {"query": "maize ", "document": ""}}))
     seen = {}
@@ -445,7 +443,7 @@ def test_training_adds_the_prompts_that_encoding_adds(own_lab, open_pipeline, tm
     def note(self, sentence_features, labels, forward=AlignmentLoss.forward):
         features = list(sentence_features)
         for side, batch in zip(self._sides, features, strict=True):
-            seen[side] = set(batch["input_ids"][:, 1].tolist())  # behind [CLS]
+            seen[side] = set(batch["input_ids"][:, 1].tolist())  # the token after [CLS]
         return forward(self, features, labels)
 
     monkeypatch.setattr(AlignmentLoss, "forward", note)
@@ -456,7 +454,7 @@ def test_training_adds_the_prompts_that_encoding_adds(own_lab, open_pipeline, tm
     assert len(seen["document"]) > 1
 
 
-def test_gradients_that_are_accumulated_are_those_of_the_whole_batch(trained):
+def test_accumulated_gradients_equal_those_of_the_whole_batch(trained):
     whole, made = trained("training.log_every=1", anew=True)
     assert made
     parts, made = trained("training.log_every=1", "training.accumulate=2")
@@ -467,7 +465,7 @@ def test_gradients_that_are_accumulated_are_those_of_the_whole_batch(trained):
         assert other["plans"] == one["plans"]
 
 
-def test_a_batch_has_to_have_a_sentence_for_each_of_its_parts(trained):
+def test_a_batch_needs_a_sentence_for_each_of_its_parts(trained):
     with pytest.raises(ConfigError, match=r"^training\.batch_size: at least 9 expected, .* found 8, with 24 pairs"):
         trained("training.accumulate=9")
 
@@ -480,20 +478,20 @@ def test_a_budget_of_tokens_makes_more_and_smaller_steps(trained):
     assert max(plans) <= 30 // 5
 
 
-def test_a_training_that_learns_nothing_more_stops_and_keeps_the_best_student(trained):
+def test_early_stopping_ends_the_training_and_keeps_the_best_student(trained):
     stopping = ("training.epochs=20", "training.watch=9", "training.early_stopping={measure: transport_cost}")
-    folder, _ = trained(*stopping, "training.learning_rate=1.0")  # it gets worse from the first step on
+    folder, _ = trained(*stopping, "training.learning_rate=1.0")  # too large: the student gets worse at each step
     lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
-    looks = [line["held_out"]["transport_cost"] for line in lines if "held_out" in line]
-    best = looks.index(min(looks))
-    assert len(looks) == best + 3  # patience 2
-    assert len(looks) < 11
+    costs = [line["held_out"]["transport_cost"] for line in lines if "held_out" in line]
+    best = costs.index(min(costs))
+    assert len(costs) == best + 3  # patience 2
+    assert len(costs) < 11
     health = manifest(folder)["health"]
     assert health["steps"] == lines[-1]["step"] < 60
-    assert health["held_out_end"]["transport_cost"] == min(looks)
+    assert health["held_out_end"]["transport_cost"] == min(costs)
 
 
-def test_dropout_is_off_unless_it_is_asked_for(trained, lab):
+def test_dropout_is_off_by_default(trained, lab):
     lab_config = json.loads((lab.teacher / "config.json").read_text())
     assert lab_config["hidden_dropout_prob"] > 0
     plain, _ = trained()
@@ -505,13 +503,13 @@ def test_dropout_is_off_unless_it_is_asked_for(trained, lab):
     assert torch.equal(word_embeddings(share), word_embeddings(dropped))
 
 
-def test_a_longer_bitext_is_encoded_from_where_a_shorter_one_ended(own_lab, own_swept, open_pipeline, monkeypatch):
-    """And the student is that of a bitext that was encoded whole."""
-    asked = []
+def test_only_the_new_sentences_of_a_longer_bitext_are_encoded(own_lab, own_swept, open_pipeline, monkeypatch):
+    """The copied tokens equal those of a bitext that is encoded as a whole."""
+    encoded_counts = []
 
     def note(encoder, texts, *how, encode=teacher_tokens.encode_stream):
         seen = list(texts)
-        asked.append(len(seen))
+        encoded_counts.append(len(seen))
         return encode(encoder, seen, *how)
 
     monkeypatch.setattr(teacher_tokens, "encode_stream", note)
@@ -525,7 +523,7 @@ def test_a_longer_bitext_is_encoded_from_where_a_shorter_one_ended(own_lab, own_
     for cache in (own_swept, own_lab.root / "cache"):
         pipeline = open_pipeline(own_lab.experiment, cache)
         made.append(pipeline.obtain(pipeline.encodings("sw", sides))[0])
-    assert asked == [1, 1, 31, 31]  # on both sides: one sentence that is new, and the whole bitext
+    assert encoded_counts == [1, 1, 31, 31]  # on both sides: the new sentence, then the whole bitext
     assert [artifact.manifest["health"]["reused"] for artifact in made] == [60, 0]
     copied, encoded = (TeacherTokens([artifact.folder], sides) for artifact in made)
     for row in range(31):

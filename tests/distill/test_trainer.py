@@ -17,14 +17,14 @@ def test_every_sentence_is_trained_on_once_an_epoch(settings):
         assert len(drawn) == len(batches) == batches.batches * settings.get("parts", 1)
 
 
-def test_the_sentences_of_a_batch_are_of_about_one_length():
+def test_the_sentences_of_a_batch_have_similar_lengths():
     for batch in LengthBatches(LENGTHS, 4):
         lengths = [LENGTHS[sentence] for sentence in batch]
         between = [length for length in LENGTHS if min(lengths) < length < max(lengths)]
         assert all(length in lengths for length in between)
 
 
-def test_epochs_and_seeds_differ_and_one_of_each_is_always_the_same():
+def test_batches_are_drawn_from_the_seed_and_the_epoch():
     def drawn(seed, epoch):
         batches = LengthBatches(LENGTHS * 10, 4, seed=seed)
         batches.set_epoch(epoch)
@@ -41,16 +41,16 @@ def test_a_budget_of_tokens_counts_the_padding():
     assert sorted(padded)[1] > 20  # full but for one
 
 
-def test_a_sentence_longer_than_the_budget_stands_alone():
+def test_a_sentence_longer_than_the_budget_has_a_batch_of_its_own():
     assert sorted(map(len, LengthBatches([50, 2, 2, 2], 64, tokens=10))) == [1, 3]
 
 
-def test_a_last_batch_of_a_few_joins_the_one_before():
+def test_a_small_last_batch_is_merged_with_the_one_before():
     assert sorted(map(len, LengthBatches([5] * 17, 8))) == [8, 9]
     assert sorted(map(len, LengthBatches([5] * 18, 8))) == [2, 8, 8]
 
 
-def test_processes_and_parts_share_out_the_batches_of_one_process():
+def test_processes_and_parts_divide_the_batches_of_one_process():
     def batches(**share):
         return LengthBatches([*LENGTHS, 3, 3], 6, seed=1, **share)
 

@@ -25,7 +25,7 @@ def teacher(lab):
     return load_encoder(lab.teacher, query_length=16, document_length=24, device="cpu")
 
 
-def test_ridge_regression_recovers_a_linear_map_from_moments_that_came_in_parts():
+def test_ridge_regression_recovers_a_linear_map_from_added_moments():
     generator = torch.Generator().manual_seed(1)
     W = torch.randn(5, 12, generator=generator)
     x = torch.randn(90, 12, generator=generator)
@@ -35,19 +35,19 @@ def test_ridge_regression_recovers_a_linear_map_from_moments_that_came_in_parts(
     assert moments.projection(100.0).norm() < 0.1 * W.norm()
 
 
-def test_tokens_that_share_a_character_are_paired_and_the_ends_with_the_ends():
+def test_tokens_that_share_a_character_are_paired_and_the_special_tokens_at_the_ends():
     # [CLS] fisher man [SEP]  against  [CLS] fish erman s [SEP]
     first = [(0, 0), (0, 6), (6, 9), (0, 0)]
     second = [(0, 0), (0, 4), (4, 9), (9, 10), (0, 0)]
     assert overlapping(first, second).tolist() == [[1, 1], [1, 2], [2, 2], [0, 0], [3, 4]]
 
 
-def test_tokens_without_special_ones_and_texts_apart():
+def test_texts_without_special_tokens_and_texts_without_overlap():
     assert overlapping([(0, 3), (4, 7)], [(0, 7)]).tolist() == [[0, 0], [1, 0]]
     assert overlapping([(0, 3)], [(3, 5)]).tolist() == []
 
 
-def test_texts_are_read_in_order_whatever_shares_their_batch(teacher):
+def test_texts_are_read_in_order_in_any_batches(teacher):
     [read] = read_texts(teacher, SENTENCES, "document", 2, projected=True)
     expected = encode_texts(teacher, SENTENCES, "document", 1)
     for text, tokens in zip(read, expected, strict=True):
@@ -70,7 +70,7 @@ def test_a_prompt_covers_no_characters(student):
     assert prompted[0].spans[1 + before :] == plain[0].spans[1:]
 
 
-def test_what_overlaps_does_not_depend_on_the_batches(student, teacher):
+def test_moments_do_not_depend_on_the_batches(student, teacher):
     whole = Readers(student, teacher, "query", 4, Silence()).overlap_moments(SENTENCES)
     parts = [Readers(student, teacher, "query", 1, Silence()).overlap_moments([text]) for text in SENTENCES]
     total = parts[0] + parts[1] + parts[2] + parts[3]
@@ -91,7 +91,7 @@ def unit(*shape, generator):
 
 @pytest.fixture
 def world():
-    """A teacher's tokens, and a student's whose foreign states are those of its English ones, turned a little."""
+    """Moments of English, and pairs whose foreign states are the student's English states, slightly rotated."""
     generator = torch.Generator().manual_seed(3)
     W = torch.linalg.qr(torch.randn(12, 12, generator=generator))[0]
     turn = torch.matrix_exp(0.35 * (raw := torch.randn(12, 12, generator=generator)) - 0.35 * raw.T)
@@ -112,7 +112,7 @@ def cost(W, pairs):
 
 
 @pytest.mark.parametrize("reg", [0.0, 0.02])
-def test_each_refinement_brings_foreign_tokens_nearer_to_their_translations(world, reg):
+def test_each_refinement_lowers_the_cost_between_translations(world, reg):
     english, pairs = world
     W = english.projection(1e-3)
     costs = [cost(W, pairs)]
@@ -125,18 +125,18 @@ def test_each_refinement_brings_foreign_tokens_nearer_to_their_translations(worl
     assert costs[1] > costs[2] > costs[3]
 
 
-def test_the_image_of_a_token_is_the_mean_of_what_it_receives_at_unit_length(world):
+def test_the_image_of_a_token_is_the_normalized_mean_of_what_it_receives(world):
     _, pairs = world
     W = torch.eye(12)
     none = Moments(torch.zeros(12, 12).double(), torch.zeros(12, 12).double(), 0)
     found, _ = refine_projection(W, none, pairs, reg=math.inf, ridge=1e-6, progress=Silence())
-    # the product of the marginals sends every token of a sentence the teacher's mean
+    # with the product of the marginals, each token of a sentence receives the mean of the teacher's tokens
     x = torch.cat(list(pairs.states))
     means = [torch.nn.functional.normalize(T.mean(0), dim=-1).expand(len(T), -1) for T in pairs.teacher]
     torch.testing.assert_close(found, Moments.of(x, torch.cat(means)).projection(1e-6), rtol=1e-3, atol=1e-4)
 
 
-def test_plans_that_miss_their_threshold_are_not_learned_from(world, monkeypatch):
+def test_plans_that_miss_their_threshold_are_an_error(world, monkeypatch):
     english, pairs = world
     hasty = functools.partial(solve, threshold=1e-9, max_iterations=1)
     monkeypatch.setattr("optical_cli.distill.warm_start.solve", hasty)

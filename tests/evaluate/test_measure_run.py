@@ -21,9 +21,9 @@ def test_graded_measures_by_hand():
         "map": (1 / 2 + 2 / 4) / 3,
         "mrr@10": 1 / 2,
         "mrr@1": 0.0,
-        "precision@5": 2 / 5,  # over five, though four were found
+        "precision@5": 2 / 5,  # over five, with four results
         "judged@3": 2 / 3,
-        "judged@10": 3 / 4,  # over the four that were found
+        "judged@10": 3 / 4,  # over the four results
     }
     assert scores.means == pytest.approx(expected, abs=1e-12)
 
@@ -39,7 +39,7 @@ def test_every_judged_topic_counts_and_unjudged_ones_do_not():
     assert (scores.topics, scores.unjudged_topics, scores.empty_topics) == (3, 1, 2)
 
 
-def test_a_topic_with_nothing_relevant_is_judged_and_scores_0():
+def test_a_topic_without_relevant_documents_is_judged_and_scores_0():
     judgements = {"q1": {"a": 1}, "q2": {"a": 0, "b": 0}}
     run = {"q1": [("a", 1.0)], "q2": [("a", 1.0)]}
     scores = evaluate_run(run, judgements, ["q1", "q2"], [*MEASURES, "judged@10"])
@@ -51,8 +51,8 @@ def test_a_topic_with_nothing_relevant_is_judged_and_scores_0():
 
 
 def test_agrees_with_trec_eval_on_ties(tmp_path):
-    # Expected values: pytrec-eval-terrier 0.5.11 (trec_eval's own C code) given these unrounded scores.
-    # 25.000002, 25.000001 are one number in its single precision; q2 is tied throughout.
+    # Expected values: pytrec-eval-terrier 0.5.11 (the C code of trec_eval) given these unrounded scores.
+    # 25.000002 and 25.000001 are equal in its single precision; all scores of q2 are equal.
     judgements = {
         "q1": {"d1": 3, "d2": 0, "d3": 2, "d4": 1, "d9": 1},
         "q2": {"a": 1, "b": 2, "c": 0},
@@ -92,7 +92,7 @@ def test_the_order_of_the_pairs_in_the_run_does_not_matter():
     assert forwards.means["mrr@10"] == 0.5
 
 
-def test_nothing_to_average_is_an_error_and_no_score():
+def test_no_judged_topic_and_no_result_are_errors():
     with pytest.raises(DataError, match="none of the 1 topics has a judgement"):
         evaluate_run({"q1": [("a", 1.0)]}, {"q2": {"a": 1}}, ["q1"], MEASURES)
     with pytest.raises(DataError, match="no result for any of the 1 judged topics"):

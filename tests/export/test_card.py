@@ -42,7 +42,7 @@ def rows(card):
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in card.splitlines() if line[:1] == "|"]
 
 
-def test_the_header_is_yaml_with_what_is_known_and_nothing_else():
+def test_the_header_is_yaml_of_the_known_facts_only():
     found = header(write_card(FACTS, 128, None))
     assert found["language"] == ["no", "zh-Hant"]  # a string, which plain YAML would read as false
     assert found["base_model"] == "org/student"
@@ -52,7 +52,7 @@ def test_the_header_is_yaml_with_what_is_known_and_nothing_else():
     assert "base_model" not in header(write_card(replace(FACTS, base_model=None), 128, None))
 
 
-def test_the_licence_is_what_was_said():
+def test_the_header_has_the_stated_licence():
     other = License("other", "menyo20k terms", "https://example.org/terms")
     found = header(write_card(replace(FACTS, license=other), 128, None))
     assert found["license"] == "other"
@@ -60,7 +60,7 @@ def test_the_licence_is_what_was_said():
     assert found["license_link"] == "https://example.org/terms"
 
 
-def test_bitext_settings_health_and_held_out_figures_are_told():
+def test_the_card_has_bitext_settings_health_and_held_out_figures():
     found = rows(write_card(FACTS, 128, None))
     assert ["no", r"en\|no.tsv", "4,800", "500", f"`{'ab' * 32}`"] in found
     assert ["reg", "0.1"] in found
@@ -77,19 +77,20 @@ def test_a_pooled_figure_is_marked_and_explained():
     assert "pooled" not in write_card(replace(FACTS, scores=FACTS.scores[1:]), 128, None)
 
 
-def test_a_doubtful_training_is_said_before_its_figures():
-    assert "no figure of this model can be trusted" in write_card(replace(FACTS, doubtful=True), 128, None)
-    assert "can be trusted" not in write_card(FACTS, 128, None)
+def test_a_doubtful_training_has_a_warning_before_its_figures():
+    warning = "Do not trust the figures of this model"
+    assert warning in write_card(replace(FACTS, doubtful=True), 128, None)
+    assert warning not in write_card(FACTS, 128, None)
 
 
 @pytest.mark.parametrize("reason", [None, "it expands its queries"])
-def test_whether_pylate_loads_it_is_said(reason):
+def test_the_card_tells_whether_pylate_loads_the_model(reason):
     card = write_card(FACTS, 128, reason)
-    assert ("PyLate loads it as well" in card) == (reason is None)
+    assert ("PyLate loads it too" in card) == (reason is None)
     assert ("PyLate cannot load it: it expands its queries." in card) == (reason is not None)
 
 
-def test_no_text_of_data_is_markup():
+def test_texts_from_data_are_escaped():
     hostile = "a|b\n# <img src=x> `c` *d* _e_ [f](g) &amp; snake_case"
     shown = r"a\|b \# \<img src=x\> \`c\` \*d\* \_e\_ \[f\](g) \&amp; snake_case"
     named = replace(FACTS, name=hostile, teacher=hostile, loaded_as=hostile, versions={hostile: hostile})

@@ -8,7 +8,7 @@ from optical_cli.export import hub
 
 @pytest.fixture
 def api(monkeypatch):
-    """The hub as far as we call it, and what it was asked."""
+    """Replace the client of the hub by one that records its calls."""
     calls = []
 
     class Api:
@@ -34,7 +34,7 @@ def api(monkeypatch):
     return Api
 
 
-def test_a_repository_is_made_and_the_folder_uploaded(api, tmp_path):
+def test_a_repository_is_created_and_the_folder_uploaded(api, tmp_path):
     assert hub.push_folder(tmp_path, "lab/yo", "a message", private=True) == "https://hub/lab/yo"
     assert api.calls == [
         ("create", "lab/yo", {"private": True, "exist_ok": True}),
@@ -42,29 +42,29 @@ def test_a_repository_is_made_and_the_folder_uploaded(api, tmp_path):
     ]
 
 
-def test_private_does_not_end_in_a_repository_that_is_public(api, tmp_path):
+def test_a_private_export_is_not_uploaded_to_a_public_repository(api, tmp_path):
     api.public = True
     with pytest.raises(ConfigError, match="lab/yo: the repository exists and is public"):
         hub.push_folder(tmp_path, "lab/yo", "a message", private=True)
     assert [call[0] for call in api.calls] == ["create"]
 
 
-def test_a_hub_that_cannot_be_reached_is_told_in_a_line_with_what_to_do(api, tmp_path):
+def test_the_error_of_a_failed_upload_is_one_line_with_a_remedy(api, tmp_path):
     api.down = ConnectionError("no route\nto host")
-    with pytest.raises(OpticalError) as fault:
+    with pytest.raises(OpticalError) as caught:
         hub.push_folder(tmp_path, "lab/yo", "a message", private=False)
-    assert "ConnectionError: no route to host" in str(fault.value)
-    assert f"hf upload lab/yo {tmp_path}" in str(fault.value)
-    assert "\n" not in str(fault.value)
+    assert "ConnectionError: no route to host" in str(caught.value)
+    assert f"hf upload lab/yo {tmp_path}" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("repo", ["yo", "a/b/c", "lab/", "lab/yo yo", "lab/-yo"])
-def test_what_is_no_repository_is_refused(api, repo):  # noqa: ARG001
+def test_a_name_that_is_not_that_of_a_repository_is_refused(api, repo):  # noqa: ARG001
     with pytest.raises(ConfigError, match="ORG/NAME expected"):
         hub.check_push(repo)
 
 
-def test_without_a_token_or_offline_nothing_is_started(api, monkeypatch):  # noqa: ARG001
+def test_a_push_without_a_token_or_offline_is_refused(api, monkeypatch):  # noqa: ARG001
     hub.check_push("lab/yo")
     monkeypatch.setattr(hub, "get_token", lambda: None)
     with pytest.raises(ConfigError, match="no Hugging Face token; run `hf auth login`"):

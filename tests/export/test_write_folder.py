@@ -38,7 +38,7 @@ def assert_alike(folder, encoder):
         assert torch.equal(ours, theirs)
 
 
-def test_it_loads_plain_with_the_same_embeddings_and_lengths(written, lab):
+def test_an_export_loads_without_optical_with_the_same_embeddings_and_lengths(written, lab):
     folder, reason = written(lab.teacher)
     assert reason is None
     assert_alike(folder, load_encoder(lab.teacher, device="cpu", **LENGTHS))
@@ -46,13 +46,13 @@ def test_it_loads_plain_with_the_same_embeddings_and_lengths(written, lab):
     assert [path.name for path in folder.parent.iterdir() if path.name != "lab"] == ["out"]
 
 
-def test_pylates_format_has_two_layers_and_its_own_settings(written, lab):
+def test_the_format_of_pylate_has_two_layers_and_its_settings(written, lab):
     folder, _ = written(lab.teacher)
     kinds = [layer["type"] for layer in json.loads((folder / "modules.json").read_text())]
     assert kinds == ["sentence_transformers.models.Transformer", "pylate.models.Dense.Dense"]
-    said = json.loads((folder / "config_sentence_transformers.json").read_text())
-    assert (said["model_type"], said["query_length"], said["document_length"]) == ("ColBERT", 5, 6)
-    assert (said["query_prefix"], said["skiplist_words"], said["do_query_expansion"]) == ("", ["."], False)
+    config = json.loads((folder / "config_sentence_transformers.json").read_text())
+    assert (config["model_type"], config["query_length"], config["document_length"]) == ("ColBERT", 5, 6)
+    assert (config["query_prefix"], config["skiplist_words"], config["do_query_expansion"]) == ("", ["."], False)
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {"1_Dense"}
 
 
@@ -67,14 +67,14 @@ def change(encoder, what):
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "expected"),
     [("prompt", "a prompt"), ("mask", "its scoring mask"), ("expansion", "expands its queries")],
 )
-def test_what_pylate_has_no_words_for_stays_in_the_librarys_own_format(written, lab, tmp_path, what, said):
+def test_a_model_beyond_pylate_is_written_in_the_format_of_the_library(written, lab, tmp_path, what, expected):
     checkpoint = tmp_path / "lab"
     save_encoder(change(load_encoder(lab.teacher, device="cpu", **LENGTHS), what), checkpoint)
     folder, reason = written(checkpoint)
-    assert said in reason
+    assert expected in reason
     assert_alike(folder, load_encoder(checkpoint, device="cpu", **LENGTHS))
 
 
@@ -115,7 +115,7 @@ def test_an_export_that_gives_other_embeddings_is_not_written(written, lab, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_replaced_on_demand_alone(written, lab, tmp_path):
+def test_an_existing_folder_is_replaced_only_with_force(written, lab, tmp_path):
     folder, _ = written(lab.teacher)
     (folder / "note.txt").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty"):

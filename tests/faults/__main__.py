@@ -1,4 +1,4 @@
-"""`make faults`: every attack on the cache, and a table of what came of them; exit code 1 if one succeeded."""
+"""`make faults`: run every attack on the cache, and print a table of the outcomes; exit code 1 if one succeeded."""
 
 import argparse
 import os
@@ -18,29 +18,29 @@ os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 SEED = 13
-IN_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it has a name that nobody guesses
+IN_MEMORY = "/dev/shm"  # noqa: S108 - only a folder with a random name is made in it
 COMPUTING = ("distill.start", "distill.train", "index", "retrieve", "evaluate")
 
 
 def main() -> None:
-    """Attack."""
+    """Run the attacks chosen on the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named")
-    parser.add_argument("--kills", type=int, default=204, help="of all stages together")
-    parser.add_argument("--stage", help="this one alone")
-    parser.add_argument("--disks", type=int, default=3, help="full and read-only ones a stage")
-    parser.add_argument("--rounds", type=int, default=2, help="of each contention, and of a clock that goes back")
-    parser.add_argument("--flips", type=int, default=100, help="bits, over all artifacts")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"attacks: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--kills", type=int, default=204, help="number of kills, over all stages")
+    parser.add_argument("--stage", help="attack this stage only")
+    parser.add_argument("--disks", type=int, default=3, help="number of full and of read-only disks for each stage")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds of contention and of the clock")
+    parser.add_argument("--flips", type=int, default=100, help="number of flipped bits, over all artifacts")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--quick", action="store_true", help="the store alone, without torch: a few seconds")
+    parser.add_argument("--quick", action="store_true", help="attack only the store, without torch (a few seconds)")
     chosen = parser.parse_args()
     if sys.platform != "linux":
-        sys.exit("Linux expected: processes are watched, and given disks and host names of their own, as it has it")
+        sys.exit("tests.faults needs Linux: it uses namespaces, pidfds and fork")
     unknown = [part for part in chosen.parts if part not in PARTS]
     if unknown:
-        parser.error(f"{', '.join(unknown)}: {', '.join(PARTS)} expected")
+        parser.error(f"{', '.join(unknown)}: unknown attack; choose from {', '.join(PARTS)}")
     outcomes = []
-    place = IN_MEMORY if chosen.quick and Path(IN_MEMORY).is_dir() else None  # a disk takes its time to flush
+    place = IN_MEMORY if chosen.quick and Path(IN_MEMORY).is_dir() else None  # flushing to a disk is slow
     with tempfile.TemporaryDirectory(prefix="optical-faults-", dir=place) as name:
         for outcome, seconds in attack(Path(name), chosen.parts or list(PARTS), chosen):
             print(row(outcome, seconds), flush=True)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def attack(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Iterator[tuple[Outcome, float]]:
-    """Every attack of some parts, with its seconds."""
+    """Run the attacks of some parts, and yield each outcome with its seconds."""
     from tests.faults.stages import quick_stages, tiny_stages
 
     import_module("optical_cli.cli.cache_commands")
@@ -70,13 +70,13 @@ def attack(folder: Path, parts: list[str], chosen: argparse.Namespace) -> Iterat
 
 
 def load() -> None:
-    """Import what the stages compute with, once for all children; none of it is used, for forks have no threads."""
+    """Import the libraries of the stages once for all children. They must not run here, as a fork loses threads."""
     for name in ("ranx", "sentence_transformers", *(f"optical_cli.{module}" for module in COMPUTING)):
         import_module(name)
 
 
 def kills(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """Kill -9."""
+    """Kill stages by SIGKILL."""
     from tests.faults.kills import run_kills
 
     for number, stage in enumerate(stages):
@@ -85,7 +85,7 @@ def kills(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Ou
 
 
 def full(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """A full disk."""
+    """Let the disk become full."""
     from tests.faults.disks import run_full
 
     for number, stage in enumerate(stages):
@@ -94,7 +94,7 @@ def full(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Out
 
 
 def read_only(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """A cache that becomes read-only, and one that is."""
+    """Let the cache become read-only while a stage runs, and use a read-only cache."""
     from tests.faults.disks import run_read_only, run_read_only_hit
 
     for number, stage in enumerate(stages):
@@ -104,7 +104,7 @@ def read_only(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterato
 
 
 def contention(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """Processes that want the same and different artifacts at once."""
+    """Let processes make the same artifact and different artifacts at once."""
     from tests.faults.contention import run_different, run_same
 
     draw = random.Random(chosen.seed)  # noqa: S311 - a sample, not a secret
@@ -116,7 +116,7 @@ def contention(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterat
 
 
 def machines(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """Two machines on one folder."""
+    """Let two machines use one folder."""
     from tests.faults.contention import run_machines
 
     draw = random.Random(chosen.seed)  # noqa: S311 - a sample, not a secret
@@ -124,7 +124,7 @@ def machines(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator
 
 
 def damage(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """Flipped bits and truncated files."""
+    """Flip bits, truncate files, and make damaged artifacts again."""
     from tests.faults.damage import run_flips, run_remakes, run_truncations
 
     draw = random.Random(chosen.seed)  # noqa: S311 - a sample, not a secret
@@ -134,7 +134,7 @@ def damage(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[O
 
 
 def clock(stages: list, folder: Path, chosen: argparse.Namespace) -> Iterator[Outcome]:
-    """A clock that goes back."""
+    """Set the clock back."""
     from tests.faults.clock import run_back
 
     draw = random.Random(chosen.seed)  # noqa: S311 - a sample, not a secret
@@ -155,7 +155,7 @@ COLUMNS = "{:<44} {:>4} {:<10} {:>4} held {:>6.0f} s  {}"
 
 
 def row(outcome: Outcome, seconds: float) -> str:
-    """A line of the table."""
+    """Format a line of the table."""
     if outcome.skipped:
         return f"{outcome.what:<44} not tried: {outcome.skipped}"
     return COLUMNS.format(outcome.what, outcome.tried, outcome.unit, outcome.held, seconds, outcome.note).rstrip()

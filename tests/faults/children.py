@@ -1,4 +1,4 @@
-"""Processes that do a stage's work and may be killed at it: forked from one that has imported everything already."""
+"""Child processes that run a stage and may be killed: forks of a process that has imported everything."""
 
 import json
 import mmap
@@ -16,7 +16,7 @@ from typing import Any
 ON_THE_DISK = frozenset(
     ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "shutil.rmtree")
 )
-"""Events by which a process changes files, or is about to read them (https://docs.python.org/3/library/audit_events.html)."""
+"""Audit events of changing or opening files (https://docs.python.org/3/library/audit_events.html)."""
 
 
 @dataclass(frozen=True)
@@ -24,26 +24,26 @@ class Ended:
     """How a child ended.
 
     Attributes:
-        code: its exit code; below 0 the signal that killed it.
-        said: what it wrote to stdout and stderr.
-        result: what its work returned, None if it did not.
+        code: exit code; below 0, the number of the signal that killed it.
+        output: stdout and stderr.
+        result: the return value of its work; None if it did not return.
     """
 
     code: int
-    said: str
+    output: str
     result: Any
 
 
 class Child:
-    """A fork of this process that does some work.
+    """A fork of this process that runs a function.
 
     Args:
-        work: what it does; what it returns has to be JSON.
+        work: the function; its return value must be JSON.
     """
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open until the child has ended
-        self._result = tempfile.TemporaryFile()  # noqa: SIM115 - as above
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open until the child has ended
+        self._result = tempfile.TemporaryFile()  # noqa: SIM115 - open until the child has ended
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
@@ -54,14 +54,14 @@ class Child:
     def _work(self, work: Callable[[], Any]) -> None:
         code = 1
         try:
-            os.dup2(self._said.fileno(), 1)
-            os.dup2(self._said.fileno(), 2)
+            os.dup2(self._output.fileno(), 1)
+            os.dup2(self._output.fileno(), 2)
             self._result.write(json.dumps(work()).encode())
             self._result.flush()
             code = 0
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else 1
-        except BaseException:  # noqa: BLE001 - the parent is told
+        except BaseException:  # noqa: BLE001 - the parent reads the traceback
             traceback.print_exc()
         finally:
             sys.stdout.flush()
@@ -69,21 +69,21 @@ class Child:
             os._exit(code)
 
     def is_over(self, within: float) -> bool:
-        """Whether it has ended, or does within some seconds."""
+        """Wait up to `within` seconds, and return whether the child has ended."""
         return bool(select.select([self._watch], [], [], within)[0])
 
     def kill(self) -> bool:
-        """Kill it without a word; whether that was what ended it."""
+        """Send SIGKILL, and return whether it ended the child."""
         os.kill(self.pid, signal.SIGKILL)
         ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         return ended is not None and ended.si_code == os.CLD_KILLED
 
     def wait(self) -> Ended:
-        """Wait for its end."""
+        """Wait for the child to end."""
         _, status = os.waitpid(self.pid, 0)
         os.close(self._watch)
         texts = []
-        for file in (self._said, self._result):
+        for file in (self._output, self._result):
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
             file.close()
@@ -91,12 +91,12 @@ class Child:
 
 
 def run(work: Callable[[], Any]) -> Ended:
-    """Do some work in a child."""
+    """Run a function in a child."""
     return Child(work).wait()
 
 
 def run_killed_after(work: Callable[[], Any], seconds: float) -> Ended:
-    """Do some work in a child that is killed after some seconds, unless it has ended by then."""
+    """Run a function in a child, and kill it after some seconds unless it has ended."""
     child = Child(work)
     if not child.is_over(seconds):
         child.kill()
@@ -104,20 +104,20 @@ def run_killed_after(work: Callable[[], Any], seconds: float) -> Ended:
 
 
 def run_at_event(work: Callable[[], Any], folder: Path, number: int, then: Callable[[], bool]) -> Ended:
-    """Do some work in a child where something happens before it touches a folder for the `number`th time.
+    """Run a function in a child, and call another function at its `number`-th access to a folder.
 
     Args:
-        work: what the child does.
-        folder: whose files count.
-        number: of the event, from 1.
-        then: what happens; if it returns False it happens again before the next event.
+        work: the function that the child runs.
+        folder: accesses to files in this folder are counted.
+        number: number of the access, from 1.
+        then: called before that access; called again before the next access if it returns False.
     """
     return run(_with_events(work, folder, _At(number, then)))
 
 
 def count_events(work: Callable[[], Any], folder: Path) -> tuple[int, Ended]:
-    """How often a child that does some work touches a folder."""
-    shared = mmap.mmap(-1, 8)  # seen by parent and child
+    """Run a function in a child, and count its accesses to a folder."""
+    shared = mmap.mmap(-1, 8)  # shared by parent and child
 
     def count(number: int) -> None:
         shared[:] = number.to_bytes(8, "little")
@@ -127,13 +127,13 @@ def count_events(work: Callable[[], Any], folder: Path) -> tuple[int, Ended]:
 
 
 def die() -> bool:
-    """Kill this process without a word."""
+    """Kill this process by SIGKILL."""
     os.kill(os.getpid(), signal.SIGKILL)
     return True
 
 
 class _At:
-    """Calls something at an event, once it has succeeded never again."""
+    """Calls a function at an event and, until it returns True, at the events after it."""
 
     def __init__(self, number: int, then: Callable[[], bool]) -> None:
         self._number = number
@@ -142,20 +142,20 @@ class _At:
 
     def __call__(self, number: int) -> None:
         if not self._done and number >= self._number:
-            self._done = True  # what it does may touch the folder, too
+            self._done = True  # the function may access the folder too
             self._done = self._then()
 
 
-def _with_events(work: Callable[[], Any], folder: Path, tell: Callable[[int], None]) -> Callable[[], Any]:
+def _with_events(work: Callable[[], Any], folder: Path, handle: Callable[[int], None]) -> Callable[[], Any]:
     def watched() -> Any:
-        seen = 0
+        count = 0
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
+            nonlocal count
             path = arguments[0] if arguments and event in ON_THE_DISK else None
             if isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(str(folder)):
-                seen += 1
-                tell(seen)
+                count += 1
+                handle(count)
 
         sys.addaudithook(hook)
         return work()

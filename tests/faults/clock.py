@@ -1,4 +1,4 @@
-"""A clock that goes back: nothing is decided by a date."""
+"""A clock that is set back: the cache must not rely on dates."""
 
 import os
 import random
@@ -14,10 +14,10 @@ YEAR = 365 * 24 * 3600.0
 
 
 def run_back(stage: Stage, times: int, folder: Path, draw: random.Random) -> Outcome:
-    """Kill a stage, put all that the cache holds a year into the future, as a clock that goes back does, and go on."""
+    """Kill a stage, date all files of the cache a year ahead, as if the clock was set back, and run the stage again."""
     cache = stage.fresh_cache(folder / "counted")
     events, _ = count_events(partial(stage.obtain, cache), cache)
-    tally = Tally(f"clock goes back in {stage.name}", "times")
+    tally = Tally(f"clock set back in {stage.name}", "times")
     for number in range(times):
         cache = stage.fresh_cache(folder / f"clock-{number}")
         run_at_event(partial(stage.obtain, cache), cache, draw.randint(events // 2, events), die)
@@ -26,15 +26,15 @@ def run_back(stage: Stage, times: int, folder: Path, draw: random.Random) -> Out
         _date_all(cache, time.time() + YEAR)
         again = run(partial(stage.obtain, cache))
         if again.code != 0 or again.result is not False:
-            faults.append(f"what is dated in the future was not found: {again.code} {again.said}")
-        tally.tried(faults, f"time {number}")
-    return tally.outcome("goes on, ends with the same bytes, and is found")
+            faults.append(f"an artifact with a date in the future was not found: {again.code} {again.output}")
+        tally.add(faults, f"time {number}")
+    return tally.outcome("resumes, ends with the same bytes, and is found")
 
 
 def _faults_of(stage: Stage, cache: Path) -> list[str]:
     again = run(partial(stage.obtain, cache))
     if again.code != 0:
-        return [f"the next try failed: {again.said}"]
+        return [f"the next run failed: {again.output}"]
     return [*(["other bytes"] if stage.made(cache) != stage.wanted else []), *faults_of(cache)]
 
 

@@ -1,4 +1,4 @@
-"""Several processes that want artifacts of one cache at once: each is computed once, also when its maker is killed."""
+"""Processes that obtain artifacts of one cache at once: each artifact is computed once, also if its maker is killed."""
 
 import random
 import time
@@ -18,38 +18,38 @@ PATIENCE = 600.0
 
 
 def run_same(stage: Stage, processes: int, rounds: int, folder: Path, draw: random.Random) -> list[Outcome]:
-    """Let processes want the same artifact at once, undisturbed and with the one that makes it killed."""
-    undisturbed = Tally(f"{processes} want the same, {stage.name}", "times")
-    killed = Tally(f"{processes} want it, its maker is killed, {stage.name}", "times")
+    """Let processes obtain the same artifact at once, undisturbed, and with the process that makes it killed."""
+    undisturbed = Tally(f"{processes} obtain the same, {stage.name}", "times")
+    killed = Tally(f"{processes} obtain it, its maker is killed, {stage.name}", "times")
     kills = 0
     for number in range(rounds):
         cache = stage.fresh_cache(folder / f"same-{number}")
         begun = time.monotonic()
         children = [Child(_work(stage, cache)) for _ in range(processes)]
-        undisturbed.tried(_faults([stage], cache, children, kills=0), f"time {number}")
-        seconds = (time.monotonic() - begun) / 2  # the others wait, and end after it
+        undisturbed.add(_faults([stage], cache, children, kills=0), f"time {number}")
+        seconds = (time.monotonic() - begun) / 2  # within the time of making it, after which the others end
         cache = stage.fresh_cache(folder / f"killed-{number}")
         children = [Child(_work(stage, cache)) for _ in range(processes)]
         dead = _kill_the_maker(cache, children, draw.uniform(0, seconds))
         kills += dead
-        killed.tried(_faults([stage], cache, children, kills=dead), f"time {number}")
+        killed.add(_faults([stage], cache, children, kills=dead), f"time {number}")
     return [
         undisturbed.outcome("computed once"),
-        killed.outcome(f"{kills} killed before it was done; computed once by those that were left"),
+        killed.outcome(f"{kills} makers killed; computed once by the other processes"),
     ]
 
 
 def run_different(stages: Sequence[Stage], processes: int, folder: Path) -> Outcome:
-    """Let processes want all the artifacts of a chain at once, each from another stage of it on."""
-    tally = Tally(f"{processes} want {len(stages)} artifacts at once", "times")
+    """Let processes obtain the artifacts of all stages at once, each process another stage."""
+    tally = Tally(f"{processes} obtain {len(stages)} artifacts at once", "times")
     cache = copy_cache(stages[0].upstream, folder / "different")
     children = [Child(_work(stages[number % len(stages)], cache)) for number in range(processes)]
-    tally.tried(_faults(stages, cache, children, kills=0), "all")
+    tally.add(_faults(stages, cache, children, kills=0), "all")
     return tally.outcome("each computed once")
 
 
 def run_machines(stage: Stage, rounds: int, folder: Path, draw: random.Random) -> Outcome:
-    """Let two machines, as far as host names make them, want the same artifact; the one that makes it is killed."""
+    """Let processes with two host names obtain the same artifact, and kill its maker in every other round."""
     what = f"2 host names, one folder, {stage.name}"
     if reason := namespaces.why_not():
         return skipped(what, reason)
@@ -65,9 +65,9 @@ def run_machines(stage: Stage, rounds: int, folder: Path, draw: random.Random) -
         seconds = (time.monotonic() - begun) / 2
         artifact = Cache(cache).find(*stage.address)
         if artifact is None or not str(artifact.manifest["host"]["name"]).startswith("machine-"):
-            faults.append("the manifest does not name the machine that made it")
-        tally.tried(faults, f"time {number}")
-    return tally.outcome(f"computed once; {kills} makers killed before it was done")
+            faults.append("the manifest does not name the machine that made the artifact")
+        tally.add(faults, f"time {number}")
+    return tally.outcome(f"computed once; {kills} makers killed")
 
 
 def _work(stage: Stage, cache: Path, host: str | None = None) -> Callable[[], bool]:
@@ -82,7 +82,7 @@ def _work(stage: Stage, cache: Path, host: str | None = None) -> Callable[[], bo
 
 
 def _note_computations(log: Path) -> None:
-    """Let this process write down, in a line, every artifact that it begins to compute."""
+    """Make this process log a line for each artifact that it begins to compute."""
     make = Cache.make
 
     def noted(cache: Cache, kind: str, label: str, key: Key, build: Build) -> tuple[Artifact, bool]:
@@ -101,7 +101,7 @@ def _log(cache: Path) -> Path:
 
 
 def _kill_the_maker(cache: Path, children: Sequence[Child], seconds: float) -> int:
-    """Kill the process that says that it makes something, some seconds after it has said so; how many were killed."""
+    """Kill the process that makes an artifact, some seconds after its note appears; return the number of kills."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and not all(child.is_over(0) for child in children):
         for _, making in Cache(cache).notes.all_making():
@@ -114,16 +114,16 @@ def _kill_the_maker(cache: Path, children: Sequence[Child], seconds: float) -> i
 
 
 def _faults(stages: Sequence[Stage], cache: Path, children: Sequence[Child], *, kills: int) -> list[str]:
-    """What is wrong with how processes have shared a cache; they are waited for."""
+    """Wait for the processes, and list what is wrong with the cache that they shared."""
     faults = []
     begun = time.monotonic()
     for child in children:
         if not child.is_over(max(PATIENCE - (time.monotonic() - begun), 0)):
             faults.append(f"process {child.pid} has not ended in {PATIENCE:.0f} s")
             child.kill()
-    ended = [child.wait() for child in children]
-    faults += [f"ended with {one.code}: {one.said}" for one in ended if one.code not in (0, -9)]
-    if (found := sum(one.code == -9 for one in ended)) != kills:
+    ends = [child.wait() for child in children]
+    faults += [f"ended with {ended.code}: {ended.output}" for ended in ends if ended.code not in (0, -9)]
+    if (found := sum(ended.code == -9 for ended in ends)) != kills:
         faults.append(f"{kills} killed expected, found {found}")
     computed = Counter(_log(cache).read_text().splitlines())
     if len(computed) != len(stages) or max(computed.values()) > 1 + kills:

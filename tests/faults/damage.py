@@ -1,4 +1,4 @@
-"""Bits that flip and files that lose their end, in every kind of artifact: found, named, and made anew."""
+"""Flipped bits and truncated files in artifacts of all kinds: `verify` finds and names them, and they can be remade."""
 
 import json
 import random
@@ -16,8 +16,8 @@ from tests.faults.stages import Stage, copy_cache, faults_of
 
 
 def run_flips(stages: Sequence[Stage], flips: int, folder: Path, draw: random.Random) -> Outcome:
-    """Flip one bit of one file, artifact after artifact, manifests included, and verify the whole cache."""
-    cache = _whole(stages, folder / "flips")
+    """Flip one bit of a file, also of manifests, verify the whole cache, and restore the file."""
+    cache = _full_cache(stages, folder / "flips")
     tally = Tally("a bit flipped anywhere", "bits")
     files = 0
     for number in range(flips):
@@ -29,15 +29,15 @@ def run_flips(stages: Sequence[Stage], flips: int, folder: Path, draw: random.Ra
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
         files += path.name == "manifest.json"
-        tally.tried(list(_missed(cache, path, artifact)), f"{path}, bit {place}")
+        tally.add(list(_missed(cache, path, artifact)), f"{path}, bit {place}")
         path.write_bytes(content)
-    tally.check(faults_of(cache) == [], "mended again, the cache is not whole")
-    return tally.outcome(f"named by verify, and nothing else with it; {files} of them in manifests")
+    tally.check(faults_of(cache) == [], "the cache has faults after all files were restored")
+    return tally.outcome(f"named by verify, without false alarms; {files} in manifests")
 
 
 def run_truncations(stages: Sequence[Stage], folder: Path, draw: random.Random) -> Outcome:
-    """Cut the end off each file of each artifact."""
-    cache = _whole(stages, folder / "truncations")
+    """Truncate each file of each artifact, verify the cache, use the artifact, and restore the file."""
+    cache = _full_cache(stages, folder / "truncations")
     tally = Tally("a file truncated", "files")
     for stage in stages:
         artifact = _artifact(cache, stage)
@@ -55,16 +55,16 @@ def run_truncations(stages: Sequence[Stage], folder: Path, draw: random.Random) 
                 faults.append("not found on use")
             except CacheError as error:
                 if str(path) not in str(error):
-                    faults.append(f"found on use, and not named: {error}")
-            tally.tried(faults, str(path))
+                    faults.append(f"found on use, but not named: {error}")
+            tally.add(faults, str(path))
             path.write_bytes(content)
     return tally.outcome("named by verify and on use")
 
 
 def run_remakes(stages: Sequence[Stage], folder: Path, draw: random.Random) -> Outcome:
-    """Damage every artifact, let `optical cache verify --remove-damaged` have it, and make it anew."""
-    tally = Tally("damaged, removed by choice, made anew", "artifacts")
-    cache = _whole(stages, folder / "remakes")
+    """Damage each artifact, remove it with `optical cache verify --remove-damaged`, and make it again."""
+    tally = Tally("damaged, removed, made again", "artifacts")
+    cache = _full_cache(stages, folder / "remakes")
     for stage in stages:
         artifact = _artifact(cache, stage)
         path = _file(artifact, draw)
@@ -73,23 +73,23 @@ def run_remakes(stages: Sequence[Stage], folder: Path, draw: random.Random) -> O
         path.write_bytes(content)
         removed = run(partial(command_line, "cache", "verify", "--remove-damaged", "--json", "--cache-dir", str(cache)))
         faults = []
-        said = json.loads(removed.said.splitlines()[0]) if removed.code == 0 else {}
-        if said.get("removed") != [artifact.folder.name]:
-            faults.append(f"{artifact.folder.name} alone was to be removed, found {removed.code}: {removed.said}")
+        record = json.loads(removed.output.splitlines()[0]) if removed.code == 0 else {}
+        if record.get("removed") != [artifact.folder.name]:
+            faults.append(f"removal of {artifact.folder.name} expected, found {removed.code}: {removed.output}")
         again = run(partial(stage.obtain, cache))
         if again.code != 0 or again.result is not True or stage.made(cache) != stage.wanted:
-            faults.append(f"not made anew with the same bytes: {again.said}")
-        tally.tried(faults + faults_of(cache), str(path))
+            faults.append(f"not made again with the same bytes: {again.output}")
+        tally.add(faults + faults_of(cache), str(path))
     return tally.outcome("with the same bytes")
 
 
-def _whole(stages: Sequence[Stage], folder: Path) -> Path:
-    """A cache with every artifact of some stages."""
+def _full_cache(stages: Sequence[Stage], folder: Path) -> Path:
+    """Make a cache with the artifacts of all stages."""
     last = stages[-1]
     cache = copy_cache(last.upstream, folder)
     ended = run(partial(last.obtain, cache))
     if ended.code != 0:
-        raise RuntimeError(ended.said)
+        raise RuntimeError(ended.output)
     return cache
 
 
@@ -100,13 +100,13 @@ def _artifact(cache: Path, stage: Stage) -> Artifact:
 
 
 def _file(artifact: Artifact, draw: random.Random) -> Path:
-    """One of its files that is not empty, or its manifest."""
+    """Draw a file of an artifact that is not empty, or its manifest."""
     names = [name for name, recorded in artifact.manifest["files"].items() if recorded["size"]]
     return artifact.folder / draw.choice(["manifest.json", *names])
 
 
 def _missed(cache: Path, path: Path, artifact: Artifact) -> list[str]:
-    """What verify did not find, or found where nothing is."""
+    """List damage that verify missed, and false alarms."""
     found = {entry.folder: faults for entry in Cache(cache).all_entries() if (faults := entry.faults())}
     if list(found) != [artifact.folder]:
         return [f"{artifact.folder} expected, found {found}"]

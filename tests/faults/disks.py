@@ -1,4 +1,4 @@
-"""Disks that are full or become read-only while a stage works: a line that says so, and a next try that ends well."""
+"""Disks that become full or read-only while a stage runs: one line of error, and the next run succeeds."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ PAGE = 4096
 
 
 def run_full(stage: Stage, fills: int, folder: Path, draw: random.Random) -> Outcome:
-    """Let the disk be full when a random part of the stage's artifact is written."""
+    """Let the disk become full after a random part of the stage's artifact is written."""
     what = f"disk full in {stage.name}"
     if reason := namespaces.why_not():
         return skipped(what, reason)
@@ -27,13 +27,13 @@ def run_full(stage: Stage, fills: int, folder: Path, draw: random.Random) -> Out
     for number in range(fills):
         free = draw.randint(0, size // PAGE) * PAGE
         ended = run(partial(_on_a_small_disk, stage, folder / f"disk-{number}", free))
-        faults = [*ended.result] if ended.code == 0 else [f"ended with {ended.code}: {ended.said}"]
-        tally.tried(faults, f"{free} bytes free")
-    return tally.outcome(f"of the {size:,} bytes of the artifact")
+        faults = [*ended.result] if ended.code == 0 else [f"ended with {ended.code}: {ended.output}"]
+        tally.add(faults, f"{free} bytes free")
+    return tally.outcome(f"within the {size:,} bytes of the artifact")
 
 
 def _on_a_small_disk(stage: Stage, folder: Path, free: int) -> list[str]:
-    """What went wrong when a stage had so many bytes on a disk of its own."""
+    """Run a stage on a disk with `free` bytes, then with more room, and list what went wrong."""
     namespaces.enter()
     folder.mkdir(parents=True)
     namespaces.small_disk(folder, ROOM)
@@ -42,11 +42,11 @@ def _on_a_small_disk(stage: Stage, folder: Path, free: int) -> list[str]:
     namespaces.grow_disk(folder, (state.f_blocks - state.f_bfree) * state.f_frsize + free)
     faults = list(_faults_of_refusal(cache, run(partial(attempt, stage, cache)), "No space left on device"))
     namespaces.grow_disk(folder, ROOM)
-    return faults + list(_faults_of_next_try(stage, cache))
+    return faults + list(_faults_of_next_run(stage, cache))
 
 
 def run_read_only(stage: Stage, times: int, folder: Path, draw: random.Random) -> Outcome:
-    """Let the cache become read-only at a random place where the stage touches a file, the first one included."""
+    """Let the cache become read-only at a random access of the stage to a file, and at the first access."""
     what = f"read-only in {stage.name}"
     if reason := namespaces.why_not():
         return skipped(what, reason)
@@ -56,9 +56,9 @@ def run_read_only(stage: Stage, times: int, folder: Path, draw: random.Random) -
     for number in range(times):
         at = draw.randint(1, events) if number else 1
         ended = run(partial(_on_a_read_only_disk, stage, folder / f"disk-{number}", at))
-        faults = [*ended.result] if ended.code == 0 else [f"ended with {ended.code}: {ended.said}"]
-        tally.tried(faults, f"at place {at}")
-    return tally.outcome(f"of {events} places at files")
+        faults = [*ended.result] if ended.code == 0 else [f"ended with {ended.code}: {ended.output}"]
+        tally.add(faults, f"at access {at}")
+    return tally.outcome(f"at one of {events} accesses to files")
 
 
 def _on_a_read_only_disk(stage: Stage, cache: Path, at: int) -> list[str]:
@@ -70,34 +70,34 @@ def _on_a_read_only_disk(stage: Stage, cache: Path, at: int) -> list[str]:
         try:
             namespaces.set_read_only(cache, True)
         except OSError as error:
-            if error.errno != errno.EBUSY:  # a file is open for writing: at the next place, then
+            if error.errno != errno.EBUSY:  # while a file is open for writing; try again at the next access
                 raise
             return False
         return True
 
-    said = run_at_event(partial(attempt, stage, cache), cache, at, seal)
-    faults = list(_faults_of_refusal(cache, said, "Read-only file system"))
-    faults += [f"the read-only cache: {fault}" for fault in _faults_while_sealed(cache)]
+    ended = run_at_event(partial(attempt, stage, cache), cache, at, seal)
+    faults = list(_faults_of_refusal(cache, ended, "Read-only file system"))
+    faults += [f"the read-only cache: {fault}" for fault in _faults_while_read_only(cache)]
     namespaces.set_read_only(cache, False)
-    return faults + list(_faults_of_next_try(stage, cache))
+    return faults + list(_faults_of_next_run(stage, cache))
 
 
-def _faults_while_sealed(cache: Path) -> Iterator[str]:
-    """A cache that cannot be written can still be read."""
+def _faults_while_read_only(cache: Path) -> Iterator[str]:
+    """List commands that fail although they only read the cache."""
     for command in ("list", "verify"):
         ended = run(partial(command_line, "cache", command, "--cache-dir", str(cache)))
         if ended.code != 0:
-            yield f"cache {command} ended with {ended.code}: {ended.said}"
+            yield f"cache {command} ended with {ended.code}: {ended.output}"
 
 
 def run_read_only_hit(stage: Stage, folder: Path) -> Outcome:
-    """Use what a read-only cache holds."""
+    """Use an artifact in a read-only cache."""
     what = f"read-only, {stage.name} in it"
     if reason := namespaces.why_not():
         return skipped(what, reason)
     tally = Tally(what, "commands")
     ended = run(partial(_used_read_only, stage, folder / "cache"))
-    tally.tried([*ended.result] if ended.code == 0 else [ended.said], "used")
+    tally.add([*ended.result] if ended.code == 0 else [ended.output], "used")
     return tally.outcome("found, with exit code 0")
 
 
@@ -108,11 +108,11 @@ def _used_read_only(stage: Stage, cache: Path) -> list[str]:
     namespaces.bind(cache)
     namespaces.set_read_only(cache, True)
     ended = run(partial(attempt, stage, cache))
-    return [f"{one.code}: {one.said}" for one in (made, ended) if one.code != 0]
+    return [f"{each.code}: {each.output}" for each in (made, ended) if each.code != 0]
 
 
 def attempt(stage: Stage, cache: Path) -> Any:
-    """Come to a stage as a user does, on the command line; where it has no command, through the edge all the same."""
+    """Run a stage as its command does; without a command, call it and report errors as the command line does."""
     if stage.command:
         return command_line(*stage.command, "--cache-dir", str(cache), "--device", "cpu")
     from optical_cli.cli.edge import _tell
@@ -124,7 +124,7 @@ def attempt(stage: Stage, cache: Path) -> Any:
 
 
 def command_line(*arguments: str) -> None:
-    """`optical` in this process."""
+    """Run `optical` in this process."""
     import sys
 
     from optical_cli.cli import main
@@ -134,24 +134,24 @@ def command_line(*arguments: str) -> None:
 
 
 def _faults_of_refusal(cache: Path, ended: Ended, reason: str) -> Iterator[str]:
-    """What is wrong with how a disk's refusal was told; nothing if there was room, or all was written by then."""
+    """List what is wrong with the error of a disk; nothing if the run succeeded because there was room."""
     from optical_cli.cache.store import Cache
 
     if ended.code == 0:
         return
-    errors = [line for line in ended.said.splitlines() if line.startswith("error: ")]
-    if ended.code != 2 or len(errors) != 1 or reason not in errors[0] or "Traceback" in ended.said:
-        yield f"exit code 2 and one line with {reason!r} expected, found {ended.code}: {ended.said}"
-    if "fault of optical" in ended.said:
-        yield f"told as a fault of optical: {ended.said}"
+    errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
+    if ended.code != 2 or len(errors) != 1 or reason not in errors[0] or "Traceback" in ended.output:
+        yield f"exit code 2 and one line with {reason!r} expected, found {ended.code}: {ended.output}"
+    if "fault of optical" in ended.output:
+        yield f"reported as a fault of optical: {ended.output}"
     for entry in Cache(cache).all_entries():
-        yield from (f"after it: {fault}" for fault in entry.faults())
+        yield from (f"after the error: {fault}" for fault in entry.faults())
 
 
-def _faults_of_next_try(stage: Stage, cache: Path) -> Iterator[str]:
+def _faults_of_next_run(stage: Stage, cache: Path) -> Iterator[str]:
     again = run(partial(attempt, stage, cache))
     if again.code != 0:
-        yield f"the next try failed: {again.said}"
+        yield f"the next run failed: {again.output}"
     elif stage.made(cache) != stage.wanted:
-        yield "the next try ended with other bytes"
+        yield "the next run ended with other bytes"
     yield from faults_of(cache)

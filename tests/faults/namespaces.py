@@ -1,4 +1,4 @@
-"""Small disks, read-only folders and other host names of a process's own, without being root: Linux namespaces."""
+"""Small disks, read-only folders and other host names for one process, without root, by Linux namespaces."""
 
 import ctypes
 import os
@@ -16,10 +16,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter() -> None:
-    """Give this process, which must have one thread, mounts and a host name of its own.
+    """Give this process its own mounts and host name. It must have one thread only.
 
     Raises:
-        OSError: the system does not allow it.
+        OSError: the system does not allow user namespaces.
     """
     user, group = os.getuid(), os.getgid()
     _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS))
@@ -30,12 +30,12 @@ def enter() -> None:
 
 
 def small_disk(folder: Path, size: int) -> None:
-    """Mount an empty disk of some bytes on a folder."""
+    """Mount an empty disk of `size` bytes on a folder."""
     _mount("tmpfs", str(folder), "tmpfs", 0, f"size={size}")
 
 
 def grow_disk(folder: Path, size: int) -> None:
-    """Give it more room."""
+    """Change the size of the disk on a folder to `size` bytes."""
     _mount("none", str(folder), None, MS_REMOUNT, f"size={size}")
 
 
@@ -54,16 +54,16 @@ def set_read_only(folder: Path, read_only: bool) -> None:
 
 
 def set_host(name: str) -> None:
-    """Be a machine of another name."""
+    """Change the host name of this process."""
     socket.sethostname(name)
     provenance.cache_clear()
-    platform._uname_cache = None  # Python asks for it once
+    platform._uname_cache = None  # Python caches the host name
 
 
 def why_not() -> str | None:
-    """Why this system gives no namespaces to a user; None if it does."""
+    """Return why this system does not allow user namespaces; None if it does."""
     ended = run(enter)
-    return None if ended.code == 0 else (ended.said.strip().splitlines() or ["killed"])[-1]
+    return None if ended.code == 0 else (ended.output.strip().splitlines() or ["killed"])[-1]
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What came of an attack."""
+"""Outcomes of attacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attack.
+    """The outcome of an attack.
 
     Attributes:
-        what: was done.
-        unit: of what was tried.
-        tried: how often.
-        held: how often everything was as it has to be.
-        note: for the table.
-        faults: what was not, a line each.
-        skipped: why it could not be tried here.
+        what: what the attack does.
+        unit: what is counted.
+        tried: number of tries.
+        held: number of tries without a fault.
+        note: a note for the table.
+        faults: a line for each fault.
+        skipped: why the attack cannot run here; empty if it ran.
     """
 
     what: str
@@ -28,16 +28,16 @@ class Outcome:
 
     @property
     def survived(self) -> bool:
-        """Whether nothing went wrong."""
+        """Whether there is no fault."""
         return not self.faults
 
 
 class Tally:
-    """Counts tries and what went wrong with them.
+    """Counts tries of an attack, and collects faults.
 
     Args:
-        what: is done.
-        unit: of what is tried.
+        what: what the attack does.
+        unit: what is counted.
     """
 
     def __init__(self, what: str, unit: str) -> None:
@@ -46,22 +46,22 @@ class Tally:
         self._tried = self._held = 0
         self._faults: list[str] = []
 
-    def tried(self, faults: Sequence[str], name: str) -> None:
-        """One more try, and what went wrong with it."""
+    def add(self, faults: Sequence[str], name: str) -> None:
+        """Add a try with its faults."""
         self._tried += 1
         self._held += not faults
         self._faults += [f"{self._what}, {name}: {fault}" for fault in faults]
 
     def check(self, holds: bool, fault: str) -> None:
-        """Something that has to hold besides."""
+        """Add a fault unless a condition holds, without counting a try."""
         if not holds:
             self._faults.append(f"{self._what}: {fault}")
 
     def outcome(self, note: str = "") -> Outcome:
-        """All of it."""
+        """Return the outcome of all tries."""
         return Outcome(self._what, self._unit, self._tried, self._held, note, tuple(self._faults))
 
 
 def skipped(what: str, reason: str) -> Outcome:
-    """An attack that cannot be made here."""
+    """Return the outcome of an attack that cannot run here."""
     return Outcome(what, "", 0, 0, skipped=reason)

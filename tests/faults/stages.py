@@ -1,4 +1,4 @@
-"""The stages that are attacked: those of the tiny pair, and a quick one that is the store alone."""
+"""The stages under attack: those of the tiny pair, and a quick one that only uses the store."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ TINY_PAIR = (
     "pairs={sw-sw: {collection: builtin:tiny}}",
     "baselines=[]",
 )
-"""Settings that make the tiny pair a matter of seconds, with many savepoints, and an index of several shards."""
+"""Settings with which the tiny pair takes seconds, has many savepoints, and an index of several shards."""
 WHICH = ("--reg", "0.02", "--pair", "sw-sw")
 
 Obtain = Callable[[Path], bool]
@@ -30,16 +30,15 @@ Obtain = Callable[[Path], bool]
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage, and all that it needs to be tried.
+    """A stage under attack.
 
     Attributes:
-        name: of it.
-        kind: of its artifact.
-        key: of its artifact.
-        obtain: finds or makes the artifact in a cache, and says whether it made it.
-        upstream: a cache that holds what the stage reads, and no more.
-        wanted: every byte of the artifact by file, as a try that nothing disturbed made it.
-        command: arguments of the command line that come to it.
+        kind: kind of its artifact.
+        key: key of its artifact.
+        obtain: finds or makes the artifact in a cache, and returns whether it made it.
+        upstream: a cache with the inputs of the stage only.
+        wanted: content of the artifact by file, from an undisturbed run.
+        command: arguments of the command that runs the stage; empty if there is none.
     """
 
     name: str
@@ -52,45 +51,45 @@ class Stage:
 
     @property
     def address(self) -> tuple[str, Key]:
-        """Where a cache has the artifact."""
+        """Kind and key of the artifact."""
         return self.kind, self.key
 
     def fresh_cache(self, folder: Path) -> Path:
-        """A cache in which the stage is to do its work."""
+        """Make a cache with the inputs of the stage."""
         return copy_cache(self.upstream, folder)
 
     def other_than_wanted(self, cache: Path) -> list[str]:
-        """In which files the artifact in a cache has other bytes; in all of them if it is not there."""
+        """List the files of the artifact in a cache with other bytes; all files if the artifact is missing."""
         made = self.made(cache)
         return [name for name in {**self.wanted, **made} if made.get(name) != self.wanted.get(name)]
 
     def made(self, cache: Path) -> dict[str, bytes]:
-        """Every byte of the artifact in a cache by file; nothing if it is not there."""
+        """Read the artifact in a cache, by file; empty if it is missing."""
         artifact = Cache(cache).find(*self.address)
         return {} if artifact is None else content(artifact)
 
 
 def content(artifact: Artifact) -> dict[str, bytes]:
-    """Every byte of an artifact by file; its manifest, which has times, without them."""
+    """Read an artifact by file, with the parts of its manifest that do not change between runs."""
     files = {name: (artifact.folder / name).read_bytes() for name in artifact.manifest["files"]}
     lasting = {name: artifact.manifest[name] for name in ("kind", "label", "key", "material", "files")}
     return {**files, "manifest": repr(lasting).encode()}
 
 
 def copy_cache(source: Path, target: Path) -> Path:
-    """A copy of a cache that shares no file with it; without locks and notes."""
+    """Copy a cache without locks and notes."""
     return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("locks", "making", "failures")))
 
 
 def faults_of(cache: Path) -> list[str]:
-    """What is wrong with a cache in which nobody works: damage, and what was left half-made."""
+    """List what is wrong with a cache that no process uses: damage, and unfinished files left behind."""
     found = [fault for entry in Cache(cache).all_entries() for fault in entry.faults()]
     left = [*cache.glob("*/.*.partial"), *cache.glob("unfinished/*"), *cache.glob("making/*.json")]
     return found + [f"{path} was left" for path in left]
 
 
 def quick_stages(folder: Path) -> list[Stage]:
-    """A stage that writes files of some sizes in a folder, keeps half of them for the next try, and loads no torch."""
+    """Make a stage that writes some files, can be resumed, and loads no torch."""
     key = key_of({"stage": "quick"})
 
     def build(place: Path, unfinished: Path) -> dict[str, Any]:
@@ -111,28 +110,28 @@ def quick_stages(folder: Path) -> list[Stage]:
 
     upstream = folder / "upstream"
     (upstream / "runs").mkdir(parents=True)
-    obtain(copy_cache(upstream, folder / "whole"))
-    artifact = Cache(folder / "whole").find("runs", key)
+    obtain(copy_cache(upstream, folder / "full"))
+    artifact = Cache(folder / "full").find("runs", key)
     assert artifact is not None
     return [Stage("store", "runs", key, obtain, upstream, content(artifact))]
 
 
 def tiny_stages(folder: Path) -> list[Stage]:
-    """Every stage of the tiny pair, each with a cache that lacks it and all behind it."""
+    """Make all stages of the tiny pair, each with a cache of its inputs."""
     from tests.faults.children import run
 
-    whole = folder / "whole"
-    ended = run(lambda: [_obtain(name, whole) for name in NAMES])
+    full = folder / "full"
+    ended = run(lambda: [_obtain(name, full) for name in NAMES])
     if ended.code:
-        raise RuntimeError(f"the tiny pair cannot be made: {ended.said}")
-    pipeline = _pipeline(whole)
+        raise RuntimeError(f"the tiny pair cannot be made: {ended.output}")
+    pipeline = _pipeline(full)
     stages = []
     for name in NAMES:
         step = _step(name, pipeline)
         artifact = pipeline.cache.find(*step.address)
         assert artifact is not None
         upstream = folder / f"before-{name}"
-        copy_cache(whole, upstream)
+        copy_cache(full, upstream)
         for later in NAMES[NAMES.index(name) :]:
             below = _step(later, pipeline)
             found = Cache(upstream).find(*below.address)

@@ -1,11 +1,11 @@
-"""The attacks of `make faults` on the store alone, which take seconds; and that they find what is wrong."""
+"""The attacks of `make faults` on the store, which take seconds, and on a careless store, which they must detect."""
 
 import re
 import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are killed and given disks as Linux has it")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the attacks use namespaces and pidfds of Linux")
 
 ATTACK = "import runpy; runpy.run_module('tests.faults', run_name='__main__', alter_sys=True)"
 
@@ -20,14 +20,14 @@ from tests.faults.stages import quick_stages
 
 folder = Path(sys.argv[1])
 (stage,) = quick_stages(folder / "world")
-whole = Cache(folder / "world" / "whole").find(*stage.address)
+artifact = Cache(folder / "world" / "full").find(*stage.address)
 
 def obtain(root):
     if Cache(root).find(*stage.address):
         return False
-    place = root / stage.kind / whole.folder.name
+    place = root / stage.kind / artifact.folder.name
     (place / "inner").mkdir(parents=True)
-    write_manifest(place, whole.manifest)  # and then what it speaks of
+    write_manifest(place, artifact.manifest)  # before the files that it lists
     for name, file in stage.wanted.items():
         if name != "manifest":
             (place / name).write_bytes(file)
@@ -45,7 +45,7 @@ def test_the_store_survives_every_attack(spawn):
     counts = {line[:44].strip(): line[44:].split() for line in out.splitlines()[:-1]}
     assert counts["killed in store"][0] == "12"
     assert counts["a bit flipped anywhere"][0] == "30"
-    assert counts["8 want it, its maker is killed, store"][0] == "1"
+    assert counts["8 obtain it, its maker is killed, store"][0] == "1"
     assert all(tried in (held, "not") for tried, _, held, *_ in counts.values()), out
     assert re.search(r"^\d+ attacks, 0 succeeded, seed 13$", out, re.MULTILINE)
 

@@ -1,7 +1,7 @@
-"""What is fed with broken input: each of the parsers that read files of other people's making.
+"""The parsers to fuzz: all that read files made by others.
 
-A parser may refuse an input by an `OpticalError`, whose message is short and holds nothing that steers a terminal once
-`plain` has been over it. Anything else that it raises is a fault, and so is a result that a round trip changes.
+A parser may refuse an input by an `OpticalError` with a short message, which must not contain terminal control
+characters after `plain`. Any other exception is a fault, and so is a result that changes in a round trip.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ from optical_cli.data.topics import read_judgements, read_topics
 from optical_cli.errors import OpticalError
 
 LONGEST_LINE = 1000
-"""Characters that a line of a message may have."""
+"""Maximum characters in a line of a message."""
 MOST_LINES = 200
-"""Lines that a message may have: an experiment file may have many faults, each of which is told."""
+"""Maximum lines of a message, which has a line for each fault of an experiment file."""
 COLUMNS = ("en", "sw")
 BESIDE = "beside the cache\n"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A parser under attack.
+    """A parser to fuzz.
 
     Attributes:
-        parse: reads a file that holds the input.
-        seeds: sound inputs, and broken ones that once were a fault.
-        tokens: what its language is made of.
+        parse: reads a file with the input.
+        seeds: valid inputs first, then inputs that once caused a fault.
+        tokens: pieces of the format, for mutations.
     """
 
     parse: Callable[[Path], object]
@@ -50,11 +50,15 @@ class Target:
 
 
 class MishandledError(AssertionError):
-    """A parser took an input as it must not."""
+    """A parser handled an input wrongly."""
 
 
 def attack(name: str, content: bytes) -> bool:
-    """Whether a parser takes an input; MishandledError if it does so wrongly, or refuses it in an unseemly way."""
+    """Return whether a parser accepts an input.
+
+    Raises:
+        MishandledError: the result is wrong, or the message of a refusal is too long or not printable.
+    """
     path = _folder() / "input"
     path.write_bytes(content)
     try:
@@ -70,13 +74,13 @@ def _check_message(message: str) -> None:
     if not message.strip() or len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
         raise MishandledError(f"a message of {len(lines)} lines and {len(message)} characters: {message[:200]!r}")
     if not all(char.isprintable() or char == "\n" for char in plain(message)):
-        raise MishandledError(f"a message that steers the terminal: {message[:200]!r}")
+        raise MishandledError(f"a message with terminal control characters: {message[:200]!r}")
 
 
 @cache
 def _folder() -> Path:
-    """A folder of this process, in memory where the system has such a place."""
-    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a name that nobody can guess
+    """Make a folder for this process, in memory if the system allows it."""
+    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a random name
     return Path(tempfile.mkdtemp(prefix="optical-fuzz-", dir=shared if os.access(shared, os.W_OK) else None))
 
 
@@ -88,7 +92,7 @@ def _read_run(path: Path) -> None:
     again = path.with_name("again.trec")
     try:
         write_run(again, run.items(), "tag")
-    except OpticalError:  # scores beyond single precision, which a run of ours cannot hold
+    except OpticalError:  # scores beyond single precision, which our runs do not allow
         return
     for query_id, ranking in read_run(again).items():
         if sorted(doc_id for doc_id, _ in ranking) != sorted(doc_id for doc_id, _ in run[query_id]):
@@ -150,7 +154,7 @@ MANIFEST = json.dumps(
         "seconds": 0.1,
         "created": "2026-01-01T00:00:00+00:00",
     }
-).encode()  # fmt: skip
+).encode()
 TMX = (
     b'<?xml version="1.0"?><tmx version="1.4"><header/><body><tu><tuv xml:lang="en"><seg>a <bpt>b</bpt></seg></tuv>'
     b'<tuv xml:lang="sw-KE"><seg>c &amp; d</seg></tuv></tu></body></tmx>'
@@ -158,7 +162,7 @@ TMX = (
 
 
 def _bomb() -> bytes:
-    """A kilobyte of YAML that stands for 3 GB of values."""
+    """Make a kilobyte of YAML that expands to 3 GB of values."""
     lines = [b"a: &a [x, x, x, x, x, x, x, x, x]"]
     for name in range(ord("b"), ord("k")):
         aliases = b", ".join([b"*%c" % (name - 1)] * 9)
@@ -181,7 +185,7 @@ NASTY = (
     "e\u0301".encode(), "\u00a0".encode(), "\u2028".encode(), "\U0001f600".encode(), b"\xed\xa0\x80", b'"', b"'",
     b"\\ud800", b"%s%n",
 )
-"""What breaks parsers of any kind."""
+"""Inputs that often break parsers."""
 
 TARGETS = {
     "experiment": Target(

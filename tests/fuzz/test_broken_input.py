@@ -1,4 +1,4 @@
-"""A short attack on every parser; `make fuzz` makes the long one."""
+"""Short fuzzing of every parser; `make fuzz` does it at length."""
 
 import gzip
 
@@ -13,12 +13,12 @@ from optical_cli.errors import ConfigError, DataError
 from tests.fuzz.targets import NASTY, TARGETS, attack
 
 SECONDS = 5
-"""More than any of these inputs may take, on a busy machine too."""
+"""Maximum time for any of these inputs, also on a busy machine."""
 
 
 @st.composite
 def broken(draw, name):
-    """A sound input with pieces cut out, doubled, or replaced by what breaks parsers."""
+    """Draw a valid input with pieces removed, doubled, or replaced by inputs that often break parsers."""
     content = draw(st.sampled_from(TARGETS[name].seeds))
     pieces = st.one_of(st.sampled_from([*NASTY, *TARGETS[name].tokens]), st.binary(max_size=8))
     for _ in range(draw(st.integers(0, 6))):
@@ -32,17 +32,17 @@ def broken(draw, name):
     max_examples=120, derandomize=True, deadline=SECONDS * 1000, suppress_health_check=list(HealthCheck), database=None
 )
 @given(st.data())
-def test_broken_input_is_taken_or_refused_in_a_clear_line(name, data):
+def test_broken_input_is_accepted_or_refused_with_a_clear_message(name, data):
     attack(name, data.draw(broken(name)))
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_seed_is_taken_or_refused_and_the_first_is_sound(name):
-    taken = [attack(name, seed) for seed in TARGETS[name].seeds]
-    assert taken[0]
+def test_every_seed_is_accepted_or_refused_and_the_first_is_valid(name):
+    accepted = [attack(name, seed) for seed in TARGETS[name].seeds]
+    assert accepted[0]
 
 
-def test_a_few_lines_of_yaml_cannot_stand_for_gigabytes(tmp_path):
+def test_yaml_that_expands_to_gigabytes_is_refused(tmp_path):
     path = tmp_path / "bomb.yaml"
     path.write_bytes(TARGETS["experiment"].seeds[1])
     with pytest.raises(ConfigError, match=r"bomb.yaml:\d+: not YAML: more than 20,000 values, aliases written out"):

@@ -1,4 +1,4 @@
-"""An index that was killed goes on at the last finished shard, and ends with the bytes of one that was not."""
+"""An interrupted index resumes after the last finished shard, and ends with the bytes of an uninterrupted one."""
 
 import json
 import signal
@@ -23,8 +23,8 @@ TEXTS = [" ".join(WORDS[n % k] for k in (2, 3, 5, 7)) for n in range(4 * SHARD +
 DOCUMENTS = [Document(f"doc {n}", "", text) for n, text in enumerate(TEXTS)]
 
 
-class Said(Silence):
-    """What was said, and how much of it was done."""
+class Messages(Silence):
+    """Collects messages."""
 
     def __init__(self):
         self.lines = []
@@ -34,7 +34,7 @@ class Said(Silence):
 
 
 class KilledError(RuntimeError):
-    """Stands for what stops a process while it encodes."""
+    """Raised in place of a kill while documents are encoded."""
 
 
 @pytest.fixture(params=["float16", "int8"])
@@ -50,18 +50,18 @@ def tokens_file(storage):
 @pytest.fixture
 def build(lab, tmp_path, storage):
     def built(name, documents, unfinished="unfinished", **kept):
-        folder, said = tmp_path / name, Said()
+        folder, messages = tmp_path / name, Messages()
         folder.mkdir()
         setup = EncoderSetup(16, 24, "float32", BATCH, "cpu")
         how = {"template": "{text}", "count": None, "kept": Index(storage=storage, **kept), "setup": setup}
-        counts = build_index(documents, lab.teacher, folder, unfinished=tmp_path / unfinished, progress=said, **how)
-        return {path.name: path.read_bytes() for path in folder.iterdir()}, counts, said.lines
+        counts = build_index(documents, lab.teacher, folder, unfinished=tmp_path / unfinished, progress=messages, **how)
+        return {path.name: path.read_bytes() for path in folder.iterdir()}, counts, messages.lines
 
     return built
 
 
-def broken_off(number):
-    """The documents up to one, and then no more."""
+def interrupted(number):
+    """Yield the first documents, then raise."""
     yield from DOCUMENTS[:number]
     raise KilledError
 
@@ -72,72 +72,69 @@ def unbroken(build):
 
 
 @pytest.mark.parametrize("stops", [(30,), (SHARD + 1,), (SHARD + 1, SHARD + 30, 3 * SHARD + 9), (4 * SHARD + 9,)])
-def test_it_goes_on_behind_the_shards_that_were_finished(build, unbroken, stops):
+def test_an_index_resumes_after_the_finished_shards(build, unbroken, stops):
     for number, stop in enumerate(stops):
         with pytest.raises(KilledError):
-            build(f"try {number}", broken_off(stop))
-    files, counts, said = build("last", DOCUMENTS)
+            build(f"try {number}", interrupted(stop))
+    files, counts, messages = build("last", DOCUMENTS)
     assert (files, counts) == unbroken[:2]
     finished = max(stops) // SHARD * SHARD
-    wanted = f"index: goes on behind {finished} documents that were encoded before it was stopped"
-    assert said == ([wanted] if finished else [])
+    assert messages == ([f"index: resumes after {finished} documents"] if finished else [])
 
 
-def test_what_was_being_written_is_cut_off(build, unbroken, tokens_file, tmp_path):
+def test_bytes_of_an_unfinished_shard_are_removed(build, unbroken, tokens_file, tmp_path):
     with pytest.raises(KilledError):
-        build("try", broken_off(2 * SHARD + 5))
+        build("try", interrupted(2 * SHARD + 5))
     for name in (tokens_file, "doc_ids.txt", "lengths.i64"):
         with (tmp_path / "unfinished" / name).open("ab") as file:
             file.write(b"half a shard")
-    files, counts, said = build("last", DOCUMENTS)
+    files, counts, messages = build("last", DOCUMENTS)
     assert (files, counts) == unbroken[:2]
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize("name", ["tokens", "doc_ids.txt", "lengths.i64", "finished.json"])
-def test_shards_that_the_disk_has_lost_are_made_again(build, unbroken, tokens_file, tmp_path, name):
+def test_truncated_files_are_made_again(build, unbroken, tokens_file, tmp_path, name):
     with pytest.raises(KilledError):
-        build("try", broken_off(2 * SHARD + 5))
+        build("try", interrupted(2 * SHARD + 5))
     path = tmp_path / "unfinished" / (tokens_file if name == "tokens" else name)
     path.write_bytes(path.read_bytes()[:-3])
-    files, counts, said = build("last", DOCUMENTS)
-    assert (files, counts, said) == unbroken
+    assert build("last", DOCUMENTS) == unbroken
 
 
 @pytest.mark.parametrize("name", ["tokens", "doc_ids.txt", "lengths.i64", "finished.json"])
-def test_shards_that_the_disk_has_changed_are_made_again(build, unbroken, tokens_file, tmp_path, name):
+def test_files_with_a_flipped_bit_are_made_again(build, unbroken, tokens_file, tmp_path, name):
     with pytest.raises(KilledError):
-        build("try", broken_off(2 * SHARD + 5))
+        build("try", interrupted(2 * SHARD + 5))
     path = tmp_path / "unfinished" / (tokens_file if name == "tokens" else name)
     content = bytearray(path.read_bytes())
     content[len(content) // 4] ^= 1
     path.write_bytes(content)
-    files, counts, said = build("last", DOCUMENTS)
-    assert (files, counts, said) == unbroken
+    assert build("last", DOCUMENTS) == unbroken
 
 
-def test_a_marker_that_was_being_written_does_not_become_part_of_the_index(build, unbroken, tmp_path):
+def test_the_temporary_file_of_a_marker_does_not_become_part_of_the_index(build, unbroken, tmp_path):
     with pytest.raises(KilledError):
-        build("try", broken_off(SHARD + 5))
+        build("try", interrupted(SHARD + 5))
     (tmp_path / "unfinished" / ".0123456789abcdef.tmp").write_text('{"documents"')
     files, counts, _ = build("last", DOCUMENTS)
     assert (files, counts) == unbroken[:2]
 
 
-def test_one_that_is_killed_when_all_is_encoded_goes_on_too(build, unbroken, tmp_path):
-    build("delivered", DOCUMENTS)  # and killed before its manifest was there
-    files, counts, said = build("last", DOCUMENTS)
+def test_an_index_resumes_after_all_documents_are_encoded(build, unbroken, tmp_path):
+    build("delivered", DOCUMENTS)  # as if killed before its manifest is written
+    files, counts, messages = build("last", DOCUMENTS)
     assert (files, counts) == unbroken[:2]
-    assert len(said) == 1
+    assert len(messages) == 1
     assert DocumentIndex.open(tmp_path / "last").doc_ids == [document.doc_id for document in DOCUMENTS]
 
 
 def test_an_empty_corpus_is_refused(build):
-    with pytest.raises(DataError, match="the corpus holds no document"):
+    with pytest.raises(DataError, match="the corpus has no documents"):
         build("empty", [])
 
 
-def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipeline, spawn, tmp_path):
+def test_a_killed_command_resumes_to_the_same_index(own_lab, optical, open_pipeline, spawn, tmp_path):
     lines = [json.dumps({"doc_id": f"more{n}", "text": TEXTS[n % len(TEXTS)]}) for n in range(1000)]
     with (own_lab.data / "docs.en.jsonl").open("a") as file:
         file.write("".join(f"{line}\n" for line in lines))
@@ -162,12 +159,12 @@ def test_a_killed_command_goes_on_to_the_same_index(own_lab, optical, open_pipel
     process.wait()
     assert not any((tmp_path / "killed").glob("indexes/*/manifest.json"))
     again = optical(*command("killed"))
-    assert "index: goes on behind" in again.err
+    assert "index: resumes after" in again.err
     assert files("killed") == files("unbroken")
     assert not any((tmp_path / "killed").glob("unfinished/*"))
 
 
-def test_a_blank_document_has_its_special_tokens_and_its_neighbours_are_as_they_were(build, tmp_path):
+def test_a_blank_document_has_its_special_tokens_and_does_not_change_others(build, tmp_path):
     build("without", DOCUMENTS[:5], "nothing")
     _, counts, _ = build("with", [*DOCUMENTS[:5], Document("blank", "", "")], "nothing else")
     assert counts["documents"] == 6
@@ -176,7 +173,7 @@ def test_a_blank_document_has_its_special_tokens_and_its_neighbours_are_as_they_
     assert others == list(DocumentIndex.open(tmp_path / "without").store.lengths)
 
 
-def test_a_pooled_index_goes_on_too_and_says_how_many_tokens_there_were(build, tmp_path):
+def test_a_pooled_index_resumes_and_counts_its_tokens_before_pooling(build, tmp_path):
     _, counts, _ = build("whole", DOCUMENTS, "one")
     pooled, fewer, _ = build("pooled", DOCUMENTS, "two", pool_factor=2)
     assert fewer["tokens_before_pooling"] == counts["tokens"]
@@ -185,19 +182,19 @@ def test_a_pooled_index_goes_on_too_and_says_how_many_tokens_there_were(build, t
     assert left.tolist() == [1 + (length - 1) // 2 for length in lengths]
     assert fewer["tokens"] == sum(left)
     with pytest.raises(KilledError):
-        build("try", broken_off(2 * SHARD + 5), "three", pool_factor=2)
+        build("try", interrupted(2 * SHARD + 5), "three", pool_factor=2)
     assert build("last", DOCUMENTS, "three", pool_factor=2)[:2] == (pooled, fewer)
 
 
-def test_the_manifest_has_the_bytes_of_a_token_and_the_file_has_no_others(build, tmp_path, storage, tokens_file):
+def test_the_bytes_of_a_token_in_the_manifest_account_for_the_whole_file(build, tmp_path, storage, tokens_file):
     _, counts, _ = build("made", DOCUMENTS)
     assert counts["bytes_a_token"] == {"float16": 2 * 16, "int8": 16 + 2}[storage]
     assert (tmp_path / "made" / tokens_file).stat().st_size == counts["bytes_a_token"] * counts["tokens"]
 
 
-def test_gpus_that_would_stand_idle_are_said(build, monkeypatch):
+def test_idle_gpus_are_reported(build, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     assert [idle_gpus(device) for device in ("cuda", "cuda:1", "cpu")] == [3, 0, 0]
     monkeypatch.setattr("optical_cli.index.build.idle_gpus", lambda _device: 3)
-    *_, said = build("by one of four", DOCUMENTS[:3])
-    assert said == ["index: 3 more GPUs are here; with --engine ray every one of them encodes"]
+    *_, messages = build("by one of four", DOCUMENTS[:3])
+    assert messages == ["index: 3 more GPUs are idle; use --engine ray to encode on all of them"]

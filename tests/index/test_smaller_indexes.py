@@ -1,4 +1,4 @@
-"""An experiment whose index keeps less than was encoded, from the command line."""
+"""Experiments with a smaller index (int8, pooled tokens), from the command line."""
 
 import json
 
@@ -30,7 +30,7 @@ def once():
 
 @pytest.fixture
 def scored(experiment, optical, cache, once):
-    """Scores without training, of the whole index and of the smaller one."""
+    """Scores of the untrained student with the whole and with the smaller index, and scores of BM25."""
     if not once:
         for settings in ([], SMALLER):
             for pair in ("sw-sw", "sw-en"):
@@ -42,9 +42,7 @@ def scored(experiment, optical, cache, once):
 
 
 @pytest.mark.usefixtures("scored")
-def test_a_report_marks_what_was_searched_in_a_smaller_index_and_says_how_it_is_smaller(
-    experiment, optical, cache, tmp_path
-):
+def test_a_report_marks_and_explains_runs_of_a_smaller_index(experiment, optical, cache, tmp_path):
     def reported(*settings):
         return optical("report", experiment, *settings, "--cache-dir", cache, "-o", tmp_path / "report")
 
@@ -65,11 +63,11 @@ def test_a_report_marks_what_was_searched_in_a_smaller_index_and_says_how_it_is_
 
 
 @pytest.mark.usefixtures("scored")
-def test_what_it_costs_is_a_comparison_of_an_experiment_with_itself(experiment, optical, cache):
+def test_compare_measures_what_a_smaller_index_costs(experiment, optical, cache):
     to_one = [word.replace("--set", "--set-one") for word in SMALLER]
-    said = optical("compare", experiment, "none", "none", *to_one, "--cache-dir", cache)
-    assert (said.code, said.errors) == (0, [])
-    text = " ".join(said.out.split())
+    compared = optical("compare", experiment, "none", "none", *to_one, "--cache-dir", cache)
+    assert (compared.code, compared.errors) == (0, [])
+    text = " ".join(compared.out.split())
     assert "sw-en: no training with index.storage=int8, index.pool_factor=2 0." in text
     assert ", no training 0." in text
     (record,) = json.loads(
@@ -85,7 +83,7 @@ def test_what_it_costs_is_a_comparison_of_an_experiment_with_itself(experiment, 
 
 @pytest.mark.usefixtures("scored")
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "fault"),
     [
         (["none", "none", "--set-one", "index.storage=int4"], "index.storage"),
         (["none", "none"], "two settings expected, found no training twice"),
@@ -96,15 +94,15 @@ def test_what_it_costs_is_a_comparison_of_an_experiment_with_itself(experiment, 
         (["none", "none", "--set-one", "index.pool_factor=0.5"], "index.pool_factor: at least 1 expected, found 0.5"),
     ],
 )
-def test_what_cannot_be_compared_is_one_line(experiment, optical, cache, options, said, monkeypatch):
+def test_what_cannot_be_compared_is_refused_in_one_line(experiment, optical, cache, options, fault, monkeypatch):
     monkeypatch.chdir(experiment.parent)
     found = optical("compare", experiment.name, *options, "--cache-dir", cache)
     assert (found.code, found.out, len(found.errors)) == (2, "", 1)
-    assert said in found.err
+    assert fault in found.err
 
 
 @pytest.mark.usefixtures("scored")
-def test_other_topics_are_not_compared(experiment, optical, cache, lab):
+def test_scores_of_other_topics_are_not_compared(experiment, optical, cache, lab):
     fewer = lab.data / "fewer.trec"
     fewer.write_text("".join((lab.data / "qrels.trec").read_text().splitlines(keepends=True)[:2]))
     other = "pairs.sw-en.qrels=./data/fewer.trec"
@@ -115,7 +113,7 @@ def test_other_topics_are_not_compared(experiment, optical, cache, lab):
     assert "was scored on other topics" in found.err
 
 
-def test_the_json_of_a_result_says_how_its_index_is_smaller():
+def test_the_json_of_a_result_has_the_settings_of_a_smaller_index():
     for kept in (Index(pool_factor=2, storage="int8"), None):
         record = result_record(Result("sw-en", "none", None, 13, "full", None, None, None, None, index=kept))
         assert record.get("index") == (kept and {"pool_factor": 2.0, "storage": "int8"})

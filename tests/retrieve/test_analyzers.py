@@ -13,7 +13,7 @@ from optical_cli.retrieve.analyzers import analyzer as analyzer_of
         ("ÅNGSTRÖM straße", ["angstrom", "straße"], ["ångström", "straße"]),
     ],
 )
-def test_words_are_lower_case_and_folding_takes_their_accents(text, folding, lower):
+def test_words_are_lower_case_and_folding_removes_accents(text, folding, lower):
     assert BY_NAME["folding"](text) == folding
     assert BY_NAME["lower"](text) == lower
 
@@ -27,11 +27,11 @@ def test_words_are_lower_case_and_folding_takes_their_accents(text, folding, low
         "తెలుగు భాష",
         "தமிழ் மொழி",
         "ภาษาไทย ที่ไหน",  # tone marks
-        "カメラ ガラス ぱんだ",  # voiced kana come apart under NFKD
-        "한국어 단어",  # so do the syllables of Hangul
+        "カメラ ガラス ぱんだ",  # NFKD decomposes voiced kana
+        "한국어 단어",  # NFKD decomposes the syllables of Hangul
     ],
 )
-def test_a_mark_that_spells_neither_breaks_a_word_nor_goes(text, analyzer):
+def test_marks_of_the_spelling_stay_within_their_word(text, analyzer):
     assert BY_NAME[analyzer](text) == text.split()
 
 
@@ -43,13 +43,13 @@ def test_points_joiners_and_ligatures_are_folded(text, folded):
     assert BY_NAME["folding"](text) == [folded]
 
 
-def test_one_word_has_one_spelling_however_it_is_composed():
-    composed, taken_apart = "yorùbá é", "yoru\u0300ba\u0301 e\u0301"
+def test_composed_and_decomposed_words_are_equal():
+    composed, decomposed = "yorùbá é", "yoru\u0300ba\u0301 e\u0301"
     for analyzer in ("folding", "lower"):
-        assert BY_NAME[analyzer](composed) == BY_NAME[analyzer](taken_apart)
+        assert BY_NAME[analyzer](composed) == BY_NAME[analyzer](decomposed)
 
 
-def test_whitespace_leaves_everything_else_as_it_is():
+def test_whitespace_only_splits():
     assert BY_NAME["whitespace"]("  Ọ̀rọ̀,\tYorùbá! ") == ["Ọ̀rọ̀,", "Yorùbá!"]
 
 
@@ -58,15 +58,15 @@ def test_whitespace_leaves_everything_else_as_it_is():
     [
         ("hi", "लड़कियों की किताबें", ["लड़क", "क", "किताब"]),
         ("en", "The farmer's boats were mended.", ["the", "farmer", "s", "boat", "were", "mend"]),
-        ("es", "canciones y canción", ["cancion", "y", "cancion"]),  # the rules go by ó, which folding takes
+        ("es", "canciones y canción", ["cancion", "y", "cancion"]),  # the rules need the ó, which folding removes
         ("fi", "kirjoissa", ["kirj"]),
     ],
 )
-def test_endings_go_by_the_rules_of_the_language_and_then_accents(language, text, words):
+def test_stemming_follows_the_language_and_accents_are_removed_after_it(language, text, words):
     pytest.importorskip("Stemmer")
     assert analyzer_of("stemmed", language)(text) == words
 
 
-def test_every_language_that_is_said_to_have_a_stemmer_has_it():
+def test_every_stemmer_of_the_table_exists():
     stemmer = pytest.importorskip("Stemmer")
     assert set(STEMMERS.values()) <= set(stemmer.algorithms())

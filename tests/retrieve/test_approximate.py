@@ -29,23 +29,23 @@ def unit(vectors):
 
 @pytest.fixture(scope="module", params=["float16", "int8"])
 def world(tmp_path_factory, request):
-    """600 documents whose tokens are noisy meanings, in an index folder, and 20 topics that ask for one each."""
+    """An index of 600 documents whose tokens are noisy meanings, and 20 topics, each about one document."""
     generator = torch.Generator().manual_seed(5)
     meanings = unit(torch.randn(MEANINGS, DIMENSIONS, generator=generator))
     folder = tmp_path_factory.mktemp("index")
 
-    def tokens(said, about):
-        noise = unit(torch.randn(len(said), DIMENSIONS, generator=generator))
-        return unit(meanings[said] + 0.3 * about + 0.4 * noise)
+    def tokens(which, about):
+        noise = unit(torch.randn(len(which), DIMENSIONS, generator=generator))
+        return unit(meanings[which] + 0.3 * about + 0.4 * noise)
 
     topics = []
     with TokenStoreWriter(folder, storage=request.param) as writer:
         for number in range(600):
-            said = torch.randint(MEANINGS, (5 + number % 17,), generator=generator)
+            which = torch.randint(MEANINGS, (5 + number % 17,), generator=generator)
             about = unit(torch.randn(DIMENSIONS, generator=generator))
-            writer.append([tokens(said, about).numpy()])
+            writer.append([tokens(which, about).numpy()])
             if number % 30 == 0:
-                topics.append(tokens(said[:4], about))
+                topics.append(tokens(which[:4], about))
     return folder, topics
 
 
@@ -61,7 +61,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def found(world, folder, how=HOW):
-    """By topic the scores of what an approximate search finds, by document."""
+    """The scores of the documents that an approximate search finds for each topic."""
     store, query_ids = TokenStore.open(world[0]), [f"q{n}" for n in range(len(world[1]))]
     maxsim = MaxSim(store, memory=1 << 20, precision="float32", device="cpu")
     settings = Retrieval(engine="approximate", approximate=how, memory=1 << 20, depth=10)
@@ -77,29 +77,29 @@ def found(world, folder, how=HOW):
 
 def exact(world, depth):
     search = MaxSim(TokenStore.open(world[0]), memory=1 << 20, precision="float32", device="cpu")
-    return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in
-            search.best(world[1], depth, lambda _done: None)]  # fmt: skip
+    found = search.best(world[1], depth, lambda _done: None)
+    return [dict(zip(*map(np.ndarray.tolist, pair), strict=True)) for pair in found]
 
 
-def test_every_token_is_in_the_list_of_its_nearest_centre_with_a_code_that_is_near(world, quantized):
+def test_every_token_is_in_the_list_of_its_nearest_centre_with_a_near_code(world, quantized):
     store, made = TokenStore.open(world[0]), QuantizedIndex.open(quantized[0])
     lists = np.repeat(np.arange(64), np.diff(made.starts))
     parts = [made.codebooks[k][made.codes[:, k]] for k in range(6)]
     near = made.centroids[lists] + np.concatenate(parts, axis=1)  # (tokens, dimensions)
-    # a document's tokens are spread over lists: take each token back to the nearest of its document's codes
+    # the tokens of a document are in several lists: compare each token with the nearest code of its document
     for document in (0, 299, 599):
-        own = store[document].astype(np.float32)
+        tokens = store[document].astype(np.float32)
         coded = near[made.documents == document]
-        assert len(coded) == len(own)
-        assert lists[made.documents == document].tolist() == sorted((own @ made.centroids.T).argmax(1).tolist())
-        assert np.abs(own[:, None] - coded[None]).sum(-1).min(1).max() < 1.5
+        assert len(coded) == len(tokens)
+        assert lists[made.documents == document].tolist() == sorted((tokens @ made.centroids.T).argmax(1).tolist())
+        assert np.abs(tokens[:, None] - coded[None]).sum(-1).min(1).max() < 1.5
     assert all((np.diff(made.documents[a:b]) >= 0).all() for a, b in zip(made.starts, made.starts[1:], strict=False))
     health = quantized[1]
     assert (health["documents"], health["tokens"], health["lists"]) == (600, store.tokens, 64)
     assert 0 < health["squared_error"] < 0.1
 
 
-def test_it_finds_nearly_all_of_the_best_with_the_scores_of_an_exact_search(world, quantized):
+def test_approximate_search_finds_nearly_all_of_the_best_with_their_exact_scores(world, quantized):
     shares = []
     for best, ours in zip(exact(world, 10), found(world, quantized[0]), strict=True):
         assert len(ours) == HOW.rescored
@@ -118,7 +118,7 @@ def test_few_probes_and_few_rescored_find_less(world, quantized):
     assert share(1, 10) < share(4, 10) < share(4, 60) <= share(4, 600) == 1
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(world, quantized, tmp_path):
+def test_quantisation_has_the_same_bytes_for_any_number_of_threads(world, quantized, tmp_path):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
@@ -138,7 +138,7 @@ def test_a_ranking_does_not_depend_on_the_other_topics(world, quantized):
     assert alone == found(world, quantized[0])[:3]
 
 
-def test_a_document_is_given_the_sum_over_tokens_of_what_the_best_code_has_above_the_floor():
+def test_the_approximate_score_sums_the_best_similarities_above_the_floor():
     rng = np.random.default_rng(2)
     tables = rng.normal(size=(2, 3, 256)).astype(np.float32)
     codes = rng.integers(256, size=(40, 3)).astype(np.uint8)
@@ -159,38 +159,32 @@ def test_a_document_is_given_the_sum_over_tokens_of_what_the_best_code_has_above
     assert not best.any()
 
 
-def test_the_footprint_is_what_it_takes_on_the_disk(quantized):
+def test_the_estimated_bytes_are_those_on_disk(quantized):
     size = sum(path.stat().st_size for path in quantized[0].iterdir())
     headers = 5 * 128
     assert 0 < size - HOW.structure_bytes(quantized[1]["tokens"], DIMENSIONS) <= headers + 8
 
 
 def test_lists_grow_with_the_root_of_the_tokens_up_to_a_limit():
-    assert [Approximate().lists_for(tokens) for tokens in (1, 3, 60, 17_338, 6_730_630, 2 * 10**9)] == [
-        1,
-        3,
-        16,
-        256,
-        4096,
-        32_768,
-    ]
+    lists = [Approximate().lists_for(tokens) for tokens in (1, 3, 60, 17_338, 6_730_630, 2 * 10**9)]
+    assert lists == [1, 3, 16, 256, 4096, 32_768]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "fault"),
     [
-        ({"lists": 100_000}, "lists: at most as many as the index has tokens (7770) expected, found 100000"),
-        ({"code_bytes": 5}, "code_bytes: a divisor of the 24 dimensions of a token expected, found 5; there are 1, 2,"),
+        ({"lists": 100_000}, "lists: at most 7770, the number of tokens of the index, expected, found 100000"),
+        ({"code_bytes": 5}, "code_bytes: a divisor of the 24 dimensions of a token expected, found 5; choose one of 1"),
     ],
 )
-def test_what_does_not_fit_the_index_is_refused(world, tmp_path, change, said):
+def test_lists_and_bytes_that_do_not_suit_the_index_are_refused(world, tmp_path, change, fault):
     with pytest.raises(ConfigError, match=r"retrieval\.approximate") as error:
         quantize(world[0], tmp_path, how=HOW.model_copy(update=change), progress=Silence())
-    assert said in str(error.value)
+    assert fault in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_embedding_that_is_not_finite_is_no_score(world, tmp_path):
+def test_an_embedding_that_is_not_finite_is_an_error(world, tmp_path):
     store = TokenStore.open(world[0])
     with TokenStoreWriter(tmp_path) as writer:
         writer.append([np.full((1, DIMENSIONS), np.nan, np.float16) if n == 77 else store[n] for n in range(600)])
@@ -198,7 +192,7 @@ def test_an_embedding_that_is_not_finite_is_no_score(world, tmp_path):
         quantize(tmp_path, tmp_path, how=HOW, progress=Silence())
 
 
-def test_without_faiss_one_line_says_what_to_install(world, tmp_path, monkeypatch):
+def test_without_faiss_the_error_names_what_to_install(world, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingDependency, match=r"pip install 'optical-cli\[approximate\]'"):
         quantize(world[0], tmp_path, how=HOW, progress=Silence())

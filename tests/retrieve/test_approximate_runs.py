@@ -1,4 +1,4 @@
-"""An experiment that searches approximately, from the command line."""
+"""Experiments with approximate search, from the command line."""
 
 import json
 import sys
@@ -20,15 +20,18 @@ def experiment(lab):
         pairs = {"sw-sw": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
         retrieval = {"engine": "approximate", "depth": 5, "approximate": {**HOW, **how}}
         content = lab.settings(
-            name="mini-approximate", pairs=pairs, retrieval=retrieval, baselines=["bm25", "none"],
+            name="mini-approximate",
+            pairs=pairs,
+            retrieval=retrieval,
+            baselines=["bm25", "none"],
             transport={"reg": [0.1]},
-        )  # fmt: skip
+        )
         return lab.write(content, "approximate.yaml")
 
     return written
 
 
-def test_a_sweep_marks_what_was_searched_approximately_and_says_what_it_found(experiment, optical, tmp_path):
+def test_a_sweep_marks_approximate_runs_and_reports_their_overlap(experiment, optical, tmp_path):
     cache = tmp_path / "cache"
     swept = optical("sweep", experiment(), "--cache-dir", cache)
     assert (swept.code, swept.errors) == (0, [])
@@ -41,12 +44,12 @@ def test_a_sweep_marks_what_was_searched_approximately_and_says_what_it_found(ex
     again = optical("sweep", experiment(), "--cache-dir", cache, "--json")
     results = json.loads(again.out)["results"]
     assert json.loads(again.out)["made"] == 0
-    searches = {(one["pair"], one["objective"]): one.get("search") for one in results}
+    searches = {(result["pair"], result["objective"]): result.get("search") for result in results}
     assert searches["sw-sw", "bm25-folding"] is None
     assert 0.5 < searches["sw-en", "none"]["overlap"] <= 1
 
 
-def test_the_manifest_of_a_run_has_the_overlap_that_its_file_has(experiment, open_pipeline, tmp_path):
+def test_the_overlap_in_the_manifest_is_that_of_the_run_file(experiment, open_pipeline, tmp_path):
     approximate = open_pipeline(experiment(probes=1), tmp_path / "cache")
     run, _ = approximate.obtain(approximate.run(NONE))
     exact_pipeline = open_pipeline(experiment(), tmp_path / "cache", "retrieval.engine=exact")
@@ -69,17 +72,17 @@ def test_the_index_is_shared_with_the_exact_search_and_quantised_once(experiment
     def structure(*overrides):
         return open_pipeline(experiment(), tmp_path / "cache", *overrides).run(NONE).inputs["quantized"].key
 
-    assert structure("retrieval.approximate.probes=3") == structure()  # a matter of the search
+    assert structure("retrieval.approximate.probes=3") == structure()  # only changes the search
     assert structure("retrieval.approximate.code_bytes=8") != structure()
 
 
-def test_keeping_more_than_is_rescored_is_refused(experiment, optical, tmp_path):
+def test_a_depth_above_the_rescored_documents_is_refused(experiment, optical, tmp_path):
     found = optical("plan", experiment(rescored=4), "--cache-dir", tmp_path / "cache")
     assert (found.code, found.out) == (2, "")
     assert "retrieval.approximate.rescored: at least retrieval.depth (5) expected, found 4" in found.errors[0]
 
 
-def test_without_faiss_nothing_is_begun(experiment, optical, tmp_path, monkeypatch, leftovers):
+def test_without_faiss_nothing_is_computed(experiment, optical, tmp_path, monkeypatch, leftovers):
     monkeypatch.setitem(sys.modules, "faiss", None)
     found = optical("sweep", experiment(), "--cache-dir", tmp_path / "cache")
     assert (found.code, found.out, len(found.errors)) == (2, "", 1)
@@ -87,8 +90,8 @@ def test_without_faiss_nothing_is_begun(experiment, optical, tmp_path, monkeypat
     assert leftovers(tmp_path / "cache") == []
 
 
-def test_codes_that_do_not_fit_fail_their_cells_and_say_why(experiment, optical, tmp_path):
-    found = optical("retrieve", experiment(code_bytes=5), "--pair", "sw-en", "--objective", "none",
-                    "--cache-dir", tmp_path / "cache")  # fmt: skip
+def test_code_bytes_that_do_not_suit_the_index_are_refused(experiment, optical, tmp_path):
+    cell = ("--pair", "sw-en", "--objective", "none")
+    found = optical("retrieve", experiment(code_bytes=5), *cell, "--cache-dir", tmp_path / "cache")
     assert (found.code, found.out) == (2, "")
     assert "code_bytes: a divisor of the 16 dimensions of a token expected, found 5" in found.errors[0]

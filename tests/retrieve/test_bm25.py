@@ -21,15 +21,25 @@ DOCUMENTS = [
 def run(tmp_path):
     def found(topics, *, documents=DOCUMENTS, analyzer="folding", language="en", depth=10, template="{title} {text}"):
         health = search(
-            topics, documents, tmp_path, analyzer=analyzer, language=language, k1=0.9, b=0.4, template=template,
-            count=None, depth=depth, tag="t", progress=Silence(),
-        )  # fmt: skip
+            topics,
+            documents,
+            tmp_path,
+            analyzer=analyzer,
+            language=language,
+            k1=0.9,
+            b=0.4,
+            template=template,
+            count=None,
+            depth=depth,
+            tag="t",
+            progress=Silence(),
+        )
         return read_run(tmp_path / "run.trec"), health
 
     return found
 
 
-def test_a_score_is_that_of_the_formula(run):
+def test_scores_follow_the_formula(run):
     found, _ = run({"q": "the boat"})
     mean_length = (4 + 4 + 2 + 2) / 4
 
@@ -42,12 +52,12 @@ def test_a_score_is_that_of_the_formula(run):
     assert dict(found["q"]) == pytest.approx(expected, abs=2e-6)
 
 
-def test_a_word_that_is_asked_twice_counts_twice(run):
+def test_a_word_that_is_twice_in_a_topic_counts_twice(run):
     found, _ = run({"once": "book", "twice": "book Book"})
     assert found["twice"][0][1] == pytest.approx(2 * found["once"][0][1], abs=2e-6)
 
 
-def test_ties_stand_by_document_id_descending_also_where_the_depth_cuts(run):
+def test_ties_are_ordered_by_descending_document_id_also_at_the_cut(run):
     found, _ = run({"q": "book"})
     assert [doc_id for doc_id, _ in found["q"]] == ["d4", "d3"]
     assert found["q"][0][1] == found["q"][1][1]
@@ -55,13 +65,13 @@ def test_ties_stand_by_document_id_descending_also_where_the_depth_cuts(run):
     assert [doc_id for doc_id, _ in found["q"]] == ["d4"]
 
 
-def test_a_stemmed_word_is_found_in_its_other_forms(run):
+def test_a_stemmed_word_matches_its_other_forms(run):
     pytest.importorskip("Stemmer")
     assert "r" not in run({"q": "boat", "r": "boats mending"})[0]
     assert [doc_id for doc_id, _ in run({"r": "boats mending"}, analyzer="stemmed")[0]["r"]] == ["d1"]
 
 
-def test_without_pystemmer_one_line_says_what_to_install(run, monkeypatch):
+def test_without_pystemmer_the_error_names_what_to_install(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "Stemmer", None)
     with pytest.raises(MissingDependency, match=r"pip install 'optical-cli\[stemmers\]'"):
         run({"q": "boat"}, analyzer="stemmed")
@@ -75,19 +85,18 @@ def test_the_analyzer_decides_what_a_word_is(run):
 def test_a_topic_that_shares_no_word_has_no_results_and_is_counted(run):
     found, health = run({"q": "boat", "r": "harbour", "s": "!"})
     assert found.keys() == {"q"}
-    assert health == {
-        "topics": 3, "topics_without_results": 2, "documents": 4, "vocabulary": 6, "analyzer": "folding"
-    }  # fmt: skip
+    counts = {"topics": 3, "topics_without_results": 2, "documents": 4, "vocabulary": 6}
+    assert health == {**counts, "analyzer": "folding"}
 
 
-def test_the_template_says_what_is_searched(run):
+def test_the_template_decides_what_is_searched(run):
     assert [doc_id for doc_id, _ in run({"q": "boat"}, template="{text}")[0]["q"]] == ["d1"]
     with_title, without = (run({"q": "boat"}, template=t)[0]["q"][0][1] for t in ("{title} {text}", "{text}"))
     assert with_title > without
 
 
 def test_documents_without_a_word_are_refused(run):
-    with pytest.raises(DataError, match="no document has a word that the analyzer folding knows"):
+    with pytest.raises(DataError, match="the analyzer folding finds no word in any document"):
         run({"q": "boat"}, documents=[Document("d", "", "!?")])
 
 

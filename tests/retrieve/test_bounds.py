@@ -21,15 +21,15 @@ def scores(queries, store):
 
 
 @pytest.mark.parametrize(("precision", "a_token"), [("float32", 1e-4), ("bfloat16", 0.015)])
-def test_no_score_is_outside_its_bounds_and_they_are_not_far(queries, store, scores, precision, a_token):
+def test_scores_are_within_their_bounds_and_bounds_are_tight(queries, store, scores, precision, a_token):
     found = bounds(Topics(queries, precision, "cpu"), store)
     assert (found.lower < scores).all()
     assert (scores < found.upper).all()
     assert ((found.upper - found.lower) < a_token * np.array([len(query) for query in queries])).all()
 
 
-def test_bounds_hold_where_rounding_is_at_its_worst():
-    """All errors of one sign: every number lies just short of halfway between two of bfloat16."""
+def test_bounds_hold_for_the_worst_rounding():
+    """Every number lies just below the middle of two bfloat16 numbers, so that all errors have the same sign."""
     worst = 1.0 + 2.0**-8 - 2.0**-10
     tokens = np.full((40, 16), worst / 4, dtype=np.float16)
     query = torch.full((12, 16), worst / 4)
@@ -39,13 +39,13 @@ def test_bounds_hold_where_rounding_is_at_its_worst():
     assert (found.lower[:, 0] < exact).all()
     assert (exact < found.upper[:, 0]).all()
     product = float(query.bfloat16().float()[0] @ torch.from_numpy(tokens[0]).bfloat16().float()) * 12
-    assert abs(product - exact[0]) > 0.05  # the product alone is off by that
+    assert abs(product - exact[0]) > 0.05  # the error of the product itself
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_reduction_of_a_gpu_is_that_of_the_compiled_loop(store, dtype):
+def test_the_reductions_in_torch_and_numba_agree(store, dtype):
     similarity = torch.randn(int(store.offsets[-1]), 7, generator=torch.Generator().manual_seed(5)).to(dtype)
-    similarity[:100] -= 3  # nothing but negative ones
+    similarity[:100] -= 3  # mostly negative numbers
     starts = np.array([0, 2, 7])
     best = np.stack([similarity[a:b].float().max(0).values.numpy() for a, b in pairwise(store.offsets)])
     for reduce in (reduce_compiled, reduce_by_torch):
@@ -58,17 +58,17 @@ def bounds_of(scores, off=0.5):
     return Bounds((scores + off).astype(np.float32), (scores - off).astype(np.float32))
 
 
-def test_who_may_be_among_the_best_stays_and_who_cannot_goes():
+def test_documents_that_cannot_be_among_the_best_are_dropped():
     found = Contenders(topics=2, depth=2)
     found.add(0, bounds_of(np.array([[5.0, 1.0], [9.0, 2.0], [3.9, 3.0]])))
     found.add(3, bounds_of(np.array([[4.1, 9.0], [3.0, 9.0]])))
     (first, upper), (second, _) = found.of_topics()
-    assert first.tolist() == [1, 0, 3]  # 5 may be 4.5, and 4.1 may be 4.6; 3.9 may be 4.4
+    assert first.tolist() == [1, 0, 3]  # 5 may be 4.5 and 4.1 may be 4.6, but 3.9 is at most 4.4
     assert upper.tolist() == [9.5, 5.5, np.float32(4.6)]
     assert second.tolist() == [3, 4]
 
 
-def test_nothing_is_lost_by_dropping_early_and_little_is_held(monkeypatch):
+def test_dropping_early_keeps_the_same_few_contenders(monkeypatch):
     scores = np.random.default_rng(1).standard_normal((3000, 3))
     whole, parts = Contenders(3, 4), Contenders(3, 4)
     whole.add(0, bounds_of(scores, 0.05))

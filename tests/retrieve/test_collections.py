@@ -1,4 +1,4 @@
-"""The run of a search beside the score of every document, on three collections, one of them full of ties."""
+"""Runs of exact search compared with scoring every document, on three collections, one of them full of ties."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from optical_cli.retrieve.maxsim import score
 from optical_cli.retrieve.search import search
 
 DEPTH = 100
-ROUNDING = 2e-5  # that two sums of 1,000 float32 products in another order are apart
+ROUNDING = 2e-5  # difference of two sums of 1,000 float32 products in different orders
 SETUP = EncoderSetup(24, 48, "float32", 32, "cpu")
 HOW = {"setup": SETUP, "progress": Silence()}
 
@@ -38,14 +38,20 @@ def documents_of(name):
 
 @pytest.fixture(scope="module", params=["en", "sw", "en twice"])
 def world(request, tmp_path_factory):
-    """Topics of the tiny pair, their tokens, and an index by its teacher, who knows no Swahili."""
+    """Topics of the tiny pair, their tokens, and an index by its teacher, which knows no Swahili."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "index").mkdir()
     teacher = builtin_path("model", "builtin:tiny-teacher")
     build_index(
-        documents_of(request.param), teacher, folder / "index", unfinished=folder / "unfinished",
-        template="{title} {text}", count=None, kept=Index(), **HOW,
-    )  # fmt: skip
+        documents_of(request.param),
+        teacher,
+        folder / "index",
+        unfinished=folder / "unfinished",
+        template="{title} {text}",
+        count=None,
+        kept=Index(),
+        **HOW,
+    )
     topics = dict(list(open_topics("builtin:tiny", request.param[:2], Path()).topics().items())[:60])
     queries = encode_texts(open_encoder(teacher, SETUP), list(topics.values()), "query", SETUP.batch_size)
     return folder, topics, queries, DocumentIndex.open(folder / "index")
@@ -57,15 +63,22 @@ def run_of(world, tmp_path):
 
     def run(precision, memory):
         search(
-            topics, builtin_path("model", "builtin:tiny-teacher"), folder / "index", tmp_path,
-            engine=EXACT, settings=Retrieval(depth=DEPTH, memory=memory), precision=precision, tag="t", **HOW,
-        )  # fmt: skip
+            topics,
+            builtin_path("model", "builtin:tiny-teacher"),
+            folder / "index",
+            tmp_path,
+            engine=EXACT,
+            settings=Retrieval(depth=DEPTH, memory=memory),
+            precision=precision,
+            tag="t",
+            **HOW,
+        )
         return tmp_path / "run.trec"
 
     return run
 
 
-def test_it_is_that_of_scoring_every_document_whatever_the_blocks_and_the_precision(world, run_of, tmp_path):
+def test_the_run_equals_scoring_every_document_for_any_memory_and_precision(world, run_of, tmp_path):
     _, topics, queries, index = world
     numbers = np.arange(len(index.doc_ids))
     everything = (
@@ -79,7 +92,7 @@ def test_it_is_that_of_scoring_every_document_whatever_the_blocks_and_the_precis
             assert run_of(precision, memory).read_bytes() == expected, (precision, memory)
 
 
-def test_no_document_stands_behind_one_that_a_product_in_float32_has_behind_it(world, run_of):
+def test_the_order_of_documents_agrees_with_float32_products(world, run_of):
     _, topics, queries, index = world
     found = read_run(run_of("bfloat16", 1 << 24))
     for query_id, query in zip(topics, queries, strict=True):

@@ -1,4 +1,4 @@
-"""The table of engines, and a new engine: a row and a module are all that it takes."""
+"""The table of engines; a new engine takes a row and a module."""
 
 import sys
 from inspect import signature
@@ -21,7 +21,7 @@ NONE = Cell("sw-en", "none", None, 13)
 
 
 @pytest.mark.parametrize("row", [*ENGINES.values(), CANDIDATES])
-def test_a_row_names_what_searches_and_what_builds(row):
+def test_the_functions_of_every_row_can_be_imported(row):
     engine = resolve_name(row.search)
     assert all(hasattr(engine, name) for name in ("unit", "total", "best", "health"))
     assert signature(engine).parameters.keys() == {"inputs"}
@@ -31,15 +31,15 @@ def test_a_row_names_what_searches_and_what_builds(row):
     assert STRUCTURE in KINDS
 
 
-def test_an_engine_that_is_none_is_refused_with_what_the_others_do(lab, optical, tmp_path):
+def test_an_unknown_engine_is_refused_with_a_list_of_engines(lab, optical, tmp_path):
     found = optical("plan", lab.experiment, "--set", "retrieval.engine=fast", "--cache-dir", tmp_path / "cache")
     assert (found.code, len(found.errors)) == (2, 1)
-    said = "retrieval.engine: unknown engine 'fast'; exact (MaxSim over every document) or approximate (MaxSim over "
-    assert said in found.errors[0]
+    fault = "retrieval.engine: unknown engine 'fast'; exact (MaxSim over every document) or approximate (MaxSim over "
+    assert fault in found.errors[0]
 
 
 class FirstEngine(ExactEngine):
-    """Only the documents that its structure lists."""
+    """MaxSim over the documents that its structure lists."""
 
     unit = "topics"
 
@@ -67,16 +67,20 @@ def new_engine(monkeypatch):
     monkeypatch.setitem(sys.modules, "first_engine", module)
     structure = Structure("first_engine:first", "first", 3, ("tokens",), "search by exact")
     row = SearchEngine(
-        "first", "MaxSim over the first documents", "first_engine:FirstEngine",
-        exhaustive=False, word="first", structure=structure,
-    )  # fmt: skip
+        "first",
+        "MaxSim over the first documents",
+        "first_engine:FirstEngine",
+        exhaustive=False,
+        word="first",
+        structure=structure,
+    )
     monkeypatch.setitem(ENGINES, "first", row)
     monkeypatch.setitem(STRUCTURES, "first", structure)
     monkeypatch.setitem(STAGES, "first", Stage("quantized", 3))
     return row
 
 
-def test_a_row_is_all_that_the_pipeline_needs_of_a_new_engine(new_engine, lab, open_pipeline, tmp_path):
+def test_the_pipeline_runs_a_new_engine_from_its_row(new_engine, lab, open_pipeline, tmp_path):
     pipeline = open_pipeline(lab.experiment, tmp_path, f"retrieval.engine={new_engine.name}")
     estimates = estimates_of(pipeline, plan(pipeline))
     step = pipeline.run(NONE)

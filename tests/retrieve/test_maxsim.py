@@ -8,18 +8,18 @@ from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.errors import CacheError
 from optical_cli.retrieve.maxsim import MaxSim, score
 
-LEAST = 1 << 20  # bytes; less is refused by the settings
+LEAST = 1 << 20  # bytes; the settings refuse less
 
 
-def best(queries, store, depth, memory=LEAST, precision="float32", heard=lambda _done: None):
-    """The ranking of each query, as a run file has it, and all that was found, to the bit."""
-    found = list(MaxSim(store, memory=memory, precision=precision, device="cpu").best(queries, depth, heard))
+def best(queries, store, depth, memory=LEAST, precision="float32", advance=lambda _done: None):
+    """The ranking of each query as in a run file, and the unrounded scores of all documents found."""
+    found = list(MaxSim(store, memory=memory, precision=precision, device="cpu").best(queries, depth, advance))
     exact = [dict(zip(numbers.tolist(), scores.tolist(), strict=True)) for numbers, scores in found]
     return [rank(((f"d{n:02}", value) for n, value in of_one.items()), depth) for of_one in exact], exact
 
 
 def brute_force(queries, store, depth):
-    """Every document by float64 products, in one line of numpy each."""
+    """Score every document by float64 products in numpy."""
     documents = [store[n].astype(np.float64) for n in range(len(store))]
     return [
         rank(((f"d{n:02}", (q.double().numpy() @ d.T).max(1).sum()) for n, d in enumerate(documents)), depth)
@@ -29,7 +29,7 @@ def brute_force(queries, store, depth):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("depth", [1, 2, 10, 56, 57, 100])
-def test_the_ranking_is_that_of_brute_force_ties_included(queries, store, depth, precision):
+def test_the_ranking_equals_that_of_brute_force_with_ties(queries, store, depth, precision):
     found, _ = best(queries, store, depth, precision=precision)
     expected = brute_force(queries, store, depth)
     assert [[doc_id for doc_id, _ in ranking] for ranking in found] == [
@@ -39,14 +39,14 @@ def test_the_ranking_is_that_of_brute_force_ties_included(queries, store, depth,
         np.testing.assert_allclose([s for _, s in ranking], [s for _, s in other], rtol=0, atol=3e-6)
 
 
-def test_scores_are_those_of_sentence_transformers(queries, store):
+def test_scores_agree_with_sentence_transformers(queries, store):
     documents = [torch.from_numpy(store[number].astype(np.float32)) for number in range(len(store))]
     scores = [score(query.numpy(), store, np.arange(len(store))) for query in queries]
     np.testing.assert_allclose(scores, maxsim(queries, documents), rtol=0, atol=1e-5)
 
 
-def test_the_same_bits_whatever_the_blocks_the_panels_the_threads_and_the_precision(queries, store, monkeypatch):
-    """A matrix product's last bits follow its shape; no score that is given back comes from one."""
+def test_scores_have_the_same_bits_for_any_blocks_panels_threads_and_precision(queries, store, monkeypatch):
+    """The last bits of a matrix product depend on its shape, so no returned score may come from one."""
     _, whole = best(queries, store, 10, memory=1 << 30)
     tried = []
     threads = torch.get_num_threads()
@@ -61,14 +61,14 @@ def test_the_same_bits_whatever_the_blocks_the_panels_the_threads_and_the_precis
     assert all(found == whole for found in tried)
 
 
-def test_a_score_does_not_depend_on_what_else_is_scored(queries, store):
+def test_a_score_does_not_depend_on_other_documents(queries, store):
     query = queries[4].numpy()
     together = score(query, store, np.arange(len(store)))
     alone = [score(query, store, np.array([number]))[0] for number in range(len(store))]
     np.testing.assert_array_equal(together, alone)
 
 
-def test_most_documents_are_not_scored_one_by_one(monkeypatch, queries, store):
+def test_few_documents_are_scored_exactly(monkeypatch, queries, store):
     scored = []
     monkeypatch.setattr(
         "optical_cli.retrieve.maxsim.score", lambda *given: scored.append(len(given[2])) or score(*given)
@@ -77,20 +77,20 @@ def test_most_documents_are_not_scored_one_by_one(monkeypatch, queries, store):
     assert sum(scored) < len(queries) * len(store) / 4
 
 
-def test_every_score_is_heard_of_once(queries, store):
-    heard = []
-    best(queries, store, 3, heard=heard.append)
-    assert sum(heard) == len(store) * len(queries)
-    assert len(heard) > 1
+def test_progress_counts_every_score_once(queries, store):
+    counts = []
+    best(queries, store, 3, advance=counts.append)
+    assert sum(counts) == len(store) * len(queries)
+    assert len(counts) > 1
 
 
-def test_threads_are_as_many_afterwards_as_before(queries, store):
+def test_a_search_restores_the_number_of_threads(queries, store):
     before = torch.get_num_threads()
     best(queries, store, 3)
     assert torch.get_num_threads() == before
 
 
-def test_an_index_with_a_number_that_is_none_is_refused(queries, store):
+def test_an_index_that_is_not_finite_is_refused(queries, store):
     rows = np.array(store.rows)
     if rows.dtype == np.float16:
         rows[7, 3] = np.nan

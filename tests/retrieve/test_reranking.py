@@ -1,4 +1,4 @@
-"""Reranking: each topic among the documents of a run."""
+"""Reranking: each topic is ranked among the documents of a run."""
 
 import pytest
 
@@ -11,7 +11,7 @@ RUN = {"q1": ["d2", "d5", "d1"], "q2": ["d2", "d6"], "absent": ["d4"]}
 
 @pytest.fixture
 def world(own_lab):
-    """The mini world with a run of somebody's: for two topics, and for one that is not asked."""
+    """The mini world with a run of another system, for two of its topics and for an unknown topic."""
     lines = [f"{q} Q0 {doc} {k} {9 - k} theirs" for q, docs in RUN.items() for k, doc in enumerate(docs)]
     (own_lab.root / "theirs.trec").write_text("\n".join(lines) + "\n")
     return own_lab
@@ -34,12 +34,10 @@ def rankings(pipeline, cell):
 NONE = Cell("sw-sw", "none", None, 13)
 
 
-def test_a_topic_is_ranked_among_its_own_candidates_by_the_scores_of_a_full_search(
-    experiment, lab, own_swept, open_pipeline, tmp_path
-):
+def test_candidates_are_ranked_by_the_scores_of_a_full_search(experiment, lab, own_swept, open_pipeline, tmp_path):
     found, run = rankings(open_pipeline(experiment(), tmp_path / "cache"), NONE)
     full, _ = rankings(open_pipeline(lab.experiment, own_swept, "retrieval.depth=6"), NONE)
-    for q in ("q1", "q2"):  # documents are padded to one another, so the last bits of a token follow its batch
+    for q in ("q1", "q2"):  # padding depends on the batch, and so do the last bits of a token
         among = {doc_id: score for doc_id, score in full[q] if doc_id in RUN[q]}
         assert [doc_id for doc_id, _ in found[q]] == list(among)
         assert dict(found[q]) == pytest.approx(among, abs=5e-6)
@@ -54,20 +52,19 @@ def test_only_the_candidates_are_encoded(experiment, open_pipeline, tmp_path):
     assert DocumentIndex.open(index.folder).doc_ids == ["d1", "d2", "d5", "d6"]
 
 
-def test_the_mode_is_shown_and_topics_without_candidates_are_said_and_count(experiment, optical, tmp_path):
+def test_the_mode_is_shown_and_topics_without_candidates_are_reported_and_score_0(experiment, optical, tmp_path):
     path = experiment(transport={"reg": 0}, baselines=["bm25", "none"])
-    said = optical("sweep", path, "--cache-dir", tmp_path / "cache", "--device", "cpu")
-    assert said.code == 0, said.err
-    assert "sw-sw: 2 topics have no candidates, and so no results" in said.err
-    assert "1 topics without results scored 0" in said.err  # q3 is judged, q4 is not
-    assert "sw-sw (candidates of theirs)" in said.out
+    swept = optical("sweep", path, "--cache-dir", tmp_path / "cache", "--device", "cpu")
+    assert swept.code == 0, swept.err
+    assert "sw-sw: 2 topics have no candidates, and so no results" in swept.err
+    assert "1 topics without results scored 0" in swept.err  # q3 is judged, q4 is not
+    assert "sw-sw (candidates of theirs)" in swept.out
     (words,) = (tmp_path / "cache").glob("runs/sw-sw-candidatesoftheirs-bm25-folding-*/run.trec")
-    assert {q: {doc for doc, _ in found} for q, found in read_run(words).items()} == {
-        "q1": {"d1", "d5"}, "q2": {"d2", "d6"}
-    }  # fmt: skip
+    found = {q: {doc for doc, _ in ranking} for q, ranking in read_run(words).items()}
+    assert found == {"q1": {"d1", "d5"}, "q2": {"d2", "d6"}}
 
 
-def test_candidates_can_be_those_of_bm25(experiment, open_pipeline, tmp_path):
+def test_bm25_can_give_the_candidates(experiment, open_pipeline, tmp_path):
     pipeline = open_pipeline(experiment("bm25", baselines=["bm25"]), tmp_path / "cache")
     found, run = rankings(pipeline, NONE)
     first = pipeline.run(NONE).inputs["candidates"]
@@ -79,7 +76,7 @@ def test_candidates_can_be_those_of_bm25(experiment, open_pipeline, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "fault"),
     [
         ("q1 Q0 d3 3 high t", "theirs.trec:7: expected a finite score in field 5, found 'high'; mend the line"),
         ("q1 Q0 d3", "theirs.trec:7: expected 6 fields (query_id Q0 doc_id rank score tag), found 3"),
@@ -87,30 +84,30 @@ def test_candidates_can_be_those_of_bm25(experiment, open_pipeline, tmp_path):
         ("q1 Q0 gone 3 1 t", "theirs.trec: 1 of 5 candidates are not in ./data, such as 'gone'"),
     ],
 )
-def test_a_run_that_cannot_be_used_is_refused_before_anything_is_made(
-    world, experiment, optical, tmp_path, leftovers, line, said
+def test_a_faulty_run_of_candidates_is_refused_before_anything_is_computed(
+    world, experiment, optical, tmp_path, leftovers, line, fault
 ):
     with (world.root / "theirs.trec").open("a") as file:
         file.write(line + "\n")
     for command in ("sweep", "plan"):
         found = optical(command, experiment(), "--cache-dir", tmp_path / "cache")
         assert (found.code, found.out, len(found.errors)) == (2, "", 1)
-        assert said in found.errors[0]
+        assert fault in found.errors[0]
     assert leftovers(tmp_path / "cache") == []
 
 
 @pytest.mark.parametrize(
-    ("pair", "candidates", "said"),
+    ("pair", "candidates", "fault"),
     [
         ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec: no such file; a TREC run, or bm25"),
         ("sw-sw", None, "pairs.sw-sw.candidates: a TREC run file or bm25 expected beside `corpus: candidates`"),
         ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, and topics and documents are in different"),
     ],
 )
-def test_what_cannot_be_candidates_is_refused(world, experiment, optical, tmp_path, pair, candidates, said):
+def test_a_wrong_setting_of_candidates_is_refused(world, experiment, optical, tmp_path, pair, candidates, fault):
     found = optical("plan", experiment(candidates, pair), "--cache-dir", tmp_path / "cache", "--json")
     assert (found.code, found.out, len(found.errors)) == (2, "", 1)
-    assert said.format(root=world.root) in found.errors[0]
+    assert fault.format(root=world.root) in found.errors[0]
 
 
 def test_a_run_of_other_topics_is_refused(world, experiment, optical, tmp_path):
@@ -120,7 +117,7 @@ def test_a_run_of_other_topics_is_refused(world, experiment, optical, tmp_path):
     assert found.code == 2
 
 
-def test_candidates_beside_another_corpus_are_refused(world, optical, tmp_path):
+def test_candidates_with_another_corpus_mode_are_refused(world, optical, tmp_path):
     pairs = {"sw-sw": {"collection": "./data", "candidates": "theirs.trec"}}
     found = optical("plan", world.write(world.settings(pairs=pairs)), "--cache-dir", tmp_path / "cache")
     assert "found theirs.trec beside `corpus: full`" in found.err

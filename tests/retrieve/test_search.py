@@ -22,14 +22,13 @@ SAME = "Amina mends the boat ."
 
 @pytest.fixture
 def index(lab, tmp_path):
-    """Five documents of the same text, two others between them."""
+    """An index of five documents with the same text and two others."""
     texts = {"e": SAME, "a": SAME, "x": "Juma buys maize .", "c": SAME, "b": SAME, "y": "a book", "d": SAME}
     documents = [Document(doc_id, "", text) for doc_id, text in texts.items()]
     folder = tmp_path / "index"
     folder.mkdir()
     how = {"unfinished": tmp_path / "unfinished", "template": "{title} {text}", "count": None, "kept": Index(), **HOW}
-    said = build_index(documents, lab.teacher, folder, **how)
-    assert said["documents"] == 7
+    assert build_index(documents, lab.teacher, folder, **how)["documents"] == 7
     return folder
 
 
@@ -37,35 +36,40 @@ def index(lab, tmp_path):
 def run(lab, index, tmp_path):
     def found(depth, memory=1 << 30, topics=None):
         search(
-            topics or {"q": "Amina mends the boat", "r": "Juma buys maize"}, lab.teacher, index, tmp_path,
-            settings=Retrieval(depth=depth, memory=memory), precision="bfloat16", **SEARCH,
-        )  # fmt: skip
+            topics or {"q": "Amina mends the boat", "r": "Juma buys maize"},
+            lab.teacher,
+            index,
+            tmp_path,
+            settings=Retrieval(depth=depth, memory=memory),
+            precision="bfloat16",
+            **SEARCH,
+        )
         return {query: [doc for doc, _ in ranking] for query, ranking in read_run(tmp_path / "run.trec").items()}
 
     return found
 
 
-def test_ties_stand_by_document_id_descending(run):
+def test_ties_are_ordered_by_descending_document_id(run):
     ids = run(7)["q"]
     assert [doc for doc in ids if doc not in "xy"] == ["e", "d", "c", "b", "a"]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 @pytest.mark.parametrize("memory", [1 << 20, 1 << 30])
-def test_a_cut_through_a_tie_keeps_what_the_whole_ranking_begins_with(run, depth, memory):
+def test_a_cut_through_a_tie_keeps_the_top_of_the_whole_ranking(run, depth, memory):
     assert {query: ids[:depth] for query, ids in run(7, memory).items()} == run(depth, memory)
 
 
-def test_a_depth_beyond_the_collection_gives_all_of_it(run):
+def test_a_depth_above_the_size_of_the_collection_returns_all_documents(run):
     assert {query: len(ids) for query, ids in run(1000).items()} == {"q": 7, "r": 7}
 
 
-def test_encoders_of_different_spaces_are_refused(lab, index, tmp_path):
+def test_encoders_of_different_dimensions_are_refused(lab, index, tmp_path):
     with pytest.raises(DataError, match="queries have 24 dimensions and documents 16"):
         search({"q": "boat"}, lab.student, index, tmp_path, settings=Retrieval(), precision="float32", **SEARCH)
 
 
-def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
+def test_documents_are_stored_in_order_with_tokens_of_unit_length(index):
     held = DocumentIndex.open(index)
     assert held.doc_ids == list("eaxcbyd")
     norms = (held.store.vectors(0, held.store.tokens) ** 2).sum(1)
@@ -75,7 +79,7 @@ def test_documents_are_stored_in_their_order_by_unit_length_tokens(index):
     assert held.store.lengths.tolist()[:3] == [6, 6, 5]  # [CLS] words [SEP]; the full stop is not scored
 
 
-def test_topics_are_searched_a_few_at_a_time_and_come_out_in_their_order(run, monkeypatch):
+def test_chunks_of_topics_do_not_change_the_run_or_its_order(run, monkeypatch):
     topics = {f"q{n}": text for n, text in enumerate(["boat", "maize", "a book", "Juma", "net", "Amina mends"])}
     together = run(3, topics=topics)
     monkeypatch.setattr(sys.modules["optical_cli.encoder.encode"], "CHUNK_BATCHES", 2)  # of 2 texts each

@@ -1,4 +1,4 @@
-"""The baseline in experiments: cells, keys, reports and refusals."""
+"""The baseline of translated topics in experiments: cells, keys, reports and errors."""
 
 import json
 import shutil
@@ -23,29 +23,28 @@ def world(own_lab, translator):
 @pytest.fixture
 def experiment(world):
     def write(translate, **sections):
-        return world.write(world.settings(
-            translate=translate, pairs=PAIRS, baselines=["none", "translate"], transport={"reg": [0.1]}, **sections
-        ))  # fmt: skip
+        return world.write(
+            world.settings(
+                translate=translate, pairs=PAIRS, baselines=["none", "translate"], transport={"reg": [0.1]}, **sections
+            )
+        )
 
     return write
 
 
-def test_translations_of_somebody_are_a_row_of_the_pairs_that_the_teacher_can_search(
-    optical, experiment, tmp_path, monkeypatch
-):
+def test_given_translations_are_a_row_of_the_pairs_in_the_teachers_language(optical, experiment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path, cache = experiment(ORIGINALS), ("--cache-dir", tmp_path / "cache")
     swept = optical("sweep", path, *cache, "--json")
     assert swept.code == 0, swept.err
     cells = {(r["pair"], r["objective"]): r for r in json.loads(swept.out)["results"]}
     assert [pair for pair, objective in cells if objective == "translate"] == ["sw-en"]
-    # the mini world's English topics are in English here as there, and the teacher encodes both sides
+    # these translations are the topics of en-en, and the teacher encodes both sides
     assert cells["sw-en", "translate"]["means"] == cells["en-en", "none"]["means"]
     assert cells["sw-en", "translate"]["means"] != cells["sw-en", "none"]["means"]
     assert cells["sw-en", "translate"]["health"] is None
 
-    said = optical("report", path, *cache)
-    assert "translated topics" in said.out
+    assert "translated topics" in optical("report", path, *cache).out
     for written in ("report.md", "report.tex", "report.html"):
         text = (tmp_path / "reports" / "mini" / written).read_text()
         assert "Translated topics of sw-en: translated by whoever wrote them." in text
@@ -71,7 +70,7 @@ def test_a_model_translates_once_and_is_named_in_the_manifests(optical, experime
 
 @pytest.fixture
 def keys(experiment, open_pipeline, tmp_path):
-    """The keys of the translated run and of what it stands on, and of the student's run, by the artifact's kind."""
+    """The keys, by kind, of the translated run and its inputs; `other` is the key of the student's run."""
 
     def found(translate, **sections):
         pipeline = open_pipeline(experiment(translate, **sections), tmp_path / "cache")
@@ -98,15 +97,15 @@ MODEL = {"model": "./mt"}
         ({"batch_size": 1}, {"translations", "runs"}),
     ],
 )
-def test_what_decides_a_translation_is_in_its_key_and_in_no_students(keys, translate, changed):
+def test_settings_of_translation_are_in_its_key_and_not_in_that_of_students(keys, translate, changed):
     before, after = keys({"sw": MODEL}), keys({"sw": {**MODEL, **translate}})
     assert {kind for kind in before if before[kind] != after[kind]} == changed
 
 
-def test_the_model_and_the_topics_are_in_the_key_and_its_folder_is_not(keys, world):
+def test_model_and_topics_are_in_the_key_by_content(keys, world):
     before = keys({"sw": MODEL})
-    shutil.copytree(world.root / "mt", world.root / "elsewhere")
-    assert keys({"sw": {"model": "./elsewhere"}}) == before
+    shutil.copytree(world.root / "mt", world.root / "copy")
+    assert keys({"sw": {"model": "./copy"}}) == before
     weights = world.root / "mt" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     after = keys({"sw": MODEL})
@@ -116,13 +115,13 @@ def test_the_model_and_the_topics_are_in_the_key_and_its_folder_is_not(keys, wor
     assert keys({"sw": MODEL})["translations"] != after["translations"]
 
 
-def test_a_topic_without_a_translation_is_refused_before_anything_is_made(optical, world, experiment, tmp_path):
+def test_a_topic_without_a_translation_is_refused_before_anything_is_computed(optical, world, experiment, tmp_path):
     lines = (world.data / "queries.en.tsv").read_text().splitlines(True)
     (world.root / "few.tsv").write_text("".join(lines[1:]))
     path = experiment({"sw": {"topics": "few.tsv", "by": "a student"}})
-    said = optical("sweep", path, "--cache-dir", tmp_path / "cache")
-    assert (said.code, said.out) == (2, "")
-    assert said.errors == [
+    swept = optical("sweep", path, "--cache-dir", tmp_path / "cache")
+    assert (swept.code, swept.out) == (2, "")
+    assert swept.errors == [
         "error: translate.sw.topics: 1 of 4 topics of ./data have no translation there, such as 'q1'; add them"
     ]
 
@@ -143,18 +142,20 @@ def test_a_topic_without_a_translation_is_refused_before_anything_is_made(optica
         ("distill", "sw-en", "translate: the teacher searches with translated topics, so nothing to distill"),
     ],
 )
-def test_where_it_makes_no_sense_it_is_refused_in_one_line(optical, experiment, tmp_path, command, pair, expected):
-    said = optical(command, experiment(ORIGINALS), "--objective", "translate", "--pair", pair, "--cache-dir",
-                   tmp_path / "cache")  # fmt: skip
-    assert (said.code, said.out, len(said.errors)) == (2, "", 1)
-    assert said.errors[0].startswith(f"error: {expected}")
+def test_pairs_and_commands_without_translated_topics_are_refused(
+    optical, experiment, tmp_path, command, pair, expected
+):
+    cell = ("--objective", "translate", "--pair", pair)
+    found = optical(command, experiment(ORIGINALS), *cell, "--cache-dir", tmp_path / "cache")
+    assert (found.code, found.out, len(found.errors)) == (2, "", 1)
+    assert found.errors[0].startswith(f"error: {expected}")
 
 
-def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
-    said = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
-    assert said.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
-    said = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
-    assert said.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
+def test_a_pair_without_translations_is_refused(optical, lab, tmp_path):
+    found = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
+    assert found.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
+    found = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
+    assert found.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
 
 
 @pytest.mark.parametrize(
@@ -177,12 +178,12 @@ def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
 )
 def test_faults_of_the_section_name_the_key(optical, lab, tmp_path, sections, fault):
     content = {"translate": ORIGINALS, "baselines": ["none", "translate"], **sections}
-    said = optical("plan", lab.write(lab.settings(**content), "faulty.yaml"), "--cache-dir", tmp_path / "cache")
-    assert said.code == 2
-    assert any(fault in line for line in said.errors), said.errors
+    planned = optical("plan", lab.write(lab.settings(**content), "faulty.yaml"), "--cache-dir", tmp_path / "cache")
+    assert planned.code == 2
+    assert any(fault in line for line in planned.errors), planned.errors
 
 
-def test_a_model_of_another_kind_fails_its_cell_alone(experiment, open_pipeline, tmp_path):
+def test_a_model_that_cannot_translate_fails_its_cell_only(experiment, open_pipeline, tmp_path):
     pipeline = open_pipeline(experiment({"sw": {"model": "./student"}}), tmp_path / "cache")
     assert [cell.pair for cell in cells_of(pipeline.experiment) if cell.objective == "translate"] == ["sw-en"]
     with pytest.raises(DataError, match="no translation model can be loaded from it"):

@@ -14,7 +14,7 @@ def tokens_of(store, documents):
 
 
 @pytest.mark.parametrize("block", [1, 3_000, 10_000, 40_000])
-def test_blocks_keep_to_the_memory_and_miss_nothing(store, block):
+def test_blocks_fit_the_memory_and_cover_all_documents(store, block):
     budget = Budget(panel=1 << 20, block=block, itemsize=4, threads=2)
     found = list(budget.blocks(store, (0, len(store)), 18))
     assert covers(found, len(store))
@@ -30,7 +30,7 @@ def test_blocks_end_with_their_panel(store):
     assert list(budget.blocks(store, (3, 11), 18)) == [(3, 11)]
 
 
-def test_panels_are_enough_for_all_threads_and_keep_to_the_memory(store):
+def test_panels_suffice_for_all_threads_and_fit_the_memory(store):
     assert covers(Budget(1 << 20, 1, 4, 2).panels(store, 10), len(store))
     assert len(Budget(1 << 20, 1, 4, 2).panels(store, 10)) >= 8
     found = Budget(3 * 10 * BYTES_A_SCORE, 1, 4, 2).panels(store, 10)
@@ -38,7 +38,7 @@ def test_panels_are_enough_for_all_threads_and_keep_to_the_memory(store):
     assert {last - first for first, last in found} == {3}
 
 
-def test_topics_are_searched_together_while_a_document_fits_with_them(store):
+def test_groups_of_topics_leave_room_for_the_longest_document(store):
     lengths = [5, 40, 7, 8, 9, 100]
     longest = int(store.lengths.max())
     memory = longest * (store.dimensions * BYTES_A_NUMBER + 24 * 4)  # 24 columns
@@ -46,7 +46,7 @@ def test_topics_are_searched_together_while_a_document_fits_with_them(store):
     assert list(Budget(1 << 30, 1, 4, 2).groups(lengths, store)) == [(0, 6)]
 
 
-def test_a_budget_is_shared_by_the_threads_and_a_block_stays_in_the_cache():
+def test_a_budget_is_divided_among_threads_and_a_block_fits_the_cache():
     assert Budget.of(8 << 20, 4, 2, cached=True) == Budget(2 << 20, 2 << 20, 4, 2)
     assert Budget.of(1 << 30, 4, 2, cached=True).block == CACHE
     assert Budget.of(1 << 30, 4, 1, cached=False).block == 1 << 29

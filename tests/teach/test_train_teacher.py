@@ -21,7 +21,7 @@ SETTINGS = TeachSettings(
 
 @pytest.fixture(scope="module")
 def examples():
-    """Who does what to which thing, asked in words that no passage has; a negative has another person and thing."""
+    """Queries in words that no passage has; a negative is about another person and thing than the positive."""
     things = list(THINGS)
     return [
         Example(f"{DEEDS[deed]} {THINGS[thing]}", f"{person} {deed} {thing} .", (f"{nobody} {deed} {other} .",))
@@ -32,17 +32,17 @@ def examples():
 
 @pytest.fixture(scope="module")
 def backbone(lab, tmp_path_factory):
-    """The mini world's plain BERT without dropout, so that two trainings compare."""
+    """The plain BERT of the mini world without dropout, so that trainings can be compared."""
     folder = Path(shutil.copytree(lab.student, tmp_path_factory.mktemp("plain") / "bert"))
     config = json.loads((folder / "config.json").read_text())
-    calm = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (folder / "config.json").write_text(json.dumps({**config, **calm}))
+    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps({**config, **no_dropout}))
     return folder
 
 
 @pytest.fixture(scope="module")
 def taught(backbone, examples, tmp_path_factory):
-    """Train on that BERT and give the folder and what was told."""
+    """Train a teacher on a backbone; returns its folder and the facts of the training."""
 
     def run(settings=SETTINGS, backbone=backbone, **more):
         target = tmp_path_factory.mktemp("taught") / "teacher"
@@ -61,23 +61,23 @@ def weights(folder):
     return (folder / "model.safetensors").read_bytes(), (folder / "1_Dense" / "model.safetensors").read_bytes()
 
 
-def test_it_ranks_the_passages_that_answer_higher_and_loads_plain(taught, teacher, examples):
-    def surprise(folder):
-        """The cross-entropy of each query's own passage among all passages."""
+def test_a_trained_teacher_ranks_positives_higher_and_loads_without_optical(taught, teacher, examples):
+    def cross_entropy(folder):
+        """The cross-entropy of the positive of each query among all passages."""
         encoder = MultiVectorEncoder(str(folder), device="cpu")
         queries = encoder.encode_query([example.query for example in examples])
         passages = encoder.encode_document([example.positive for example in examples])
         scores = SETTINGS.scale * encoder.similarity(queries, passages)
         return float(torch.nn.functional.cross_entropy(scores, torch.arange(len(examples))))
 
-    folder, said = teacher
+    folder, facts = teacher
     untrained, _ = taught(replace(SETTINGS, learning_rate=1e-9, epochs=1))
-    assert surprise(folder) < surprise(untrained) / 2
-    assert said.last_loss < said.first_loss / 2
-    assert (said.examples, said.negatives, said.steps, said.dimensions) == (9, 1, 30, 8)
+    assert cross_entropy(folder) < cross_entropy(untrained) / 2
+    assert facts.last_loss < facts.first_loss / 2
+    assert (facts.examples, facts.negatives, facts.steps, facts.dimensions) == (9, 1, 30, 8)
 
 
-def test_its_tokens_have_unit_length_and_the_dimensions_and_lengths_asked_for(teacher, examples):
+def test_tokens_have_unit_length_and_the_dimensions_and_lengths_of_the_settings(teacher, examples):
     encoder = MultiVectorEncoder(str(teacher[0]), device="cpu")
     queries = encoder.encode_query([example.query for example in examples])
     passages = encoder.encode_document([example.positive * 5 for example in examples])
@@ -93,12 +93,12 @@ def test_only_safetensors_and_a_card_are_written(teacher):
     assert [path.name for path in folder.parent.iterdir()] == ["teacher"]
 
 
-def test_a_seed_gives_the_same_teacher_and_another_seed_another(taught, teacher):
+def test_a_teacher_is_determined_by_its_seed(taught, teacher):
     assert weights(taught()[0]) == weights(teacher[0])
     assert weights(taught(replace(SETTINGS, seed=14))[0]) != weights(teacher[0])
 
 
-def test_a_batch_in_chunks_is_learned_from_like_a_whole_one(taught):
+def test_a_batch_in_chunks_trains_like_a_whole_batch(taught):
     short = replace(SETTINGS, epochs=4, learning_rate=1e-3)
     whole, chunked = taught(short)[1], taught(replace(short, chunk=3))[1]
     assert chunked.first_loss == pytest.approx(whole.first_loss, rel=1e-5)
@@ -107,8 +107,8 @@ def test_a_batch_in_chunks_is_learned_from_like_a_whole_one(taught):
 
 
 def test_a_late_interaction_backbone_keeps_its_layers(taught, lab):
-    folder, said = taught(replace(SETTINGS, dimensions=None, epochs=1), lab.teacher)
-    assert said.dimensions == 16
+    folder, facts = taught(replace(SETTINGS, dimensions=None, epochs=1), lab.teacher)
+    assert facts.dimensions == 16
     assert MultiVectorEncoder(str(folder), device="cpu")[3].skiplist_words == ["."]
     with pytest.raises(ConfigError, match=r"--dimensions 8: .* of 16 dimensions"):
         taught(SETTINGS, lab.teacher)
@@ -140,9 +140,8 @@ def test_one_example_is_refused(taught, examples):
         taught(examples=examples[:1])
 
 
-def test_settings_that_mean_nothing_are_all_told():
-    with pytest.raises(ConfigError) as fault:
+def test_all_settings_out_of_range_are_named():
+    with pytest.raises(ConfigError) as caught:
         TeachSettings(dimensions=0, epochs=-1, batch_size=1, warmup=1, learning_rate=float("nan"), seed=-1)
-    assert [line.split()[0] for line in str(fault.value).splitlines()] == [
-        "--dimensions", "--epochs", "--learning-rate", "--warmup", "--seed", "--batch-size",
-    ]  # fmt: skip
+    options = [line.split()[0] for line in str(caught.value).splitlines()]
+    assert options == ["--dimensions", "--epochs", "--learning-rate", "--warmup", "--seed", "--batch-size"]

@@ -11,7 +11,7 @@ Maker = Callable[..., TransportProblem]
 
 
 def sentences(lengths: list[int], seed: int, dimension: int = 16) -> tuple[Tensor, Tensor]:
-    """Tokens (B, n, d) of a few shared meanings, as in a sentence and its translation, and their mask (B, n)."""
+    """Tokens (B, n, d) that share a few meanings, as in a sentence and its translation, and their mask (B, n)."""
     generator = torch.Generator().manual_seed(seed)
     meanings = torch.randn(6, dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     longest = max(lengths)

@@ -15,16 +15,16 @@ def kernel_of(C, reg):
 
 
 @pytest.mark.parametrize("reg", [0.001, 0.005, 0.1])
-def test_no_entry_is_so_small_that_it_slows_arithmetic_down(reg):
+def test_no_entry_of_the_kernel_is_near_the_denormals(reg):
     K, *_ = kernel_of(np.random.default_rng(1).uniform(0, 2, (30, 40)).astype(np.float32), reg)
     assert K.max() == 1
     assert K[K > 0].min() > 1e6 * np.finfo(np.float32).tiny
 
 
 @pytest.mark.parametrize("reg", [0.001, 0.1, 10.0])
-def test_columns_are_right_and_every_row_is_reached(reg):
+def test_columns_have_their_marginals_and_every_row_has_mass(reg):
     C = np.full((5, 4), 0.3, np.float32)
-    C[2] = 2.0  # dear to every column
+    C[2] = 2.0  # a row far from every column
     K, u, v, b = kernel_of(C, reg)
     P = u[:, None] * K * v
     np.testing.assert_allclose(P.sum(axis=0), b, rtol=1e-5)
@@ -70,7 +70,7 @@ def test_large_kernels_are_swept_in_several_parts():
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5])
-def test_over_relaxation_goes_beyond_what_is_wanted_but_not_below_zero(factor):
+def test_over_relaxation_overshoots_but_stays_above_zero(factor):
     K = padded_kernel(np.ones((2, 1), np.float32))
     u, v = scalings(K, np.float32)
     a, b = np.array([0.9, 0.1], np.float32), np.ones(1, np.float32)

@@ -14,11 +14,11 @@ def exponentials(x):
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(np.float32, 1e-7), (np.float64, 1e-15)])
-def test_as_exact_as_the_dtype(dtype, error):
+def test_the_exponential_is_as_exact_as_the_dtype(dtype, error):
     x = np.linspace(LOWEST + 0.01, 0, 10_001).astype(dtype)
     np.testing.assert_allclose(exponentials(x), np.exp(x.astype(np.float64)), rtol=error)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nothing_below_and_one_at_zero(dtype):
+def test_the_exponential_is_0_below_the_lowest_exponent_and_1_at_0(dtype):
     assert exponentials(np.array([LOWEST, -1e9, 0], dtype)).tolist() == [0, 0, 1]

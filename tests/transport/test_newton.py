@@ -9,7 +9,7 @@ def ones(n, m, dtype):
 
 
 def plan_of(x, kernel, b):
-    """The plan with row scalings exp(x) whose columns are right."""
+    """The plan with row scalings exp(x) and column marginals b."""
     P = np.exp(x)[:, None] * kernel
     return P * (b / P.sum(axis=0))
 
@@ -27,8 +27,8 @@ def test_a_few_steps_meet_the_marginals(dtype):
     assert errors[-1] < 1e-6
 
 
-def test_components_that_hardly_touch_are_told_apart_in_single_precision():
-    touch = 1e-9  # far below the rounding of the diagonal, 6e-8
+def test_nearly_disconnected_components_are_solved_in_single_precision():
+    touch = 1e-9  # below the rounding of the diagonal, 6e-8
     P = np.array([[0.5, touch], [touch, 0.5]], np.float32)
     a = np.array([0.5 + 1e-8, 0.5 - 1e-8], np.float32)
     b = P.sum(axis=0)

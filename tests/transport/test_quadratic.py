@@ -1,4 +1,4 @@
-"""Both engines of the quadratic regularization, against POT, scipy, the conditions of optimality and each other."""
+"""Quadratic regularization in numba and torch, against POT, scipy, the optimality conditions and each other."""
 
 import numpy as np
 import ot
@@ -22,7 +22,7 @@ def marginal_error(problem, plan):
 
 
 def plan_of_potentials(problem, solution, reg):
-    """A plan with the right marginals that has this form is the optimum: it meets the conditions of Karush et al."""
+    """The plan of these potentials; by the KKT conditions, it is optimal if it has the marginals of the problem."""
     f, g = solution.f[:, :, None].double(), solution.g[:, None, :].double()
     return problem.a[:, :, None] * problem.b[:, None, :] * (f + g - problem.cost).clamp(min=0) / reg
 
@@ -37,7 +37,7 @@ def uniform(cost):
 
 
 def skewed(cost, seed=0):
-    """The same costs, with masses of tokens that differ by a factor of thousands."""
+    """A problem of these costs with token masses that differ by a factor of thousands."""
     generator = np.random.default_rng(seed)
     a, b = (torch.from_numpy(generator.gamma(0.5, size=(len(cost), k)) + 1e-4) for k in cost.shape[1:])
     return TransportProblem(cost, a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True))
@@ -108,7 +108,7 @@ def test_padding_is_zero_and_changes_nothing(make_problem, quadratic):
 
 
 @BOTH
-def test_a_start_on_padding_is_passed_over(make_problem, quadratic):
+def test_a_start_is_ignored_on_padding(make_problem, quadratic):
     problem = make_problem([7, 15], [12, 4])
     start = quadratic(problem, 0.05, 1e-6, 1000).g
     expected = quadratic(problem, 0.05, 1e-6, 1000, start=start)
@@ -118,7 +118,7 @@ def test_a_start_on_padding_is_passed_over(make_problem, quadratic):
 
 
 @BOTH
-def test_padding_far_from_a_plan_that_is_met_to_the_last_bit(quadratic):
+def test_far_padding_beside_a_plan_with_exact_marginals(quadratic):
     cost = torch.tensor([[[2, 1, 1, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 1, 1, 2], [0, 8, 8, 0]]]) / 2
     a, b = torch.tensor([[1, 1, 1, 1, 0]]) / 4, torch.ones(1, 4) / 4
     problem = TransportProblem(cost.double(), a, b)
@@ -158,7 +158,7 @@ def test_identical_tokens_share_everything(quadratic, reg):
 
 @BOTH
 @pytest.mark.parametrize("reg", [0.001, 0.01, 0.1])
-def test_repeated_tokens_share_alike(make_problem, quadratic, reg):
+def test_repeated_tokens_receive_equal_mass(make_problem, quadratic, reg):
     words = make_problem([5], [4]).cost
     cost = words.repeat_interleave(6, dim=1).repeat_interleave(9, dim=2)  # ties throughout
     plan = quadratic(uniform(cost), reg, 1e-9, 1000).plan
@@ -180,17 +180,17 @@ def test_a_token_far_from_all_others_is_reached(quadratic, reg):
 
 @BOTH
 @pytest.mark.parametrize("limit", [1, 2, 4])
-def test_too_few_iterations_are_confessed(make_problem, quadratic, limit):
+def test_a_plan_at_the_limit_of_iterations_has_not_converged(make_problem, quadratic, limit):
     problem = make_problem([30], [30], torch.float32)
     solution = quadratic(problem, 0.001, 1e-4, limit)
     assert solution.iterations.tolist() == [limit]
     assert marginal_error(problem, solution.plan).item() > 1e-4
-    assert solution.plan.sum().item() == pytest.approx(1, abs=1e-3)  # what there is is a plan of its columns
+    assert solution.plan.sum().item() == pytest.approx(1, abs=1e-3)  # the columns have their marginals
 
 
 @pytest.mark.parametrize("reg", [0.001, 0.02, 0.1, 1.0, 1e6])
 @pytest.mark.parametrize("masses", [lambda problem: problem, lambda problem: skewed(problem.cost)])
-def test_the_engines_agree(make_problem, masses, reg):
+def test_numba_and_torch_agree(make_problem, masses, reg):
     problem = masses(make_problem([16, 9, 12], [13, 16, 2]))
     fast, plain = (quadratic(problem, reg, 1e-6, 1000) for quadratic in ENGINES)
     assert torch.allclose(fast.plan, plain.plan, atol=1e-6)
@@ -198,7 +198,7 @@ def test_the_engines_agree(make_problem, masses, reg):
 
 
 @BOTH
-def test_the_costs_of_a_wide_range_are_borne(quadratic):
+def test_costs_of_a_wide_range_converge(quadratic):
     problem = skewed(100 * torch.rand(2, 15, 18, generator=torch.Generator().manual_seed(5), dtype=torch.float64))
     assert (marginal_error(problem, quadratic(problem, 0.001, 1e-6, 1000).plan) <= 1e-6).all()
 
@@ -226,7 +226,7 @@ def test_a_large_reg_leads_to_the_product(make_problem, quadratic):
 
 
 @BOTH
-def test_plans_are_sparse_and_the_more_so_the_smaller_reg_is(make_problem, quadratic):
+def test_plans_are_sparser_at_smaller_reg(make_problem, quadratic):
     problem = make_problem([30], [30])
     nonzero = [(quadratic(problem, reg, 1e-6, 1000).plan > 0).double().mean().item() for reg in (0.001, 0.02, 0.1, 2.0)]
     assert nonzero == sorted(nonzero)
@@ -235,7 +235,7 @@ def test_plans_are_sparse_and_the_more_so_the_smaller_reg_is(make_problem, quadr
 
 
 @BOTH
-def test_a_constant_for_a_token_changes_nothing(make_problem, quadratic):
+def test_adding_a_constant_to_the_costs_of_a_token_changes_nothing(make_problem, quadratic):
     problem = make_problem([9], [12])
     shift = torch.linspace(-3, 4, 9)[None, :, None] + torch.linspace(2, -1, 12)[None, None, :]
     shifted = TransportProblem(problem.cost + shift, problem.a, problem.b)
@@ -263,7 +263,7 @@ def test_the_gradient_is_that_of_the_regularized_optimum(make_problem, quadratic
 
 @BOTH
 @pytest.mark.parametrize("reg", [0.001, 0.02])
-def test_a_start_nearby_spares_iterations(make_problem, quadratic, reg):
+def test_a_start_nearby_saves_iterations(make_problem, quadratic, reg):
     problem = make_problem([25, 12], [20, 25], torch.float32)
     first = quadratic(problem, reg, 1e-4, 1000)
     moved = TransportProblem(problem.cost + 1e-4 * torch.rand_like(problem.cost), problem.a, problem.b)
@@ -282,7 +282,7 @@ def test_a_start_far_off_leads_to_the_same_plan(make_problem, quadratic, scale):
     assert torch.allclose(quadratic(problem, 0.01, 1e-9, 1000, start=start).plan, expected, atol=1e-9)
 
 
-def test_same_bits_in_any_company(make_problem):
+def test_a_plan_has_the_same_bits_alone_and_in_a_batch(make_problem):
     problem = make_problem(list(range(1, 41)), list(range(40, 0, -1)), torch.float32)
     together = quadratic_numba.quadratic(problem, 0.02, 1e-4, 1000)
     for k in (0, 17, 39):
@@ -302,7 +302,7 @@ def test_mixed_lengths_up_to_512(make_problem):
 
 
 def quantised(numbers):
-    """Halves the time to steps of 1/4, so that ties are frequent."""
+    """Round half of the drawn numbers to steps of 1/4, so that ties are frequent."""
     return st.one_of(numbers, numbers.map(lambda x: round(4 * x) / 4))
 
 

@@ -1,4 +1,4 @@
-"""Both entropic engines, against POT and against each other."""
+"""Entropic transport in numba and torch, against POT and each other."""
 
 import concurrent.futures
 import math
@@ -25,7 +25,7 @@ def coupling_of(sinkhorn, problem, reg, threshold=1e-4, max_iterations=10_000, r
 
 
 def by_product(coupling, reg):
-    """The plan again, from its potentials."""
+    """The plan recomputed from its potentials."""
     (f, g), problem = coupling.potentials, coupling.problem
     density = torch.exp((f[:, :, None] + g[:, None, :] - problem.cost) / reg)
     return problem.a[:, :, None] * problem.b[:, None, :] * density
@@ -110,7 +110,7 @@ def test_a_token_far_from_all_others_is_reached(sinkhorn, reg):
 
 @BOTH
 @pytest.mark.parametrize("limit", [1, 2, 7])
-def test_too_few_iterations_are_confessed(make_problem, sinkhorn, limit):
+def test_a_plan_at_the_limit_of_iterations_has_not_converged(make_problem, sinkhorn, limit):
     coupling = coupling_of(sinkhorn, make_problem([20], [20], torch.float32), 0.005, max_iterations=limit)
     assert coupling.iterations.tolist() == [limit]
     assert not coupling.converged.item()
@@ -118,7 +118,7 @@ def test_too_few_iterations_are_confessed(make_problem, sinkhorn, limit):
 
 
 @pytest.mark.parametrize("reg", [0.001, 0.02, 0.1, 1.0, 1e9])
-def test_the_engines_agree(make_problem, reg):
+def test_numba_and_torch_agree(make_problem, reg):
     problem = make_problem([16, 9], [13, 16])
     fast, plain = (coupling_of(sinkhorn, problem, reg, threshold=1e-6, max_iterations=100_000) for sinkhorn in ENGINES)
     assert fast.converged.all()
@@ -156,7 +156,7 @@ def test_mixed_lengths_up_to_512(make_problem):
 
 
 @pytest.mark.parametrize("reg", [0.005, 0.02])
-def test_over_relaxation_spares_iterations(make_problem, reg, monkeypatch):
+def test_over_relaxation_saves_iterations(make_problem, reg, monkeypatch):
     problem = make_problem([30] * 2, [30] * 2)
     fast = coupling_of(run_stages_in_torch, problem, reg)
     monkeypatch.setattr("optical_cli.transport.sinkhorn._next_factor", lambda factor, _: torch.ones_like(factor))
@@ -197,7 +197,7 @@ def test_a_bad_start_is_recovered_from(make_problem, sinkhorn):
 @BOTH
 @pytest.mark.parametrize("reg", [0.01, 0.1, 1.0])
 @pytest.mark.parametrize("reg_marginal", [0.05, 1.0, 20.0])
-def test_relaxed_marginals_as_pot_has_them(make_problem, sinkhorn, reg, reg_marginal):
+def test_relaxed_marginals_equal_those_of_pot(make_problem, sinkhorn, reg, reg_marginal):
     n, m = [12, 8], [9, 11]
     problem = make_problem(n, m)
     coupling = coupling_of(sinkhorn, problem, reg, 1e-9, 100_000, reg_marginal)
@@ -211,7 +211,7 @@ def test_relaxed_marginals_as_pot_has_them(make_problem, sinkhorn, reg, reg_marg
 
 
 @BOTH
-def test_a_dear_token_loses_its_mass_where_marginals_are_relaxed(sinkhorn):
+def test_a_token_far_from_all_others_loses_its_mass_with_relaxed_marginals(sinkhorn):
     cost = torch.full((1, 5, 5), 0.3) - 0.3 * torch.eye(5)
     cost[:, :, 2] = 2
     problem = TransportProblem(cost, torch.full((1, 5), 1 / 5), torch.full((1, 5), 1 / 5))
@@ -232,7 +232,7 @@ def test_relaxed_plans_meet_the_threshold(make_problem, sinkhorn, dtype, reg):
 
 @BOTH
 @pytest.mark.parametrize("steps", [1, 4, 10])
-def test_proximal_steps_end_at_the_plan_of_their_share_of_reg(make_problem, sinkhorn, steps):
+def test_proximal_steps_end_at_the_plan_of_reg_over_steps(make_problem, sinkhorn, steps):
     problem = make_problem([12, 8], [9, 11])
     found = sinkhorn(problem, proximal_steps(0.2, steps, 1e-8, 10_000))
     expected = coupling_of(sinkhorn, problem, 0.2 / steps, 1e-8)
@@ -247,7 +247,7 @@ def test_proximal_steps_end_at_the_plan_of_their_share_of_reg(make_problem, sink
     masses=arrays(np.float32, (2, 6), elements=st.floats(1 / 16, 1, width=32)),
     reg=st.sampled_from([0.02, 0.1, 0.5, 5.0]),
 )
-def test_a_plan_says_truly_whether_it_has_the_marginals(sinkhorn, cost, masses, reg):
+def test_converged_is_true_exactly_if_the_marginals_hold(sinkhorn, cost, masses, reg):
     a = torch.from_numpy(masses / masses.sum(axis=1, keepdims=True))
     problem = TransportProblem(torch.from_numpy(cost), a, torch.full((2, 5), 1 / 5))
     coupling = coupling_of(sinkhorn, problem, reg)
@@ -259,7 +259,7 @@ def test_a_plan_says_truly_whether_it_has_the_marginals(sinkhorn, cost, masses, 
 
 
 def test_a_plan_has_the_same_bits_wherever_its_arrays_lie():
-    """LLVM takes the vector or the scalar way through a loop by the addresses; both have to compute the same."""
+    """LLVM runs a loop vectorised or not depending on the addresses of arrays; both must give the same bits."""
     C = torch.rand(64, 20, 22, generator=torch.Generator().manual_seed(3))
     a, b = torch.full((64, 20), 1 / 20), torch.full((64, 22), 1 / 22)
     held, found = [], set()
@@ -270,13 +270,13 @@ def test_a_plan_has_the_same_bits_wherever_its_arrays_lie():
     assert len(found) == 1
 
 
-def test_a_blunt_reg_needs_no_warm_up():
+def test_a_large_reg_needs_one_stage():
     assert [stage.reg for stage in epsilon_scaling(0.1, 1e-4, 100)] == [0.1]
     assert [stage.reg for stage in epsilon_scaling(1e6, 1e-4, 100)] == [1e6]
 
 
 @pytest.mark.parametrize("reg", [0.02, 0.005, 0.001])
-def test_a_sharp_reg_is_reached_in_even_steps(reg):
+def test_a_small_reg_is_reached_by_stages_of_falling_reg(reg):
     stages = epsilon_scaling(reg, 1e-4, 100)
     regs = [stage.reg for stage in stages]
     assert regs[-1] == reg
@@ -285,5 +285,5 @@ def test_a_sharp_reg_is_reached_in_even_steps(reg):
     assert stages[-1].threshold <= 1e-4 < stages[0].threshold
 
 
-def test_proximal_steps_sharpen_by_and_by():
+def test_proximal_steps_lower_reg_to_reg_over_steps():
     assert [stage.reg for stage in proximal_steps(0.6, 3, 1e-4, 100)] == pytest.approx([0.6, 0.3, 0.2])
