@@ -7,7 +7,7 @@ from optical_cli.artifacts.scores import Scores
 from optical_cli.config.experiment import Index
 from optical_cli.config.objectives import OBJECTIVES, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
-from optical_cli.transport.solvers import format_reg as format_reg
+from optical_cli.transport.solvers import format_reg
 
 HEALTH = {
     "plans": "transport plans",

@@ -99,9 +99,10 @@ def _whose(one: tuple[str, str], other: tuple[str, str]) -> tuple[list[str], lis
 
 
 def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Setting":
-    from optical_cli.artifacts.result import Setting, format_reg
+    from optical_cli.artifacts.result import Setting
     from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.objectives import BM25, TRANSPORT
+    from optical_cli.transport.solvers import format_reg
 
     if (analyzer := experiment.bm25.analyzer_of(text)) and BM25 in experiment.baselines:
         return Setting(bm25_objective(analyzer), None, variant)

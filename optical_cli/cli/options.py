@@ -142,7 +142,7 @@ class Wanted:
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
-            raise ConfigError(f"--reg {self.reg}: {error} expected") from error
+            raise ConfigError(f"--reg {format_reg(self.reg or 0.0)}: {error} expected") from error
         if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
             raise ConfigError(
                 f"--reg {format_reg(self.reg)}: the objective {self.objective} has no transport to regularize"

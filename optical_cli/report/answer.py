@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optical_cli.artifacts.result import format_reg
+from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.findings import Comparison
 from optical_cli.report.findings.comparison import ABOVE, BELOW

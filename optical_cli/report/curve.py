@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from optical_cli.artifacts.result import Setting, corpora, format_reg
+from optical_cli.artifacts.result import Setting, corpora
+from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.drawing import Bundle, Dot, Drawing, Label, Line, Shape, sheet, width_of, write_svg
 from optical_cli.report.findings import Interval

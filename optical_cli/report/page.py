@@ -7,7 +7,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from optical_cli.align.aligned_pair import receivers
-from optical_cli.artifacts.result import corpora, format_reg
+from optical_cli.artifacts.result import corpora
+from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report import answer, sections
 from optical_cli.report.curve import draw_curves, gap_curves, legend, pair_curves

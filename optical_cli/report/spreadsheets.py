@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from optical_cli.artifacts.result import Setting, format_reg
+from optical_cli.artifacts.result import Setting
+from optical_cli.transport.solvers import format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
 
