@@ -106,7 +106,7 @@ def gather_facts(
         raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides; there is no student to export")
     transport = None
     if cell.reg is not None:  # the solver is named even where it cannot change the plans and the key leaves it out
-        transport = {"solver": x.transport.solver, **x.transport.deciding_of(cell.reg)}
+        transport = {"solver": x.transport.solver, **x.transport.key_material_of(cell.reg)}
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
     return Facts(
         name=(repo or f"{x.name}-{student.name}-{cell.name}").rsplit("/", 1)[-1],
@@ -120,7 +120,7 @@ def gather_facts(
         reg=None if cell.reg is None else f"{cell.reg:g}",
         transport=transport,
         training=checkpoint.manifest["material"].get("training"),
-        encoding=x.encoding.deciding(),
+        encoding=x.encoding.key_material(),
         seed=cell.seed,
         bitexts=list(_trained_on(pipeline, student.languages)) if cell.is_trained else [],
         health=health,

@@ -80,7 +80,7 @@ class Pipeline(Context):
             return
         for engine in map(self.experiment.engine_of, self.experiment.pairs):
             if engine.package and find_spec(engine.package) is None:
-                raise MissingDependency(engine.missing)
+                raise MissingDependency(engine.needs_package)
         if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
             raise MissingDependency(NEEDS_PYSTEMMER)
         if self.offline is not None:

@@ -41,7 +41,7 @@ def index_step(context: Context, cell: Cell) -> Step:
         "text": template,
         "length": x.encoding.document_length,
         "precision": context.encoding_precision,
-        **x.index.deciding(),
+        **x.index.key_material(),
     }
 
     def build(folder: Path, inputs: Folders) -> Health:
@@ -87,7 +87,7 @@ def _maxsim_run(context: Context, cell: Cell, topics: TopicInput) -> Step:
         "index": index.key.digest,
         "encoder": encoder.material,
         "topics": topics.material,
-        "retrieval": x.retrieval.deciding_by(engine),
+        "retrieval": x.retrieval.key_material_of(engine),
         "length": x.encoding.query_length,
         "precision": context.encoding_precision,
     }
@@ -95,7 +95,7 @@ def _maxsim_run(context: Context, cell: Cell, topics: TopicInput) -> Step:
     if engine.structure:
         inputs[STRUCTURE] = _structure_step(context, index, engine, engine.structure)
         material[STRUCTURE] = inputs[STRUCTURE].key.digest
-    parts = [cell.pair, corpus.label, x.index.name, engine.word, cell.name]
+    parts = [cell.pair, corpus.label, x.index.name, engine.label, cell.name]
     label = "-".join(filter(None, parts)).replace(" ", "")
 
     def build(folder: Path, inputs: Folders) -> Health:
@@ -115,13 +115,13 @@ def _maxsim_run(context: Context, cell: Cell, topics: TopicInput) -> Step:
 
 def _structure_step(context: Context, index: Step, engine: SearchEngine, structure: Structure) -> Step:
     """What an engine builds from an index."""
-    how = context.experiment.retrieval.of(engine)
+    how = context.experiment.retrieval.settings_of(engine)
 
     def build(folder: Path, inputs: Folders) -> Health:
         made: Health = resolve_name(structure.build)(inputs["index"], folder, how=how, progress=context.progress)
         return made
 
-    material = {"index": index.key.digest, **how.of_the_structure}
+    material = {"index": index.key.digest, **how.structure_material}
     return make_step(structure.stage, index.label, material, build, {"index": index})
 
 

@@ -93,7 +93,7 @@ class Sources:
         settings = self.experiment.bitext[language]
         return {
             "content": self.fingerprint(self._or_stand_in(self.bitext(language))),
-            "filter": settings.filter.deciding(),
+            "filter": settings.filter.key_material(),
             "max_pairs": settings.max_pairs,
             "held_out": settings.held_out,
         }

@@ -23,7 +23,7 @@ def start_step(context: Context, student: Student) -> Step:
     if not copied:
         material["teacher"] = teacher.fingerprint
         material["warm_start"] = warm_start and {
-            **warm_start.deciding(),
+            **warm_start.key_material(),
             "precision": context.encoding_precision,
             "side": student.sides[0],
             "bitexts": [sources.bitext_material(language) for language in student.languages],

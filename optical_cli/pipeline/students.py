@@ -94,13 +94,13 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         "encodings": [step.key.digest for step in bitexts.values()],
         "sides": student.sides,
         "objective": cell.objective,
-        "transport": None if cell.reg is None else x.transport.deciding_of(cell.reg),
-        "training": {**x.training.deciding(), "precision": context.training_precision},
+        "transport": None if cell.reg is None else x.transport.key_material_of(cell.reg),
+        "training": {**x.training.key_material(), "precision": context.training_precision},
         "freeze_embeddings": x.student.freeze_embeddings,
         "seed": cell.seed,
     }
     if x.student.adapters is not None:
-        material["adapters"] = x.student.adapters.deciding()
+        material["adapters"] = x.student.adapters.key_material()
 
     def build(folder: Path, inputs: Folders) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens

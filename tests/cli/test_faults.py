@@ -51,7 +51,7 @@ def test_adapters_of_a_layer_that_the_student_has_not(own_lab, refused, command)
 
 
 def test_a_missing_experiment_file(tmp_path, refused):
-    assert "absent.yaml: no experiment file can be read there" in one(refused(tmp_path / "absent.yaml"))
+    assert "absent.yaml: cannot read the experiment file" in one(refused(tmp_path / "absent.yaml"))
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sweep", "distill"])
@@ -135,7 +135,7 @@ def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, 
         (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),
         (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
         (["--device", "warp"], "--device warp: no such device here; cpu, cuda, cuda:1 or auto expected"),
-        (["--set", "nonsense"], "--set nonsense: key=value expected, such as training.epochs=2"),
+        (["--set", "nonsense"], "--set nonsense: expected key=value, such as training.epochs=2"),
     ],
 )
 def test_an_option_that_cannot_be(lab, refused, options, said):

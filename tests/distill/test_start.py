@@ -77,9 +77,9 @@ def test_several_bitexts_take_turns(lab, bitext, tmp_path):
 
 
 def test_a_refinement_that_is_not_made_has_no_settings_that_decide():
-    assert WarmStart(refinements=0, pairs=7, reg=1.0).deciding() == WarmStart(refinements=0).deciding()
-    assert WarmStart(pairs=7).deciding() != WarmStart().deciding()
-    assert WarmStart(reg=1.0).deciding() != WarmStart().deciding()
+    assert WarmStart(refinements=0, pairs=7, reg=1.0).key_material() == WarmStart(refinements=0).key_material()
+    assert WarmStart(pairs=7).key_material() != WarmStart().key_material()
+    assert WarmStart(reg=1.0).key_material() != WarmStart().key_material()
 
 
 def test_without_a_warm_start_the_student_has_to_live_in_the_teachers_space(lab, bitext, tmp_path):

@@ -103,8 +103,8 @@ def test_a_run_that_cannot_be_used_is_refused_before_anything_is_made(
     ("pair", "candidates", "said"),
     [
         ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec: no such file; a TREC run, or bm25"),
-        ("sw-sw", None, "pairs.sw-sw.candidates: a TREC run file or bm25 expected beside `corpus: candidates`"),
-        ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, and topics and documents are in different"),
+        ("sw-sw", None, "pairs.sw-sw.candidates: expected a TREC run file or bm25 with `corpus: candidates`"),
+        ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, but topics and documents are in different"),
     ],
 )
 def test_what_cannot_be_candidates_is_refused(world, experiment, optical, tmp_path, pair, candidates, said):
@@ -123,5 +123,5 @@ def test_a_run_of_other_topics_is_refused(world, experiment, optical, tmp_path):
 def test_candidates_beside_another_corpus_are_refused(world, optical, tmp_path):
     pairs = {"sw-sw": {"collection": "./data", "candidates": "theirs.trec"}}
     found = optical("plan", world.write(world.settings(pairs=pairs)), "--cache-dir", tmp_path / "cache")
-    assert "found theirs.trec beside `corpus: full`" in found.err
+    assert "found theirs.trec with `corpus: full`" in found.err
     assert found.code == 2

@@ -160,18 +160,24 @@ def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
 @pytest.mark.parametrize(
     ("sections", "fault"),
     [
-        ({"translate": {}}, "translate.sw: expected, for translate is among the baselines; add translate.sw.model, or"),
+        (
+            {"translate": {}},
+            "translate.sw: missing, but needed by the baseline `translate`; add translate.sw.model",
+        ),
         (
             {"pairs": {"sw-sw": {"collection": "./data"}}},
             "baselines: translate: no pair has documents in",
         ),
         (
             {"translate": {"sw": {}}},
-            "translate.sw.model: a model or translated topics",
+            "translate.sw.model: expected either a model or translated topics",
         ),
-        ({"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}}, "translate.sw.model: a model or translated topics"),
-        ({"translate": {"sw": {"topics": "x.tsv"}}}, "translate.sw.by: expected beside topics"),
-        ({"translate": {"sw": {**ORIGINALS["sw"], "beams": 2}}}, "translate.sw.beams: only a model has one"),
+        (
+            {"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}},
+            "translate.sw.model: expected either a model or translated topics",
+        ),
+        ({"translate": {"sw": {"topics": "x.tsv"}}}, "translate.sw.by: missing; name who or what"),
+        ({"translate": {"sw": {**ORIGINALS["sw"], "beams": 2}}}, "translate.sw.beams: applies to a model only"),
         ({"translate": {"sw": {"modell": "./mt"}}}, "translate.sw.modell: unknown key; did you mean model?"),
     ],
 )
