@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment, languages_of
-from optical_cli.data.absent import StandIn, downloads_off
+from optical_cli.data.absent import MissingSource, downloads_off
 from optical_cli.data.bitext import Bitext, Split, open_bitext, split_bitext
 from optical_cli.data.collections import (
     DocumentSource,
@@ -47,12 +47,12 @@ class Sources:
         self.experiment = experiment
         self.memo = memo
         self._fetch = fetch
-        self._stand_ins: dict[Any, StandIn] = {}
+        self._missing: dict[Any, MissingSource] = {}
         self.model: Callable[[str], ModelInput] = cache(self._model)
         self.bitext: Callable[[str], Bitext] = cache(self._bitext)
         self.split: Callable[[str], Split] = cache(self._split)
 
-    def fingerprint(self, source: Source | StandIn) -> str:
+    def fingerprint(self, source: Source | MissingSource) -> str:
         """SHA-256 of what of a source decides a result, 64 hex digits; of a stand-in, a mark that is no key."""
         return source.fingerprint(self.memo)
 
@@ -75,8 +75,8 @@ class Sources:
         except NotHere as error:
             if self._fetch:
                 raise
-            self._stand_ins[source] = StandIn(source, str(error))
-            return ModelInput(label, Path(source), self.fingerprint(self._stand_ins[source]))
+            self._missing[source] = MissingSource(source, str(error))
+            return ModelInput(label, Path(source), self.fingerprint(self._missing[source]))
         return ModelInput(label, model.folder, model.fingerprint(self.memo))
 
     def _bitext(self, language: str) -> Bitext:
@@ -92,7 +92,7 @@ class Sources:
         """What of a bitext decides a result: its content, and which pairs of it are used."""
         settings = self.experiment.bitext[language]
         return {
-            "content": self.fingerprint(self._or_stand_in(self.bitext(language))),
+            "content": self.fingerprint(self._or_missing(self.bitext(language))),
             "filter": settings.filter.key_material(),
             "max_pairs": settings.max_pairs,
             "held_out": settings.held_out,
@@ -101,24 +101,24 @@ class Sources:
     def documents(self, pair: str) -> DocumentSource:
         """The collection of a pair."""
         x, settings = self.experiment, self.experiment.pairs[pair]
-        return self._or_stand_in(open_documents(settings.collection, languages_of(pair)[1], x.base))
+        return self._or_missing(open_documents(settings.collection, languages_of(pair)[1], x.base))
 
     def topics(self, pair: str) -> TopicSource:
         """The topics of a pair, in its query language."""
         x, settings = self.experiment, self.experiment.pairs[pair]
         source = settings.topics or settings.collection
-        return self._or_stand_in(open_topics(source, languages_of(pair)[0], x.base, settings.topic_text))
+        return self._or_missing(open_topics(source, languages_of(pair)[0], x.base, settings.topic_text))
 
     def translations(self, pair: str) -> TopicSource | None:
         """The topics of a pair in the teacher's language, if the experiment names some; None if a model makes them."""
         x = self.experiment
         source = x.translate[languages_of(pair)[0]].topics
-        return None if source is None else self._or_stand_in(open_topics(source, x.teacher.language, x.base))
+        return None if source is None else self._or_missing(open_topics(source, x.teacher.language, x.base))
 
     def judgements(self, pair: str) -> JudgementSource:
         """The judgements of a pair, for its documents."""
         x, settings = self.experiment, self.experiment.pairs[pair]
-        return self._or_stand_in(open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], x.base))
+        return self._or_missing(open_judgements(settings.qrels or settings.collection, languages_of(pair)[1], x.base))
 
     def candidate_run(self, pair: str) -> LocalFile | None:
         """The run file that has a pair's candidates; None if it has none, or those of BM25; DataError if missing."""
@@ -136,18 +136,18 @@ class Sources:
 
     def is_here(self, model: str) -> bool:
         """Whether a model that was opened is on this machine."""
-        return model not in self._stand_ins
+        return model not in self._missing
 
     @property
     def not_here(self) -> list[str]:
         """Why each source that has a stand-in is not on this machine, a line each."""
-        return list(dict.fromkeys(source.reason for source in self._stand_ins.values()))
+        return list(dict.fromkeys(source.reason for source in self._missing.values()))
 
-    def _or_stand_in(self, source: AnySource) -> AnySource | StandIn:
-        if not self._fetch and source not in self._stand_ins:
+    def _or_missing(self, source: AnySource) -> AnySource | MissingSource:
+        if not self._fetch and source not in self._missing:
             try:
                 with downloads_off():
                     self.fingerprint(source)
             except NotHere as error:
-                self._stand_ins[source] = StandIn(source.name, str(error))
-        return self._stand_ins.get(source, source)
+                self._missing[source] = MissingSource(source.name, str(error))
+        return self._missing.get(source, source)

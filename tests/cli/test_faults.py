@@ -61,7 +61,7 @@ def test_several_missing_files_are_listed_together(own_lab, refused, command):
     lines = refused(own_lab.experiment, command=command)
     assert len(lines) == 2
     assert "bitext.tsv does not exist" in lines[0]
-    assert "holds no docs.sw.jsonl" in lines[1]
+    assert "has no docs.sw.jsonl" in lines[1]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sweep", "distill", "index"])
@@ -92,7 +92,7 @@ def test_a_pair_without_bitext(own_lab, refused):
 
 @pytest.mark.parametrize("part", ["teacher.model", "student.init"])
 def test_a_model_folder_that_is_no_model(own_lab, refused, part):
-    assert "data is no model: expected config.json or modules.json" in one(
+    assert "data is not a model: expected config.json or modules.json" in one(
         refused(own_lab.experiment, "--set", f"{part}=./data")
     )
 
@@ -105,7 +105,7 @@ def test_a_model_whose_files_are_damaged(own_lab, refused):
 
 def test_a_dataset_id_that_does_not_exist(own_lab, refused):
     path = own_lab.write(own_lab.settings(pairs={"sw-sw": {"collection": "miracl/swahili/dev"}}))
-    assert "miracl/swahili/dev is neither a path that exists nor a dataset of ir_datasets; the nearest ids are" in one(
+    assert "miracl/swahili/dev is neither an existing path nor a dataset of ir_datasets; the nearest ids are" in one(
         refused(path)
     )
 
