@@ -1,4 +1,4 @@
-"""What is looked at before anything expensive starts: that every source opens, and that it can be read to its end."""
+"""Checks of all inputs before anything expensive starts: every source can be opened, and read to its end."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,38 +17,38 @@ from optical_cli.pipeline.translations import translated_pairs, translated_topic
 Item = TypeVar("Item")
 
 
-def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
-    """Raise NotHere, naming all of them, if inputs would have to be downloaded; other faults come later.
+def refuse_missing(sources: Sources, remedy: str, *, content: bool) -> None:
+    """Raise NotHere, with the names of all missing inputs, if inputs would have to be downloaded.
 
-    With `to_be_read`, they have to be here; else a remembered fingerprint is enough, for nothing else is asked of an
-    input of which every artifact is in the cache. `remedy` is the command that downloads them.
+    Args:
+        remedy: the command that downloads them.
+        content: whether the inputs will be read. If not, a remembered fingerprint is enough, because all artifacts may
+            be in the cache.
     """
-    absent: dict[str, list[str]] = {}
-    for one in inputs_of(sources):
+    missing: dict[str, list[str]] = {}
+    for each in inputs_of(sources):
         try:
-            one.local_copy(sources.memo) if to_be_read else one.fingerprint(sources.memo, fetch=False)
+            each.local_copy(sources.memo) if content else each.fingerprint(sources.memo, fetch=False)
         except NotHere:
-            absent.setdefault(one.source, []).append(one.key)
-        except DataError:
+            missing.setdefault(each.source, []).append(each.key)
+        except DataError:  # other faults are reported when the input is opened or read
             continue
-    if absent:
-        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in absent.items())
-        raise NotHere(
-            f"offline, and not on this machine: {listed}; `{remedy}` brings what is missing where there is a network"
-        )
+    if missing:
+        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in missing.items())
+        raise NotHere(f"offline, and not on this machine: {listed}; run `{remedy}` on a machine with network access")
 
 
 def open_all(sources: Sources) -> None:
-    """Open everything the experiment names, and read nothing; DataError has a line for each source that fails."""
+    """Open every input of the experiment, without reading it; DataError has a line for each fault."""
     with sources.downloads():
-        faults = _faults_of(lambda one: one.open(), inputs_of(sources))
+        faults = _faults_of(lambda source: source.open(), inputs_of(sources))
     if not faults:
         faults += _faults_of(partial(_find_adapted_layers, sources), [sources.init])
     _refuse(faults)
 
 
 def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> None:
-    """Read bitexts, topics, judgements, documents and candidates; DataError has a line for each fault."""
+    """Read all bitexts, topics, judgements, documents and candidates; DataError has a line for each fault."""
     x = sources.experiment
     with sources.downloads():
         faults = _faults_of(sources.split, x.bitext)
@@ -60,12 +60,12 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> None:
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
-    """Refuse adapters of a layer that the student lacks."""
+    """Raise DataError if the student lacks a layer that adapters are asked for."""
     adapters = sources.experiment.student.adapters
     if adapters is None or adapters.targets == "auto":
         return
     folder = sources.model(init).folder
-    if not sources.is_here(init):
+    if not sources.is_local(init):
         return
     names = matrix_names(folder)
     for target in adapters.targets:
@@ -73,25 +73,24 @@ def _find_adapted_layers(sources: Sources, init: str) -> None:
             layers = [name for name in names if "embed" not in name and "pooler" not in name]
             known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers))
             raise DataError(
-                f"student.adapters.targets: no layer of {init} is called {target!r}; "
-                f"names or their ends expected, of {known}, or auto for all"
+                f"student.adapters.targets: {init} has no layer {target!r}; expected names or ends of names, such as "
+                f"{known}, or auto for all layers"
             )
 
 
 def _match_topics(sources: Sources, pair: str) -> None:
-    """Refuse topics and judgements of different collections."""
+    """Raise DataError if no topic of a pair is judged, or a judged topic is missing."""
     topics, qrels = sources.topics(pair), sources.judgements(pair)
     judged, _, missing = match_topics(topics.topics(), qrels.judgements())
     if not judged:
         raise DataError(
-            f"pairs.{pair}: none of the topics of {topics.name} is judged by {qrels.name}; "
-            "topics and qrels of the same collection expected"
+            f"pairs.{pair}: {qrels.name} judges none of the topics of {topics.name}; "
+            "expected topics and qrels of the same collection"
         )
     if missing:
         raise DataError(
             f"pairs.{pair}: {qrels.name} judges {len(missing)} query ids that {topics.name} has no topic for, "
-            f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
-            "give its topic or remove its judgements"
+            f"such as {missing[0]!r}; add the topics or remove their judgements"
         )
 
 
@@ -101,7 +100,7 @@ def _read_translations(sources: Sources, pair: str) -> None:
 
 
 def _read_documents(sources: Sources, pair: str) -> None:
-    """Read a file of documents to its end, once for each content; ir_datasets does so for the fingerprint."""
+    """Read a file of documents to its end, once for each content; fingerprints of ir_datasets do the same."""
     source = sources.documents(pair)
     if isinstance(source, LocalFile):
         name = f"documents read: {sources.fingerprint(source)}"
@@ -109,7 +108,7 @@ def _read_documents(sources: Sources, pair: str) -> None:
 
 
 def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
-    """Refuse candidates that are no documents; a run, topics and collection that fitted once are not compared again."""
+    """Raise DataError if candidates are not in the collection; run, topics and collection are compared only once."""
     run = sources.candidate_run(corpus.pair)
     if run is not None:
         compared = (run, sources.topics(corpus.pair), sources.documents(corpus.pair))
@@ -118,7 +117,7 @@ def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
 
 
 def _faults_of(read: Callable[[Item], object], items: Iterable[Item]) -> list[str]:
-    """What is wrong with some sources; a missing source is not an error while downloads are off."""
+    """Return the faults of reading items; a missing source is not a fault while downloads are off."""
     faults = []
     for item in items:
         try:
@@ -132,6 +131,6 @@ def _faults_of(read: Callable[[Item], object], items: Iterable[Item]) -> list[st
 
 
 def _refuse(faults: list[str]) -> None:
-    """Raise DataError if there are faults, with each of them once."""
+    """Raise DataError with each fault once, if there are any."""
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))

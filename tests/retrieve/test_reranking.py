@@ -102,7 +102,7 @@ def test_a_run_that_cannot_be_used_is_refused_before_anything_is_made(
 @pytest.mark.parametrize(
     ("pair", "candidates", "said"),
     [
-        ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec: no such file; a TREC run, or bm25"),
+        ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec does not exist; expected a TREC run"),
         ("sw-sw", None, "pairs.sw-sw.candidates: expected a TREC run file or bm25 with `corpus: candidates`"),
         ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, but topics and documents are in different"),
     ],
@@ -116,7 +116,7 @@ def test_what_cannot_be_candidates_is_refused(world, experiment, optical, tmp_pa
 def test_a_run_of_other_topics_is_refused(world, experiment, optical, tmp_path):
     (world.root / "theirs.trec").write_text("other Q0 d1 1 1 t\n")
     found = optical("plan", experiment(), "--cache-dir", tmp_path / "cache", "--json")
-    assert "has candidates for none of the topics of ./data, but for such as 'other'" in found.err
+    assert "expected candidates for the topics of ./data, found other topics only, such as 'other'" in found.err
     assert found.code == 2
 
 

@@ -123,7 +123,7 @@ def test_a_topic_without_a_translation_is_refused_before_anything_is_made(optica
     said = optical("sweep", path, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
     assert said.errors == [
-        "error: translate.sw.topics: 1 of 4 topics of ./data have no translation there, such as 'q1'; add them"
+        "error: translate.sw.topics: 1 of 4 topics of ./data have no translation, such as 'q1'; add their translations"
     ]
 
 
@@ -133,14 +133,14 @@ def test_a_topic_without_a_translation_is_refused_before_anything_is_made(optica
         (
             "evaluate",
             "sw-sw",
-            "sw-sw: translated topics are in the teacher's language (en), and a search",
+            "sw-sw: translated topics need documents in the teacher's language (en), and",
         ),
         (
             "evaluate",
             "en-en",
-            "en-en: translated topics are in the teacher's language (en), and a search",
+            "en-en: translated topics need documents in the teacher's language (en), and",
         ),
-        ("distill", "sw-en", "translate: the teacher searches with translated topics, so nothing to distill"),
+        ("distill", "sw-en", "translate: the teacher searches with translated topics, so there is nothing to distill"),
     ],
 )
 def test_where_it_makes_no_sense_it_is_refused_in_one_line(optical, experiment, tmp_path, command, pair, expected):
@@ -152,7 +152,7 @@ def test_where_it_makes_no_sense_it_is_refused_in_one_line(optical, experiment, 
 
 def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
     said = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
-    assert said.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
+    assert said.errors == ["error: sw-en: its topics have no translation; add translate.sw.model, or topics and by"]
     said = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
     assert said.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
 
