@@ -18,7 +18,7 @@ def digests(tmp_path):
     return Fingerprints(tmp_path / "memo")
 
 
-def test_a_file_is_its_bytes(digests, file):
+def test_the_fingerprint_of_a_file_depends_on_its_bytes(digests, file):
     assert digests.of_file(file) == hashlib.sha256(b"one\tmoja\n").hexdigest()
 
 
@@ -31,7 +31,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(digests, file, tmp_path, 
     assert Fingerprints(tmp_path / "memo").of_file(file) == "read again"
 
 
-def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_path):
+def test_a_change_of_one_byte_is_seen_with_equal_size(digests, file, tmp_path):
     before = digests.of_file(file)
     seen = file.stat().st_mtime_ns
     file.write_text("one\tmojo\n")
@@ -39,7 +39,7 @@ def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_p
     assert Fingerprints(tmp_path / "memo").of_file(file) != before
 
 
-def test_a_change_of_one_byte_is_seen_though_size_and_date_stay(digests, file, tmp_path):
+def test_a_change_of_one_byte_is_seen_with_equal_size_and_mtime(digests, file, tmp_path):
     before = digests.of_file(file)
     seen = file.stat().st_mtime_ns
     file.write_text("one\tmojo\n")

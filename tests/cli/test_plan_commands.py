@@ -108,7 +108,7 @@ def test_what_is_made_now_is_said_with_process_and_progress(status, optical, own
     seen = {}
 
     def build(_folder):
-        pipeline.cache.notes.far("retrieve \x1b[31m", 30, 120, "scores", 20.0)
+        pipeline.cache.notes.progressed("retrieve \x1b[31m", 30, 120, "scores", 20.0)
         seen["text"], seen["json"], seen["whole"] = (
             status(),
             status("--json"),
