@@ -63,7 +63,7 @@ def test_refuses_ids_with_white_space(tmp_path, query_id, doc_id, tag, message):
 
 
 def test_refuses_to_write_a_document_or_a_topic_twice(tmp_path):
-    with pytest.raises(DataError, match="topic 'q1': document 'd1' expected once, found twice"):
+    with pytest.raises(DataError, match="topic 'q1': expected document 'd1' once, found it twice"):
         write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0), ("d1", 2.0)])], tag="t")
     with pytest.raises(DataError, match="topic 'q1': expected once in a run, found twice"):
         write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0)]), ("q1", [("d2", 2.0)])], tag="t")
@@ -76,7 +76,7 @@ def test_refuses_to_write_a_document_or_a_topic_twice(tmp_path):
         ("q1 Q0 d2 2 0.5 my tag", "found 7"),
         ("q1 Q0 d2 2 high t", "expected a finite score in field 5, found 'high'"),
         ("q1 Q0 d2 2 nan t", "expected a finite score in field 5, found 'nan'"),
-        ("q1 Q0 d1 2 0.5 t", "document 'd1' comes twice for topic 'q1'"),
+        ("q1 Q0 d1 2 0.5 t", "expected document 'd1' once for topic 'q1', found it twice"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, message):

@@ -109,5 +109,5 @@ def test_an_index_knows_its_documents_and_refuses_ids_that_do_not_fit(folder):
     (folder / DOC_IDS).write_text("d1\nd2\nd3\nd4\n")
     assert DocumentIndex.open(folder).doc_ids == ["d1", "d2", "d3", "d4"]
     (folder / DOC_IDS).write_text("d1\nd2\nd3\n")
-    with pytest.raises(CacheError, match=r"3 ids and 4 documents; `optical cache remove"):
+    with pytest.raises(CacheError, match=r"3 ids, but 4 documents; run `optical cache remove"):
         DocumentIndex.open(folder)

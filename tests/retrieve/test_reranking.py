@@ -81,9 +81,9 @@ def test_candidates_can_be_those_of_bm25(experiment, open_pipeline, tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("q1 Q0 d3 3 high t", "theirs.trec:7: expected a finite score in field 5, found 'high'; mend the line"),
+        ("q1 Q0 d3 3 high t", "theirs.trec:7: expected a finite score in field 5, found 'high'; correct the line"),
         ("q1 Q0 d3", "theirs.trec:7: expected 6 fields (query_id Q0 doc_id rank score tag), found 3"),
-        ("q1 Q0 d1 3 1 t", "theirs.trec:7: document 'd1' comes twice for topic 'q1'"),
+        ("q1 Q0 d1 3 1 t", "theirs.trec:7: expected document 'd1' once for topic 'q1', found it twice"),
         ("q1 Q0 gone 3 1 t", "theirs.trec: 1 of 5 candidates are not in ./data, such as 'gone'"),
     ],
 )
