@@ -100,7 +100,7 @@ def test_a_model_folder_that_is_no_model(own_lab, refused, part):
 def test_a_model_whose_files_are_damaged(own_lab, refused):
     path = own_lab.teacher / "model.safetensors"
     path.write_bytes(path.read_bytes()[:100])
-    assert "no encoder can be loaded from it" in one(refused(own_lab.experiment))
+    assert "cannot load the encoder" in one(refused(own_lab.experiment))
 
 
 def test_a_dataset_id_that_does_not_exist(own_lab, refused):
@@ -134,7 +134,7 @@ def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, 
         (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
         (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),
         (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
-        (["--device", "warp"], "--device warp: no such device here; cpu, cuda, cuda:1 or auto expected"),
+        (["--device", "warp"], "--device warp: this machine has no such device; expected cpu, cuda, cuda:1 or auto"),
         (["--set", "nonsense"], "--set nonsense: expected key=value, such as training.epochs=2"),
     ],
 )

@@ -223,7 +223,7 @@ def test_a_folder_is_replaced_on_demand_and_only_if_it_is_a_model(teach, tmp_pat
         (["--batch-size", "1"], "--batch-size 1: at least 2 expected"),
         (["--learning-rate", "0"], "--learning-rate 0: a number above 0 expected"),
         (["--precision", "float8"], "--precision float8: float32, bfloat16 or auto expected"),
-        (["--device", "warp"], "--device warp: no such device here"),
+        (["--device", "warp"], "--device warp: this machine has no such device"),
         (["--negatives", "2"], "data.jsonl, line 1: 2 negatives expected (--negatives), found 1"),
         (["--backbone", "./absent"], "absent does not exist"),
         (["-o", "/dev/null/teacher"], "--output /dev/null/teacher: expected a folder, but /dev/null is a file"),

@@ -191,5 +191,5 @@ def test_faults_of_the_section_name_the_key(optical, lab, tmp_path, sections, fa
 def test_a_model_of_another_kind_fails_its_cell_alone(experiment, open_pipeline, tmp_path):
     pipeline = open_pipeline(experiment({"sw": {"model": "./student"}}), tmp_path / "cache")
     assert [cell.pair for cell in cells_of(pipeline.experiment) if cell.objective == "translate"] == ["sw-en"]
-    with pytest.raises(DataError, match="no translation model can be loaded from it"):
+    with pytest.raises(DataError, match="cannot load the translation model"):
         pipeline.obtain(pipeline.scores(Cell("sw-en", "translate", None, 13)))
