@@ -1,4 +1,4 @@
-"""What a worker has to have in common with the process that it works for, and the work itself, as it runs there."""
+"""The software environment that workers must share with the main process, and the function that runs in a worker."""
 
 import os
 import platform
@@ -15,19 +15,19 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 INHERITED = ("OMP_WAIT_POLICY", "NUMBA_THREADING_LAYER", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", *INSTRUCTION_LIMITS)
-"""Environment variables that workers take over from this process."""
+"""Environment variables of this process that workers inherit."""
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What results follow from beside their input: versions of Python and packages, and the threads of torch."""
+class Runtime:
+    """What results depend on besides their input: versions of Python and packages, and the threads of torch."""
 
     versions: tuple[tuple[str, str | None], ...]
     threads: int
 
     @classmethod
-    def here(cls) -> "Terms":
-        """Those of this process."""
+    def here(cls) -> "Runtime":
+        """Return the runtime of this process."""
         import torch
 
         from optical_cli.encoder.device import keep_threads
@@ -38,48 +38,48 @@ class Terms:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of a cluster: its host name, and the model and instruction sets of its processor."""
+    """A machine of a cluster."""
 
-    name: str
-    processor: str
+    name: str  # host name
+    processor: str  # model and instruction sets
 
     @classmethod
     def here(cls) -> "Node":
-        """This one."""
+        """Return the machine of this process."""
         return cls(platform.node(), " ".join([model_line().partition(":")[2].strip(), *instruction_sets()]))
 
 
-def perform(terms: Terms, work: Callable[[Item], T], item: Item) -> T:
-    """Do a piece of work in a worker, on the terms of the process that wants it."""
-    _accept(terms)
+def perform(runtime: Runtime, work: Callable[[Item], T], item: Item) -> T:
+    """Do a piece of work in a worker, with the runtime of the main process."""
+    _adopt(runtime)
     return work(item)
 
 
-def introduce(terms: Terms) -> Node:
-    """The node of a worker; ConfigError if it has other versions of what computes."""
-    _accept(terms)
+def node_of_worker(runtime: Runtime) -> Node:
+    """Return the node of a worker; ConfigError if it has other versions than the main process."""
+    _adopt(runtime)
     return Node.here()
 
 
-def environment(terms: Terms) -> Mapping[str, str]:
-    """The variables of a worker's environment that are not the node's own."""
-    threads = {"OMP_NUM_THREADS": str(terms.threads)}  # Ray sets it to the cores of a task, which are as many
+def worker_environment(runtime: Runtime) -> Mapping[str, str]:
+    """Return the environment variables that a worker gets from the main process."""
+    threads = {"OMP_NUM_THREADS": str(runtime.threads)}  # equal to the cores of a task, which Ray would set
     return threads | {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
 @lru_cache(maxsize=1)
-def _accept(terms: Terms) -> None:
-    """Take the terms of the process that this worker works for; once, for a worker has one such process."""
+def _adopt(runtime: Runtime) -> None:
+    """Check the versions of the main process, and use as many threads; once for each worker."""
     import torch
 
-    theirs, ours = dict(terms.versions), dict(_versions())
+    theirs, ours = dict(runtime.versions), dict(_versions())
     differing = [f"{name} {ours[name]} (here {theirs[name]})" for name in ours if ours[name] != theirs.get(name)]
     if differing:
         raise ConfigError(
-            f"--engine ray: {platform.node()} has {', '.join(differing)}; results would not be those of this machine: "
-            "install the same versions on every node (constraints.txt)"
+            f"--engine ray: {platform.node()} has {', '.join(differing)}; results would differ from those of this "
+            "machine: install the same versions on every node (constraints.txt)"
         )
-    torch.set_num_threads(terms.threads)
+    torch.set_num_threads(runtime.threads)
 
 
 def _versions() -> tuple[tuple[str, str | None], ...]:

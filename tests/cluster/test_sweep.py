@@ -1,4 +1,4 @@
-"""A sweep by two workers ends with the artifacts of one by this process, also if one of them dies over a cell."""
+"""A sweep by two workers makes the artifacts of a sweep by one process, also if a worker dies over a cell."""
 
 import shutil
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("ray")
 
 
 def artifacts(cache):
-    """The files of students, indexes, runs and scores, without their manifests, which have times."""
+    """Read the files of students, indexes, runs and scores, without manifests, which have times."""
     return {
         str(path.relative_to(cache)): path.read_bytes()
         for kind in ("encodings", "checkpoints", "indexes", "runs", "scores")
