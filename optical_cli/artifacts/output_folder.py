@@ -29,7 +29,7 @@ def check_output_folder(target: Path, *, force: bool) -> None:
             f"--output {target}: the folder is not empty; name another folder, or add --force to replace a model"
         )
     if not any((target / name).exists() for name in MODEL_FILES):
-        raise ConfigError(f"--output {target}: --force replaces models only, and the folder is not one; name another")
+        raise ConfigError(f"--output {target}: --force replaces models only, and this is none; name another folder")
 
 
 @contextmanager

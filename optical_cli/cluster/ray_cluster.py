@@ -145,7 +145,7 @@ class RayCluster(ExitStack):
             wanted = f"{self._threads} cores" + (" and a GPU" if self._gpus else "")
             raise ConfigError(
                 f"--engine ray: no node of the cluster has {wanted}, which a worker needs because this process uses "
-                "them; set OMP_NUM_THREADS to a smaller number, and to the same one wherever results are compared"
+                "them; set OMP_NUM_THREADS to a smaller number, which has to be the same wherever results are compared"
             )
         self._check_nodes(runtime)
 

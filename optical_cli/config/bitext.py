@@ -19,8 +19,9 @@ class Filter(Settings):
 
     Attributes:
         equal: Drop rows whose two sides are equal up to case: copied, not translated.
-        length_ratio: Largest ratio of the longer to the shorter side, in characters; null keeps every ratio.
-        max_characters: Longest side, in characters; null keeps every length.
+        length_ratio: Drop rows whose longer side has more than this many times the characters of the shorter side;
+            null keeps every ratio.
+        max_characters: Drop rows with a side of more characters than this; null keeps every length.
     """
 
     equal: Flag = True

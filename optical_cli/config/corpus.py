@@ -53,7 +53,7 @@ class CorpusSettings(Settings):
         candidates: Run to rerank with `corpus: candidates`: a TREC run file, or `bm25` over the whole collection
             (`bm25-lower` chooses another analyzer).
         pool_size: Number of unjudged documents in a pooled corpus, drawn at random.
-        pool_seed: Seed of that random draw.
+        pool_seed: Seed of the random draw of a pooled corpus.
     """
 
     corpus: Annotated[str, AfterValidator(_known_mode)] = FULL

@@ -22,13 +22,13 @@ class WarmStart(Settings):
     """A closed-form projection into the teacher's space, for a student that starts from another encoder.
 
     Attributes:
-        sentences: Sentences in the teacher's language that the projection is fitted to, by ridge regression on tokens
-            that overlap in the text.
+        sentences: Sentences in the teacher's language to fit the projection to. Both encoders encode them, and tokens
+            with common characters are paired for a ridge regression.
         ridge: Ridge penalty, relative to the mean eigenvalue of the covariance of the tokens.
         refinements: Number of times the projection is fitted again, to optimal transport plans of the bitext; 0 uses
             no bitext.
         pairs: Sentence pairs used by each refinement.
-        reg: Weight of the regularization of that transport, in units of the cost.
+        reg: Weight of the regularization of the transport in refinements, in units of the cost.
     """
 
     sentences: Count = 2000
@@ -52,7 +52,7 @@ class Adapters(Settings):
 
     Attributes:
         rank: Rank of the update that an adapter adds to a weight matrix.
-        alpha: Scale of the update: it is multiplied by alpha / rank.
+        alpha: Scale of the update that an adapter adds, which is multiplied by alpha / rank.
         dropout: Probability of dropping an input of an adapter during training.
         targets: Linear layers that get an adapter, by name or end of name, such as `query` or [`query`, `value`];
             `auto` for every linear layer of the transformer.
@@ -124,7 +124,8 @@ class Training(Settings):
         dropout: Dropout probability; null for that of the model's configuration.
         start_share: Weight of the untrained start when its weights are averaged with the trained ones (Wortsman et al.
             2022, arXiv 2109.01903); 0 for no averaging.
-        max_length: Longest training sentence on either side, in tokens; the rest is cut off.
+        max_length: Longest training sentence on either side, in tokens; the rest is cut off. The lengths of `encoding`
+            apply as well.
         precision: Number format of the training: `float32`, `bfloat16` mixed precision, or `auto` for bfloat16 where it
             is measured to be faster.
         log_every: Optimizer steps per line of training.jsonl.

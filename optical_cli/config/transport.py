@@ -44,7 +44,7 @@ class Transport(Settings):
         threshold: Largest marginal error (L1) of a converged plan.
         max_iterations: Iterations after which a plan counts as unconverged.
         on_unconverged: What to do if more than 1 % of a training's plans are unconverged: `fail` stops the training,
-            `warn` continues and marks its figures with † in reports.
+            `warn` continues, and reports mark the figures of the student with †.
         anneal: Let reg fall to that of the cell during the training; null for a constant reg.
     """
 

@@ -53,7 +53,7 @@ class IrDataset:
     def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
         """Return the copy in the home folder of ir_datasets; NotHere if a file is missing.
 
-        Without a `memo`, only the first record is read. With one, all records are, unless the fingerprint is known.
+        Without a `memo`, only the first record is read. With a `memo`, all are, unless it has their fingerprint.
         """
         with downloads_off():
             next(iter(self._checked()), None)

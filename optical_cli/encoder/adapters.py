@@ -94,9 +94,9 @@ def start_of(folder: Path) -> Path:
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["start"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f'{path}: expected {{"start": "the name of a folder beside this one"}}: {error}') from error
+        raise DataError(f'{path}: expected {{"start": "NAME"}} with a folder beside {folder.name}: {error}') from error
     if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
-        raise DataError(f"{path}: expected the name of a folder beside this one, found {name!r}")
+        raise DataError(f"{path}: expected the name of a folder beside {folder.name}, found {name!r}")
     start = folder.parent / name
     if start.is_symlink() or not start.is_dir():
         raise CacheError(

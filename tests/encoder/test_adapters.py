@@ -101,7 +101,7 @@ def test_a_missing_start_is_named(checkpoint, start):
 @pytest.mark.parametrize("name", ["../start-0123456789ab", "/etc", "..", "", 5])
 def test_a_start_in_another_folder_is_refused(checkpoint, name):
     (checkpoint / START_FILE).write_text(json.dumps({"start": name}))
-    with pytest.raises(DataError, match="expected the name of a folder beside this one, found"):
+    with pytest.raises(DataError, match=r"expected the name of a folder beside .*, found"):
         load_encoder(checkpoint, **LENGTHS)
 
 
