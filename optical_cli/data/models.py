@@ -57,9 +57,9 @@ def resolve_model(source: str, base: Path) -> Model:
     """
     builtin = builtin_path("model", source) if source.startswith(PREFIX) else None
     folder = builtin or local_path(source, base) or _from_hub(source, base)
-    held = names_in(folder)
-    if "config.json" not in held and "modules.json" not in held:
-        raise DataError(f"{folder} is not a model: expected config.json or modules.json, found {listed(held)}")
+    names = names_in(folder)
+    if "config.json" not in names and "modules.json" not in names:
+        raise DataError(f"{folder} is not a model: expected config.json or modules.json, found {listed(names)}")
     _check_weights(folder)
     return Model(source, folder)
 

@@ -48,10 +48,10 @@ def trim_vocabulary(
     if pieces is None:
         raise _refusal(f"a tokenizer of kind {state['model']['type']}")
     before = _size(encoder)
-    wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
-    wanted |= _used_ids(encoder, texts, progress)
+    kept = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
+    kept |= _used_ids(encoder, texts, progress)
     known, added = pieces.names.keys(), {token["id"] for token in state["added_tokens"]}
-    order = [*sorted(pieces.closed(wanted) & known), *sorted(added - known)]  # the tokenizer uses the same order
+    order = [*sorted(pieces.closed(kept) & known), *sorted(added - known)]  # the tokenizer uses the same order
     new_ids = {old: new for new, old in enumerate(order)}
     trimmed = _trimmed(state, pieces, new_ids)
     _check(trimmed, tokenizer, encoder, new_ids)

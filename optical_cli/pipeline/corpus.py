@@ -119,8 +119,8 @@ class PooledCorpus(FullCorpus):
 
     def upper_bound(self, collection: int | None) -> int | None:
         """Return the number of judged documents plus the size of the sample."""
-        wanted = self.settings.pool_size + len(self._judged())
-        return wanted if collection is None else min(wanted, collection)
+        selected = self.settings.pool_size + len(self._judged())
+        return selected if collection is None else min(selected, collection)
 
     def _judged(self) -> set[str]:
         return {doc_id for grades in self.sources.judgements(self.pair).judgements().values() for doc_id in grades}
@@ -156,13 +156,13 @@ class CandidateCorpus(FullCorpus):
 
     def read(self, folders: Folders) -> Corpus:
         """Select the documents that are a candidate of any topic."""
-        source, wanted = self.sources.documents(self.pair), self._wanted(folders)
-        if missing := wanted.difference(doc.doc_id for doc in source.documents()):
+        source, ids = self.sources.documents(self.pair), self._candidate_ids(folders)
+        if missing := ids.difference(doc.doc_id for doc in source.documents()):
             raise DataError(
-                f"{self._run(folders)}: {len(missing)} of {len(wanted)} candidates are not in {source.name}, such as "
+                f"{self._run(folders)}: {len(missing)} of {len(ids)} candidates are not in {source.name}, such as "
                 f"{min(missing)!r}; expected a run over this collection"
             )
-        return Corpus(source, wanted)
+        return Corpus(source, ids)
 
     def bm25_corpus(self, _folders: Folders) -> Corpus:
         """Return the whole collection."""
@@ -187,12 +187,12 @@ class CandidateCorpus(FullCorpus):
     def upper_bound(self, collection: int | None) -> int | None:
         """Return the number of candidates in a run file, or topics times depth of a BM25 run."""
         if self.sources.candidate_run(self.pair):
-            wanted = len(self._wanted({}))
+            selected = len(self._candidate_ids({}))
         else:
-            wanted = len(self.sources.topics(self.pair).topics()) * self.sources.experiment.retrieval.depth
-        return wanted if collection is None else min(wanted, collection)
+            selected = len(self.sources.topics(self.pair).topics()) * self.sources.experiment.retrieval.depth
+        return selected if collection is None else min(selected, collection)
 
-    def _wanted(self, folders: Folders) -> set[str]:
+    def _candidate_ids(self, folders: Folders) -> set[str]:
         return {doc_id for doc_ids in self.candidates(folders).values() for doc_id in doc_ids}
 
     def _run(self, folders: Folders) -> Path:

@@ -54,12 +54,12 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
 def _reusable_encodings(context: Context, material: Mapping[str, Any]) -> list[Path]:
     """Return cached encodings of other bitexts with equal settings, whose sentences need not be encoded again."""
     varying = {"bitext": None, "lengths": None}
-    wanted = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
+    comparable = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
     lengths = material["lengths"].items()
     return [
         artifact.folder
         for artifact in context.cache.entries("encodings")
-        if {**artifact.manifest["material"], **varying} == wanted
+        if {**artifact.manifest["material"], **varying} == comparable
         and lengths <= artifact.manifest["material"]["lengths"].items()
         and not artifact.faults()
     ]

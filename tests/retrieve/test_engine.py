@@ -25,7 +25,7 @@ def test_a_row_names_what_searches_and_what_builds(row):
     engine = resolve_name(row.search)
     assert all(hasattr(engine, name) for name in ("unit", "total", "best", "health"))
     assert signature(engine).parameters.keys() == {"inputs"}
-    assert bool(row.package) == bool(row.missing)
+    assert bool(row.package) == bool(row.needs_package)
     if row.structure is not None:
         assert list(signature(resolve_name(row.structure.build)).parameters) == ["index", "folder", "how", "progress"]
     assert STRUCTURE in KINDS
@@ -34,7 +34,7 @@ def test_a_row_names_what_searches_and_what_builds(row):
 def test_an_engine_that_is_none_is_refused_with_what_the_others_do(lab, optical, tmp_path):
     found = optical("plan", lab.experiment, "--set", "retrieval.engine=fast", "--cache-dir", tmp_path / "cache")
     assert (found.code, len(found.errors)) == (2, 1)
-    said = "retrieval.engine: unknown engine 'fast'; exact (MaxSim over every document) or approximate (MaxSim over "
+    said = "retrieval.engine: unknown engine 'fast'; expected exact (MaxSim over every document) or approximate (MaxSim"
     assert said in found.errors[0]
 
 
@@ -67,9 +67,13 @@ def new_engine(monkeypatch):
     monkeypatch.setitem(sys.modules, "first_engine", module)
     structure = Structure("first_engine:first", "first", 3, ("tokens",), "search by exact")
     row = SearchEngine(
-        "first", "MaxSim over the first documents", "first_engine:FirstEngine",
-        exhaustive=False, word="first", structure=structure,
-    )  # fmt: skip
+        "first",
+        "MaxSim over the first documents",
+        "first_engine:FirstEngine",
+        exhaustive=False,
+        label="first",
+        structure=structure,
+    )
     monkeypatch.setitem(ENGINES, "first", row)
     monkeypatch.setitem(STRUCTURES, "first", structure)
     monkeypatch.setitem(STAGES, "first", Stage("quantized", 3))

@@ -151,12 +151,12 @@ def _paired(teacher: Lines, foreign: Lines, names: tuple[str, str]) -> Iterator[
     done, counts, uneven = 0, [0, 0], False
     for number, pair in enumerate(zip_longest(teacher, foreign), start=1):
         counts = [number if line else count for line, count in zip(pair, counts, strict=True)]
-        ours, theirs = (line[1].strip() if line else "" for line in pair)
+        sentence, translation = (line[1].strip() if line else "" for line in pair)
         if None in pair:
-            uneven |= bool(ours or theirs)
-        elif ours or theirs:
+            uneven |= bool(sentence or translation)
+        elif sentence or translation:
             yield from (Row(Place(names[0], blank), "", "") for blank in range(done + 1, number))
-            yield Row(Place(names[0], number), ours, theirs)
+            yield Row(Place(names[0], number), sentence, translation)
             done = number
     if uneven:
         raise DataError(

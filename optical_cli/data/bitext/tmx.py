@@ -44,7 +44,7 @@ class Tmx(RowFiles):
             units.done.clear()
             units.check_length(read)
         for language in self.columns:
-            if not any(_is_in(code, language) for code in units.codes):
+            if not any(_matches(code, language) for code in units.codes):
                 raise DataError(
                     f"{self.files[0]}: expected sentences in {language}, found {listed(sorted(units.codes))}; "
                     "set `columns` to the language codes of the file"
@@ -114,7 +114,7 @@ class _Units:
         elif tag == "tuv":
             code = attributes.get("xml:lang") or attributes.get("lang") or ""
             self.codes.add(code)
-            self._language = next((language for language in self._languages if _is_in(code, language)), None)
+            self._language = next((language for language in self._languages if _matches(code, language)), None)
         elif tag == "seg":
             self._seg, self._length = [], 0
         elif tag in _NATIVE:
@@ -153,6 +153,6 @@ class _Units:
         raise Place(self._source, self.parser.CurrentLineNumber).fault(expected=expected, found=found, mend=mend)
 
 
-def _is_in(code: str, language: str) -> bool:
+def _matches(code: str, language: str) -> bool:
     code, language = (name.lower().replace("_", "-") for name in (code, language))
     return code == language or code.startswith(f"{language}-")
