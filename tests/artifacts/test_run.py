@@ -31,7 +31,7 @@ def test_scores_that_are_written_alike_are_ties():
 
 
 def test_scores_that_are_equal_in_single_precision_are_ties():
-    # 25.000001 and 25.000002 are one number in single precision: pytrec_eval takes them for a tie
+    # 25.000001 and 25.000002 are equal in single precision, and so a tie for pytrec_eval
     first, second = rank([("a", 25.000002), ("b", 25.000001)])
     assert (first[0], second[0]) == ("b", "a")
     assert first[1] == second[1]

@@ -58,5 +58,5 @@ def test_a_failed_write_is_reported_and_leaves_nothing(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "inside").touch()
     with pytest.raises(CacheError, match=r"cannot write .*--cache-dir"):
-        write_text(tmp_path / "x", "text")  # a folder is in the way
+        write_text(tmp_path / "x", "text")  # x is a folder
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

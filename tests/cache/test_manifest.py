@@ -37,7 +37,7 @@ def test_a_written_manifest_is_read_back(path):
 def test_a_flipped_bit_anywhere_in_a_manifest_is_found(path):
     text = path.read_bytes()
     unseen = []
-    for place in range(0, 8 * len(text), 7):  # every byte, each time another bit of it
+    for place in range(0, 8 * len(text), 7):  # one bit of every byte
         flipped = bytearray(text)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)

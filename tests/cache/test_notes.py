@@ -54,7 +54,7 @@ def test_a_note_is_removed_when_the_work_ends_or_fails(cache):
     with pytest.raises(KeyboardInterrupt):
         cache.make("runs", "x", KEY, fail)
     assert list(cache.in_the_making()) == []
-    assert cache.notes.all_failures() == []  # it was stopped, it has not failed
+    assert cache.notes.all_failures() == []  # a stopped build has not failed
 
 
 @pytest.mark.parametrize(

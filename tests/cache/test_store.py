@@ -118,7 +118,7 @@ def test_a_build_that_fails_leaves_nothing(cache, error):
     with pytest.raises(error):
         cache.make("runs", "x", KEY, build)
     assert list((cache.root / "runs").iterdir()) == []
-    _, made = cache.make("runs", "x", KEY, write_two)  # and the lock is free again
+    _, made = cache.make("runs", "x", KEY, write_two)  # the lock was released
     assert made
 
 

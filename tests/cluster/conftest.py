@@ -33,7 +33,7 @@ def workers(head):
 def mortal(workers, tmp_path):
     """Workers, the first of which dies over its piece of work."""
 
-    def once(mark, work, item):  # inside a fixture, so that workers are sent its code
+    def once(mark, work, item):  # defined in a fixture, so that its code is sent to workers
         import os
         import signal
 

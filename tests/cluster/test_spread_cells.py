@@ -33,7 +33,7 @@ def test_cells_of_different_students_come_first_and_cached_cells_are_not_sent(ow
     assert [(cell.pair, cell.reg) for cell in workers.given] == [
         ("sw-sw", 0.2), ("sw-sw", 0.3), ("sw-en", 0.2), ("sw-en", 0.3), ("en-sw", 0.2), ("en-sw", 0.3)
     ]  # fmt: skip
-    assert made == 2 * (1 + 3 * 2 + 1)  # of each reg a student, a run and scores a pair, an index
+    assert made == 2 * (1 + 3 * 2 + 1)  # for each reg a student, an index, and a run and scores for each pair
     assert all(result.failure is None for result in results)
     assert [(result.pair, result.reg) for result in results[-3:]] == [("sw-sw", 0.3), ("sw-en", 0.3), ("en-sw", 0.3)]
     assert [standing.done for standing in stood] == list(range(13))
@@ -57,7 +57,7 @@ def test_out_of_time_ends_the_sweep_after_the_running_cells(lab, own_swept, open
     with pytest.raises(OutOfTime):
         run_sweep(pipeline, heard.append)
     assert workers.given == [Cell("sw-sw", "transport", 0.2, 13)]
-    assert len(heard) == 6  # those in the cache
+    assert len(heard) == 6  # the cached cells
 
 
 def test_scores_missing_in_the_cache_are_a_failure(lab, own_swept, open_pipeline):

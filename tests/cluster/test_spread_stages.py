@@ -47,7 +47,7 @@ def test_one_long_document_leaves_no_part_empty(monkeypatch):
 def test_parts_find_the_results_of_one_search_including_ties(store, queries, tmp_path, monkeypatch, depth, count):
     monkeypatch.setattr(spread_stages, "MIN_DOCUMENTS", 3)
     spread_stages._opened_index.cache_clear()
-    queries = [*queries, torch.from_numpy(store[12].astype(np.float32))]  # which 31 ties with, in another part
+    queries = [*queries, torch.from_numpy(store[12].astype(np.float32))]  # ties with document 31, in another part
     heard = []
     spread = SpreadMaxSim(Here(count), tmp_path, store, **HOW).best(queries, depth, heard.append)
     whole = MaxSim(store, **HOW).best(queries, depth, lambda _done: None)

@@ -22,7 +22,7 @@ def artifacts(cache):
 
 def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, open_pipeline, mortal, tmp_path):
     cache, heard, stood = tmp_path / "cache", [], []
-    if (swept / "machines").is_dir():  # a precision that is measured anew on a busy machine may be another
+    if (swept / "machines").is_dir():  # a new measurement on a busy machine may choose another precision
         shutil.copytree(swept / "machines", cache / "machines")
     pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", remote=spread_over(mortal))
     results, made = run_sweep(pipeline, heard.append, stood.append)

@@ -32,7 +32,7 @@ def test_miracl_is_read_through_its_own_layout(home, run):
 
 def test_the_number_of_documents_is_known_before_they_are_read(home, run):
     (home / "miracl/v1.0/yo/docs/docs-1.jsonl.gz").unlink()
-    assert run(home, "opened()[0].count()") == 49_043  # of the published collection, as ir_datasets knows it
+    assert run(home, "opened()[0].count()") == 49_043  # of the published collection, according to ir_datasets
 
 
 def test_a_remembered_fingerprint_needs_no_import_and_depends_on_the_home_folder(home, write, run):

@@ -79,7 +79,7 @@ def test_the_seed_draws_the_adapters_and_no_other_random_numbers(start):
 
 def test_a_checkpoint_of_adapters_loads_as_the_student(trained, checkpoint, start):
     loaded = load_encoder(checkpoint, **LENGTHS).eval()
-    assert not has_adapters(loaded)  # they are part of its weights
+    assert not has_adapters(loaded)  # they are merged into the weights
     assert torch.allclose(embeddings(loaded), embeddings(trained), atol=1e-5)
     assert not torch.allclose(embeddings(loaded), embeddings(load_encoder(start, **LENGTHS).eval()), atol=1e-2)
     assert is_multi_vector(checkpoint)

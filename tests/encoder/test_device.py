@@ -12,7 +12,7 @@ mask = torch.ones(64, 40, dtype=torch.bool)
 solve(TransportProblem(torch.rand(64, 40, 40), uniform_marginals(mask), uniform_marginals(mask)), 0.02)
 found.append(torch.get_num_threads())
 import numba
-numba.get_num_threads()  # starts numba's threads, as the first parallel code of ranx does
+numba.get_num_threads()  # starts numba's threads, like the first parallel code of ranx
 keep_threads()
 found.append(torch.get_num_threads())
 torch.nn.Linear(8, 8)(torch.ones(4, 8)).sum().backward()

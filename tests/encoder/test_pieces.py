@@ -27,18 +27,21 @@ def names(pieces, ids):
 
 def test_pieces_with_characters_that_have_no_piece_are_indispensable():
     unigram, wordpiece = pieces_of(UNIGRAM), pieces_of(WORDPIECE)
-    assert names(unigram, unigram.indispensable) == {"<unk>", "▁", "a", "b", "xy"}  # b has the lowest score, too
+    assert names(unigram, unigram.indispensable) == {"<unk>", "▁", "a", "b", "xy"}  # b has the lowest score
     assert names(wordpiece, wordpiece.indispensable) == {"[UNK]", "a", "##a", "##b", "cab"}  # no c
 
 
 def test_the_most_frequent_pieces_come_by_score_or_by_position():
     unigram, wordpiece = pieces_of(UNIGRAM), pieces_of(WORDPIECE)
     assert names(unigram, unigram.most_frequent(1)) == {"▁ab"}
-    assert names(wordpiece, wordpiece.most_frequent(1)) == {"ab"}  # and not a row that is kept free
+    assert names(wordpiece, wordpiece.most_frequent(1)) == {"ab"}  # not a reserved piece
 
 
 def test_the_score_of_unknown_tokens_does_not_change():
-    model = {**UNIGRAM, "vocab": [*UNIGRAM["vocab"], ["ba", -12.0]]}  # it is taken from the lowest score
+    model = {
+        **UNIGRAM,
+        "vocab": [*UNIGRAM["vocab"], ["ba", -12.0]],
+    }  # decides the score of unknown tokens
     assert "ba" in names(pieces_of(model), pieces_of(model).indispensable)
 
 

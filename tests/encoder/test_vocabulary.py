@@ -120,7 +120,7 @@ def test_prompts_are_read_with_the_texts(encoder):
 
 
 def test_words_that_are_not_scored_are_not_scored_after_trimming(lab):
-    teacher = load_encoder(lab.teacher, **LENGTHS).eval()  # leaves out full stops of documents; its words are whole
+    teacher = load_encoder(lab.teacher, **LENGTHS).eval()  # skips full stops of documents
     with pytest.raises(ConfigError, match=r"vocabulary: `trim` needs .* found a tokenizer of kind WordLevel"):
         trim(teacher, ["Amina ."])
     student = load_encoder(lab.student, **LENGTHS).eval()

@@ -142,9 +142,9 @@ def test_the_expected_graph_has_all_nodes(world, base, keys_of):
 
 def test_different_work_has_different_keys(world, base, keys_of):
     keys = keys_of(world, base)
-    shared = {f"index:sw-en:{name}" for name in NAMES}  # the teacher's index, whatever the student
+    shared = {f"index:sw-en:{name}" for name in NAMES}  # the teacher's index does not depend on the student
     assert len({keys[node] for node in shared}) == 1
-    # en-sw and sw-sw differ in corpus mode; everything but the shared index stands on its own
+    # en-sw and sw-sw differ in corpus mode; only the index of sw-en is shared
     assert len(set(keys.values())) == len(keys) - len(shared) + 1
 
 
@@ -152,17 +152,17 @@ ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
 NOTHING = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
-OF_A_TRANSLATION = object()  # see tests/translate/test_baseline.py
+OF_A_TRANSLATION = object()  # see tests/retrieve/test_translate_baseline.py
 OF_FIELDS = object()  # of topics of ir_datasets
 OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
-# setting -> (another value, what it changes at the root; what stands on that changes too)
+# setting -> (another value, the first nodes that it changes; nodes that depend on them change too)
 EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "name": ("another", []),
     "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
-    "teacher.language": ("de", ["distill:*", "index:sw-en:*", "run:en-sw:*"]),  # English is foreign now
+    "teacher.language": ("de", ["distill:*", "index:sw-en:*", "run:en-sw:*"]),  # English becomes a foreign language
     "student.init": ("./student", ["start"]),
-    "student.warm_start": (None, []),  # a copy of the teacher needs none (see the next table)
+    "student.warm_start": (None, []),  # has no effect on a copy of the teacher (see the next table)
     "student.warm_start.sentences": (10, []),
     "student.warm_start.ridge": (0.5, []),
     "student.warm_start.refinements": (2, []),
@@ -170,7 +170,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "student.warm_start.reg": (0.5, []),
     "student.freeze_embeddings": (True, ["distill:*"]),
     "student.vocabulary": ("trim", ["start"]),
-    "student.vocabulary_floor": (5, []),  # of a vocabulary that is trimmed (see below)
+    "student.vocabulary_floor": (5, []),  # applies to a trimmed vocabulary (see below)
     "student.adapters": ({}, ["distill:*"]),
     "student.adapters.rank": (2, ["distill:*"]),
     "student.adapters.alpha": (2.0, ["distill:*"]),
@@ -184,7 +184,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bitext.sw.dataset": (OF_A_DATASET, []),
     "bitext.sw.config": (OF_A_DATASET, []),
     "bitext.sw.split": (OF_A_DATASET, []),
-    "bitext.sw.revision": (OF_A_DATASET, []),  # of one on the hub: see tests/data/bitext
+    "bitext.sw.revision": (OF_A_DATASET, []),  # applies to datasets of the hub: see tests/data/bitext
     "bitext.sw.columns": (OF_A_DATASET, []),
     "bitext.sw.filter.equal": (False, ["encodings"]),
     "bitext.sw.filter.length_ratio": (4, ["encodings"]),
@@ -203,15 +203,15 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.max_pairs": (10, []),
     "bitext.en.held_out": (4, []),
     "transport.solver": ("quadratic", ["distill:0.1"]),  # 0 and inf are the same plans with every solver
-    "transport.reg_marginal": (2.0, []),  # of another solver (see tests/config)
-    "transport.steps": (5, []),  # the same
-    "transport.reg": ([0.5, "inf", 0, 0.1], []),  # a longer grid leaves the points it had
+    "transport.reg_marginal": (2.0, []),  # applies to another solver (see tests/config)
+    "transport.steps": (5, []),  # applies to another solver (see tests/config)
+    "transport.reg": ([0.5, "inf", 0, 0.1], []),  # more values of reg do not change the others
     "transport.marginals": ("idf", ["distill:0", "distill:0.1", "distill:inf"]),
-    "transport.threshold": (1e-3, ["distill:0.1"]),  # 0 and inf have nothing to converge
+    "transport.threshold": (1e-3, ["distill:0.1"]),  # at 0 and inf, no solver iterates
     "transport.max_iterations": (500, ["distill:0.1"]),
     "transport.on_unconverged": ("warn", ["distill:0.1"]),
     "transport.anneal": ({}, ["distill:0", "distill:0.1"]),
-    "transport.anneal.from": (0.1, ["distill:0"]),  # 0.1 begins there and stays
+    "transport.anneal.from": (0.1, ["distill:0"]),  # reg 0.1 is not annealed
     "transport.anneal.share": (1.0, ["distill:0", "distill:0.1"]),
     "training.epochs": (2, ["distill:*"]),
     "training.batch_size": (4, ["distill:*"]),
@@ -235,8 +235,8 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
     "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
-    "pairs.sw-sw.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
-    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
+    "pairs.sw-sw.translated_by": ("a student of ours", []),  # only the texts of topics are part of keys
+    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # the pool has the judged ones
     "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*", "bm25"]),
@@ -246,10 +246,10 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
     "pairs.sw-en.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
-    "pairs.sw-en.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
+    "pairs.sw-en.translated_by": ("a student of ours", []),  # only the texts of topics are part of keys
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
     "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
-    "pairs.sw-en.pool_size": (2, []),  # of a full corpus
+    "pairs.sw-en.pool_size": (2, []),  # has no effect on a full corpus
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
     "index.pool_factor": (2, ["index:*"]),
@@ -258,16 +258,16 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),
     "retrieval.precision": ("bfloat16", []),
-    "retrieval.approximate.lists": (8, []),  # of the other engine (see below)
+    "retrieval.approximate.lists": (8, []),  # applies to the other engine (see below)
     "retrieval.approximate.code_bytes": (8, []),
     "retrieval.approximate.probes": (2, []),
     "retrieval.approximate.rescored": (200, []),
     "retrieval.approximate.checked": (5, []),
     "retrieval.approximate.seed": (14, []),
-    "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
+    "bm25.analyzers": (["lower"], []),  # another analyzer has a run of its own
     "bm25.k1": (1.2, ["bm25"]),
     "bm25.b": (0.75, ["bm25"]),
-    "translate.sw.model": ("./student", []),  # of a baseline of its own
+    "translate.sw.model": ("./student", []),  # applies to the baseline `translate`
     "translate.sw.topics": (OF_A_TRANSLATION, []),
     "translate.sw.by": (OF_A_TRANSLATION, []),
     "translate.sw.source_code": (OF_A_TRANSLATION, []),
@@ -277,14 +277,14 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "translate.sw.max_length": (OF_A_TRANSLATION, []),
     "translate.sw.batch_size": (OF_A_TRANSLATION, []),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
-    "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
+    "evaluation.reference": (["greedy", 0.1], []),  # changes the tests of a report, not the scores
     "evaluation.seed": (7, []),
     "evaluation.low_resource": (["en"], []),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
 }
 
-# the same settings where the student comes from another space than the teacher
+# settings of a student that starts from another encoder than the teacher
 WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
     "student.warm_start": (None, ["start"]),
@@ -302,7 +302,7 @@ WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the student keeps the tokens that are used alone
+# settings with a trimmed vocabulary
 WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "student.vocabulary_floor": (5, ["start"]),
     "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
@@ -312,11 +312,11 @@ WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*", "bm25"]),
     "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
-    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # of the teacher's documents
+    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # the teacher encodes the documents
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the bitext is a dataset
+# settings with a dataset as bitext
 WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.sw.dataset": ("./pairs2", ["encodings"]),
     "bitext.sw.config": ("clean", ["encodings"]),
@@ -326,7 +326,7 @@ WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.source": ("other.tsv", []),
 }
 
-# where each topic is ranked among the documents of a run
+# settings with candidates from a run file
 WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.candidates": ("other.trec", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
@@ -336,7 +336,7 @@ WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
     "bm25.k1": (1.2, ["bm25"]),
 }
 
-# and where that run is one of the experiment's own
+# settings with candidates from BM25
 WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.candidates": ("bm25-lower", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
@@ -346,7 +346,7 @@ WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the search is approximate
+# settings of an approximate search
 WITH_AN_APPROXIMATE_SEARCH: dict[str, tuple[Any, list[str]]] = {
     "retrieval.approximate.lists": (8, ["run:*"]),
     "retrieval.approximate.code_bytes": (8, ["run:*"]),

@@ -139,7 +139,7 @@ def test_no_upstream_uses_cached_inputs_and_makes_no_others(own_lab, own_swept, 
     pipeline = open_pipeline(own_lab.experiment, own_swept, upstream=False)
     step = pipeline.scores(cell("sw-sw"))
     pipeline.cache.remove(pipeline.cache.find(*step.address))
-    assert pipeline.obtain(step)[1]  # its run is there
+    assert pipeline.obtain(step)[1]  # its run is cached
     with pytest.raises(CacheError, match="--no-upstream"):
         pipeline.obtain(pipeline.scores(cell("sw-sw", 0.5)))
 
@@ -181,7 +181,7 @@ def test_a_pooled_corpus_has_the_judged_documents_and_pool_size_others(own_lab, 
     (only,) = cells_of(pipeline.experiment)
     index, _ = pipeline.obtain(pipeline.index(only))
     doc_ids = DocumentIndex.open(index.folder).doc_ids
-    assert len(doc_ids) == 6  # d1, d2, d3, d5, d6 are judged, d4 is the other
+    assert len(doc_ids) == 6  # d1, d2, d3, d5 and d6 are judged; d4 is the sample
     assert index.manifest["health"]["judged_not_in_collection"] == 1
     assert "pooled" in index.folder.name
     run, _ = pipeline.obtain(pipeline.run(only))
@@ -250,7 +250,7 @@ def test_manifests_have_dropped_rows_and_statistics_of_the_tokenizers(own_lab, o
     assert 0 < held["tokenizer"]["cut_share"] < 1
     student = checkpoint.manifest["health"]["tokenizer"]["sw"]
     assert student["sentences"] == 44
-    assert student["unknown_share"] > 0.2  # jambo, and the numbers
+    assert student["unknown_share"] > 0.2  # jambo and the numbers are unknown
     assert student["tokens_per_word"] == 1
 
 

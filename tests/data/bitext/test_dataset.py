@@ -59,7 +59,7 @@ def test_parquet_and_save_to_disk_give_the_same_rows(bitext_of, texts, tmp_path)
 def test_the_fingerprint_follows_the_rows_and_is_remembered(folder, bitext_of, tmp_path, monkeypatch):
     memo = Fingerprints(tmp_path / "memo")
     before = bitext_of(dataset="./data").fingerprint(memo)
-    monkeypatch.setattr("optical_cli.data.bitext.dataset.row_of", None)  # so that reading again would fail
+    monkeypatch.setattr("optical_cli.data.bitext.dataset.row_of", None)  # makes reading again fail
     assert bitext_of(dataset="./data").fingerprint(Fingerprints(tmp_path / "memo")) == before
     monkeypatch.undo()
     (folder / "train.jsonl").write_text(jsonl(RECORDS[1:]))
