@@ -1,4 +1,4 @@
-"""A mini world of English and Swahili: tiny, real models, a collection, a bitext, an experiment."""
+"""Fixtures: a tiny English–Swahili experiment with real models, a collection, topics and a bitext."""
 
 import copy
 import os
@@ -17,10 +17,8 @@ import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault(
-    "NUMBA_THREADING_LAYER", "workqueue"
-)  # as the command line has it: omp would change torch's threads
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored, and passes that on
+os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # the command line's: omp would change torch's threads
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell inherit that it is ignored
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,7 +38,7 @@ TOPICS = [
     ("q1", ("Amina mends the boat", "Amina anatengeneza mashua")),
     ("q2", ("Juma buys the net", "Juma ananunua wavu")),
     ("q3", ("the farmer sells maize", "mkulima anauza mahindi")),
-    ("q4", ("the teacher mends a book", "mwalimu anatengeneza kitabu")),  # nobody has judged it
+    ("q4", ("the teacher mends a book", "mwalimu anatengeneza kitabu")),  # without judgements
 ]
 QRELS = [("q1", "d1", 1), ("q1", "d5", 0), ("q2", "d2", 1), ("q3", "d3", 2), ("q3", "d6", 0)]
 
@@ -61,7 +59,7 @@ EXPERIMENT: dict[str, Any] = {
 
 
 def sentence_pairs() -> list[tuple[str, str]]:
-    """48 sentences and their translations."""
+    """Return 48 sentences with their translations."""
     return [
         (f"{person[0]} {deed[0]} {thing[0]}", f"{person[1]} {deed[1]} {thing[1]}")
         for person, deed, thing in product(PEOPLE, DEEDS, THINGS)
@@ -70,7 +68,7 @@ def sentence_pairs() -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Lab:
-    """A folder that holds everything the experiment needs."""
+    """A folder with an experiment file and all of its inputs."""
 
     root: Path
 
@@ -95,7 +93,7 @@ class Lab:
         return self.root / "mini.yaml"
 
     def settings(self, **sections: Any) -> dict[str, Any]:
-        """The experiment's content with some sections replaced, or merged if they are mappings; pairs replaced."""
+        """Return the experiment's settings with these sections merged in; pairs, bitexts and values are replaced."""
         content = copy.deepcopy(EXPERIMENT)
         for name, value in sections.items():
             if isinstance(value, Mapping) and name not in ("pairs", "bitext"):
@@ -114,7 +112,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Said:
-    """What a run of the command line left."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -144,7 +142,7 @@ def write_data(root: Path) -> None:
 
 
 def save_transformer(folder: Path, tokenizer: Any, hidden: int, seed: int) -> None:
-    """A BERT of one layer, as `save_pretrained` leaves it."""
+    """Save a BERT of one layer with random weights."""
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -158,15 +156,20 @@ def save_transformer(folder: Path, tokenizer: Any, hidden: int, seed: int) -> No
     }
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=32, **special)
     config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=hidden, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=2 * hidden, max_position_embeddings=64, initializer_range=0.5,
-    )  # fmt: skip
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=hidden,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=2 * hidden,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+    )
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     fast.save_pretrained(folder)
 
 
 def word_tokenizer(*, pieces: bool) -> Any:
-    """Words of the mini world; or pieces of them, so that two encoders cut the same text differently."""
+    """Train a tokenizer of whole words, or of pieces of words, so that two encoders tokenize texts differently."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
     texts = [text for pair in sentence_pairs() for text in pair] + [text for _, _, both in DOCUMENTS for text in both]
@@ -186,7 +189,7 @@ def word_tokenizer(*, pieces: bool) -> Any:
 
 
 def build_teacher(folder: Path, *, seed: int = 0) -> None:
-    """A MultiVectorEncoder from scratch: hidden 32, 16 dimensions, full stops of documents are not scored."""
+    """Save a MultiVectorEncoder with random weights, 16 dimensions, which does not score full stops of documents."""
     import torch
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Dense, Normalize, Transformer
@@ -196,9 +199,13 @@ def build_teacher(folder: Path, *, seed: int = 0) -> None:
     save_transformer(plain, word_tokenizer(pieces=False), hidden=32, seed=seed)
     torch.manual_seed(seed + 1)
     dense = Dense(
-        32, 16, bias=False, activation_function=torch.nn.Identity(), module_input_name="token_embeddings",
+        32,
+        16,
+        bias=False,
+        activation_function=torch.nn.Identity(),
+        module_input_name="token_embeddings",
         module_output_name="token_embeddings",
-    )  # fmt: skip
+    )
     normalize = Normalize(module_input_name="token_embeddings", module_output_name="token_embeddings")
     modules = [Transformer(str(plain)), dense, normalize, MultiVectorMask(skiplist_words=["."])]
     MultiVectorEncoder(modules=modules, device="cpu").save(str(folder), create_model_card=False)
@@ -207,13 +214,13 @@ def build_teacher(folder: Path, *, seed: int = 0) -> None:
 
 @pytest.fixture(scope="session")
 def save_backbone() -> Callable[..., None]:
-    """Write a small transformer with a tokenizer of one's own."""
+    """Save a small transformer with a given tokenizer."""
     return lambda folder, tokenizer: save_transformer(folder, tokenizer, hidden=24, seed=7)
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """The mini world; not to be changed (see `own_lab`)."""
+    """The experiment folder, read-only; `own_lab` is a copy to change."""
     root = tmp_path_factory.mktemp("lab")
     write_data(root)
     build_teacher(root / "teacher")
@@ -225,13 +232,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 @pytest.fixture
 def own_lab(lab: Lab, tmp_path: Path) -> Lab:
-    """A copy of the mini world that a test may change."""
+    """A copy of the experiment folder that a test may change."""
     return Lab(Path(shutil.copytree(lab.root, tmp_path / "lab")))
 
 
 @pytest.fixture(scope="session")
 def open_pipeline() -> Callable[..., Any]:
-    """The pipeline of an experiment file over a cache folder."""
+    """Open the pipeline of an experiment file over a cache folder."""
     from optical_cli.cache.store import Cache
     from optical_cli.config.reading import read_experiment
     from optical_cli.pipeline import Pipeline
@@ -244,7 +251,7 @@ def open_pipeline() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def swept(lab: Lab, open_pipeline: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the whole sweep of the mini experiment; not to be changed."""
+    """A cache with all artifacts of the experiment, read-only; `own_swept` is a copy to change."""
     from optical_cli.sweep.sweep import run_sweep
 
     cache = tmp_path_factory.mktemp("swept")
@@ -256,13 +263,13 @@ def swept(lab: Lab, open_pipeline: Callable[..., Any], tmp_path_factory: pytest.
 
 @pytest.fixture
 def own_swept(swept: Path, tmp_path: Path) -> Path:
-    """A copy of that cache that a test may change."""
+    """A copy of the cache with all artifacts that a test may change."""
     return Path(shutil.copytree(swept, tmp_path / "own-cache"))
 
 
 @pytest.fixture
 def optical(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
-    """The command line in this process: what it printed and its exit code."""
+    """Run the command line in this process; return its exit code and output."""
     from optical_cli.cli import main
 
     before = signal.getsignal(signal.SIGTERM)
@@ -289,14 +296,17 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start Python code in a process of its own; `-c CODE ARGUMENTS` by default the command line."""
+    """Start Python code in a new process, by default the command line."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, code: str = COMMAND) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
-            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         started.append(process)
         return process
 
@@ -311,7 +321,7 @@ def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
 @pytest.fixture
 def leftovers() -> Callable[[Path], list[str]]:
-    """Artifacts and half-made folders of a cache."""
+    """List the manifests, unfinished folders and temporary files of a cache."""
 
     def found(cache: Path) -> list[str]:
         return sorted(
@@ -323,7 +333,7 @@ def leftovers() -> Callable[[Path], list[str]]:
     return found
 
 
-DIMENSIONS = 18  # no multiple of what the compiled loops do at once
+DIMENSIONS = 18  # not a multiple of the block sizes of compiled loops
 
 
 def unit(count, generator):
@@ -334,7 +344,7 @@ def unit(count, generator):
 
 @pytest.fixture(params=["float16", "int8"])
 def store(tmp_path, request):
-    """57 documents of 1 to 29 tokens; the last three are the same, and so are two in the middle."""
+    """57 documents of 1 to 29 tokens; the last three are equal, and so are two in the middle."""
     import torch
 
     from optical_cli.artifacts.token_store import TokenStore, TokenStoreWriter
@@ -350,7 +360,7 @@ def store(tmp_path, request):
 
 @pytest.fixture
 def queries():
-    """Tokens of five queries of 1 to 33 tokens."""
+    """Embeddings of five queries of 1 to 33 tokens."""
     import torch
 
     generator = torch.Generator().manual_seed(4)

@@ -27,17 +27,17 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
     if path.stem in FILES_TO_BE_MADE:
         assert said.code == 2
         assert said.errors
-        absent = ("does not exist", "neither a path that exists", "(FileNotFoundError")
+        absent = ("does not exist", "neither an existing path", "(FileNotFoundError")
         assert all(any(word in line for word in absent) for line in said.errors)
         return
     assert (said.code, said.errors) == (0, [])
     translators = [settings.model for settings in experiment.translate.values()]
     for model in (experiment.teacher.model, experiment.student.init, *translators):
-        assert f"not checked: {model} is no folder" in said.err
+        assert f"not checked: {model} is neither a folder under" in said.err
     for bitext in experiment.bitext.values():
         assert f"not checked: {bitext.dataset} ({bitext.config}, {bitext.split}) is not in" in said.err
     for pair in experiment.pairs.values():
-        assert f"not checked: {pair.collection} is not whole in" in said.err
+        assert f"not checked: {pair.collection} is missing or incomplete in" in said.err
     assert " 0 to be made, " in said.out
 
 

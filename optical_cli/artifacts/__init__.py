@@ -1,1 +1,1 @@
-"""The nouns of the pipeline as files: token embeddings, runs, scores."""
+"""File formats of artifacts: token embeddings, indexes, runs, scores and results."""

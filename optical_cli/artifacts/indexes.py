@@ -1,4 +1,4 @@
-"""What is searched: the token embeddings of a collection with the ids of its documents, and these tokens quantised."""
+"""Indexes of a collection: its token embeddings with the ids of its documents, and the tokens quantised."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,36 +18,37 @@ _SMALL, _MAPPED = ("centroids", "codebooks", "starts"), ("codes", "documents")
 
 @dataclass(frozen=True)
 class DocumentIndex:
-    """Token embeddings and ids of documents, in the order of the collection."""
+    """The token embeddings and the ids of documents, in the order of the collection."""
 
     store: TokenStore
     doc_ids: list[str]
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open an index folder; CacheError if ids and embeddings do not belong together."""
+        """Open an index folder; CacheError if the numbers of ids and of documents differ."""
         doc_ids = (folder / DOC_IDS).read_text(encoding="utf-8").split("\n")[:-1]
         store = TokenStore.open(folder)
         if len(store) != len(doc_ids):
             raise CacheError(
-                f"{folder}: {len(doc_ids)} ids and {len(store)} documents; "
-                f"`optical cache remove {folder.name}` and run again"
+                f"{folder}: damaged index: {len(doc_ids)} ids, but {len(store)} documents; run "
+                f"`optical cache remove {folder.name}`, and then the command again"
             )
         return cls(store, doc_ids)
 
 
 @dataclass(frozen=True)
 class QuantizedIndex:
-    """Tokens list by list: inverted lists of product-quantised residuals (Jégou et al. 2011, TPAMI 33(1)).
+    """Inverted lists of product-quantised token embeddings (IVF-PQ; Jégou et al. 2011, TPAMI 33(1)).
 
-    A token is near centroids[its list] plus codebooks[k, its byte k] for each k, one behind the other.
+    Tokens are ordered by list. A token is approximated by the centroid of its list plus the concatenation of
+    codebooks[k, its byte k] over all bytes k.
 
     Attributes:
         centroids: (lists, dimensions).
-        codebooks: (bytes, 256, dimensions / bytes) what each value of each byte stands for.
-        starts: (lists + 1,) where lists begin and end.
+        codebooks: (bytes, 256, dimensions / bytes), the part of a vector for each value of each byte.
+        starts: (lists + 1,), the first token of each list, and the number of tokens.
         codes: (tokens, bytes), memory-mapped.
-        documents: (tokens,) the document of each token, memory-mapped; ascending within a list.
+        documents: (tokens,), the document of each token, ascending within a list; memory-mapped.
     """
 
     centroids: Float32
@@ -58,16 +59,19 @@ class QuantizedIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the folder that `create` and `save` have filled; CacheError if its files do not belong together."""
+        """Open a folder that was written by `create` and `save`; CacheError if the sizes of its files do not match."""
         centroids, codebooks, starts = (np.load(_path(folder, name)) for name in _SMALL)
         codes, documents = (np.load(_path(folder, name), mmap_mode="r") for name in _MAPPED)
         if not len(codes) == len(documents) == starts[-1] or len(starts) != len(centroids) + 1:
-            raise CacheError(f"{folder}: lists and codes do not belong together; `optical cache remove {folder.name}`")
+            raise CacheError(
+                f"{folder}: damaged index: the sizes of lists and codes do not match; run `optical cache remove "
+                f"{folder.name}`, and then the command again"
+            )
         return cls(centroids, codebooks, starts, codes, documents)
 
     @classmethod
     def create(cls, folder: Path, centroids: Float32, codebooks: Float32, sizes: Int64) -> Self:
-        """Create files for lists of (lists,) `sizes`, whose codes and documents are still to be filled, and saved."""
+        """Create the files of an index with lists of these sizes, (lists,). Fill codes and documents, then `save`."""
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         tokens, create = int(starts[-1]), np.lib.format.open_memmap
         codes = create(_path(folder, "codes"), "w+", np.uint8, (tokens, len(codebooks)))
@@ -75,7 +79,7 @@ class QuantizedIndex:
         return cls(centroids, codebooks, starts, codes, documents)
 
     def save(self, folder: Path) -> None:
-        """Write the small files, and flush those that were filled since `create`."""
+        """Write the small files, and flush codes and documents."""
         for name in _SMALL:
             np.save(_path(folder, name), getattr(self, name), allow_pickle=False)
         for filled in (self.codes, self.documents):

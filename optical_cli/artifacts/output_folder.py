@@ -1,4 +1,4 @@
-"""A model folder that a user names: written whole or not at all, and never in place of anything but a model."""
+"""Model folders that a user names: written atomically, and never in place of anything but a model."""
 
 import os
 import shutil
@@ -14,27 +14,30 @@ MODEL_FILES = ("modules.json", "config.json")
 
 
 def check_output_folder(target: Path, *, force: bool) -> None:
-    """Raise ConfigError if a folder cannot be written or must not be replaced: `force` replaces a model alone."""
+    """Raise ConfigError if a folder cannot be written, or is not empty; `force` allows replacing a model."""
     target = target.absolute()
-    there = next(path for path in (target, *target.parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f"--output {target}: a folder expected, and {there} is a file")
-    writable = there.parent if there == target else there  # the new folder is made beside it and renamed
+    existing = next(path for path in (target, *target.parents) if path.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"--output {target}: expected a folder, but {existing} is a file")
+    writable = existing.parent if existing == target else existing  # the new folder is made beside it and renamed
     if not os.access(writable, os.W_OK):
-        raise ConfigError(f"--output {target}: {writable} cannot be written; name a folder elsewhere")
-    if there != target or not any(target.iterdir()):
+        raise ConfigError(f"--output {target}: {writable} cannot be written; name another folder")
+    if existing != target or not any(target.iterdir()):
         return
     if not force:
-        raise ConfigError(f"--output {target}: is not empty; name another folder, or add --force to replace a model")
+        raise ConfigError(
+            f"--output {target}: the folder is not empty; name another folder, or add --force to replace a model"
+        )
     if not any((target / name).exists() for name in MODEL_FILES):
-        raise ConfigError(f"--output {target}: --force replaces a model, and this folder holds none; name another one")
+        raise ConfigError(f"--output {target}: --force replaces models only, and this is none; name another folder")
 
 
 @contextmanager
 def output_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """An empty folder beside the target, which it replaces when the context is left without an error.
+    """Open an empty folder beside the target, which it replaces when the context ends without an error.
 
-    ConfigError if the target cannot be written, or must not be replaced.
+    Raises:
+        ConfigError: the target cannot be written, or is not empty (see `check_output_folder`).
     """
     check_output_folder(target, force=force)
     target = target.absolute()
@@ -45,7 +48,7 @@ def output_folder(target: Path, *, force: bool) -> Iterator[Path]:
         raise ConfigError(f"--output {target}: cannot be written ({error.strerror or error})") from error
     made = scratch / "made"
     try:
-        made.mkdir()  # with the usual permissions; those of the scratch folder are private
+        made.mkdir()  # with default permissions; the scratch folder is private
         yield made
         sync_folder(made)
         if target.exists():

@@ -1,4 +1,4 @@
-"""What a report is made of: one result for each cell of a sweep."""
+"""Results of a sweep, one for each cell, and the settings that reports compare."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,67 +12,69 @@ from optical_cli.transport.solvers import format_reg
 HEALTH = {
     "plans": "transport plans",
     "unconverged": "plans that missed the threshold",
-    "converged": "share that met it",
+    "converged": "share of plans that met the threshold",
     "marginal_error": "largest marginal error (L1)",
-    "iterations": "iterations a plan (mean)",
-    "effective_targets": "student tokens a teacher token is spread over (mean)",
+    "iterations": "iterations per plan (mean)",
+    "effective_targets": "effective targets: student tokens per teacher token (mean)",
     "mass": "smallest mass of a plan",
     "grad_norm": "gradient norm (mean)",
     "grad_norm_max": "gradient norm (largest)",
     "steps": "optimizer steps",
 }
-"""The figures of a training's health in words."""
+"""Descriptions of the health figures of a training, by name."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One cell of a sweep: scored, failed, or (neither `scores` nor `failure`) not made yet."""
+    """The result of a cell: scores, a failure, or neither if the cell was not made yet."""
 
     pair: str
     objective: str  # "transport" or a baseline
-    reg: float | None  # of transport only
+    reg: float | None  # None for every objective but transport
     seed: int
-    corpus: str  # the corpus mode as people read it: "full", "pooled 5000"
+    corpus: str  # label of the corpus mode, such as "full" or "pooled 5000"
     scores: Scores | None
     failure: str | None  # why there are no scores
     health: dict[str, float] | None
     seconds: float | None
     held_out: dict[str, float] | None = None  # of the trained student on the held-out bitext: transport_cost, p@1
-    search: "ApproximateSearch | None" = None  # None for an exact one
-    index: Index | None = None  # of its run, if that keeps less of the documents than was encoded
-    variant: str = ""  # see `Setting`
+    search: "ApproximateSearch | None" = None  # None for exact search
+    index: Index | None = None  # None if the index keeps all tokens in the default storage
+    variant: str = ""  # `Setting.variant`
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:
             raise ValueError(f"{self}: a failed cell has no scores")
         row = OBJECTIVES.get(self.objective)
         if (row is not None and row.has_reg) != (self.reg is not None):
-            raise ValueError(f"{self}: transport has a reg and a baseline has none")
+            raise ValueError(f"{self}: expected a reg for transport, and none for a baseline")
         if self.reg is not None and not self.reg >= 0:
-            raise ValueError(f"{self}: reg is a number from 0 to inf")
+            raise ValueError(f"{self}: expected a reg from 0 to inf")
 
     @property
     def setting(self) -> "Setting":
-        """What was tried, apart from pair and seed."""
+        """The setting that the cell belongs to: objective, reg and variant."""
         return Setting(self.objective, self.reg, self.variant)
 
     @property
     def doubtful(self) -> bool:
-        """Whether more plans of the training missed their threshold than are tolerated."""
+        """Whether a larger share of the training's plans than `TOLERATED_SHARE` missed the threshold."""
         health = self.health or {}
         return health.get("unconverged", 0) > TOLERATED_SHARE * health.get("plans", 0)
 
     def value(self, measure: str) -> float | None:
-        """The mean of a measure over the topics; None where there is none."""
+        """Return the mean of a measure over the topics; None if it was not measured."""
         return self.scores.means.get(measure) if self.scores else None
 
 
 @dataclass(frozen=True)
 class ApproximateSearch:
-    """What is known of a search by a `retrieval.engine` that did not score every document.
+    """A search that did not score every document.
 
-    `overlap` is the share of the exact results that it found, the mean over the topics that were checked; None if none
-    was, or if the run is no longer in the cache.
+    Attributes:
+        engine: value of `retrieval.engine`.
+        overlap: share of the exact results that it found, the mean over the checked topics; None if no topic was
+            checked, or if the run is no longer in the cache.
     """
 
     engine: str
@@ -81,7 +83,10 @@ class ApproximateSearch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of a table: a baseline, or transport at one reg; `variant`, behind the name, tells equal ones apart."""
+    """A row of a result table: a baseline, or transport at one reg.
+
+    `variant` follows the name, and tells rows of equal objective and reg apart.
+    """
 
     objective: str
     reg: float | None
@@ -89,7 +94,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """`no training`, `reg 0.02`, `BM25 folding`; a variant is `reg 0 with index.storage=int8`, `reg 0 of tiny`."""
+        """Label in tables: `no training`, `reg 0.02`, `BM25 folding`, or `reg 0 with index.storage=int8`."""
         return f"{self._name} {self.variant}" if self.variant else self._name
 
     @property
@@ -102,12 +107,12 @@ class Setting:
 
     @property
     def baseline(self) -> str:
-        """What an experiment file calls it: `bm25`, by whatever analyzer; a run of another system as it is."""
+        """Name in experiment files: `bm25` for every analyzer; the name of an imported run is unchanged."""
         return row_name(self.objective)
 
     @property
     def rank(self) -> tuple[int, str, float]:
-        """Sorts baselines first, the untrained student before the trained ones, then reg from 0 to inf."""
+        """Sort key of tables: baselines, the untrained student before trained ones, and then reg from 0 to inf."""
         if self.reg is not None:
             return len(OBJECTIVES) + 1, "", self.reg
         known = list(OBJECTIVES)
@@ -115,10 +120,10 @@ class Setting:
 
 
 def in_order(settings: Iterable[Setting]) -> list[Setting]:
-    """Each setting once, in the order of tables."""
+    """Return each setting once, in the order of tables."""
     return sorted(set(settings), key=lambda setting: setting.rank)
 
 
 def corpora(results: list[Result]) -> list[str]:
-    """The corpus modes of the results, each once, in their order."""
+    """Return the labels of the results' corpus modes, each once, in order."""
     return list(dict.fromkeys(result.corpus for result in results))

@@ -1,12 +1,13 @@
-"""TREC run files: `query_id Q0 doc_id rank score tag`, one result a line.
+"""TREC run files: one result on each line, `query_id Q0 doc_id rank score tag`.
 
-Order: written score, descending; on ties document id, descending. That is trec_eval's order, which ignores the rank
-column: `comp_sim_docno` in its form_res_rels.c compares `sim`, then `strcmp(p2->docno, p1->docno)`
-(https://github.com/usnistgov/trec_eval). Code points order as UTF-8 bytes do, so Python compares strings the same way.
+Results are sorted by written score and, for ties, by document id, both descending. That is the order of trec_eval,
+which ignores the rank column: `comp_sim_docno` in its form_res_rels.c compares `sim`, then
+`strcmp(p2->docno, p1->docno)` (https://github.com/usnistgov/trec_eval). Code points have the same order as UTF-8 bytes,
+so comparing Python strings is equivalent.
 
-trec_eval held scores in single precision until 2022 (https://github.com/usnistgov/trec_eval/pull/38), and pytrec_eval,
-so ir_measures too, still does: there 25.000001 and 25.000002 are a tie. Our scores are therefore rounded to single
-precision before they are rounded to 6 decimals, so that every reader sees the same ties.
+trec_eval stored scores in single precision until 2022 (https://github.com/usnistgov/trec_eval/pull/38). pytrec_eval and
+ir_measures still do, so that 25.000001 and 25.000002 are a tie for them. Scores are therefore rounded to single
+precision before they are rounded to 6 decimals: all tools see the same ties.
 """
 
 import math
@@ -28,18 +29,18 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a surrogate pair, which no file can hold: JSON may have one, and bytes of a command line that are not UTF-8."""
 TIE = 2e-6
-"""Scores that differ by more are not a tie in a run file, which has 6 decimals."""
+"""Scores that differ by more than this are not a tie in a run file, which has 6 decimals."""
 
 
 def in_order(pairs: Iterable[tuple[str, float]]) -> Ranking:
-    """Sort (doc_id, score) pairs as trec_eval does: by score, then by document id, both descending."""
+    """Sort (doc_id, score) pairs in trec_eval's order: by score, then by document id, both descending."""
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
 def rank(pairs: Iterable[tuple[str, float]], depth: int | None = None) -> Ranking:
-    """Round (doc_id, score) pairs as a run file does, sort them, and keep the best `depth` (None: all).
+    """Round (doc_id, score) pairs to the precision of a run file, sort them, and keep the best `depth` (None: all).
 
-    A caller that shortens the list beforehand must keep every document within `TIE` of the last score it keeps.
+    A caller that shortens the list before must keep every document whose score is within `TIE` of the last one.
 
     Raises:
         DataError: a score is not a finite number.
@@ -66,7 +67,7 @@ def write_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float
 
 
 def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, float]]]], tag: str) -> None:
-    """Write a run file that a user names, whole or not at all; DataError as `write_run`, or if it cannot be written."""
+    """Write a run file atomically; DataError if it cannot be written, or for the reasons that `write_run` has."""
     temporary = path.with_name(f".{path.name}.partial")
     try:
         write_run(temporary, ranking, tag)
@@ -79,9 +80,10 @@ def replace_run(path: Path, ranking: Iterable[tuple[str, Sequence[tuple[str, flo
 
 
 def read_run(path: Path) -> dict[str, Ranking]:
-    """Read a run file: topics in its order, the results of each in trec_eval's.
+    """Read a run file: topics in the order of the file, and the results of each topic in trec_eval's order.
 
-    DataError if the file cannot be read, or a line is malformed.
+    Raises:
+        DataError: the file cannot be read, or a line is malformed.
     """
     run: dict[str, dict[str, float]] = {}
     with _lines_of(path) as lines:
@@ -90,8 +92,8 @@ def read_run(path: Path) -> dict[str, Ranking]:
             results = run.setdefault(query_id, {})
             if doc_id in results:
                 raise DataError(
-                    f"{where}: document {quoted(doc_id)} comes twice for topic {quoted(query_id)}; "
-                    "expected once, remove one of the lines"
+                    f"{where}: expected document {quoted(doc_id)} once for topic {quoted(query_id)}, found it twice; "
+                    "remove one of the lines"
                 )
             results[doc_id] = score
     return {query_id: in_order(results.items()) for query_id, results in run.items()}
@@ -103,7 +105,7 @@ def check_tag(tag: str) -> None:
 
 
 def read_tag(path: Path) -> str:
-    """The last field of a run file's first line; DataError if it cannot be read, is empty or begins with another."""
+    """Return the run tag of a file's first line; DataError if the file is empty or not a run."""
     with _lines_of(path) as lines:
         where, first = next(lines, (f"{path}:1", ""))
     _parse(first, where)
@@ -112,7 +114,11 @@ def read_tag(path: Path) -> str:
 
 @contextmanager
 def _lines_of(path: Path) -> Iterator[Iterator[tuple[str, str]]]:
-    """The lines of a file that are not blank, each with file and line number; DataError if they cannot be read."""
+    """Open a file, packed or plain, as a stream of its lines that are not blank, each with file name and line number.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
     with unpacked(path) as file:
         yield _numbered(file, path)
 
@@ -127,7 +133,7 @@ def _lines(query_id: str, pairs: Sequence[tuple[str, float]], tag: str) -> Itera
         _check_id(doc_id, "document id", f"topic {query_id!r}")
         if doc_id in seen:
             raise DataError(
-                f"topic {query_id!r}: document {doc_id!r} expected once, found twice; "
+                f"topic {query_id!r}: expected document {doc_id!r} once, found it twice; "
                 "remove the duplicate from the collection or the candidates"
             )
         seen.add(doc_id)
@@ -139,17 +145,17 @@ def _parse(line: str, where: str) -> tuple[str, str, float]:
     if len(fields) != FIELDS:
         raise DataError(
             f"{where}: expected {FIELDS} fields (query_id Q0 doc_id rank score tag), "
-            f"found {len(fields)}: {quoted(line.strip())}; mend or remove the line"
+            f"found {len(fields)}: {quoted(line.strip())}; correct or remove the line"
         )
     if _CONTROL.search(line):
         raise DataError(f"{where}: expected ids and a tag without control characters, found {quoted(line.strip())}")
     try:
-        # Python alone would read 1_0 as 10, and digits of other scripts
+        # float() also accepts 1_0, and digits of other scripts
         score = float(fields[4]) if fields[4].isascii() and "_" not in fields[4] else math.nan
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise DataError(f"{where}: expected a finite score in field 5, found {quoted(fields[4])}; mend the line")
+        raise DataError(f"{where}: expected a finite score in field 5, found {quoted(fields[4])}; correct the line")
     return fields[0], fields[2], score
 
 
@@ -161,7 +167,7 @@ def _rounded(doc_id: str, score: float) -> float:
     if not math.isfinite(single):
         raise DataError(
             f"document {doc_id!r}: expected a finite score, found {score}; the embeddings of the topic or of "
-            "the document are damaged, make them again"
+            "the document are damaged: remove the index from the cache, and run the command again"
         )
     return float(f"{single:.6f}") + 0.0  # + 0.0 makes -0.0 positive
 
@@ -170,5 +176,5 @@ def _check_id(text: str, what: str, where: str) -> None:
     if not text or text.split() != [text] or _SURROGATE.search(text):
         raise DataError(
             f"{where}: expected a {what} without white space, found {text!r}; "
-            "a run file separates its fields by spaces, rename it"
+            "rename it: fields of run files are separated by white space"
         )

@@ -1,4 +1,4 @@
-"""Token embeddings of many texts in one memory-mapped file, in one of two number formats."""
+"""Token embeddings of many texts in one memory-mapped file, stored as float16 or int8."""
 
 import json
 import os
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[Any]
-"""(tokens, ...) as they are stored."""
+"""Stored token vectors, (tokens, ...), in the numpy type of their format."""
 DEFAULT: Storage = "float16"
 LARGEST_CODE = 127
-"""-128 stays unused, so that a vector and its opposite are stored alike."""
+"""-128 is not used, so that codes are symmetric around 0."""
 
 
 class TokenFormat(ABC):
-    """A way to store vectors of float32 as rows of bytes, in a file that ends in `suffix`."""
+    """A storage format of token vectors; `suffix` is the ending of its files."""
 
     suffix: str
 
     @abstractmethod
     def row(self, dimensions: int) -> np.dtype[Any]:
-        """The numpy type of one stored vector; its `itemsize` is the bytes of a token."""
+        """Return the numpy type of a stored vector; its `itemsize` is the number of bytes per token."""
 
     @abstractmethod
     def dimensions(self, rows: Rows) -> int:
-        """Numbers of a vector."""
+        """Return the dimension of stored vectors."""
 
     @abstractmethod
     def encode(self, tokens: npt.ArrayLike) -> Rows:
-        """The rows of some vectors, (tokens, dimensions)."""
+        """Convert vectors, (tokens, dimensions), into rows to store."""
 
     @abstractmethod
     def decode(self, rows: Rows, device: str) -> "torch.Tensor":
-        """(tokens, dimensions) float32 on a device, in memory of its own: what the rows stand for, to the bit."""
+        """Convert stored rows into vectors, (tokens, dimensions) float32, in new memory on a device."""
 
 
 class _Float16(TokenFormat):
-    """Each number in two bytes."""
+    """Two bytes for each number."""
 
     suffix = "f16"
 
@@ -69,11 +69,12 @@ class _Float16(TokenFormat):
 
 
 class _Int8(TokenFormat):
-    """Each number a code from -127 to 127, times the token's scale, a float16: a 127th of its largest number.
+    """One byte for each number: a code from -127 to 127, multiplied by the scale of the token.
 
-    One scale a dimension would need the whole collection first and is no better: on three indexes of 384 dimensions
-    both kept cosines of 1 - 5e-5, and its dot products were 9 to 22 % further off. A product of 7 and 11 bits is a
-    float32, so what is stored is known to the bit.
+    The scale is a float16, the largest absolute number of the token divided by 127. A scale for each dimension would
+    need the whole collection first, and is not better: on three indexes of 384 dimensions, both had cosines of
+    1 - 5e-5 with the original vectors, and the errors of dot products were 9 to 22 % larger with a scale for each
+    dimension. The product of a code (7 bits) and a scale (11 bits) fits a float32 exactly.
     """
 
     suffix = "i8"
@@ -104,86 +105,92 @@ FORMATS: dict[Storage, TokenFormat] = {"float16": _Float16(), "int8": _Int8()}
 def _on(device: str, numbers: Rows) -> "torch.Tensor":
     import torch  # only decoding needs it
 
-    return torch.from_numpy(np.array(numbers, order="C")).to(device)  # a copy: torch wants to be able to write
+    return torch.from_numpy(np.array(numbers, order="C")).to(device)  # a copy, because torch needs writable memory
 
 
 @dataclass(frozen=True)
 class TokenStore:
-    """Token embeddings, text after text: those of text i are the rows offsets[i] to offsets[i + 1]."""
+    """The token embeddings of many texts. Those of text i are the rows from offsets[i] to offsets[i + 1]."""
 
     rows: Rows  # memory-mapped
     offsets: Int64  # (texts + 1,)
     format: TokenFormat = FORMATS[DEFAULT]
 
     def __len__(self) -> int:
-        """The number of texts."""
+        """Return the number of texts."""
         return len(self.offsets) - 1
 
     def __getitem__(self, text: int) -> Float32:
-        """The embeddings of one text, (tokens of the text, dimensions)."""
+        """Return the embeddings of a text, (tokens of the text, dimensions)."""
         return np.asarray(self.vectors(*self.offsets[text : text + 2]))
 
     @property
     def lengths(self) -> Int64:
-        """Tokens of each text, (texts,)."""
+        """Number of tokens of each text, (texts,)."""
         return np.diff(self.offsets)
 
     @property
     def tokens(self) -> int:
-        """Of all texts."""
+        """Number of tokens of all texts."""
         return int(self.offsets[-1])
 
     @property
     def dimensions(self) -> int:
-        """Numbers of an embedding."""
+        """Dimension of an embedding."""
         return self.format.dimensions(self.rows)
 
     def vectors(self, first: int, last: int, device: str = "cpu") -> "torch.Tensor":
-        """(last - first, dimensions) float32: the embeddings of consecutive tokens."""
+        """Return the embeddings of the tokens from `first` to before `last`, (last - first, dimensions) float32."""
         return self.format.decode(self.rows[first:last], device)
 
     def some(self, numbers: Int64) -> "torch.Tensor":
-        """(numbers, dimensions) float32: the embeddings of some tokens by their numbers."""
+        """Return the embeddings of the tokens with these numbers, (numbers, dimensions) float32."""
         return self.format.decode(self.rows[numbers], "cpu")
 
     def texts(self, numbers: Int64) -> tuple[Float32, Int64]:
-        """The embeddings of some texts, one behind the other, (tokens, dimensions), and where each begins and ends."""
+        """Return the embeddings of the texts with these numbers, (tokens, dimensions), and offsets, (texts + 1,)."""
         ends = [self.offsets[number : number + 2] for number in numbers]
         rows = np.concatenate([self.rows[first:last] for first, last in ends])
         offsets = np.concatenate([[0], np.cumsum([last - first for first, last in ends])]).astype(np.int64)
         return self.format.decode(rows, "cpu").numpy(), offsets
 
     def part(self, first: int, last: int) -> "TokenStore":
-        """The texts from `first` to before `last`; only the offsets are copied."""
+        """Return the store of the texts from `first` to before `last`, without copying their embeddings."""
         begin, end = self.offsets[first], self.offsets[last]
         return TokenStore(self.rows[begin:end], self.offsets[first : last + 1] - begin, self.format)
 
     @classmethod
     def open(cls, folder: Path, name: str = "tokens") -> Self:
-        """Open the store that a `TokenStoreWriter` left in a folder."""
-        said = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        form = FORMATS[said.get("storage", DEFAULT)]
+        """Open a store that a `TokenStoreWriter` has written into a folder."""
+        description = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        form = FORMATS[description.get("storage", DEFAULT)]
         offsets = np.load(folder / f"{name}.offsets.npy", allow_pickle=False)
-        row = form.row(int(said["dimensions"]))
+        row = form.row(int(description["dimensions"]))
         rows = np.memmap(folder / f"{name}.{form.suffix}", dtype=row, mode="r", shape=int(offsets[-1]))
         return cls(rows, offsets, form)
 
 
 class TokenStoreWriter:
-    """Writes a `TokenStore` text by text into three files of a stem, with no more than a batch in memory.
+    """Writes a `TokenStore` text by text, without keeping it in memory.
 
-    It goes on behind `begun`, the lengths of texts that the file holds already, whose tokens have `dimensions`, and
-    which `checksum` is of; what follows them in the file is cut off.
+    To resume an interrupted file, pass the lengths of the texts that it has (`begun`), and the `dimensions` and
+    `checksum` that the interrupted writer had. Anything after these texts is cut off.
 
     Attributes:
-        dimensions: of the tokens written so far; 0 before the first.
+        dimensions: dimension of the embeddings; 0 before the first text.
         checksum: CRC-32 of the file so far.
     """
 
     def __init__(
-        self, folder: Path, name: str = "tokens", *, storage: Storage = DEFAULT,
-        begun: Sequence[int] | Int64 = (), dimensions: int = 0, checksum: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        name: str = "tokens",
+        *,
+        storage: Storage = DEFAULT,
+        begun: Sequence[int] | Int64 = (),
+        dimensions: int = 0,
+        checksum: int = 0,
+    ) -> None:
         self._folder = folder
         self._name = name
         self._storage = storage
@@ -209,16 +216,16 @@ class TokenStoreWriter:
 
     @property
     def files(self) -> tuple[str, str, str]:
-        """The names of the files."""
+        """Names of the files: embeddings, offsets and description."""
         return self._path.name, f"{self._name}.offsets.npy", f"{self._name}.json"
 
     @property
     def begun_is_whole(self) -> bool:
-        """Whether the file holds the texts that were begun; OSError if it cannot be read."""
+        """Whether the file still has the texts of `begun`, by its checksum; OSError if it cannot be read."""
         return checksum_of_file(self._path, self._size) == self.checksum
 
     def append(self, texts: Sequence[npt.ArrayLike]) -> None:
-        """Append texts, each (tokens, dimensions)."""
+        """Append the embeddings of texts, each (tokens, dimensions)."""
         for tokens in texts:
             rows = self._format.encode(tokens)
             self._lengths.append(len(rows))
@@ -228,18 +235,18 @@ class TokenStoreWriter:
             self._file.write(content)
 
     def sync(self) -> None:
-        """Push what was written to the disk."""
+        """Flush the file to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     @property
     def tokens(self) -> int:
-        """Tokens written so far."""
+        """Number of tokens written so far."""
         return sum(self._lengths)
 
     @property
     def bytes_a_token(self) -> int:
-        """Bytes of a token in the file."""
+        """Bytes per token in the file."""
         return self._format.row(self.dimensions).itemsize
 
     @property
@@ -252,5 +259,5 @@ class TokenStoreWriter:
 
 
 def is_of_tokens(path: Path) -> bool:
-    """Whether a file of an artifact holds the embeddings of a store, by its name."""
+    """Return whether a file holds the embeddings of a `TokenStore`, by its name."""
     return path.suffix in {f".{form.suffix}" for form in FORMATS.values()}

@@ -1,1 +1,1 @@
-"""Artifacts by content: a key says what a result depends on, the store holds it, complete or not at all."""
+"""The cache of artifacts: keys are hashes of all that can change an artifact, and only whole artifacts are stored."""

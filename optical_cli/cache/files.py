@@ -1,4 +1,4 @@
-"""Files of the cache: written whole or not at all, checksums of unfinished ones, and the disk's errors in words."""
+"""Files of the cache: atomic writes, checksums, and messages for errors of the operating system."""
 
 import contextlib
 import errno
@@ -18,12 +18,12 @@ FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old or the new one; CacheError if its folder cannot be written."""
+    """Write a small file atomically: readers see the old or the new content. CacheError if it cannot be written."""
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-        with temporary.open("x", encoding="utf-8") as file:  # not mkstemp: the umask says who may read it
+        with temporary.open("x", encoding="utf-8") as file:  # unlike mkstemp, with the permissions of the umask
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -38,18 +38,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Push every file of a folder, and the folder itself, to the disk."""
+    """Flush all files of a folder, and the folder itself, to the disk."""
     for path in [*folder.rglob("*"), folder]:
         sync(path)
 
 
 def sync(path: Path) -> None:
-    """Push a file, or the names in a folder, to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # some file systems write names at once and cannot sync a folder
+        # some file systems cannot sync a folder, because they write names at once
         if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -57,7 +57,7 @@ def sync(path: Path) -> None:
 
 
 def clear(place: Path) -> None:
-    """Remove a file, a folder or a link, without following it."""
+    """Remove a file, a folder or a link; links are not followed."""
     if place.is_symlink() or place.is_file():
         place.unlink()
     elif place.exists():
@@ -65,7 +65,7 @@ def clear(place: Path) -> None:
 
 
 def checksum_of_file(path: Path, size: int | None = None) -> int:
-    """The CRC-32 of a file's first bytes, of all if no size is given: quicker than a digest, and shows disk errors."""
+    """Return the CRC-32 of a file's first `size` bytes, or of all. It is faster than a digest and shows disk errors."""
     checksum, left = 0, path.stat().st_size if size is None else size
     with path.open("rb") as file:
         while chunk := file.read(min(1 << 20, left)):
@@ -75,46 +75,47 @@ def checksum_of_file(path: Path, size: int | None = None) -> int:
 
 
 def checksums_of_folder(folder: Path, but: str) -> dict[str, int]:
-    """The CRC-32 of every file of a folder but one, by its path in it."""
+    """Return the CRC-32 of every file of a folder except `but`, by relative path."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / but)
     return {path.relative_to(folder).as_posix(): checksum_of_file(path) for path in files}
 
 
 def unusable(path: Path, error: OSError) -> CacheError:
-    """The error of a cache that cannot be read or written at some path."""
+    """Return the error of a cache that cannot be read or written at a path."""
     return cache_error(error, f"the cache cannot be used: {path}")
 
 
 def cache_error(error: OSError, what: str) -> CacheError:
-    """The error of what could not be done, and its remedy: NoRoom if the disk takes nothing more, else CacheError."""
+    """Return an error with its remedy: NoRoom if the disk is full or read-only, else CacheError."""
     kind = NoRoom if error.errno in FULL | {errno.EROFS} else CacheError
     return kind(f"{what}: {error.strerror or error}; {remedy(error)}")
 
 
 def remedy(error: OSError) -> str:
-    """What to do when a file of the cache cannot be written."""
+    """Return what to do if a file of the cache cannot be written."""
     if error.errno in FULL:
         return (
-            "make room (`optical cache list` shows what is there, `optical cache prune EXPERIMENT...` removes what "
-            "none of these needs) or give a folder on another disk with --cache-dir or OPTICAL_CACHE"
+            "free some space (`optical cache list` shows the artifacts, `optical cache prune EXPERIMENT...` removes "
+            "those that none of the experiments needs), or name a folder on another disk with --cache-dir or "
+            "OPTICAL_CACHE"
         )
-    return "mend its permissions or give another folder with --cache-dir or OPTICAL_CACHE"
+    return "correct its permissions, or name another folder with --cache-dir or OPTICAL_CACHE"
 
 
 def system_error(error: BaseException, folder: Path) -> OSError | None:
-    """The error of the operating system behind one that came up while a folder was filled; None if there is none.
+    """Return the error of the operating system that made writing a folder fail; None if there is none.
 
-    Libraries hide it: numpy forgets the number, safetensors has it in a text, torch says only that a write failed. So
-    a small file is written where nothing else tells.
+    Libraries hide it: numpy drops the error number, safetensors has it in a text, and torch reports only that a write
+    failed. If nothing else shows the error, a small file is written to provoke it.
     """
     if isinstance(error, BrokenPipeError | ConnectionError):
-        return None  # of whoever reads or serves us
+        return None  # not an error of the disk
     if isinstance(error, OSError) and error.errno is not None:
         return error
-    for behind in chain_of(error):
-        if isinstance(behind, OSError) and behind.errno in FULL:
-            return behind
-        if found := re.search(r"\(os error (\d+)\)", str(behind)):
+    for cause in error_chain(error):
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return cause
+        if found := re.search(r"\(os error (\d+)\)", str(cause)):
             return OSError(int(found[1]), os.strerror(int(found[1])))
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -126,40 +127,46 @@ def system_error(error: BaseException, folder: Path) -> OSError | None:
     return None
 
 
-def chain_of(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, its cause, the cause of that, and so on."""
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Iterate over an error, its cause, the cause of its cause, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def not_made(what: str, error: OSError, root: Path, *written: Path) -> CacheError:
-    """The error of an artifact of which the folders `written` could be filled in part, or whose input not be read."""
+    """Return the error of an artifact that could not be made, because of an error of the operating system.
+
+    Args:
+        what: kind and label of the artifact.
+        root: folder of the cache.
+        written: folders that hold an unfinished part of the artifact, whose size the message gives.
+    """
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
-    said = f"{what} could not be made: {at or root}"
+    fault = f"{what} could not be made: {at or root}"
     if error.errno in FULL:
         size = _in_units(sum(map(_bytes_under, written)))
-        room = f"{size} of it were written, and {_free(root)}; {remedy(error)}"
-        return NoRoom(f"{said}: {error.strerror or error}: {room}; the same command goes on then")
+        space = f"{size} of it were written, and {_free(root)}; {remedy(error)}"
+        return NoRoom(f"{fault}: {error.strerror or error}: {space}; then run the same command again, which resumes")
     if at is not None and not at.is_relative_to(root):
-        return CacheError(f"{said}: {error.strerror or error}; mend that and run the same command again")
-    return cache_error(error, said)
+        return CacheError(f"{fault}: {error.strerror or error}; check that file, and run the same command again")
+    return cache_error(error, fault)
 
 
 def _bytes_under(folder: Path) -> int:
     size = 0
     for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # gone meanwhile
+        with contextlib.suppress(OSError):  # removed meanwhile
             size += path.lstat().st_size
     return size
 
 
 def _free(root: Path) -> str:
-    """How much is free on the disks that an artifact is written to."""
-    said, scratch = f"{_in_units(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
+    """Return the free space of the disks that an artifact is written to, in words."""
+    free, scratch = f"{_in_units(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
     if scratch.stat().st_dev == root.stat().st_dev:
-        return said
-    return f"{said}, {_in_units(free_disk(scratch) or 0)} in {scratch}, where temporary files are"
+        return free
+    return f"{free}, {_in_units(free_disk(scratch) or 0)} in {scratch}, the folder of temporary files"
 
 
 def _in_units(count: int) -> str:

@@ -1,7 +1,7 @@
-"""Digests of input data, remembered beside the cache so that a warm start reads no large file twice.
+"""Fingerprints of input data, remembered in the cache folder, so that no large file is read twice.
 
-A file is recognised by its path, size, mtime and ctime: `cp -p`, `rsync -t` and `tar -x` set the mtime of new content
-to an old one, and nothing sets the ctime. These speed up the look-up only; they are never part of a key.
+A file is recognised by path, size, mtime and ctime. The mtime is not enough: `cp -p`, `rsync -t` and `tar -x` give new
+content an old one, but nothing sets the ctime. Path, size and times are never part of a key.
 """
 
 import hashlib
@@ -17,36 +17,41 @@ from optical_cli.errors import CacheError
 
 
 class Fingerprints:
-    """SHA-256 digests of files and streams, memoised in a folder, which is made when the first one is."""
+    """SHA-256 digests of files and streams, remembered in a folder, which is created for the first digest."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[Path, str] = {}  # of this process: a file has one digest from the first key to the last
+        self._files: dict[Path, str] = {}  # so that a file has the same digest in all keys of this process
 
     def of_file(self, path: Path) -> str:
-        """The SHA-256 of a file's bytes, 64 hex digits; remembered while size and times of change stay."""
+        """Return the SHA-256 of a file's bytes, 64 hex digits; remembered until size, mtime or ctime change."""
         path = path.resolve()
         if path in self._files:
             return self._files[path]
-        seen = _seen(path)
+        state = _state(path)
         known = self._recall(f"file:{path}")
-        if known is not None and known["seen"] == seen:
+        if known is not None and known["seen"] == state:
             digest = str(known["sha256"])
         else:
             digest = sha256_of_file(path)
-            if _seen(path) == seen:  # else it was written while it was read
-                self._remember(f"file:{path}", {"seen": seen, "sha256": digest})
+            if _state(path) == state:  # the file was not written meanwhile
+                self._remember(f"file:{path}", {"seen": state, "sha256": digest})
         self._files[path] = digest
         return digest
 
     def of_stream(self, name: str, chunks: Callable[[], Iterable[bytes]]) -> str:
-        """The SHA-256 of a stream, 64 hex digits; read if its `name`, which changes whenever it may have, is new."""
+        """Return the SHA-256 of a stream, 64 hex digits.
+
+        Args:
+            name: identifies the stream; it must change whenever the content may have changed.
+            chunks: returns the stream; called only if the name is new.
+        """
         known = self._recall(f"stream:{name}")
         if known is not None:
             return str(known["sha256"])
         digest = hashlib.sha256()
         for chunk in chunks():
-            digest.update(len(chunk).to_bytes(8, "little"))  # so that moving a boundary changes the digest
+            digest.update(len(chunk).to_bytes(8, "little"))  # makes the digest depend on the boundaries of chunks
             digest.update(chunk)
         self._remember(f"stream:{name}", {"sha256": digest.hexdigest()})
         return digest.hexdigest()
@@ -67,28 +72,28 @@ class Fingerprints:
         try:
             note = json.loads(self._place(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return None  # a memo that is missing or damaged only costs time
+            return None  # the digest is computed again
         if not isinstance(note, dict) or note.get("name") != name or note.pop("check", None) != _check(note):
             return None
         return note
 
     def _remember(self, name: str, note: dict[str, Any]) -> None:
         note = {"name": name, **note}
-        with suppress(CacheError):  # a cache that cannot be written can still be read
+        with suppress(CacheError):  # the cache may be read-only
             write_text(self._place(name), json.dumps({**note, "check": _check(note)}))
 
 
 def _check(note: dict[str, Any]) -> str:
-    """By which a damaged memo is known: a wrong digest would be a wrong key."""
+    """Return a checksum that reveals a damaged note: a wrong digest would give a wrong key."""
     return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
 
 
-def _seen(path: Path) -> list[int]:
-    state = path.stat()
-    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+def _state(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def sha256_of_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, 64 hex digits."""
+    """Return the SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

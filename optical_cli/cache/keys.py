@@ -1,4 +1,4 @@
-"""Keys: the SHA-256 of what a result depends on."""
+"""Cache keys: the SHA-256 of everything that a result depends on."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ SHORT_DIGITS = 12
 
 @dataclass(frozen=True)
 class Key:
-    """What identifies an artifact: the SHA-256 of the canonical JSON of its material, 64 hex digits.
+    """The key of an artifact: the SHA-256 of the canonical JSON of its material, 64 hex digits.
 
-    The material is everything that can change the artifact: stage, stage version, settings, keys of the input
-    artifacts, fingerprints of the input data.
+    The material is everything that can change the artifact: stage, stage version, settings, keys of input artifacts
+    and fingerprints of input data.
     """
 
     material: Mapping[str, Any]
@@ -23,19 +23,23 @@ class Key:
 
     @property
     def short(self) -> str:
-        """The first digits, as folder names carry them."""
+        """The first digits, which end the name of the artifact's folder."""
         return self.digest[:SHORT_DIGITS]
 
 
 def key_of(material: Mapping[str, Any]) -> Key:
-    """The key of some material (JSON values; mappings may be in any order)."""
+    """Return the key of a material: JSON values, with mappings in any order."""
     return Key(material, hashlib.sha256(canonical_json(material).encode("ascii")).hexdigest())
 
 
 def canonical_json(value: Any) -> str:
-    """One spelling for equal values: sorted keys, no spaces, ASCII, `1` and `1.0` alike, inf as a string.
+    """Return the JSON of a value; equal values have equal JSON.
 
-    TypeError for what JSON lacks, and ValueError for nan, which does not even equal itself.
+    Keys are sorted, there are no spaces, all characters are ASCII, `1.0` is written as `1`, and inf as a string.
+
+    Raises:
+        TypeError: the value has no JSON.
+        ValueError: the value is nan, which does not equal itself.
     """
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 

@@ -1,7 +1,7 @@
-"""The manifest of an artifact: what it was made from, where and by which versions, and the digest of each of its files.
+"""The manifest of an artifact: its key material, the versions and host that made it, and the digests of its files.
 
-The last line of a manifest is the SHA-256 of all before it, so that a flipped bit shows in any byte. Older manifests
-have no such line. The key is checked against the material in every manifest.
+The last line of a manifest is the SHA-256 of everything before it, which reveals any damage; early manifests have no
+such line. The key is checked against the material in every manifest.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _LAST_LINE = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n\}\n\Z')
 _WITHOUT_DIGEST = frozenset(
     ("format", "kind", "label", "key", "material", "files", "health", "seconds", "created", "versions", "git", "host")
 )
-"""The fields of a manifest from before it had a digest. One with another field has lost its last line."""
+"""Fields of early manifests, which had no digest. A manifest with other fields and without a digest is damaged."""
 PACKAGES = (
     "optical-cli", "torch", "sentence-transformers", "transformers", "numpy", "numba", "pot", "ranx", "bm25s",
     "ir_datasets",
@@ -35,14 +35,14 @@ PACKAGES = (
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder to the disk; CacheError if the folder cannot be written."""
+    """Write the manifest of a folder; CacheError if the folder cannot be written."""
     text = json.dumps(content, indent=2, ensure_ascii=False).removesuffix("\n}")
     digest = hashlib.sha256(text.encode()).hexdigest()
     write_text(folder / MANIFEST, f'{text},\n  "sha256": "{digest}"\n}}\n')
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The content of a folder's manifest, None without one; CacheError if it is damaged or of another version."""
+    """Read the manifest of a folder; None if there is none. CacheError if it is damaged or has another format."""
     path = folder / MANIFEST
     try:
         text = path.read_bytes()
@@ -52,7 +52,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads(text)
         _check_content(path, manifest)
         if last is None and not manifest.keys() <= _WITHOUT_DIGEST:
-            raise CacheError(f"{path}: its content is not what was written (it has lost its SHA-256)")
+            raise CacheError(f"{path}: its content is not what was written (the SHA-256 at its end is missing)")
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -65,8 +65,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def _check_content(path: Path, manifest: Mapping[str, Any]) -> None:
     if manifest["format"] != MANIFEST_FORMAT:
         raise CacheError(
-            f"{path}: format {MANIFEST_FORMAT} expected, {manifest['format']} found; another version of "
-            "optical wrote it, so use that one, or another --cache-dir"
+            f"{path}: expected format {MANIFEST_FORMAT}, found {manifest['format']}; another version of optical "
+            "wrote it: use that version, or another --cache-dir"
         )
     str(manifest["label"]), str(manifest["created"]), float(manifest["seconds"]), manifest["health"].items()
     manifest["material"]["stage"]
@@ -75,11 +75,11 @@ def _check_content(path: Path, manifest: Mapping[str, Any]) -> None:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise CacheError(f"{path}: names a file outside its folder")
     if key_of(manifest["material"]).digest != manifest["key"]:
-        raise CacheError(f"{path}: its key is not that of the material it names")
+        raise CacheError(f"{path}: its key does not match its material")
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file under a folder, for a manifest."""
+    """Return size and SHA-256 of every file in a folder, for its manifest."""
     return {
         path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256_of_file(path)}
         for path in sorted(folder.rglob("*"))
@@ -88,16 +88,16 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def file_faults(folder: Path, manifest: Mapping[str, Any], *, digests: bool) -> Iterator[str]:
-    """Differences between an artifact's files and its manifest, a line each; of their content only with `digests`."""
+    """Iterate over differences between an artifact's files and its manifest; contents are compared with `digests`."""
     linked = {parent for name in manifest["files"] for parent in Path(name).parents if (folder / parent).is_symlink()}
-    yield from (f"{folder / parent}: a folder expected, a link found" for parent in sorted(linked))
+    yield from (f"{folder / parent}: expected a folder, found a link" for parent in sorted(linked))
     for name, recorded in manifest["files"].items():
         if linked.isdisjoint(Path(name).parents) and (fault := _file_fault(folder / name, recorded, digests)):
             yield f"{folder / name}: {fault}"
 
 
 def surplus_faults(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Files of a folder that its manifest lacks, a line each: a model is loaded from all that lies in its folder."""
+    """Iterate over files that the manifest does not list, which may change what is loaded from the folder."""
     known = {folder / path for name in (MANIFEST, *manifest["files"]) for path in (name, *Path(name).parents)}
     for path in sorted(folder.rglob("*")):
         if path not in known and (path.is_symlink() or not path.is_dir()):
@@ -109,9 +109,9 @@ def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | 
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             what = "link" if stat.S_ISLNK(found.st_mode) else "folder" if stat.S_ISDIR(found.st_mode) else "device"
-            return f"a file expected, a {what} found"  # a link could lead out of the cache
+            return f"expected a file, found a {what}"  # a link could lead out of the cache
         if found.st_size != recorded["size"]:
-            return f"{recorded['size']} bytes expected, {found.st_size} found"
+            return f"expected {recorded['size']} bytes, found {found.st_size}"
         if digest and sha256_of_file(path) != recorded["sha256"]:
             return "its content is not what was written (SHA-256 differs)"
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def _file_fault(path: Path, recorded: Mapping[str, Any], digest: bool) -> str | 
 
 @lru_cache(maxsize=1)
 def provenance() -> dict[str, Any]:
-    """Versions of Python and of the packages that compute, the git commit of this code, and the host; never in keys."""
+    """Return the versions of Python and packages, the git commit of this code, and the host; never part of a key."""
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git": _commit(),
@@ -139,15 +139,19 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this package runs from, with `-dirty` if it was changed; None without one."""
+    """Return the git commit of this code, with `-dirty` if it was changed; None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607 - git as the user has it
-            cwd=root, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607 - the user's git
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return said.stdout.strip() or None
+    return described.stdout.strip() or None

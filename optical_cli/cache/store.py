@@ -1,4 +1,4 @@
-"""The store: artifacts by key. Each is made by one process at a time, and complete once its manifest is there."""
+"""The cache: artifacts by key. One process makes an artifact at a time; its manifest, written last, completes it."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import KINDS, Artifact, Damaged, Health, artifact_in
-from optical_cli.cache.files import chain_of, clear, not_made, sync, sync_folder, system_error, unusable
+from optical_cli.cache.files import clear, error_chain, not_made, sync, sync_folder, system_error, unusable
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.cache.keys import SHORT_DIGITS, Key
 from optical_cli.cache.manifest import MANIFEST, MANIFEST_FORMAT, describe_files, provenance, write_manifest
@@ -24,9 +24,9 @@ _NAMED = re.compile(rf"-[0-9a-f]{{{SHORT_DIGITS}}}$")
 
 
 class Cache:
-    """Artifacts by key, under one root folder, which is made when the first of them is.
+    """Artifacts by key, in a root folder that is created for the first of them.
 
-    `on_wait` is called with an artifact's label when another process is making it and this one waits.
+    `on_wait` is called with the label of an artifact if this process waits for another one that is making it.
     """
 
     def __init__(self, root: Path, on_wait: Callable[[str], None] = lambda _label: None) -> None:
@@ -37,7 +37,7 @@ class Cache:
         self._on_wait = on_wait
 
     def find(self, kind: str, key: Key) -> Artifact | None:
-        """The artifact of a key, or None if it has yet to be made; CacheError if `Artifact.checked` finds damage."""
+        """Return the artifact of a key; None if it is not in the cache. CacheError if it is damaged."""
         for place in self._places(kind, f"-{key.short}"):
             entry = artifact_in(place, kind)
             if isinstance(entry, Damaged) or (entry is not None and entry.manifest["key"] == key.digest):
@@ -45,10 +45,14 @@ class Cache:
         return None
 
     def make(self, kind: str, label: str, key: Key, build: Build) -> tuple[Artifact, bool]:
-        """The artifact of a key and whether this call made it; CacheError if the cache cannot be read or written.
+        """Return the artifact of a key, and whether this call made it.
 
-        `build` fills an empty folder and returns its health. One process builds a key; others that want the same one
-        wait for it. If `build` was stopped, what it keeps under `unfinished` is left; if it was refused, nothing.
+        `build` fills an empty folder and returns the health for the manifest. One process builds an artifact; others
+        that need it wait. The files of `unfinished` are kept if `build` was stopped, and removed if it raised an
+        error that the next attempt would raise again.
+
+        Raises:
+            CacheError: the cache cannot be read or written, or the artifact is damaged.
         """
         found, work = self.find(kind, key), _work_of(kind, key)
         if found is None:
@@ -61,34 +65,34 @@ class Cache:
         return found, False
 
     def in_the_making(self) -> Iterator[tuple[Making, bool]]:
-        """What other processes are making, and whether each still is: a killed one leaves its note behind."""
+        """Iterate over the artifacts that processes are making, and whether each process is still running."""
         for name, making in self.notes.all_making():
             yield making, self._is_locked(name)
 
     def unfinished(self, kind: str, key: Key) -> Path:
-        """Where the work on an artifact may keep what the next try can use; gone when the artifact is complete."""
+        """Return the folder for partial results that the next attempt can use; removed with a complete artifact."""
         return self.root / UNFINISHED / _work_of(kind, key)
 
     def tidy(self, kind: str, key: Key) -> None:
-        """Remove what a process left that was killed just after it had finished an artifact."""
+        """Remove partial results and notes of a process that was killed just after it had completed an artifact."""
         work, unfinished = _work_of(kind, key), self.unfinished(kind, key)
         if (unfinished.exists() or self.notes.is_noted(work)) and not self._is_locked(work):
             shutil.rmtree(unfinished, ignore_errors=True)
             self.notes.forget(work)
 
     def entries(self, *kinds: str) -> Iterator[Artifact]:
-        """Every complete artifact, or those of some kinds, by kind and name."""
+        """Iterate over the complete artifacts, of all kinds or of those given, by kind and name."""
         return (entry for entry in self.all_entries(*kinds) if isinstance(entry, Artifact))
 
     def all_entries(self, *kinds: str) -> Iterator[Artifact | Damaged]:
-        """Like `entries`, but including damaged artifacts."""
+        """Iterate like `entries`, but including damaged artifacts."""
         for kind in kinds or KINDS:
             for place in self._places(kind):
                 if (entry := artifact_in(place, kind)) is not None:
                     yield entry
 
     def made_from(self, *entries: Artifact | Damaged) -> list[Artifact]:
-        """Every artifact that was made from these, directly or through others."""
+        """Return all artifacts that were made from these, directly or through others."""
         sources = {entry.folder.name[-SHORT_DIGITS:] for entry in entries}
         left = [(artifact, artifact.input_digits) for artifact in self.entries() if artifact.key_digits not in sources]
         found: list[Artifact] = []
@@ -99,7 +103,7 @@ class Cache:
         return found
 
     def remove(self, entry: Artifact | Damaged) -> None:
-        """Delete an artifact: its manifest first, so that a half-deleted folder is not taken for one."""
+        """Delete an artifact: its manifest first, so that a half-deleted folder does not count as complete."""
         try:
             entry.folder.lstat()
             manifest = entry.folder / MANIFEST
@@ -110,7 +114,7 @@ class Cache:
             raise unusable(entry.folder, error) from error
 
     def _places(self, kind: str, ending: str = "") -> list[Path]:
-        """What is named as an artifact of a kind."""
+        """Return the paths that are named like artifacts of a kind."""
         folder = self.root / kind
         try:
             places = [path for path in folder.iterdir() if path.name.endswith(ending) and _NAMED.search(path.name)]
@@ -121,8 +125,8 @@ class Cache:
         return sorted(places)
 
     def _lock(self, work: str, label: str) -> AbstractContextManager[Any]:
-        """Take the lock of some work, as soon as no other process has it; CacheError if the disk allows no locks."""
-        from filelock import FileLock, Timeout  # 50 ms, and not needed when everything is cached
+        """Acquire the lock of an artifact, waiting for other processes; CacheError if the disk has no locks."""
+        from filelock import FileLock, Timeout  # takes 50 ms, and is not needed if everything is cached
 
         folder = self._locks
         try:
@@ -136,7 +140,9 @@ class Cache:
         except OSError as error:
             raise unusable(folder, error) from error
         except NotImplementedError as error:
-            raise CacheError(f"the cache cannot be used: {folder}: {error}; give a folder with --cache-dir") from error
+            raise CacheError(
+                f"the cache cannot be used: {folder}: {error}; name a folder on another disk with --cache-dir"
+            ) from error
 
     def _is_locked(self, work: str) -> bool:
         from filelock import FileLock, Timeout
@@ -150,12 +156,12 @@ class Cache:
             return False
 
     def _build(self, kind: str, label: str, key: Key, build: Build) -> Artifact:
-        """Build an artifact in a hidden folder beside its place, and put it there when it has its manifest."""
+        """Build an artifact in a hidden folder beside its final one, and rename it when its manifest is written."""
         work, unfinished = _work_of(kind, key), self.unfinished(kind, key)
         place = self.root / kind / f"{safe_label(label)}-{key.short}"
         temporary = place.with_name(f".{place.name}.partial")
         try:
-            clear(temporary)  # the lock is ours, so what lies in the way was left by a process that was killed
+            clear(temporary)  # this process has the lock, so these were left by a killed process
             clear(place)
             temporary.mkdir(parents=True)
         except OSError as error:
@@ -165,34 +171,35 @@ class Cache:
             temporary.rename(place)
             sync(place.parent)
         except BaseException as error:
-            told = self._told(error, f"{kind}/{label}", temporary, unfinished)
+            reported = self._reported(error, f"{kind}/{label}", temporary, unfinished)
             shutil.rmtree(temporary, ignore_errors=True)
-            if isinstance(told, Exception) and not isinstance(told, OutOfTime):
-                reason = str(told) if isinstance(told, OpticalError) else f"{type(told).__name__}: {told}"
+            if isinstance(reported, Exception) and not isinstance(reported, OutOfTime):
+                error_type = "" if isinstance(reported, OpticalError) else f"{type(reported).__name__}: "
+                reason = f"{error_type}{reported}"
                 self.notes.failed(kind, label, key.digest, work, reason)
-            if isinstance(told, OpticalError) and not isinstance(told, OutOfTime | CacheError | ClusterError):
-                shutil.rmtree(unfinished, ignore_errors=True)  # refused and not stopped, so it would be refused again
-            if told is error:
+            if isinstance(reported, OpticalError) and not isinstance(reported, OutOfTime | CacheError | ClusterError):
+                shutil.rmtree(unfinished, ignore_errors=True)  # the next attempt would raise the same error
+            if reported is error:
                 raise
-            raise told from error
+            raise reported from error
         shutil.rmtree(unfinished, ignore_errors=True)
         self.notes.forget(work)
         return Artifact(kind, place, manifest)
 
-    def _told(self, error: BaseException, what: str, *written: Path) -> BaseException:
-        """The error that is raised for that of a build: a disk that refuses is no fault of the stage."""
+    def _reported(self, error: BaseException, what: str, *written: Path) -> BaseException:
+        """Return the error to raise for an error of a build: errors of the disk become CacheErrors."""
         if isinstance(error, OpticalError) or not isinstance(error, Exception):
             return error
-        if (said := system_error(error, written[0])) is None:
+        if (cause := system_error(error, written[0])) is None:
             return error
-        told = not_made(what, said, self.root, *written)
-        for one in chain_of(error):
-            traceback.clear_frames(one.__traceback__)  # a deleted file takes room while a frame holds it open
-        return told
+        reported = not_made(what, cause, self.root, *written)
+        for link in error_chain(error):
+            traceback.clear_frames(link.__traceback__)  # an open file in a frame takes disk space even when deleted
+        return reported
 
 
 def _fill(folder: Path, kind: str, label: str, key: Key, build: Build) -> dict[str, Any]:
-    """Build into a folder, and write its manifest when all else is on the disk."""
+    """Build an artifact in a folder, flush it to the disk, and write its manifest."""
     started = time.monotonic()
     health = build(folder)
     seconds = time.monotonic() - started
@@ -214,10 +221,10 @@ def _fill(folder: Path, kind: str, label: str, key: Key, build: Build) -> dict[s
 
 
 def _work_of(kind: str, key: Key) -> str:
-    """The name of the lock, savepoints and notes of an artifact in the making."""
+    """Return the name of the lock, partial results and notes of an artifact."""
     return f"{kind}-{key.short}"
 
 
 def safe_label(label: str) -> str:
-    """A label as part of a folder name: letters, digits, dot, dash and underscore, at most 80."""
+    """Return a label as part of a folder name: at most 80 letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", label).strip("._-")[:80] or "artifact"

@@ -74,7 +74,7 @@ def result_record(result: "Result") -> Record:
     if result.search:
         record["search"] = {"engine": "approximate", "overlap": result.search.overlap}
     if result.index:
-        record["index"] = result.index.deciding()
+        record["index"] = result.index.key_material()
     return record
 
 

@@ -1,4 +1,4 @@
-"""Past one machine: workers on the nodes of a Ray cluster."""
+"""Stages and cells on more than one machine, by workers on the nodes of a Ray cluster."""
 
 from optical_cli.cluster.ray_cluster import RayCluster, check_address
 

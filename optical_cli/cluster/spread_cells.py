@@ -1,4 +1,4 @@
-"""Cells of a sweep that workers make, each in a pipeline of its own over the cache that they share."""
+"""Makes the cells of a sweep by workers, which share the cache folder."""
 
 import time
 import uuid
@@ -21,7 +21,7 @@ from optical_cli.progress import Silence
 
 
 def spread_over(workers: Workers) -> Remote:
-    """Encode, search and make cells by workers."""
+    """Return the functions that encode documents, search and make cells by workers."""
     return Remote(
         encode=partial(spread_encoding, workers),
         open_exact=partial(SpreadMaxSim, workers),
@@ -31,12 +31,13 @@ def spread_over(workers: Workers) -> Remote:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a worker needs to open the pipeline of a sweep, whose `name` no other sweep has.
+    """What a worker needs to open the pipeline of a sweep.
 
     Attributes:
-        experiment: with the precisions that the sweep's own process has found.
-        root: of the cache, which all nodes see.
-        until: `time.time()` at which trainings stop; None for no limit.
+        name: unique among sweeps.
+        experiment: with the number formats that the main process resolved.
+        root: folder of the cache, which all nodes share.
+        until: value of `time.time()` at which trainings stop; None for no limit.
     """
 
     name: str
@@ -49,18 +50,18 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell: how many artifacts were made for it, messages, and why steps and the cell failed."""
+    """The outcome of a cell in a worker."""
 
-    made: int
-    said: tuple[str, ...]
-    failed: Mapping[str, Exception]
-    error: Exception | None
+    made: int  # number of artifacts
+    messages: tuple[str, ...]
+    failed: Mapping[str, Exception]  # errors of steps, by the digests of their keys
+    error: Exception | None  # error of the cell
 
 
 class SpreadCells:
-    """The cells of a sweep, made by workers one at a time; `say` is called with each message of theirs.
+    """Iterable over the cells of a sweep, which workers make; `say` is called with the messages of workers.
 
-    The nodes see the cache, and the experiment's input under the same paths.
+    All nodes must share the cache folder, and have the experiment's input data under the same paths.
     """
 
     def __init__(self, workers: Workers, pipeline: Pipeline, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
@@ -72,7 +73,7 @@ class SpreadCells:
         self._stopped: OpticalError | None = None
 
     def __iter__(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
-        """Each cell as it is done, as `RemoteCells` has it."""
+        """Iterate over cells in the order they finish; see `RemoteCells`."""
         left = [cell for cell in self._cells if self._find(cell) is None]
         for cell in self._cells:
             if cell not in left:
@@ -89,7 +90,7 @@ class SpreadCells:
         yield from self._refusals()
 
     def _to_do(self, cells: Sequence[Cell]) -> Iterator[Cell]:
-        """Cells that may still have scores: of different students first, that workers need not wait for each other."""
+        """Iterate over the cells to make; cells of different students come first, so that workers do not wait."""
         pairs = list(self._pipeline.experiment.pairs)
         for cell in sorted(cells, key=lambda cell: pairs.index(cell.pair)):
             if self._stopped is not None:
@@ -99,7 +100,7 @@ class SpreadCells:
             failed = next((failures[digest] for digest in needed if digest in failures), None)
             if failed is None:
                 yield cell
-            else:  # a student that failed is not trained again for the next pair
+            else:  # a student that failed is not trained again for another pair
                 self._refused.append((cell, partial(_raise, failed)))
 
     def _refusals(self) -> Iterator[tuple[Cell, Callable[[], Artifact]]]:
@@ -110,7 +111,7 @@ class SpreadCells:
         outcome = done()
         self._pipeline.made += outcome.made
         self._pipeline.failed |= outcome.failed
-        for line in outcome.said:
+        for line in outcome.messages:
             self._say(line)
         if isinstance(outcome.error, OutOfTime | NoRoom):
             self._stopped = outcome.error
@@ -122,8 +123,8 @@ class SpreadCells:
         found = self._find(cell)
         if found is None:
             raise CacheError(
-                f"scores of {cell.pair} {cell.name}: made by a worker, and not found in {self._pipeline.cache.root}; "
-                "all nodes need to see one cache folder, and the same input under the same paths"
+                f"scores of {cell.pair} {cell.name}: made by a worker, but not found in {self._pipeline.cache.root}; "
+                "all nodes must share one cache folder, and have the same input data under the same paths"
             )
         return found
 
@@ -148,28 +149,28 @@ def _sweep_of(pipeline: Pipeline) -> Sweep:
 
 
 def _make(sweep: Sweep, cell: Cell) -> Outcome:
-    """Obtain the scores of a cell; what fails is an outcome, too."""
-    pipeline, heard = _opened(sweep)
+    """Make the scores of a cell in a worker; errors are part of the outcome."""
+    pipeline, collected = _opened(sweep)
     before, error = pipeline.made, None
     try:
         pipeline.obtain(pipeline.scores(cell))
     except (OpticalError, RuntimeError, MemoryError, OSError) as raised:
         error = raised
-    said = tuple(heard.lines)
-    heard.lines.clear()
-    return Outcome(pipeline.made - before, said, pipeline.failed, error)
+    messages = tuple(collected.lines)
+    collected.lines.clear()
+    return Outcome(pipeline.made - before, messages, pipeline.failed, error)
 
 
 @lru_cache(maxsize=1)
-def _opened(sweep: Sweep) -> tuple[Pipeline, "_Heard"]:
-    """The pipeline of this worker, opened for its first cell."""
-    heard, cache = _Heard(), Cache(sweep.root)
+def _opened(sweep: Sweep) -> tuple[Pipeline, "_Messages"]:
+    """Open the pipeline of this worker, once for all of its cells."""
+    messages, cache = _Messages(), Cache(sweep.root)
     deadline = None if sweep.until is None else time.monotonic() + sweep.until - time.time()
-    return Pipeline(sweep.experiment, cache, sweep.device, heard, deadline=deadline, offline=sweep.offline), heard
+    return Pipeline(sweep.experiment, cache, sweep.device, messages, deadline=deadline, offline=sweep.offline), messages
 
 
-class _Heard(Silence):
-    """Keeps what is said."""
+class _Messages(Silence):
+    """A `Progress` that collects messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -1,1 +1,1 @@
-"""The experiment file: what it may hold, how it is read, what of it decides a result."""
+"""The experiment file: its settings, how it is read and checked, and which settings belong in cache keys."""

@@ -1,4 +1,4 @@
-"""Settings of the baselines that search without a student: BM25 and translated topics."""
+"""Settings of the baselines that need no student: BM25 and translated topics."""
 
 from typing import Annotated, Literal, Self, get_args
 
@@ -10,7 +10,7 @@ from optical_cli.config.settings import Count, Name, Number, Settings
 Analyzer = Literal["folding", "lower", "whitespace", "stemmed"]
 ANALYZERS: tuple[Analyzer, ...] = get_args(Analyzer)
 STEMMED: Analyzer = "stemmed"
-STEMMERS = {  # the languages that Snowball has a stemmer for, and its names of them
+STEMMERS = {  # language code to the name of Snowball's stemmer
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
     "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish",
     "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
@@ -19,18 +19,20 @@ STEMMERS = {  # the languages that Snowball has a stemmer for, and its names of 
     "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 NEEDS_PYSTEMMER = (
-    "bm25.analyzers: stemmed needs PyStemmer, which is not installed: pip install 'optical-cli[stemmers]', or take "
-    "folding"
+    "bm25.analyzers: `stemmed` needs PyStemmer, which is not installed; run pip install 'optical-cli[stemmers]', or "
+    "use `folding`"
 )
 
 
 class Bm25(Settings):
-    """The baseline `bm25`.
+    """The baseline `bm25`: lexical search, for pairs whose topics and documents are in one language.
 
     Attributes:
-        analyzers: `folding` (no case, no accents), `lower`, `whitespace`, `stemmed` (folded, by Snowball); a row each.
-        k1: Saturation of term frequency.
-        b: Length normalisation, 0 to 1.
+        analyzers: How texts become words: `folding` (lower case, accents removed), `lower` (lower case), `whitespace`
+            (split at white space only) or `stemmed` (lower case, Snowball stemmer, accents removed). Each analyzer is
+            a row of its own in the tables.
+        k1: Term frequency saturation; 0 ignores how often a word occurs.
+        b: Length normalisation, from 0 (none) to 1 (full).
     """
 
     analyzers: Annotated[tuple[Analyzer, ...], Field(min_length=1)] = ("folding",)
@@ -38,43 +40,45 @@ class Bm25(Settings):
     b: Annotated[Number, Field(ge=0, le=1)] = 0.4
 
     def analyzer_of(self, name: str) -> Analyzer | None:
-        """The analyzer of `bm25` (the first one) or of `bm25-lower`; None for a name that is not of BM25."""
+        """Return the analyzer of `bm25` (the first one listed) or of `bm25-lower`; None if the name is not BM25's."""
         if name == BM25:
             return self.analyzers[0]
         return next((analyzer for analyzer in ANALYZERS if name == bm25_objective(analyzer)), None)
 
 
 def bm25_objective(analyzer: Analyzer) -> str:
-    """The name of BM25 with an analyzer, as an objective and as a source of candidates."""
+    """Return the name of BM25 with an analyzer, such as `bm25-lower`, as cells and `candidates` use it."""
     return f"{BM25}-{analyzer}"
 
 
 def stemmer_of(language: str) -> str | None:
-    """Snowball's name of a language code; None if it has no stemmer."""
+    """Return Snowball's name of a language, given its code; None if Snowball has no stemmer for it."""
     return STEMMERS.get(language.partition("_")[0])
 
 
 def no_stemmer_for(language: str) -> str:
-    """The message for a language without a stemmer."""
+    """Return the error message for a language without a stemmer."""
     return (
-        f"bm25.analyzers: stemmed: Snowball has no stemmer for {language}; leave it out, or the pairs of that "
-        f"language; it has {', '.join(sorted(STEMMERS))}"
+        f"bm25.analyzers: Snowball has no stemmer for {language}; remove `stemmed`, or the pairs with documents in "
+        f"{language}. Languages with a stemmer: {', '.join(sorted(STEMMERS))}"
     )
 
 
 class Translate(Settings):
-    """The baseline `translate` for topics of one language: `topics` and `by`, or a `model`.
+    """The baseline `translate`: topics of one language, translated into the teacher's, and searched by the teacher.
+
+    Give either existing translations (`topics` and `by`) or a translation `model`.
 
     Attributes:
-        topics: The translated topics: any source that `pairs.*.topics` takes.
-        by: Who or what translated them; by default the name of the model.
-        model: Translation model (encoder-decoder, safetensors) to use instead: a folder or a Hugging Face id.
-        source_code: The model's code for the topics' language, such as hin_Deva; null for a model of one pair.
-        target_code: The model's code for the teacher's language, such as eng_Latn.
-        prefix: Text put before each topic, as T5 needs it.
+        topics: Existing translations of the topics: an ir_datasets id, a folder, or a TSV of `query_id TAB text`.
+        by: Name of the translator, for reports and manifests. Required with `topics`; null is the name of the model.
+        model: Translation model: a folder or a Hugging Face id of an encoder-decoder with weights in safetensors.
+        source_code: The model's code for the language of the topics, such as hin_Deva; null if the model needs none.
+        target_code: The model's code for the teacher's language, such as eng_Latn; null if the model needs none.
+        prefix: Text put in front of each topic, such as the task prefix of T5.
         beams: Width of the beam search; 1 is greedy decoding.
-        max_length: Most tokens of a topic and of its translation; the rest is cut off.
-        batch_size: Topics per batch; can change the last bits of a score, and with them a token.
+        max_length: Longest topic and longest translation, in tokens; the rest is cut off.
+        batch_size: Topics per batch. It can change the last bits of the scores of a beam, and so a translation.
     """
 
     topics: str | None = None
@@ -91,12 +95,12 @@ class Translate(Settings):
     def _model_or_topics(self) -> Self:
         if (self.topics is None) == (self.model is None):
             found = "neither" if self.topics is None else "both"
-            raise ValueError(f"model: a model or translated topics expected, found {found}")
+            raise ValueError(f"model: expected either a model or translated topics, found {found}")
         if self.topics is not None:
-            of_a_model = self.model_fields_set - {"topics", "by", "model"}
-            faults = [f"{name}: only a model has one; leave it out, or name a model" for name in sorted(of_a_model)]
+            model_settings = self.model_fields_set - {"topics", "by", "model"}
+            faults = [f"{name}: applies to a model only; remove it, or name a model" for name in sorted(model_settings)]
             if self.by is None:
-                faults.append("by: expected beside topics: who or what translated them")
+                faults.append("by: missing; name who or what translated the topics")
             if faults:
                 raise ValueError("\n".join(faults))
         return self

@@ -1,4 +1,4 @@
-"""The bitext a student learns from."""
+"""Settings of the bitext that a student learns from."""
 
 from typing import Annotated, Self
 
@@ -10,17 +10,18 @@ from optical_cli.config.settings import Count, CountFromZero, Flag, Number, Sett
 
 def _two_names(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != 2 or len(names) != 2:
-        raise ValueError("two names, that of the teacher's sentences and that of their translations")
+        raise ValueError("two different names: the teacher's language first, then the translations")
     return names
 
 
 class Filter(Settings):
-    """Which rows of a bitext are left out, besides rows with an empty side and duplicates.
+    """Rows of a bitext that are dropped. Rows with an empty side and repeated rows always are.
 
     Attributes:
-        equal: Leave out rows whose sides differ at most in case: copied, not translated.
-        length_ratio: Largest ratio of the longer to the shorter side, in characters, at least 1; null for any.
-        max_characters: Most characters of a side; null for any.
+        equal: Drop rows whose two sides are equal up to case: copied, not translated.
+        length_ratio: Drop rows whose longer side has more than this many times the characters of the shorter side;
+            null keeps every ratio.
+        max_characters: Drop rows with a side of more characters than this; null keeps every length.
     """
 
     equal: Flag = True
@@ -29,18 +30,20 @@ class Filter(Settings):
 
 
 class Bitext(Settings):
-    """Sentences in the teacher's language and their translations: a `source` or a `dataset`.
+    """Sentences in the teacher's language and their translations, from a `source` or a `dataset`.
 
     Attributes:
-        source: A file (TSV, JSONL, TMX, a Moses zip of OPUS), two files aligned by line, or `builtin:tiny`.
-        dataset: A Hugging Face id, or the folder of a dataset.
-        config: Configuration of the dataset; null for its only one.
+        source: A file (TSV, JSON Lines, TMX or a Moses zip of OPUS), a list of two files aligned by line, or
+            `builtin:tiny`. Files may be compressed (.gz, .zst).
+        dataset: A dataset of the Hugging Face `datasets` library: a hub id or a folder. Replaces `source`.
+        config: Configuration of the dataset; null if it has only one.
         split: Split of the dataset.
-        revision: Commit of the Hugging Face id, 40 hex digits; null for the cached one, or else the newest.
-        columns: Keys, columns or languages of the teacher's sentences and the translations; null for language codes.
-        filter: Which rows are left out.
-        max_pairs: Most pairs to train on, a seeded sample; null for all.
-        held_out: Number of pairs kept from training, to measure the student on.
+        revision: Commit of the dataset on the hub, 40 hex digits; null uses the cached copy, or downloads the newest.
+        columns: Names of the teacher's side and of the translations: keys of JSON Lines, columns of a dataset, or
+            languages of a TMX or zip. null uses the two language codes.
+        filter: Rows to drop.
+        max_pairs: Number of pairs to train on, a fixed random sample; null trains on all of them.
+        held_out: Number of pairs kept out of the training to measure the student on; 0 measures nothing.
     """
 
     source: Sources | None = None
@@ -55,7 +58,7 @@ class Bitext(Settings):
 
     @property
     def format(self) -> str:
-        """`dataset`, or a key of `FORMATS`."""
+        """Name of the format: `dataset`, or a key of `FORMATS`."""
         if self.dataset is not None:
             return "dataset"
         return "aligned" if self.source is None else format_of(self.source)
@@ -63,16 +66,16 @@ class Bitext(Settings):
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
         if self.source is None and self.dataset is None:
-            raise ValueError("source: expected, and not there; name a file, or a `dataset`")
+            raise ValueError("source: missing; name a file, or a `dataset`")
         if self.source is not None and self.dataset is not None:
-            raise ValueError("dataset: there is a source too; leave one of the two out")
+            raise ValueError("dataset: expected either a `dataset` or a `source`, found both; remove one of them")
         faults = []
         if self.dataset is None:
             given = sorted(self.model_fields_set & {"config", "split", "revision"})
-            faults += [f"{name}: only a `dataset` has one; leave it out, or name a dataset" for name in given]
+            faults += [f"{name}: applies to a `dataset` only; remove it, or name a dataset" for name in given]
         if self.columns is not None and self.dataset is None and not FORMATS[self.format].columns:
-            held = FORMATS[self.format].sentence
-            faults.append(f"columns: not of {held}; leave it out, the teacher's side comes first")
+            found = FORMATS[self.format].sentence
+            faults.append(f"columns: does not apply to {found}; remove it, and put the teacher's language first")
         if faults:
             raise ValueError("\n".join(faults))
         return self

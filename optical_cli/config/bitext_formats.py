@@ -1,4 +1,4 @@
-"""The formats of bitext files. A new one is a row of `FORMATS`, and a reader in `data/bitext/`."""
+"""The formats of bitext files. To add one, add a row to `FORMATS` and a reader to `data/bitext/`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,13 +7,13 @@ from typing import NamedTuple
 class Format(NamedTuple):
     """A format of bitext files."""
 
-    sentence: str
+    sentence: str  # a description, such as "a Moses zip of OPUS"
     reader: str  # `module:Class` in optical_cli.data.bitext
     endings: tuple[str, ...] = ()  # of file names, without .gz and .zst
-    columns: str = ""  # what the setting `columns` names in it; "" if nothing
+    columns: str = ""  # what the setting `columns` selects: "keys" or "languages"; "" if it does not apply
 
 
-FORMATS = {  # a reader is a subclass of `RowFiles`; files of no known ending are TSV
+FORMATS = {  # readers are subclasses of `RowFiles`; a file with another ending is read as TSV
     "tsv": Format("a TSV of sentences and translations", "rows:Tsv"),
     "aligned": Format("two files with a sentence on each line", "rows:Aligned"),
     "jsonl": Format("JSON Lines", "rows:JsonLines", ("jsonl", "ndjson", "json"), "keys"),
@@ -23,7 +23,7 @@ FORMATS = {  # a reader is a subclass of `RowFiles`; files of no known ending ar
 
 
 def format_of(source: Sequence[str]) -> str:
-    """Name the format of one file, by the end of its name without .gz and .zst, or of two aligned files."""
+    """Return the format of a file, by the ending of its name without .gz and .zst; two files are `aligned`."""
     if len(source) == 2:
         return "aligned"
     ending = source[0].lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]

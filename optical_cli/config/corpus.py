@@ -1,4 +1,4 @@
-"""Corpus modes: which documents of a collection a pair is searched in. `pipeline/corpus.py` reads them."""
+"""Corpus modes: which documents of a collection are searched. `pipeline/corpus.py` selects the documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ FULL, POOLED, CANDIDATES = "full", "pooled", "candidates"
 
 @dataclass(frozen=True)
 class CorpusMode:
-    """A corpus mode as the experiment file, tables and cards know it."""
+    """A corpus mode, as the experiment file, tables and model cards name it."""
 
-    label: str  # in tables, with settings of the pair: `pooled {pool_size}`
-    sentence: str
-    caution: str = ""  # why figures do not compare with published ones; "" if they do
-    own_documents: bool = False  # each topic is ranked among documents of its own
+    label: str  # in tables, a template of the pair's settings: `pooled {pool_size}`
+    sentence: str  # a description, such as "the whole collection"
+    caution: str = ""  # why its figures cannot be compared with published ones; "" if they can
+    documents_per_topic: bool = False  # each topic ranks a list of documents of its own
 
 
 CORPUS_MODES = {
@@ -32,9 +32,9 @@ CORPUS_MODES = {
     ),
     CANDIDATES: CorpusMode(
         "candidates of {candidates}",
-        "the documents of a run, each topic among its own",
+        "for each topic, the documents that another run found for it",
         "With candidates, each topic ranks the documents of another run and can find no others.",
-        own_documents=True,
+        documents_per_topic=True,
     ),
 }
 
@@ -46,13 +46,14 @@ def _known_mode(name: str) -> str:
 
 
 class CorpusSettings(Settings):
-    """Which documents of its collection a pair is searched in.
+    """The documents of its collection that a pair searches.
 
     Attributes:
-        corpus: `full`; `pooled`, the judged documents and `pool_size` others; or `candidates`, those of another run.
-        candidates: That run: a TREC run file, or `bm25` (`bm25-lower`: by that analyzer) over the whole collection.
-        pool_size: Number of random documents in a pooled corpus.
-        pool_seed: Seed that draws them.
+        corpus: Documents to search. Figures of different corpus modes cannot be compared.
+        candidates: Run to rerank with `corpus: candidates`: a TREC run file, or `bm25` over the whole collection
+            (`bm25-lower` chooses another analyzer).
+        pool_size: Number of unjudged documents in a pooled corpus, drawn at random.
+        pool_seed: Seed of the random draw of a pooled corpus.
     """
 
     corpus: Annotated[str, AfterValidator(_known_mode)] = FULL
@@ -62,12 +63,12 @@ class CorpusSettings(Settings):
 
     @property
     def mode(self) -> CorpusMode:
-        """The row of the corpus mode."""
+        """The corpus mode's row of `CORPUS_MODES`."""
         return CORPUS_MODES[self.corpus]
 
     @property
     def corpus_name(self) -> str:
-        """The corpus mode as tables show it: `full`, `pooled 5000`, `candidates of bm25`. No identity: see the keys."""
+        """Label of the corpus mode in tables: `full`, `pooled 5000`, `candidates of bm25`. Not unique."""
         settings: Mapping[str, object] = dict(self)
         stem = "_".join(PurePath(self.candidates or "").stem.split())
         return self.mode.label.format_map({**settings, "candidates": stem})
@@ -76,7 +77,7 @@ class CorpusSettings(Settings):
     def _candidates_of_a_run(self) -> Self:
         if (self.corpus == CANDIDATES) != (self.candidates is not None):
             raise ValueError(
-                "candidates: a TREC run file or bm25 expected beside `corpus: candidates`, and nowhere else, "
-                f"found {self.candidates or 'none'} beside `corpus: {self.corpus}`"
+                "candidates: expected a TREC run file or bm25 with `corpus: candidates`, and with no other corpus; "
+                f"found {self.candidates or 'none'} with `corpus: {self.corpus}`"
             )
         return self

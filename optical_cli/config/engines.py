@@ -1,7 +1,7 @@
-"""The search engines: their settings, what each builds and needs, and the table of them.
+"""The table of search engines, with their settings and their needs of disk and memory.
 
-A new engine is a row of `ENGINES`, with a class of its own if it has settings, and a module of `retrieve/` with the
-class that searches and, if the engine needs more than the index, the function that builds it.
+To add an engine, add a row to `ENGINES`, a settings class here if it has settings, and a module to `retrieve/` with the
+class that searches. An engine that needs a structure besides the index also needs a function that builds it.
 """
 
 import math
@@ -12,60 +12,62 @@ from optical_cli.config.settings import Count, CountFromZero, Seed, Settings
 from optical_cli.errors import ConfigError
 
 STRUCTURE = "quantized"
-"""Kind of artifact that holds an engine's structure, and its name among a run's inputs: in keys and folders."""
+"""The artifact kind of an engine's structure, which is also its name among the inputs of a run. Part of keys."""
 NEEDS_FAISS = (
-    "retrieval.engine: approximate needs faiss, which is not installed: pip install 'optical-cli[approximate]', or "
-    "search by exact"
+    "retrieval.engine: `approximate` needs faiss, which is not installed; run pip install 'optical-cli[approximate]', "
+    "or use `exact`"
 )
-SPARE = 5  # documents rescored for each one kept, by default
+RESCORED_PER_RESULT = 5  # default number of documents scored exactly for each one kept
 BYTE_VALUES = 256
-SAMPLED_TOKENS = 40  # that each list is fitted to; faiss asks for at least 39
-MOST_LISTS = 1 << 15
-"""Default limit: every token is compared with every centre, 1e8 a second on one core."""
+TOKENS_PER_LIST = 40  # sampled to fit the centre of a list; faiss asks for at least 39
+MAX_DEFAULT_LISTS = 1 << 15  # building compares every token with every centre, 1e8 comparisons a second on one core
 
 
 class EngineSettings(Settings):
-    """The settings of one engine. As they stand here: of an engine without settings and without a structure."""
+    """Settings of a search engine; the base class serves an engine without settings and without a structure."""
 
     @property
-    def of_the_structure(self) -> dict[str, Any]:
-        """Settings that can change the structure, as JSON values: key material."""
+    def structure_material(self) -> dict[str, Any]:
+        """Settings that can change the structure, as JSON values for its key."""
         return {}
 
     @property
-    def of_the_search(self) -> dict[str, Any]:
-        """Settings that can change a run on the same structure, as JSON values: key material."""
+    def search_material(self) -> dict[str, Any]:
+        """Settings that can change a run over a given structure, as JSON values for the run's key."""
         return {}
 
     def check(self, depth: int) -> None:
-        """Raise ValueError, with the setting's name in its section, if `depth` documents a topic cannot be given."""
+        """Raise ValueError, naming the setting, if the engine cannot return `depth` documents per topic."""
 
     def check_index(self, tokens: int, dimensions: int) -> None:
         """Raise ConfigError if no structure can be built from an index of so many tokens, or of at most so many."""
 
     def structure_bytes(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
-        """Bytes of the structure, on the disk and in the memory of a search."""
+        """Return the size of the structure in bytes, on disk and in the memory of a search."""
         return 0
 
     def memory_to_build(self, tokens: int, dimensions: int) -> int:  # noqa: ARG002
-        """Bytes of memory that building the structure takes beyond the program's own."""
+        """Return the bytes of memory that building the structure takes, apart from the program itself."""
         return 0
 
     def work_to_build(self, tokens: int) -> int:
-        """Building the structure, in the unit of `Structure.factors`."""
+        """Return the work of building the structure, in the unit `Structure.unit`."""
         return tokens
 
 
 class Approximate(EngineSettings):
-    """How the approximate search is cut short.
+    """The engine `approximate`: an inverted file of quantised tokens proposes documents, which are then rescored.
 
     Attributes:
-        lists: of tokens with the same nearest centre; null for about twice the root of their number, at most 32,768.
-        code_bytes: of a token in its list.
-        probes: lists searched for each token of a topic.
-        rescored: most promising documents of a topic, which are scored exactly; null for five times the depth.
-        checked: topics that are searched exactly too, to measure how many of their best documents were found.
-        seed: draws the tokens that lists and codes are fitted to, and the topics that are checked.
+        lists: Number of inverted lists that the tokens of the documents are clustered into, at most as many as there
+            are tokens; null for about twice the square root of the number of tokens, up to 32,768.
+        code_bytes: Bytes per document token in the quantised index; a divisor of the embedding dimension.
+        probes: Lists searched for each token of a topic. More find more of the best documents and take longer.
+        rescored: Candidate documents per topic that are rescored exactly, at least `retrieval.depth`; null for five
+            times the depth.
+        checked: Topics that are also searched exactly, to report how many of their best documents the approximate
+            search found; 0 skips the check.
+        seed: Seed that draws the tokens to fit the quantisation to, and the topics to check.
     """
 
     lists: Count | None = None
@@ -76,20 +78,22 @@ class Approximate(EngineSettings):
     seed: Seed = 13
 
     @property
-    def of_the_structure(self) -> dict[str, Any]:
-        """Lists, codes and seed."""
+    def structure_material(self) -> dict[str, Any]:
+        """`lists`, `code_bytes` and `seed`."""
         return self.model_dump(include={"lists", "code_bytes", "seed"})
 
     @property
-    def of_the_search(self) -> dict[str, Any]:
-        """All but the shape of the structure, whose own key has it."""
+    def search_material(self) -> dict[str, Any]:
+        """All settings but `lists` and `code_bytes`, which are in the key of the structure."""
         return self.model_dump(exclude={"lists", "code_bytes"})
 
     def check(self, depth: int) -> None:
-        """Refuse to keep more documents than are rescored."""
+        """Raise ValueError if fewer documents are rescored than `depth` asks to keep."""
         if self.rescored is not None and self.rescored < depth:
-            expected = f"rescored: at least retrieval.depth ({depth}) expected"
-            raise ValueError(f"{expected}, found {self.rescored}; no other documents are kept")
+            raise ValueError(
+                f"rescored: expected at least retrieval.depth ({depth}), found {self.rescored}; only rescored "
+                "documents can be kept"
+            )
 
     def check_index(self, tokens: int, dimensions: int) -> None:
         """Refuse more lists than tokens, and codes that do not divide the dimensions evenly."""
@@ -106,44 +110,44 @@ class Approximate(EngineSettings):
             )
 
     def rescored_for(self, depth: int) -> int:
-        """Documents of a topic that are scored exactly."""
-        return self.rescored or SPARE * depth
+        """Return the number of documents per topic that are scored exactly."""
+        return self.rescored or RESCORED_PER_RESULT * depth
 
     def lists_for(self, tokens: int) -> int:
-        """Lists of an index; by default no more than it has tokens, nor `MOST_LISTS`."""
-        return self.lists or min(int(2 ** round(math.log2(2 * math.sqrt(tokens)))), tokens, MOST_LISTS)
+        """Return the number of inverted lists of an index with so many tokens."""
+        return self.lists or min(int(2 ** round(math.log2(2 * math.sqrt(tokens)))), tokens, MAX_DEFAULT_LISTS)
 
     def sample_of(self, tokens: int) -> int:
-        """Tokens that centres are fitted to."""
-        return min(tokens, SAMPLED_TOKENS * self.lists_for(tokens))
+        """Return the number of tokens that the centres of the lists are fitted to."""
+        return min(tokens, TOKENS_PER_LIST * self.lists_for(tokens))
 
     def structure_bytes(self, tokens: int, dimensions: int) -> int:
-        """Codes, documents, centres, codebooks."""
+        """Return the bytes of codes, document numbers, centres and codebooks."""
         lists = self.lists_for(tokens)
         return tokens * (self.code_bytes + 4) + lists * (4 * dimensions + 8) + BYTE_VALUES * 4 * dimensions
 
     def memory_to_build(self, tokens: int, dimensions: int) -> int:
-        """The list of each token, and the sample twice, as it is copied when it is shuffled."""
+        """Return the bytes of each token's list number and of two copies of the sample: shuffling copies it."""
         return 4 * tokens + 2 * 4 * self.sample_of(tokens) * dimensions
 
     def work_to_build(self, tokens: int) -> int:
-        """Comparisons of a token with a centre."""
+        """Return the number of comparisons of a token with a centre."""
         return tokens * self.lists_for(tokens)
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What an engine builds from an index, once, as an artifact of the kind `STRUCTURE`.
+    """A structure that an engine builds from an index, once: an artifact of the kind `STRUCTURE`.
 
-    `build` is the `module:function` that fills a folder: (index folder, folder, how=EngineSettings, progress=Progress),
-    returning what the manifest says of it.
+    `build` is the `module:function` that fills a folder, called as
+    `function(index, folder, how=EngineSettings, progress=Progress)`; it returns the health for the manifest.
     """
 
     build: str
     stage: str
-    version: int  # raised when the code computes another structure from the same settings
-    factors: tuple[str, ...]  # counts in the manifest whose product is the work that building it was
-    remedy: str  # what to change if building it does not fit the memory
+    version: int  # raised when the code builds another structure from equal settings
+    factors: tuple[str, ...]  # counts in the manifest; their product is the work of building the structure
+    remedy: str  # what to change if building it does not fit in memory
 
     @property
     def unit(self) -> str:
@@ -153,44 +157,44 @@ class Structure:
 
 @dataclass(frozen=True)
 class SearchEngine:
-    """A way to find the best documents of a topic."""
+    """A search engine: how the best documents of a topic are found."""
 
-    name: str  # value of `retrieval.engine`, also in keys, and the section of its settings, if it has any
-    sentence: str
-    search: str  # `module:class` that searches, a `retrieve.engine.Engine`
-    exhaustive: bool  # every topic is scored against every document, which takes topics times tokens
-    remedy: str = "lower retrieval.memory"  # if a search does not fit the memory
-    word: str = ""  # in the labels of runs; none for the default
-    note: str = ""  # what tables say of runs that may lack some of the best documents; none for exact runs
-    package: str | None = None  # to be installed beside optical
-    missing: str = ""  # what to say where the package is not installed
-    structure: Structure | None = None  # what it needs beside the index
+    name: str  # value of `retrieval.engine`, part of keys, and the name of its section of settings if it has one
+    sentence: str  # a description, such as "MaxSim over every document"
+    search: str  # `module:class` of a `retrieve.engine.Engine`
+    exhaustive: bool  # scores every topic against every document: the work is topics times tokens
+    remedy: str = "lower retrieval.memory"  # what to change if a search does not fit in memory
+    label: str = ""  # in the labels of runs; "" for the default engine
+    note: str = ""  # in tables, if runs may lack some of the best documents; "" for exact runs
+    package: str | None = None  # optional dependency
+    needs_package: str = ""  # error message if the package is not installed
+    structure: Structure | None = None  # built from the index before the search
 
 
 EXACT = SearchEngine("exact", "MaxSim over every document", "optical_cli.retrieve.engine:ExactEngine", exhaustive=True)
 APPROXIMATE = SearchEngine(
     name="approximate",
-    sentence="MaxSim over the documents that a quantised index finds promising",
+    sentence="MaxSim over candidates from a quantised index",
     search="optical_cli.retrieve.approximate:ApproximateEngine",
     exhaustive=False,
-    remedy="lower retrieval.memory or retrieval.approximate.code_bytes, or search by exact",
-    word="approximate",
+    remedy="lower retrieval.memory or retrieval.approximate.code_bytes, or set retrieval.engine to exact",
+    label="approximate",
     note="searched approximately",
     package="faiss",
-    missing=NEEDS_FAISS,
+    needs_package=NEEDS_FAISS,
     structure=Structure(
         build="optical_cli.retrieve.quantize:quantize",
         stage="quantize",
         version=1,
         factors=("tokens", "lists"),
-        remedy="lower retrieval.approximate.lists, or search by exact",
+        remedy="lower retrieval.approximate.lists, or set retrieval.engine to exact",
     ),
 )
 ENGINES = {engine.name: engine for engine in (EXACT, APPROXIMATE)}
 CANDIDATES = SearchEngine(
-    name=EXACT.name,  # in keys; `corpus: candidates` chooses it, whatever retrieval.engine says
-    sentence="MaxSim over each topic's own candidates",
+    name=EXACT.name,  # part of keys; `corpus: candidates` uses this engine, whatever retrieval.engine says
+    sentence="MaxSim over the candidates of each topic",
     search="optical_cli.retrieve.engine:CandidateEngine",
     exhaustive=False,
 )
-STRUCTURES = {one.structure.stage: one.structure for one in ENGINES.values() if one.structure}  # by stage
+STRUCTURES = {engine.structure.stage: engine.structure for engine in ENGINES.values() if engine.structure}  # by stage

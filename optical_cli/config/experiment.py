@@ -1,4 +1,4 @@
-"""An experiment: one frozen class for each section, and the rules of what fits together."""
+"""An experiment, its remaining sections, and the rules between sections."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -14,7 +14,7 @@ from optical_cli.config.engines import CANDIDATES, ENGINES, SearchEngine
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
 from optical_cli.config.retrieval import Retrieval
-from optical_cli.config.settings import Count, Name, Number, Precision, Reg, Seed, Settings, SpeedOnly, as_several
+from optical_cli.config.settings import Count, Name, Number, Precision, Reg, Seed, Settings, SpeedOnly, as_tuple
 from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
@@ -32,21 +32,21 @@ def _checked_measure(name: str) -> str:
 
 def _checked_baseline(name: object) -> object:
     if name not in (known := baseline_names()):
-        raise ValueError(f"{', '.join(known[:-1])} or {known[-1]}")
+        raise ValueError(f"one of {', '.join(known)}")
     return name
 
 
 def _checked_reference(value: object) -> object:
     try:
         return value if value in baseline_names() else _REG.validate_python(value)
-    except ValidationError as error:  # one fault in place of pydantic's, one for each type
+    except ValidationError as error:  # replaces pydantic's two faults, one for each type, by one
         raise ValueError(f"a baseline ({', '.join(baseline_names())}) or a reg") from error
 
 
 def _checked_template(text: str) -> str:
     fields = re.findall(r"\{(.*?)\}", text)
     if "text" not in fields or set(fields) - {"title", "text"}:
-        raise ValueError("a template with {text}, and {title} if wanted, expected")
+        raise ValueError("a template of {text} and, optionally, {title}")
     return text
 
 
@@ -58,11 +58,13 @@ Measures = Annotated[tuple[Annotated[str, AfterValidator(_checked_measure)], ...
 
 
 class Teacher(Settings):
-    """The frozen late-interaction encoder.
+    """The teacher: a frozen late-interaction encoder that is good in its own language.
 
     Attributes:
-        model: A folder, a Hugging Face id, or `builtin:tiny-teacher`.
-        language: Language that the teacher is good in.
+        model: Encoder: a folder, a Hugging Face id (`owner/name` or `owner/name@commit`), or `builtin:tiny-teacher`.
+            Weights are read from safetensors only.
+        language: Language code of the teacher. A side of a pair in this language is encoded by the teacher, any other
+            by the student.
     """
 
     model: str
@@ -70,60 +72,66 @@ class Teacher(Settings):
 
 
 class Encoding(Settings):
-    """How texts become token embeddings, by teacher and student alike.
+    """The encoding of texts as token embeddings, by teacher and student.
 
     Attributes:
-        query_length: Most tokens of a query, special tokens included; the rest is cut off.
-        document_length: Most tokens of a document, special tokens included; the rest is cut off.
-        precision: `float32`, `bfloat16`, or `auto` for bfloat16 where the processor has units for it.
+        query_length: Longest query in tokens, special tokens included; the rest is cut off.
+        document_length: Longest document in tokens, special tokens included; the rest is cut off.
+        precision: Number format of the weights: `float32`, `bfloat16`, or `auto` for bfloat16 where it is measured to
+            be faster.
         batch_size: Texts per batch.
     """
 
     query_length: Count = 64
     document_length: Count = 256
     precision: Precision = "float32"
-    batch_size: Annotated[Count, SpeedOnly("texts of a batch do not see each other; only the last bits change")] = 64
+    batch_size: Annotated[Count, SpeedOnly("the other texts of a batch change at most the last bits")] = 64
 
 
 class Index(Settings):
-    """What is kept of the documents' tokens; topics are kept as they are encoded.
+    """The index: which tokens of the documents are stored, and how.
 
     Attributes:
-        pool_factor: 2 keeps about half of a document's tokens, each the mean of similar ones; 1 keeps all.
-        storage: Type of each number: `float16`, or `int8`, half as large, with a scale for each token.
+        pool_factor: Factor by which token pooling reduces the tokens of a document: 2 keeps about half of them, each
+            the mean of similar tokens; 1 keeps all.
+        storage: Number format of the stored embeddings: `float16`, or `int8` with a scale for each token, which is half
+            as large.
     """
 
     pool_factor: Annotated[Number, Field(ge=1)] = 1.0
     storage: Storage = "float16"
 
-    def deciding(self) -> dict[str, Any]:
-        """The settings that are not the default, as JSON values, so that older indexes keep their keys."""
+    def key_material(self) -> dict[str, Any]:
+        """Return the settings that differ from the defaults, as JSON values; older indexes keep their keys."""
         return self.model_dump(exclude_defaults=True)
 
     @property
     def name(self) -> str:
-        """`pool2-int8`, as labels and tags have it; empty for the default."""
+        """Part of labels and run tags, such as `pool2-int8`; "" for the default."""
         parts = {f"pool{self.pool_factor:g}": self.pool_factor > 1, self.storage: self.storage != "float16"}
-        return "-".join(part for part, said in parts.items() if said)
+        return "-".join(part for part, differs in parts.items() if differs)
 
     @property
     def in_words(self) -> str:
-        """`tokens pooled by 2 (index.pool_factor), a byte a number (index.storage)`; empty for the default."""
+        """Description for reports, such as `tokens pooled by 2 (index.pool_factor)`; "" for the default."""
         pooled = f"tokens pooled by {self.pool_factor:g} (index.pool_factor)"
-        parts = {pooled: self.pool_factor > 1, "a byte a number (index.storage)": self.storage == "int8"}
-        return ", ".join(part for part, said in parts.items() if said)
+        parts = {pooled: self.pool_factor > 1, "embeddings stored as int8 (index.storage)": self.storage == "int8"}
+        return ", ".join(part for part, differs in parts.items() if differs)
 
 
 class Pair(CorpusSettings):
-    """A language pair `q-d`: where its documents, topics and judgements come from.
+    """A language pair `q-d` (query language, document language): its documents, topics and judgements.
 
     Attributes:
-        collection: An ir_datasets id, a folder, or `builtin:tiny`.
-        topics: An ir_datasets id, a folder, `builtin:tiny` or a TSV; null for those of the collection.
-        topic_text: Template of the fields that are searched with, such as `{title} {description}`; null for the usual.
-        translated_by: Who or what translated the topics, for manifests and reports; null for original topics.
-        qrels: An ir_datasets id, a folder, `builtin:tiny` or a TREC qrels file; null for those of the collection.
-        text: Template of the text of a document that is encoded.
+        collection: Documents: an ir_datasets id, a folder with `docs.jsonl`, or `builtin:tiny`.
+        topics: Topics: an ir_datasets id, a folder with `queries.tsv`, a TSV of `query_id TAB text`, or `builtin:tiny`;
+            null for those of the collection.
+        topic_text: Template of the topic fields to search with, such as `{title} {description}`; null for `{text}`, or
+            `{title}` if topics have no text. Applies to topics of ir_datasets only.
+        translated_by: Name of the translator of the topics, for manifests and reports; null for original topics.
+        qrels: Relevance judgements: an ir_datasets id, a folder with `qrels.trec`, a TREC qrels file, or
+            `builtin:tiny`; null for those of the collection.
+        text: Template of the document text to encode, from `{title}` and `{text}`.
     """
 
     collection: str
@@ -135,31 +143,41 @@ class Pair(CorpusSettings):
 
 
 class Evaluation(Settings):
-    """What is measured, and what a report tests.
+    """The evaluation of runs, and the comparisons of a report.
 
     Attributes:
-        measures: Names such as ndcg@10, recall@100, map, mrr@10, judged@10.
-        reference: What every reg is tested against: baselines and regs; null for each baseline and reg inf.
-        seed: Seed of the resampling behind intervals and tests.
-        low_resource: Languages whose pairs are compared with the others.
+        measures: Measures to compute, such as `ndcg@10` or `map`. Reports draw and test ndcg@10, or else the first.
+        reference: Baselines and values of reg that every reg is tested against; null for each baseline and reg inf.
+        seed: Seed of the resampling that confidence intervals and significance tests use.
+        low_resource: Low-resource languages. A report compares the pairs with one of these languages to the others.
     """
 
     measures: Measures = ("ndcg@10", "recall@100", "map", "mrr@10", "judged@10")
-    reference: Annotated[tuple[Reference, ...] | None, BeforeValidator(as_several)] = None
+    reference: Annotated[tuple[Reference, ...] | None, BeforeValidator(as_tuple)] = None
     seed: Seed = 13
-    low_resource: Annotated[tuple[str, ...], BeforeValidator(as_several)] = ()
+    low_resource: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
 
 class Experiment(Settings):
-    """A whole experiment file.
+    """An experiment file.
 
     Attributes:
-        name: Name of the report; letters, digits, dot, dash and underscore.
-        bitext: Bitexts by foreign language.
-        pairs: Language pairs by `query language-document language`.
-        seeds: Seeds of the training; each makes students of its own.
-        translate: Translations for the baseline `translate`, by the language of the topics.
-        baselines: Evaluated beside the transport; `bm25` suits pairs of one language, `translate` topics of another.
+        name: Name of the experiment and of its report: up to 64 letters, digits, dots, dashes and underscores.
+        teacher: The frozen encoder to learn from.
+        student: The encoder that learns.
+        encoding: How texts become token embeddings.
+        bitext: Bitexts to learn from, one for each language that the student learns, by language code.
+        transport: The optimal transport between tokens, with the grid of reg.
+        training: The training of the student.
+        pairs: Language pairs to evaluate, named `query language-document language`, such as `yo-en`.
+        index: How the token embeddings of documents are stored.
+        retrieval: The search of the index.
+        bm25: Settings of the baseline `bm25`.
+        translate: Settings of the baseline `translate`, by the language code of the topics.
+        evaluation: Measures, and the comparisons of a report.
+        seeds: Seeds of the training. Each seed trains its own students.
+        baselines: Baselines to compare the transport with. `bm25` suits pairs of one language, `translate` pairs with
+            topics in another language and documents in the teacher's.
         base: Folder that relative paths of the file start from; not a key of the file.
     """
 
@@ -181,12 +199,12 @@ class Experiment(Settings):
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     def engine_of(self, pair: str) -> SearchEngine:
-        """The engine that a pair is searched by; candidates are all scored, whatever `retrieval.engine` says."""
-        return CANDIDATES if self.pairs[pair].mode.own_documents else ENGINES[self.retrieval.engine]
+        """Return the engine that searches a pair: candidates are always scored exactly."""
+        return CANDIDATES if self.pairs[pair].mode.documents_per_topic else ENGINES[self.retrieval.engine]
 
     @property
     def stemmed_pairs(self) -> list[str]:
-        """The pairs whose words are stemmed, for a row of their own or for the candidates of others."""
+        """Pairs that a stemmer is needed for, by the baseline `bm25` or by their candidates."""
         rows = BM25 in self.baselines and STEMMED in self.bm25.analyzers
         return [
             name
@@ -207,11 +225,11 @@ class Experiment(Settings):
 
 
 def faults_between_sections(teacher_language: str, bitext: Collection[str], pairs: Iterable[str]) -> list[str]:
-    """What is wrong with the languages that sections name, one line each."""
+    """Return what is wrong between the languages of teacher, bitexts and pairs, one line for each fault."""
     faults = []
     for pair in pairs:
         if not _is_pair(pair):
-            faults.append(f"pairs.{pair}: `query language-document language` expected, such as yo-en")
+            faults.append(f"pairs.{pair}: expected `query language-document language`, such as yo-en")
             continue
         faults += [
             f"pairs.{pair}: {language} is not the teacher's language ({teacher_language}) and has no "
@@ -219,7 +237,7 @@ def faults_between_sections(teacher_language: str, bitext: Collection[str], pair
             for language in sorted(set(languages_of(pair)))
             if language != teacher_language and language not in bitext
         ]
-    hint = "a language code such as sw or yo expected (quote `no`, which YAML reads as false)"
+    hint = "expected a language code such as sw or yo (quote `no`, which YAML reads as false)"
     return faults + [f"bitext.{code}: {hint}" for code in bitext if not _is_language(code)]
 
 
@@ -236,9 +254,9 @@ def _faults_of_lists(x: Experiment) -> Iterator[str]:
     used = sorted({language for pair in x.pairs for language in pair.split("-")})
     if unused := [language for language in low_resource if language not in used]:
         for language in unused:
-            yield f"evaluation.low_resource: {language} is in no pair of the experiment; it has {', '.join(used)}"
+            yield f"evaluation.low_resource: no pair has the language {language}; the pairs have {', '.join(used)}"
     elif low_resource and len(low_resource_pairs(low_resource, x.pairs)) == len(x.pairs):
-        yield "evaluation.low_resource: every pair has one of these languages; name fewer, or add other pairs"
+        yield "evaluation.low_resource: every pair has one of these languages; remove some, or add other pairs"
 
 
 def _faults_of_baselines(x: Experiment) -> Iterator[str]:
@@ -247,12 +265,12 @@ def _faults_of_baselines(x: Experiment) -> Iterator[str]:
     if TRANSLATE in x.baselines and not translatable:
         yield (
             f"baselines: translate: no pair has documents in the teacher's language ({teacher}) and topics in "
-            "another; leave it out, or add such a pair"
+            "another; remove `translate`, or add such a pair"
         )
     for language in translatable if TRANSLATE in x.baselines else ():
         if language not in x.translate:
             yield (
-                f"translate.{language}: expected, for translate is among the baselines; add "
+                f"translate.{language}: missing, but needed by the baseline `translate`; add "
                 f"translate.{language}.model, or topics and by"
             )
     for language in dict.fromkeys(languages_of(pair)[1] for pair in x.stemmed_pairs):
@@ -261,8 +279,8 @@ def _faults_of_baselines(x: Experiment) -> Iterator[str]:
     for name, pair in x.pairs.items():
         if pair.candidates and x.bm25.analyzer_of(pair.candidates) and not in_one_language(name):
             yield (
-                f"pairs.{name}.candidates: BM25 matches words, and topics and documents are in different languages; "
-                "give the file of another run"
+                f"pairs.{name}.candidates: BM25 matches words, but topics and documents are in different languages; "
+                "name a run file instead"
             )
 
 
@@ -276,22 +294,22 @@ def _is_pair(name: str) -> bool:
 
 
 def low_resource_pairs(languages: Collection[str], pairs: Iterable[str]) -> list[str]:
-    """The pairs with a low-resource language on either side."""
+    """Return the pairs with a low-resource language on either side."""
     return [pair for pair in pairs if set(pair.split("-")) & set(languages)]
 
 
 def languages_of(pair: str) -> tuple[str, str]:
-    """The query language and the document language of a checked pair name."""
+    """Return the query language and the document language of a valid pair name."""
     query, document = pair.split("-")
     return query, document
 
 
 def in_one_language(pair: str) -> bool:
-    """Whether topics and documents of a pair are in the same language."""
+    """Return whether topics and documents of a pair are in the same language."""
     query, document = languages_of(pair)
     return query == document
 
 
 def can_be_translated(pair: str, teacher_language: str) -> bool:
-    """Whether topics that are translated into the teacher's language are in the language of the documents."""
+    """Return whether a pair has documents in the teacher's language, and topics in another to translate into it."""
     return OBJECTIVES[TRANSLATE].suits(*languages_of(pair), teacher_language)

@@ -1,4 +1,4 @@
-"""The retrieval measures: one row each, and how experiment files, tables and charts spell them."""
+"""The retrieval measures, and how experiment files, tables and charts spell them."""
 
 import difflib
 import re
@@ -12,11 +12,11 @@ CUTOFF = "[1-9][0-9]{0,5}"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of measure."""
+    """A family of measures, such as nDCG at any cutoff."""
 
     label: str
-    ranx: str | None  # function of `ranx.metrics` that computes it; None for one that `evaluate/` computes itself
-    has_cutoff: bool = True  # over the first K results, K from 1; else over the whole ranking
+    ranx: str | None  # the function of `ranx.metrics` that computes it; None if `evaluate/` computes it
+    has_cutoff: bool = True  # computed over the first K results, K from 1; else over the whole ranking
 
 
 KINDS = {
@@ -31,27 +31,27 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A kind of measure over so many of the first results; `cutoff` None is the whole ranking."""
+    """A retrieval measure, such as nDCG@10; `cutoff` is None if it covers the whole ranking."""
 
     kind: str
     cutoff: int | None
 
     @property
     def name(self) -> str:
-        """The spelling of experiment files and of `scores.json`: `ndcg@10`, `map`."""
+        """Name in experiment files and in `scores.json`: `ndcg@10`, `map`."""
         return self.kind if self.cutoff is None else f"{self.kind}@{self.cutoff}"
 
     @property
     def label(self) -> str:
-        """The spelling of tables and charts: `nDCG@10`, `MAP`."""
+        """Name in tables and charts: `nDCG@10`, `MAP`."""
         return self.name.replace(self.kind, KINDS[self.kind].label, 1)
 
 
 def parse_measure(name: str) -> Measure:
-    """Read `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10`.
+    """Parse the name of a measure: `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10`.
 
     Raises:
-        ConfigError: no such measure; the message lists the known ones and names the nearest.
+        ConfigError: there is no such measure. The message suggests the nearest name and lists the known ones.
     """
     match = re.fullmatch(f"([a-z]+)(?:@({CUTOFF}))?", name)
     if match:
@@ -63,12 +63,12 @@ def parse_measure(name: str) -> Measure:
 
 
 def main_measure(names: Sequence[str]) -> str:
-    """The measure that is drawn and tested: nDCG@10 if it was measured, else the first."""
+    """Return the measure that charts and significance tests use: nDCG@10 if it was measured, else the first."""
     return "ndcg@10" if "ndcg@10" in names else names[0]
 
 
 def _hint(name: str) -> str:
-    """The nearest right name, as `, did you mean 'ndcg@10'?`, or nothing."""
+    """Return the nearest valid name as `, did you mean 'ndcg@10'?`, or "" if no name is near."""
     kind, _, cutoff = name.strip().lower().partition("@")
     nearest = difflib.get_close_matches(kind, KINDS, n=1)
     if not nearest:

@@ -1,7 +1,7 @@
-"""The objectives and baselines of an experiment: one row each, with all that the package asks of them.
+"""The table of objectives and baselines: names, labels, descriptions, and the pairs that each can be used on.
 
-A new objective is a row here and a loss in `distill/objectives.py`. A baseline without a student also needs the search
-that makes its run. This module imports nothing heavy: the help of the command line reads it.
+To add an objective, add a row here and a loss to `distill/objectives.py`. A baseline without a student also needs a
+search that makes its run. This module imports nothing heavy, because `optical --help` reads it.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,19 @@ def _needs_student(query: str, document: str, teacher: str) -> bool:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a student is trained on, or what stands beside students as a baseline."""
+    """An objective that students are trained on, or a baseline that they are compared with."""
 
     name: str
-    label: str  # in tables and charts; transport's rows are labelled with their reg
-    sentence: str = ""  # what a model card says of the student; empty without one
+    label: str  # in tables and charts; a row of transport is labelled with its reg
+    sentence: str = ""  # describes the student in its model card; "" if there is no student
     is_trained: bool = True
-    has_student: bool = True  # a student takes part in the search, trained or not
+    has_student: bool = True  # a student, trained or not, encodes at least one side
     has_reg: bool = False  # each reg is a cell of its own
-    suits: Callable[[str, str, str], bool] = _needs_student  # whether it can be evaluated on these languages
+    suits: Callable[[str, str, str], bool] = _needs_student  # called with query, document and teacher language
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it may stand in `baselines`; an objective with a reg stands in the grid of regs instead."""
+        """Whether `baselines` may list it. An objective with a reg is part of the grid of regs instead."""
         return not self.has_reg
 
 
@@ -49,36 +49,40 @@ _ROWS = (
     Objective(
         UNTRAINED,
         "no training",
-        "It was not trained on any translation: it is a student as initialised, a baseline.",
+        "It was not trained on any translation: it is a baseline, the student as it was initialised.",
         is_trained=False,
     ),
-    Objective("pooled_mse", "pooled MSE", "It was trained by distillation of the mean of its tokens, a baseline."),
+    Objective(
+        "pooled_mse",
+        "pooled MSE",
+        "It is a baseline: the training loss is the squared distance between its mean token and the teacher's.",
+    ),
     Objective(
         "greedy",
         "greedy alignment",
-        "It was trained by distillation over a greedy alignment of tokens with the teacher's, a baseline.",
+        "It is a baseline: the training loss is the mean distance of its tokens from the nearest of the teacher's.",
     ),
     Objective(
         TRANSPORT,
         "transport",
-        "It was trained by optimal transport distillation: the loss is the cost of moving its tokens onto the "
-        "teacher's.",
+        "It was trained by optimal transport distillation: the loss is the cost of transporting the teacher's tokens "
+        "to its own.",
         has_reg=True,
     ),
 )
-OBJECTIVES = {row.name: row for row in _ROWS}  # in the order of the rows of a table
+OBJECTIVES = {row.name: row for row in _ROWS}  # in the order of the rows of result tables
 
 
 def row_name(name: str) -> str:
-    """The name of the row that a cell's objective belongs to: `bm25` for `bm25-folding`, any other name itself."""
+    """Return the name in `OBJECTIVES` of a cell's objective: `bm25` for `bm25-folding`, any other name unchanged."""
     return BM25 if name.startswith(f"{BM25}-") else name
 
 
 def objective_of(name: str) -> Objective:
-    """The objective of a cell, by the name that the cell has for it."""
+    """Return the objective of a cell, by the cell's name for it, such as `bm25-folding`."""
     return OBJECTIVES[row_name(name)]
 
 
 def baseline_names() -> list[str]:
-    """The names that `baselines` of an experiment file may list."""
+    """Return the names that `baselines` of an experiment file may list."""
     return [row.name for row in OBJECTIVES.values() if row.is_baseline]

@@ -1,4 +1,4 @@
-"""From an experiment file to an `Experiment`: YAML, the files it extends, `--set`, and every fault at once."""
+"""Reads experiment files: YAML, `extends` and `--set`, with all faults of a file reported at once."""
 
 import difflib
 import re
@@ -13,54 +13,66 @@ from optical_cli.config.experiment import Experiment, Teacher, faults_between_se
 from optical_cli.errors import ConfigError, shortened
 
 EXTENDS = "extends"
-REPLACED = {"pairs"}  # sections that are not merged: which pairs are run is one decision
-LONGEST = 1_000_000  # characters of an experiment file; any other file given by mistake must not fill the memory
-MOST_VALUES, DEEPEST = 20_000, 50  # with aliases written out: PyYAML bounds neither memory nor recursion
-LONGEST_FAULT, MOST_FAULTS = 400, 100  # characters of a line of a message, and lines
-_TAGGED_WRONGLY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-"""What PyYAML raises for a value that does not fit its tag, such as 2001-99-99, besides its own errors."""
+REPLACED = {"pairs"}  # sections that replace those of the extended file, in place of being merged with them
+MAX_CHARACTERS = 1_000_000  # a large file given by mistake must not fill the memory
+MAX_VALUES, MAX_DEPTH = 20_000, 50  # with YAML aliases expanded; PyYAML limits neither memory nor recursion
+MAX_FAULTS, MAX_FAULT_CHARACTERS = 100, 400
+_INVALID_VALUE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""Errors that PyYAML raises, besides its own, for a value that does not fit its YAML type, such as 2001-99-99."""
+_TYPES = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("string_type", "string_too_short"), "text"),
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a section of settings",
+}
+"""What a value should have been, by the type of pydantic's error."""
+_UNION_MEMBERS = ("literal[", "tuple[")  # parts of pydantic's locations that are not keys
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read and check an experiment file; relative paths in it start from its folder.
+    """Read and validate an experiment file. Relative paths in it start from its folder.
 
-    `overrides` are `key.of.a.setting=value`, with a value in YAML; they win over the file.
+    Args:
+        overrides: `key.of.a.setting=value`, with the value in YAML; they override the file.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML mapping, or holds faults, all of them listed.
+        ConfigError: the file cannot be read, is not a YAML mapping, or has faults; the message lists all of them.
     """
     path = path.resolve() if path.is_symlink() else path  # a link is the file that it leads to: `extends`, data, lock
     content = _load_extended(path, ())
     for override in overrides:
         _apply(content, override)
-    if "base" in content:  # a field of ours, no key of the file
+    if "base" in content:  # a field of `Experiment` that is not a key of the file
         raise ConfigError(f"{path}: base: unknown key")
     try:
         return Experiment.model_validate({**content, "base": path.resolve().parent})
     except ValidationError as error:
         faults = [line for fault in error.errors() for line in _lines(fault)]
-        if all(fault["loc"] for fault in error.errors()):  # a section is wrong, so pydantic did not compare sections
+        if all(fault["loc"] for fault in error.errors()):  # with a faulty section, pydantic does not compare sections
             faults += _faults_between_sections(content)
-        lines = (f"{path}: {shortened(line, LONGEST_FAULT)}" for line in faults[:MOST_FAULTS])
+        lines = (f"{path}: {shortened(line, MAX_FAULT_CHARACTERS)}" for line in faults[:MAX_FAULTS])
         raise ConfigError("\n".join(lines)) from error
 
 
 def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
-    """The settings of a file on top of those of the file that it extends; `extending` extend this one."""
+    """Return the settings of a file merged into those of the file it extends; `extending` are files that extend it."""
     content = _load(path)
     if EXTENDS not in content:
         return content
     name = content.pop(EXTENDS)
-    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths have one base
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths need one base
         found = shortened(repr(name))
-        raise ConfigError(f"{path}: {EXTENDS}: the name of a file in the same folder expected, found {found}")
+        raise ConfigError(f"{path}: {EXTENDS}: expected the name of a file in the same folder, found {found}")
     if name in (path.name, *extending):
-        raise ConfigError(f"{path}: {EXTENDS}: {name} is extended by itself")
+        raise ConfigError(f"{path}: {EXTENDS}: {name} extends itself, directly or through other files")
     return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of two files: sections are merged, anything else is taken from the file above."""
+    """Merge the settings of two files: sections are merged, all other values of `above` replace those of `below`."""
     merged = {**below, **above}
     for key in (below.keys() & above.keys()) - REPLACED:
         if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
@@ -71,23 +83,24 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 def _load(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            text = file.read(LONGEST + 1)
+            text = file.read(MAX_CHARACTERS + 1)
     except OSError as error:
-        fault = f"{path}: no experiment file can be read there ({error.strerror})"
+        fault = f"{path}: cannot read the experiment file ({error.strerror})"
         raise ConfigError(f"{fault}; give the path of a YAML file, or `tiny` for the embedded pair") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: UTF-8 expected, found byte {error.object[error.start]:#x}") from error
-    if len(text) > LONGEST:
-        raise ConfigError(f"{path}: an experiment file expected, found more than {LONGEST:,} characters")
+        found = f"{error.object[error.start]:#x}"
+        raise ConfigError(f"{path}: expected UTF-8, found byte {found}; save the file as UTF-8") from error
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(f"{path}: expected an experiment file, found more than {MAX_CHARACTERS:,} characters")
     try:
         content = _read_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise ConfigError(f"{where}: not YAML: {what}") from error
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise ConfigError(f"{where}: invalid YAML: {problem}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a mapping of settings expected, found {shortened(repr(content))}")
+        raise ConfigError(f"{path}: expected a mapping of settings, found {shortened(repr(content))}")
     return content
 
 
@@ -95,12 +108,12 @@ def _apply(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(f"--set {override}: key=value expected, such as training.epochs=2")
+        raise ConfigError(f"--set {override}: expected key=value, such as training.epochs=2")
     try:
         value = _read_yaml(text)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"--set {override}: the value is not YAML: {problem}") from error
+        raise ConfigError(f"--set {override}: the value is not valid YAML: {problem}") from error
     section = content
     for part in parts[:-1]:
         section = section.setdefault(part, {})
@@ -110,15 +123,15 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 
 class _CheckedLoader(yaml.SafeLoader):
-    """A safe loader that also refuses duplicate keys and documents that are too deep or too large."""
+    """A safe loader that also refuses duplicate keys, deep nesting and too many values."""
 
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise _fault(f"nested deeper than {DEEPEST} levels", event.start_mark)
+        if self._depth > MAX_DEPTH:
+            raise _fault(f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -145,9 +158,9 @@ class _CheckedLoader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except _TAGGED_WRONGLY as error:
+        except _INVALID_VALUE as error:
             kind = node.tag.rpartition(":")[2]
-            raise _fault(f"a value of type {kind} expected, found {node.value!r:.60}", node.start_mark) from error
+            raise _fault(f"expected a value of type {kind}, found {node.value!r:.60}", node.start_mark) from error
 
 
 _CheckedLoader.add_constructor("tag:yaml.org,2002:int", _CheckedLoader.construct_yaml_int)
@@ -157,23 +170,23 @@ _CheckedLoader.add_constructor("tag:yaml.org,2002:float", _CheckedLoader.constru
 def _read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_CheckedLoader)  # noqa: S506 - a SafeLoader
-    except _TAGGED_WRONGLY as error:  # of a list or a mapping, which PyYAML fills last
+    except _INVALID_VALUE as error:  # raised outside `construct_object` for lists and mappings, which are filled last
         raise yaml.YAMLError(f"a value that does not fit its tag ({error!s:.60})") from error
 
 
 def _check(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
-    """Refuse duplicate keys and too many values; return how many there are with aliases written out."""
+    """Refuse duplicate keys and too many values; return the number of values with aliases expanded."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if node not in sizes:
-        sizes[node] = MOST_VALUES  # an alias of itself is refused as too large
+        sizes[node] = MAX_VALUES  # so that a node that contains itself is refused as too large
         if isinstance(node, yaml.MappingNode):
             _check_keys(node)
         size = 1
         for item in node.value:
             size += sum(_check(part, sizes) for part in (item if isinstance(item, tuple) else (item,)))
-            if size > MOST_VALUES:
-                raise _fault(f"more than {MOST_VALUES:,} values, aliases written out", node.start_mark)
+            if size > MAX_VALUES:
+                raise _fault(f"more than {MAX_VALUES:,} values, with aliases expanded", node.start_mark)
         sizes[node] = size
     return sizes[node]
 
@@ -182,9 +195,9 @@ def _check_keys(mapping: yaml.MappingNode) -> None:
     seen: set[str] = set()
     for key, _ in mapping.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _fault("a name expected as a key", key.start_mark)
+            raise _fault("expected a name as a key", key.start_mark)
         if key.value in seen:
-            raise _fault(f"the key {key.value!r:.60} stands twice", key.start_mark)
+            raise _fault(f"duplicate key {key.value!r:.60}; remove one of the two", key.start_mark)
         seen.add(key.value)
 
 
@@ -193,33 +206,33 @@ def _fault(problem: str, mark: Any) -> yaml.YAMLError:
 
 
 def _not_decimal(node: yaml.ScalarNode) -> yaml.YAMLError:
-    return _fault(f"a decimal number expected, found {node.value:.60}; quote it if it is a name", node.start_mark)
+    return _fault(f"expected a decimal number, found {node.value:.60}; quote it if it is a name", node.start_mark)
 
 
 def _faults_between_sections(content: dict[str, Any]) -> list[str]:
-    """The faults between sections, as far as the sections can be read."""
-    found = map(content.get, ("teacher", "bitext", "pairs"))
-    teacher, bitext, pairs = (section if isinstance(section, dict) else {} for section in found)
+    """Return the faults between sections, as far as the sections can be read."""
+    sections = map(content.get, ("teacher", "bitext", "pairs"))
+    teacher, bitext, pairs = (section if isinstance(section, dict) else {} for section in sections)
     language = teacher.get("language", Teacher.model_fields["language"].default)
     if not isinstance(language, str) or not all(isinstance(code, str) for code in bitext):
-        return []  # listed already; what follows from it would only confuse
+        return []  # these faults are listed already, and faults that follow from them would confuse
     return faults_between_sections(language, bitext, [pair for pair in pairs if isinstance(pair, str)])
 
 
 def _lines(fault: Any) -> list[str]:
-    """A fault as `key: what was expected, what was found, how to mend it`."""
-    if not fault["loc"]:  # a fault between sections names its keys itself
+    """Return the lines of a pydantic fault: `key: expected ..., found ...`."""
+    if not fault["loc"]:  # a fault between sections, whose text names the keys
         return str(fault["ctx"]["error"] if "ctx" in fault else fault["msg"]).splitlines()
     if fault["type"] == "too_short" and fault["input"]:
-        return []  # its items had faults, and those are listed
+        return []  # faulty items were dropped from the list; their faults are listed
     location = fault["loc"][:-2] if fault["loc"][-1] == "[key]" else fault["loc"]
-    key = ".".join(str(part) for part in location)
-    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # between the settings of a section
+    key = ".".join(str(part) for part in location if not str(part).startswith(_UNION_MEMBERS))
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict):  # a fault between settings of a section
         return [f"{key}.{line}" for line in str(fault["ctx"]["error"]).splitlines()]
     about_key = {
         "extra_forbidden": f"unknown key{_nearest(location)}",
-        "invalid_key": "unknown key; a name expected",
-        "missing": "expected, and not there",
+        "invalid_key": "unknown key; expected a name",
+        "missing": "missing, but required",
     }
     return [f"{key}: {about_key.get(fault['type']) or _about_value(fault)}"]
 
@@ -229,20 +242,24 @@ def _about_value(fault: Any) -> str:
     if kind in ("string_type", "tuple_type") and isinstance(found, bool):
         expected = "a name" if kind == "string_type" else "a list"
         hint = "quote `no`, `off`, `yes` and `on`, which YAML reads as false and true"
-        return f"{expected} expected, found {found}; {hint}"
+        return f"expected {expected}, found {found}; {hint}"
     if kind == "value_error" and str(context["error"]).startswith("unknown"):
-        return str(context["error"])  # it names what was found itself, and the nearest name that is right
+        return str(context["error"])  # a whole message, with the value that was found
     expected = {
-        "tuple_type": "a list",
-        "too_short": f"at least {context.get('min_length')}",
-        "too_long": f"at most {context.get('max_length')}",
+        **_TYPES,
+        "too_short": f"at least {context.get('min_length')} value",
+        "too_long": f"at most {context.get('max_length')} values",
+        "string_pattern_mismatch": f"text that matches {context.get('pattern')}",
+        "greater_than_equal": f"at least {context.get('ge')}",
+        "greater_than": f"more than {context.get('gt')}",
+        "less_than_equal": f"at most {context.get('le')}",
+        "less_than": f"less than {context.get('lt')}",
         "value_error": str(context.get("error")),
-    }.get(kind, fault["msg"])
-    expected = expected.partition(", unable to parse")[0].removeprefix("Input should be ")
-    expected = expected.replace("greater than or equal to", "at least")
+    }.get(kind, fault["msg"].removeprefix("Input should be "))
+    hint = ""
     if isinstance(found, str) and "," in found and kind.endswith(("_parsing", "_type")):
-        return f"{expected} expected, found {shortened(repr(found))}; a list is written in brackets, as [{found}]"
-    return f"{expected[0].lower()}{expected[1:].removesuffix(' expected')} expected, found {shortened(repr(found))}"
+        hint = f"; write a list in brackets: [{found}]"
+    return f"expected {expected}, found {shortened(repr(found))}{hint}"
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
@@ -250,14 +267,14 @@ def _nearest(location: tuple[int | str, ...]) -> str:
     outside = known if len(location) == 1 else []  # written without its section
     near = [f"{section}.{location[0]}" for section in outside if location[0] in _fields_at([section])]
     near = near or difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known here: {', '.join(known)}"
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known keys: {', '.join(known)}"
 
 
 def _fields_at(location: Iterable[int | str]) -> list[str]:
-    """The keys that the section at a location may hold."""
+    """Return the keys that the section at a location may have."""
     section: Any = Experiment
     for part in location:
-        if part in section.model_fields:  # any other part is a name of the user's: a language or a pair
+        if part in section.model_fields:  # any other part is a language or a pair
             section = _section_in(section.model_fields[part].annotation)
         if section is None:
             return []
@@ -265,7 +282,7 @@ def _fields_at(location: Iterable[int | str]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> Any:
-    """The section class inside an annotation such as `WarmStart | None` or `dict[str, Pair]`; None without one."""
+    """Return the section class in an annotation such as `WarmStart | None` or `dict[str, Pair]`; None if none is."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = map(_section_in, getattr(annotation, "__args__", ()))

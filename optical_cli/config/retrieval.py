@@ -1,4 +1,4 @@
-"""The search of an index. The engines are in `config/engines.py`."""
+"""Settings of the search. The engines are in `config/engines.py`."""
 
 from typing import Annotated, Any, Self
 
@@ -11,42 +11,43 @@ from optical_cli.config.settings import Bytes, Count, Precision, Settings, Speed
 def _known_engine(name: str) -> str:
     if name not in ENGINES:
         known = " or ".join(f"{engine.name} ({engine.sentence})" for engine in ENGINES.values())
-        raise ValueError(f"unknown engine {name!r}; {known} expected")
+        raise ValueError(f"unknown engine {name!r}; expected {known}")
     return name
 
 
 class Retrieval(Settings):
-    """The search.
+    """The search of an index.
 
     Attributes:
-        engine: `exact`, MaxSim over every document, or `approximate`, over the promising ones.
-        depth: documents kept for a topic.
-        memory: bytes that the search may take beside the pages of the index.
-        precision: of the matrix products that tell which documents to score; `auto` is the faster one.
-        approximate: settings of that engine.
+        engine: Search engine. `approximate` needs faiss: pip install 'optical-cli[approximate]'.
+        depth: Number of documents kept for each topic.
+        memory: Memory limit of the search, in bytes or as `2GB`; the memory-mapped index does not count.
+        precision: Number format of the matrix products that find the documents to score; `auto` uses the faster
+            format.
+        approximate: Settings of the engine `approximate`.
     """
 
     engine: Annotated[str, AfterValidator(_known_engine)] = EXACT.name
     depth: Count = 100
-    memory: Annotated[Bytes, SpeedOnly("scores are computed apart from the blocks")] = 1 << 30
-    precision: Annotated[Precision, SpeedOnly("what may be among the best is scored in float32")] = "auto"
+    memory: Annotated[Bytes, SpeedOnly("a score does not depend on the size of the blocks")] = 1 << 30
+    precision: Annotated[Precision, SpeedOnly("every document that may be kept is scored in float32")] = "auto"
     approximate: Approximate = Approximate()
 
     @model_validator(mode="after")
     def _enough_to_keep(self) -> Self:
         try:
-            self.of(ENGINES[self.engine]).check(self.depth)
+            self.settings_of(ENGINES[self.engine]).check(self.depth)
         except ValueError as error:
             raise ValueError(f"{self.engine}.{error}") from error
         return self
 
-    def of(self, engine: SearchEngine) -> EngineSettings:
-        """The settings of an engine alone."""
-        own: EngineSettings = getattr(self, engine.name, EngineSettings())
-        return own
+    def settings_of(self, engine: SearchEngine) -> EngineSettings:
+        """Return the section of an engine's settings."""
+        section: EngineSettings = getattr(self, engine.name, EngineSettings())
+        return section
 
-    def deciding_by(self, engine: SearchEngine) -> dict[str, Any]:
-        """Settings that can change a run by an engine, as JSON values: key material. Those of other engines do not."""
-        shared = {name: value for name, value in self.deciding().items() if name not in ENGINES}
-        own = self.of(engine).of_the_search
-        return {**shared, "engine": engine.name, **({engine.name: own} if own else {})}
+    def key_material_of(self, engine: SearchEngine) -> dict[str, Any]:
+        """Return the settings that can change a run of an engine, without those of other engines, as JSON values."""
+        shared = {name: value for name, value in self.key_material().items() if name not in ENGINES}
+        section = self.settings_of(engine).search_material
+        return {**shared, "engine": engine.name, **({engine.name: section} if section else {})}

@@ -1,4 +1,4 @@
-"""The encoder that learns: where it starts and how it is trained."""
+"""Settings of the student: how it is initialised and how it is trained."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -22,11 +22,13 @@ class WarmStart(Settings):
     """A closed-form projection into the teacher's space, for a student that starts from another encoder.
 
     Attributes:
-        sentences: Sentences in the teacher's language that the ridge regression is fitted to.
-        ridge: Ridge penalty, relative to the mean eigenvalue of the tokens' covariance.
-        refinements: How often the projection is fitted anew to transport plans of the bitext.
-        pairs: Sentence pairs of a refinement.
-        reg: Regularization of that transport, in units of the cost.
+        sentences: Sentences in the teacher's language to fit the projection to. Both encoders encode them, and tokens
+            with common characters are paired for a ridge regression.
+        ridge: Ridge penalty, relative to the mean eigenvalue of the covariance of the tokens.
+        refinements: Number of times the projection is fitted again, to optimal transport plans of the bitext; 0 uses
+            no bitext.
+        pairs: Sentence pairs used by each refinement.
+        reg: Weight of the regularization of the transport in refinements, in units of the cost.
     """
 
     sentences: Count = 2000
@@ -35,10 +37,10 @@ class WarmStart(Settings):
     pairs: Count = 1000
     reg: Reg = 0.0
 
-    def deciding(self) -> dict[str, Any]:
-        """The settings that can change a result: without a refinement its own cannot."""
-        own = set() if self.refinements else {"pairs", "reg"}
-        return {name: value for name, value in super().deciding().items() if name not in own}
+    def key_material(self) -> dict[str, Any]:
+        """Return the settings that can change a result: not `pairs` and `reg` if there is no refinement."""
+        unused = set() if self.refinements else {"pairs", "reg"}
+        return {name: value for name, value in super().key_material().items() if name not in unused}
 
 
 def _all_or_names(value: object) -> object:
@@ -46,13 +48,14 @@ def _all_or_names(value: object) -> object:
 
 
 class Adapters(Settings):
-    """Low-rank adapters (LoRA), trained in place of the weights.
+    """Low-rank adapters (LoRA), trained in place of the weights. They need pip install 'optical-cli[adapters]'.
 
     Attributes:
-        rank: Rank of the matrix that is added to a weight.
-        alpha: Scale of that matrix: alpha / rank.
-        dropout: Share of an adapter's input dropped while training, from 0 to below 1.
-        targets: Names of the linear layers with an adapter, such as query; `auto` for all of the transformer.
+        rank: Rank of the update that an adapter adds to a weight matrix.
+        alpha: Scale of the update that an adapter adds, which is multiplied by alpha / rank.
+        dropout: Probability of dropping an input of an adapter during training.
+        targets: Linear layers that get an adapter, by name or end of name, such as `query` or [`query`, `value`];
+            `auto` for every linear layer of the transformer.
     """
 
     rank: Count = 16
@@ -64,15 +67,18 @@ class Adapters(Settings):
 
 
 class Student(Settings):
-    """The encoder that learns.
+    """The student: the encoder that learns another language.
 
     Attributes:
-        init: Where it starts: `teacher` (a copy, as in the paper), a folder or a Hugging Face id.
-        warm_start: How another encoder is projected into the teacher's space; null for one that is there already.
-        freeze_embeddings: Keep the word embeddings as they are.
-        vocabulary: `full`, or `trim` to drop tokens that occur in no bitext, collection or topic of the experiment.
-        vocabulary_floor: Number of the most frequent tokens that `trim` keeps in any case, besides single characters.
-        adapters: Train and store adapters only; null trains the weights.
+        init: Encoder to start from: `teacher` for a copy of it, a folder, or a Hugging Face id.
+        warm_start: Projection of another encoder than the teacher into the teacher's space; null if the encoder is in
+            that space already.
+        freeze_embeddings: Do not train the word embeddings.
+        vocabulary: `full` keeps every token. `trim` drops the embeddings of tokens that occur in no bitext, collection
+            or topic of the student's languages; embeddings of these texts do not change.
+        vocabulary_floor: Number of most frequent tokens that `trim` keeps whether they occur or not. Single characters
+            and bytes are always kept.
+        adapters: Train and store low-rank adapters only; null trains the weights.
     """
 
     init: str = "teacher"
@@ -84,11 +90,12 @@ class Student(Settings):
 
 
 class EarlyStopping(Settings):
-    """An early end of the training; the best student on the held-out bitext is kept.
+    """An early end of the training. The student that was best on the held-out bitext is kept.
 
     Attributes:
-        measure: What is watched: `p@1` (higher is better) or `transport_cost` (lower is better).
-        patience: Measurements in a row without improvement before the training ends.
+        measure: Measure on the held-out bitext: `p@1` of finding translations (higher is better) or `transport_cost`
+            (lower is better).
+        patience: Consecutive measurements without improvement after which the training ends, at most `watch`.
     """
 
     measure: Literal["p@1", "transport_cost"] = "p@1"
@@ -96,7 +103,7 @@ class EarlyStopping(Settings):
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether a student is better for a higher value."""
+        """Whether a higher value of the measure is better."""
         return self.measure == "p@1"
 
 
@@ -104,30 +111,36 @@ class Training(Settings):
     """The training of the student.
 
     Attributes:
-        epochs: Passes over the bitext; 3 is what held-out bitext chose over 1 in Hindi and in Yoruba.
-        batch_size: Sentence pairs per step, over all processes.
-        batch_tokens: Tokens per step on the student's side, padding included; null for `batch_size` sentence pairs.
-        accumulate: Parts in which a process computes its share of a step; more parts need less memory.
-        recompute: Compute activations again in the backward pass: far less memory, the time of a second forward pass.
-        learning_rate: Peak learning rate, reached after `warmup`; falls linearly to zero.
-        warmup: Share of the steps over which the learning rate rises, from 0 to below 1.
+        epochs: Passes over the bitext; may be a fraction. 3 did better than 1 on held-out bitext in Hindi and Yoruba.
+        batch_size: Sentence pairs per optimizer step, over all processes.
+        batch_tokens: Tokens per optimizer step on the student's side, padding included; null uses `batch_size` instead.
+        accumulate: Number of parts that each process splits its share of a step into (gradient accumulation). More
+            parts need less memory.
+        recompute: Compute activations again in the backward pass (gradient checkpointing): far less memory, for the
+            time of a second forward pass.
+        learning_rate: Peak learning rate, reached after `warmup`; it then falls linearly to zero.
+        warmup: Share of the steps over which the learning rate rises.
         weight_decay: Weight decay of AdamW.
-        dropout: Share of units dropped, from 0 to below 1; null for what the model was made with.
-        start_share: Share of the start in the final weights, 0 to below 1 (Wortsman et al. 2022, arXiv 2109.01903).
-        max_length: Most tokens of a training sentence on either side; the rest is cut off.
-        precision: `float32`, `bfloat16`, or `auto` for bfloat16 where the processor has units for it.
-        log_every: Steps per line of training.jsonl.
-        watch: How many times the held-out bitext is measured during training, besides start and end.
-        early_stopping: When to end before the last epoch; null for never.
-        save_every: Seconds between savepoints, from which a killed training resumes.
-        report_to: Trackers that transformers knows and that are installed, such as `tensorboard` or `wandb`.
+        dropout: Dropout probability; null for that of the model's configuration.
+        start_share: Weight of the untrained start when its weights are averaged with the trained ones (Wortsman et al.
+            2022, arXiv 2109.01903); 0 for no averaging.
+        max_length: Longest training sentence on either side, in tokens; the rest is cut off. The lengths of `encoding`
+            apply as well.
+        precision: Number format of the training: `float32`, `bfloat16` mixed precision, or `auto` for bfloat16 where it
+            is measured to be faster.
+        log_every: Optimizer steps per line of training.jsonl.
+        watch: Number of measurements on the held-out bitext during the training, besides those at its start and end.
+        early_stopping: End of the training before the last epoch if the student stops improving; null for never.
+        save_every: Seconds between savepoints, from which an interrupted training resumes.
+        report_to: Experiment trackers that transformers supports and that are installed, such as `tensorboard` or
+            `wandb`.
     """
 
     epochs: Positive = 3
     batch_size: Count = 64
     batch_tokens: Count | None = None
     accumulate: Count = 1
-    recompute: Annotated[Flag, SpeedOnly("activations computed a second time have the same bits")] = False
+    recompute: Annotated[Flag, SpeedOnly("recomputed activations are equal to the last bit")] = False
     learning_rate: Positive = 2e-4
     warmup: Share = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
@@ -136,20 +149,24 @@ class Training(Settings):
     max_length: Count = 64
     precision: Precision = "float32"
     log_every: Annotated[Count, SpeedOnly("only affects the log")] = 10
-    watch: Annotated[CountFromZero, SpeedOnly("measuring the held-out bitext draws no random number")] = 1
+    watch: Annotated[CountFromZero, SpeedOnly("measuring the held-out bitext draws no random numbers")] = 1
     early_stopping: EarlyStopping | None = None
-    save_every: Annotated[Positive, SpeedOnly("a resumed training gives the same student")] = 120
+    save_every: Annotated[Positive, SpeedOnly("a resumed training yields the same student")] = 120
     report_to: Annotated[tuple[str, ...], SpeedOnly("only affects logging")] = ()
 
     @model_validator(mode="after")
     def _is_watched_before_it_stops(self) -> Self:
         if self.early_stopping is not None and self.watch < self.early_stopping.patience:
-            expected = f"at least {self.early_stopping.patience} looks expected, as early_stopping.patience has it"
-            raise ValueError(f"watch: {expected}, found {self.watch}; without them nothing could stop early")
+            raise ValueError(
+                f"watch: expected at least early_stopping.patience ({self.early_stopping.patience}), found "
+                f"{self.watch}; with fewer measurements the training could not stop early"
+            )
         return self
 
-    def deciding(self) -> dict[str, Any]:
-        """The settings that can change what is trained, as JSON values: key material."""
-        found = super().deciding()
-        del found["start_share"]  # averaging is a step of its own, after the training
-        return found if self.early_stopping is None else {**found, "watch": self.watch}  # it stops at a look
+    def key_material(self) -> dict[str, Any]:
+        """Return the settings that can change the trained student, as JSON values for its key."""
+        material = super().key_material()
+        del material["start_share"]  # averaging is a step of its own, after the training
+        if self.early_stopping is not None:  # the training stops at one of the measurements
+            material["watch"] = self.watch
+        return material

@@ -1,4 +1,4 @@
-"""The optimal transport that a student is trained on."""
+"""Settings of the optimal transport between the tokens of a sentence pair."""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -9,7 +9,7 @@ from optical_cli.config.settings import Count, Number, Positive, Regs, Settings
 from optical_cli.transport.solvers import SMALLEST_REG, SOLVER_EXPECTED, SOLVERS, Solver, format_reg, iterates
 
 DEFAULT_REGS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
-TOLERATED_SHARE = 0.01  # of a training's plans, which may miss the threshold before `on_unconverged` is asked
+TOLERATED_SHARE = 0.01  # share of a training's plans that may miss the threshold before `on_unconverged` applies
 
 
 def _known(solver: str) -> str:
@@ -19,11 +19,12 @@ def _known(solver: str) -> str:
 
 
 class Anneal(Settings):
-    """A regularization that falls while the student learns.
+    """Annealing: reg falls from a large value to that of the cell during the training.
 
     Attributes:
-        start: reg of the first step (`from` in the file); a cell whose own reg is not below it is not annealed.
-        share: share of the steps over which reg falls to the cell's own, by the same factor a step.
+        start: Value of reg at the first step (`from` in the file). Cells with this reg or a larger one are not
+            annealed.
+        share: Share of the steps over which reg falls, by a constant factor per step, to that of the cell.
     """
 
     start: Annotated[Number, Field(alias="from", ge=SMALLEST_REG)] = 1.0
@@ -31,18 +32,20 @@ class Anneal(Settings):
 
 
 class Transport(Settings):
-    """The optimal transport between the tokens of a sentence and those of its translation.
+    """The optimal transport between the tokens of a sentence and the tokens of its translation.
 
     Attributes:
-        solver: a name of `transport.solvers.SOLVERS`.
-        reg_marginal: what a missed marginal costs `unbalanced`, in units of the cost.
-        steps: number of steps of `proximal`.
-        reg: strengths of the regularization, in units of the cost; by default all of the grid that the solver takes.
-        marginals: the mass of each token; `uniform`, or `idf`: rare tokens weigh more.
-        threshold: a plan has converged when its marginals are off by no more than this (L1).
-        max_iterations: iterations after which a plan is given up as unconverged.
-        on_unconverged: what happens when more than 1 % of the plans are.
-        anneal: how reg falls to a cell's own while the student learns; null for the same reg at every step.
+        solver: Solver of the transport problem, which decides what is regularized.
+        reg_marginal: Penalty on missed marginals, in units of the cost; used by the solver `unbalanced` only.
+        steps: Number of proximal steps; used by the solver `proximal` only.
+        reg: Weights of the regularization to compare, in units of the cost (cosine distance, 0 to 2). 0 is the exact
+            plan, inf the product of the marginals. Without this setting, every default value that the solver accepts.
+        marginals: Mass of each token: `uniform`, or `idf` for more mass on rare tokens.
+        threshold: Largest marginal error (L1) of a converged plan.
+        max_iterations: Iterations after which a plan counts as unconverged.
+        on_unconverged: What to do if more than 1 % of a training's plans are unconverged: `fail` stops the training,
+            `warn` continues, and reports mark the figures of the student with †.
+        anneal: Let reg fall to that of the cell during the training; null for a constant reg.
     """
 
     solver: Annotated[str, AfterValidator(_known)] = "sinkhorn"
@@ -62,9 +65,10 @@ class Transport(Settings):
             return given
         solver = SOLVERS.get(str(given.get("solver", "sinkhorn")))
         if solver is None:
-            return given  # refused later, as are faulty settings of its own
-        own = {name: given[name] for name in solver.defaults if type(given.get(name)) is int and given[name] > 0}
-        return {**given, "reg": [reg for reg in DEFAULT_REGS if not solver.fault_of(reg, {**solver.defaults, **own})]}
+            return given  # refused later, like wrong settings of the solver
+        defaults = solver.defaults
+        valid = {name: given[name] for name in defaults if type(given.get(name)) is int and given[name] > 0}
+        return {**given, "reg": [reg for reg in DEFAULT_REGS if not solver.fault_of(reg, {**defaults, **valid})]}
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
@@ -80,38 +84,38 @@ class Transport(Settings):
         return SOLVERS[self.solver]
 
     @property
-    def _own(self) -> dict[str, Any]:
+    def _solver_settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._solver.defaults}
 
     @property
     def smallest_reg(self) -> float:
-        """The smallest reg above 0 that the solver takes."""
-        return self._solver.smallest_reg(self._own)
+        """Smallest reg above 0 that the solver accepts."""
+        return self._solver.smallest_reg(self._solver_settings)
 
     def fault_of(self, reg: float) -> str | None:
-        """Why the solver does not take a reg; None if it does."""
-        return self._solver.fault_of(reg, self._own)
+        """Return why the solver refuses a reg; None if it accepts it."""
+        return self._solver.fault_of(reg, self._solver_settings)
 
     def anneals(self, reg: float) -> bool:
-        """Whether a cell of this reg begins at a larger one."""
+        """Return whether a cell with this reg starts its training at a larger one."""
         return self.anneal is not None and reg < self.anneal.start
 
     def solve_arguments(self, reg: float) -> dict[str, Any]:
-        """The arguments of `transport.solve` besides problem and reg; none where nothing iterates."""
+        """Return the arguments of `transport.solve` besides problem and reg; none at reg 0 and inf."""
         if not iterates(reg):
             return {}
-        return {name: getattr(self, name) for name in ("solver", "threshold", "max_iterations", *self._own)}
+        return {name: getattr(self, name) for name in ("solver", "threshold", "max_iterations", *self._solver_settings)}
 
     @property
     def in_words(self) -> str:
-        """How plans are solved, for reports: `sinkhorn, uniform marginals`."""
-        words = f"{self._solver.in_words(self._own)}, {self.marginals} marginals"
+        """Description for reports: `sinkhorn, uniform marginals`."""
+        words = f"{self._solver.in_words(self._solver_settings)}, {self.marginals} marginals"
         if self.anneal is None:
             return words
         return f"{words}, reg falling from {format_reg(self.anneal.start)} over {self.anneal.share:.0%} of the steps"
 
-    def deciding_of(self, reg: float) -> dict[str, Any]:
-        """The settings that can change the student of a reg, as JSON values: key material."""
+    def key_material_of(self, reg: float) -> dict[str, Any]:
+        """Return the settings that can change the student of a reg, as JSON values for its key."""
         material: dict[str, Any] = {"reg": reg, "marginals": self.marginals}
         first = reg
         if self.anneal is not None and self.anneals(reg):

@@ -1,1 +1,1 @@
-"""What comes from outside: collections, bitext and models; opened, checked and fingerprinted."""
+"""Input data: collections, topics, judgements, bitexts and models, opened, checked and fingerprinted."""

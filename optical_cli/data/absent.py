@@ -1,4 +1,4 @@
-"""Inputs that may not be on this machine: whether they may be downloaded, what is here, what stands for the rest."""
+"""Inputs that may be missing on this machine: permission to download, local copies, and placeholders in keys."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,19 +10,19 @@ from typing import NoReturn
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.errors import NotHere
 
-MARK = "not here: "  # begins the fingerprint of a stand-in; key material that contains it has no key yet
+MARK = "not here: "  # start of the fingerprint of a missing source; with it in its material, a key is unknown
 
 _allowed: ContextVar[bool] = ContextVar("downloads_allowed", default=True)
 
 
 def downloads_allowed() -> bool:
-    """Whether absent inputs may be downloaded now."""
+    """Return whether missing inputs may be downloaded in this context."""
     return _allowed.get()
 
 
 @contextmanager
 def downloads_off(off: bool = True) -> Iterator[None]:
-    """Have readers raise NotHere for what they would have to download; with `off=False`, change nothing."""
+    """Turn downloads off in this context: readers raise NotHere instead. `off=False` changes nothing."""
     token = _allowed.set(_allowed.get() and not off)
     try:
         yield
@@ -31,44 +31,44 @@ def downloads_off(off: bool = True) -> Iterator[None]:
 
 
 def before_download(absent: str) -> None:
-    """Raise NotHere if downloads are off; `absent` says what is missing and where it was looked for."""
+    """Raise NotHere if downloads are off; `absent` describes what is missing, and where it was searched for."""
     if not downloads_allowed():
         raise not_here(absent)
 
 
 def not_here(absent: str) -> NotHere:
-    """The error of an input that must not be downloaded."""
-    return NotHere(f"{absent}, and downloads are off; `optical fetch` brings it where there is a network")
+    """Return the error of a missing input while downloads are off."""
+    return NotHere(f"{absent}, and downloads are off; run `optical fetch` on a machine with network access")
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """What this machine has of an input."""
+    """The local copy of an input."""
 
     place: Path
-    size: int | None  # bytes of its files, if known
-    revision: str | None = None  # the commit of what came from the Hugging Face hub
-    downloaded: bool = False  # it lies in another library's cache, which could be emptied
+    size: int | None  # bytes of its files; None if unknown
+    revision: str | None = None  # commit on the Hugging Face hub, if it came from there
+    downloaded: bool = False  # whether it is in the download cache of another library, which may be emptied
 
 
 def size_of(files: Iterable[Path]) -> int:
-    """Total bytes of files."""
+    """Return the total size of files in bytes."""
     return sum(path.stat().st_size for path in files)
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """Takes the place of a source that is not here, and says why, where keys are worked out and nothing is read."""
+class MissingSource:
+    """Placeholder for a source that is not on this machine, while keys are computed and nothing is read."""
 
     name: str
     reason: str
 
     def fingerprint(self, _memo: Fingerprints) -> str:
-        """A mark in place of a digest."""
+        """Return a mark with the reason, in place of a digest."""
         return f"{MARK}{self.reason}"
 
     def count(self) -> None:
-        """Unknown."""
+        """Return None: the number of documents is unknown."""
 
     def refuse(self, *_: object) -> NoReturn:
         """Raise NotHere with the reason."""

@@ -1,4 +1,4 @@
-"""Collections, topics and judgements: the table of formats that they come in, and what opens them."""
+"""Opens collections, topics and judgements, and lists the formats they come in."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,56 +18,56 @@ _IR_DATASETS = "ir_datasets:"
 
 
 class Source(Protocol):
-    """Something with a readable name and a fingerprint of its content."""
+    """An input with a readable name and a fingerprint of its content."""
 
     @property
     def name(self) -> str:
-        """For labels and messages; never part of a key."""
+        """Name in labels and messages; never part of a key."""
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of the content, 64 hex digits."""
+        """Return the SHA-256 of the content, 64 hex digits."""
 
     def local_copy(self, memo: Fingerprints | None = None, /) -> LocalCopy:
-        """What is here of it, NotHere if a part is not; with a `memo`, also check that it can be read whole."""
+        """Return the local copy; NotHere if a part is missing. With a `memo`, check that it can be read to its end."""
 
 
 class DocumentSource(Source, Protocol):
     """The documents of a collection."""
 
     def documents(self) -> Iterator[Document]:
-        """Stream the documents, checked; DataError at the first that is unsound."""
+        """Stream the documents; DataError at the first invalid one."""
 
     def count(self) -> int | None:
-        """The number of documents, for estimates of time; None if it is unknown before they are read."""
+        """Return the number of documents, for time estimates; None if only reading them would tell."""
 
 
 class TopicSource(Source, Protocol):
     """A set of topics."""
 
     def topics(self) -> dict[str, str]:
-        """Topic texts by query id, at least one."""
+        """Return the topic texts by query id, at least one."""
 
 
 class JudgementSource(Source, Protocol):
     """A set of relevance judgements."""
 
     def judgements(self) -> dict[str, dict[str, int]]:
-        """Grades by query id and document id, at least one."""
+        """Return the grades by query id and document id, at least one."""
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file, read as what it was opened for."""
+    """A file of documents (JSON Lines), of topics (TSV) or of judgements (TREC qrels)."""
 
     name: str
     path: Path
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """The SHA-256 of the file's bytes."""
+        """Return the SHA-256 of the file's bytes."""
         return file_digest(self.path, memo)
 
     def local_copy(self, _memo: Fingerprints | None = None, /) -> LocalCopy:
-        """The file."""
+        """Return the path and size of the file."""
         return LocalCopy(self.path, size_of([self.path]))
 
     def documents(self) -> Iterator[Document]:
@@ -75,20 +75,23 @@ class LocalFile:
         return read_documents(self.path)
 
     def count(self) -> int:
-        """The lines of the file."""
+        """Return the number of lines."""
         return sum(1 for _ in read_lines(self.path))
 
     def topics(self) -> dict[str, str]:
-        """Topic texts by query id of a TSV file."""
+        """Read a TSV file of topics; return their texts by query id."""
         return read_topics(self.path)
 
     def judgements(self) -> dict[str, dict[str, int]]:
-        """Grades by query id and document id of a TREC qrels file."""
+        """Read a TREC qrels file; return the grades by query id and document id."""
         return read_judgements(self.path)
 
 
-class Wanted(NamedTuple):
-    """A part of a collection that an experiment asks for; `template` names the fields of topics, None the usual one."""
+class Request(NamedTuple):
+    """A part of a collection that an experiment names.
+
+    `template` selects the fields of topics, such as `{title} {description}`; None for the default field.
+    """
 
     source: str
     base: Path
@@ -97,57 +100,62 @@ class Wanted(NamedTuple):
     template: str | None = None
 
 
-def _packaged(wanted: Wanted) -> LocalFile | None:
-    if not wanted.source.startswith(PREFIX):
+def _open_builtin(request: Request) -> LocalFile | None:
+    if not request.source.startswith(PREFIX):
         return None
-    return _local(wanted, builtin_path("collection", wanted.source))
+    return _local_file(request, builtin_path("collection", request.source))
 
 
-def _of_ir_datasets(wanted: Wanted) -> IrDataset | None:
-    if not wanted.source.startswith(_IR_DATASETS) and local_path(wanted.source, wanted.base) is not None:
+def _open_ir_dataset(request: Request) -> IrDataset | None:
+    if not request.source.startswith(_IR_DATASETS) and local_path(request.source, request.base) is not None:
         return None
-    return IrDataset(wanted.source.removeprefix(_IR_DATASETS), wanted.part, wanted.language, wanted.template)
+    return IrDataset(request.source.removeprefix(_IR_DATASETS), request.part, request.language, request.template)
 
 
-def _at_path(wanted: Wanted) -> LocalFile | None:
-    path = as_path(wanted.source, wanted.base)
-    return _local(wanted, path) if exists(path) else None
+def _open_path(request: Request) -> LocalFile | None:
+    path = as_path(request.source, request.base)
+    return _local_file(request, path) if exists(path) else None
 
 
-def _local(wanted: Wanted, path: Path) -> LocalFile:
-    if wanted.template is not None:
-        raise DataError(f"{path}: topics of a file are one text each, without fields; leave pairs.*.topic_text out")
-    if wanted.part == "docs" or not path.is_file():
-        path = part_in(path, wanted.part, wanted.language)
-    return LocalFile(wanted.source, path)
+def _local_file(request: Request, path: Path) -> LocalFile:
+    if request.template is not None:
+        raise DataError(f"{path}: topics in a file are one text each, without fields; remove pairs.*.topic_text")
+    if request.part == "docs" or not path.is_file():
+        path = part_in(path, request.part, request.language)
+    return LocalFile(request.source, path)
 
 
-FORMATS: dict[str, Callable[[Wanted], LocalFile | IrDataset | None]] = {
-    "builtin:tiny": _packaged,
-    "an id of ir_datasets (ir_datasets:ID where a path of that name exists)": _of_ir_datasets,
-    "a folder, or one file of topics or of judgements": _at_path,
+FORMATS: dict[str, Callable[[Request], LocalFile | IrDataset | None]] = {
+    "builtin:tiny": _open_builtin,
+    "an id of ir_datasets (ir_datasets:ID where a path of that name exists)": _open_ir_dataset,
+    "a folder, or one file of topics or of judgements": _open_path,
 }
-"""What a source looks like, for people, and what opens it: None if it is of another format. The first that can does."""
+"""Description of each format, and the function that opens a request in it, or returns None for another format.
+
+The first format that opens a request is used.
+"""
 
 
-def _open(wanted: Wanted) -> LocalFile | IrDataset:
+def _open(request: Request) -> LocalFile | IrDataset:
     for open_format in FORMATS.values():
-        if (opened := open_format(wanted)) is not None:
+        if (opened := open_format(request)) is not None:
             return opened
-    path, known = as_path(wanted.source, wanted.base), "; ".join(FORMATS)
-    raise DataError(f"{path} does not exist; relative paths count from the experiment file. Expected {known}")
+    path, known = as_path(request.source, request.base), "; ".join(FORMATS)
+    raise DataError(
+        f"{path} does not exist; relative paths start from the folder of the experiment file. Expected {known}"
+    )
 
 
 def open_documents(source: str, language: str, base: Path) -> DocumentSource:
-    """Find the documents of a collection; nothing is read yet, and relative paths start at `base`."""
-    return _open(Wanted(source, base, "docs", language))
+    """Open the documents of a collection, without reading them; relative paths start from `base`."""
+    return _open(Request(source, base, "docs", language))
 
 
 def open_topics(source: str, language: str, base: Path, template: str | None = None) -> TopicSource:
-    """Find topics in the query language; a template such as `{title} {description}` says which fields are asked."""
-    return _open(Wanted(source, base, "queries", language, template))
+    """Open topics in a language; a template such as `{title} {description}` selects the fields to search with."""
+    return _open(Request(source, base, "queries", language, template))
 
 
 def open_judgements(source: str, language: str, base: Path) -> JudgementSource:
-    """Find the judgements of documents in a language."""
-    return _open(Wanted(source, base, "qrels", language))
+    """Open the judgements of documents in a language."""
+    return _open(Request(source, base, "qrels", language))

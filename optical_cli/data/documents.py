@@ -1,4 +1,4 @@
-"""Documents: the record, the checks of a collection, JSON Lines files, and pools drawn from a collection."""
+"""Documents: reading them from JSON Lines files, checking them, and sampling a pool from a collection."""
 
 import hashlib
 import heapq
@@ -21,22 +21,23 @@ class Document:
 
 
 def fill(template: str, document: Document) -> str:
-    """The text that is encoded: the template filled once, so that braces in a document's own text stay."""
+    """Return the text to encode: the template, filled in one pass, so that braces in the document's text stay."""
     parts = {"{title}": document.title, "{text}": document.text}
     return re.sub(r"\{title\}|\{text\}", lambda field: parts[field[0]], template).strip()
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """Stream a JSON Lines file: `doc_id`, `text` and an optional `title`; other keys are ignored."""
+    """Stream a JSON Lines file with `doc_id`, `text` and an optional `title`; other keys are ignored."""
     return checked_documents(str(path), ((place, _parse(place, line)) for place, line in read_lines(path)))
 
 
 def checked_documents(
     source: str, documents: Iterable[tuple[Place, Document]], blank: float = 0.0
 ) -> Iterator[Document]:
-    """Pass documents on one by one; `blank` is the share of them that may have neither title nor text.
+    """Check documents while they are streamed; `blank` is the share of them that may have neither title nor text.
 
-    DataError if an id is used twice or is no id, too many documents are blank, or there is none at all.
+    Raises:
+        DataError: a document id is invalid or used twice, too many documents are blank, or there are none.
     """
     seen: set[str] = set()
     blanks = 0
@@ -45,18 +46,18 @@ def checked_documents(
         blanks += not document.title.strip() and not document.text.strip()
         if blanks and not blank:
             found = f"document {quoted(document.doc_id)} with both blank"
-            raise place.fault(expected="a title or a text", found=found, mend="give it a text or remove it")
+            raise place.fault(expected="a title or a text", found=found, mend="add a text or remove the document")
         if document.doc_id in seen:
             found = f"{quoted(document.doc_id)} a second time"
             raise place.fault(expected="a new doc_id", found=found, mend="remove or rename one of the two")
         seen.add(document.doc_id)
         yield document
     if not seen:
-        raise DataError(f"{source} holds no document; expected at least one")
+        raise DataError(f"{source} has no documents; expected at least one")
     if blanks > blank * len(seen):
         raise DataError(
-            f"{source}: {blanks} of {len(seen)} documents have neither title nor text, and at most {blank:.0%} are "
-            "expected to; what was downloaded is not whole, or its fields have other names"
+            f"{source}: {blanks} of {len(seen)} documents have neither title nor text, expected at most {blank:.0%}; "
+            "the download may be incomplete, or its fields may have other names"
         )
 
 
@@ -72,14 +73,14 @@ def _parse(place: Place, line: str) -> Document:
 
 
 def pooled_ids(all_ids: Iterable[str], judged: set[str], extra: int, seed: int) -> set[str]:
-    """Every judged document of a collection and `extra` others (all of them, if there are fewer).
+    """Return the ids of every judged document of a collection and of `extra` others (all, if there are fewer).
 
-    The others are those with the smallest SHA-256 of `seed:doc_id`: the same on every platform, whatever the
+    The others are those with the smallest SHA-256 of `seed:doc_id`. They depend neither on the platform nor on the
     order of the collection, and a larger pool contains the smaller one.
     """
 
-    def place(doc_id: str) -> tuple[bool, bytes]:
+    def order(doc_id: str) -> tuple[bool, bytes]:
         return doc_id not in judged, hashlib.sha256(f"{seed}:{doc_id}".encode()).digest()
 
-    first = heapq.nsmallest(len(judged) + extra, all_ids, key=place)
+    first = heapq.nsmallest(len(judged) + extra, all_ids, key=order)
     return set(first[: len(judged.intersection(first)) + extra])

@@ -1,4 +1,4 @@
-"""Models: a folder, a packaged model or a Hugging Face id, checked for what an encoder needs; names of its weights."""
+"""Models: found in a folder, in the package or on the Hugging Face hub, checked, and fingerprinted."""
 
 import hashlib
 import json
@@ -18,10 +18,10 @@ from optical_cli.errors import DataError, one_line
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
 _PREFIXES = ("vocab", "merges")
-_NOT_OURS = "manifest.json"  # the cache's note on a checkpoint: host and time do not change the encoder
+_MANIFEST = "manifest.json"  # of an artifact of the cache; its host and time do not change the encoder
 _OTHER_EXPORTS = ("onnx", "openvino")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-_TRAINERS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # no weights of the model
+_TRAINER_FILES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")  # not weights of the model
 _VOCABULARY = re.compile(r"tokenizer\.json|vocab.*\.(txt|json)|.*\.(model|spm|vocab|tiktoken)")
 _WITHOUT_VOCABULARY = ("ByT5", "Canine", "Perceiver")  # tokenizers of bytes and characters
 _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?(@[0-9a-f]{40})?", re.ASCII)
@@ -29,13 +29,13 @@ _HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?(@[0-9a-f]{40})?", re.ASCII)
 
 @dataclass(frozen=True)
 class Model:
-    """A model whose files are on this machine."""
+    """A model on this machine."""
 
     name: str
     folder: Path
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 over names and digests of configuration, vocabulary and safetensors weights, 64 hex digits."""
+        """Return the SHA-256 of configuration, vocabulary and weights, by file names and digests, 64 hex digits."""
         digest = hashlib.sha256()
         for path in sorted(_encoder_files(self.folder)):
             name = path.relative_to(self.folder).as_posix()
@@ -43,23 +43,27 @@ class Model:
         return digest.hexdigest()
 
     def local_copy(self, _memo: Fingerprints | None = None, /) -> LocalCopy:
-        """The folder, and the bytes of the files of an encoder."""
-        snapshot = self.folder.parent.name == "snapshots"  # of the cache of huggingface_hub: named for its commit
+        """Return the folder, and the size of the files that an encoder needs."""
+        snapshot = self.folder.parent.name == "snapshots"  # in the cache of huggingface_hub; its name is the commit
         revision = self.folder.name if snapshot else None
         return LocalCopy(self.folder, size_of(_encoder_files(self.folder)), revision, downloaded=snapshot)
 
 
 def resolve_model(source: str, base: Path) -> Model:
-    """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id, `owner/name` or `owner/name@commit`.
+    """Find a model: `builtin:tiny-teacher`, a folder, or a Hugging Face id (`owner/name` or `owner/name@commit`).
 
-    An id is downloaded only if the cache of huggingface_hub lacks it; without a commit it means the one that was the
-    newest then. DataError if there is no such model, or it has no configuration or no safetensors weights.
+    A model of the hub is downloaded only if it is not in the cache of huggingface_hub. Without a commit, the cached
+    version is used, or else the newest.
+
+    Raises:
+        DataError: there is no such model, or it has no configuration or no safetensors weights.
+        NotHere: the model would have to be downloaded, and downloads are off.
     """
     builtin = builtin_path("model", source) if source.startswith(PREFIX) else None
     folder = builtin or local_path(source, base) or _from_hub(source, base)
-    held = names_in(folder)
-    if "config.json" not in held and "modules.json" not in held:
-        raise DataError(f"{folder} is no model: expected config.json or modules.json, found {listed(held)}")
+    names = names_in(folder)
+    if "config.json" not in names and "modules.json" not in names:
+        raise DataError(f"{folder} is not a model: expected config.json or modules.json, found {listed(names)}")
     _check_weights(folder)
     if absent := _absent_files(folder):
         raise DataError(f"{folder} is not a whole model: {absent}; copy or download it again")
@@ -67,34 +71,34 @@ def resolve_model(source: str, base: Path) -> Model:
 
 
 def is_called(name: str, end: str) -> bool:
-    """Whether a module's dotted name equals `end` or ends in it."""
+    """Return whether the dotted name of a module equals `end` or ends with it: `layer.0.query` and `query`."""
     return name == end or name.endswith(f".{end}")
 
 
 def matrix_names(folder: Path) -> list[str]:
-    """The names of the linear layers and embeddings of a model's transformer, from the heads of its weight files."""
+    """Return the names of the weight matrices of a model's transformer, from the headers of its safetensors files."""
     names = []
     for path in sorted([*folder.glob("*.safetensors"), *folder.glob("0_*/*.safetensors")]):
         try:
             with safe_open(path, framework="numpy") as weights:
                 names += [name for name in weights.keys() if len(weights.get_slice(name).get_shape()) == 2]  # noqa: SIM118
         except SafetensorError as error:
-            raise DataError(f"{path}: safetensors weights expected: {error}") from error
+            raise DataError(f"{path} cannot be read as safetensors weights: {error}") from error
     return [name.removesuffix(".weight") for name in names]
 
 
 def _check_weights(folder: Path) -> None:
     weights = [path for path in _files(folder) if path.suffix == ".safetensors"]
-    pickled = [path for path in _files(folder) if path.suffix in _PICKLES and path.name not in _TRAINERS]
+    pickled = [path for path in _files(folder) if path.suffix in _PICKLES and path.name not in _TRAINER_FILES]
     unsafe = sorted(path for path in pickled if path.parent not in {weight.parent for weight in weights})
     if unsafe:
         raise DataError(
-            f"{unsafe[0]} is pickled, and loading a pickle can run any code in it; safetensors weights are "
-            "required: load the model once where you trust it, for example with "
-            "SentenceTransformer(folder).save_pretrained(new_folder), and name the new folder"
+            f"{unsafe[0]} is a pickle, and loading a pickle can run any code in it; expected safetensors weights. If "
+            "you trust the model, convert it with SentenceTransformer(folder).save_pretrained(new_folder), and name "
+            "the new folder"
         )
     if not weights:
-        raise DataError(f"{folder} holds no weights; expected a *.safetensors file")
+        raise DataError(f"{folder} has no weights; expected a *.safetensors file")
 
 
 def _absent_files(folder: Path) -> str | None:
@@ -142,22 +146,24 @@ def _files(folder: Path) -> Iterator[Path]:
 def _encoder_files(folder: Path) -> Iterator[Path]:
     for path in _files(folder):
         named = path.suffix in _SUFFIXES or path.name.startswith(_PREFIXES)
-        if named and path.name != _NOT_OURS and not path.name.upper().startswith("README"):
+        if named and path.name != _MANIFEST and not path.name.upper().startswith("README"):
             yield path
 
 
 def _from_hub(source: str, base: Path) -> Path:
     if not _HUB_ID.fullmatch(source):
-        raise DataError(f"{source} is no folder under {base} and no Hugging Face id (owner/name, or owner/name@commit)")
+        raise DataError(
+            f"{source} is neither a folder under {base} nor a Hugging Face id (owner/name or owner/name@commit)"
+        )
     model_id, _, commit = source.partition("@")
     if cached := _cached_snapshot(model_id, commit):
         return cached
-    before_download(f"{source} is no folder under {base} and not in the local Hugging Face cache")
+    before_download(f"{source} is neither a folder under {base} nor in the local Hugging Face cache")
     return _download(model_id, commit or None, base)
 
 
 def _cached_snapshot(model_id: str, commit: str) -> Path | None:
-    # the documented layout of the cache; asking snapshot_download itself costs an import of 0.4 s
+    # reads the documented cache layout, because importing snapshot_download takes 0.4 s
     from huggingface_hub import constants
 
     repo = Path(constants.HF_HUB_CACHE) / f"models--{model_id.replace('/', '--')}"
@@ -177,9 +183,9 @@ def _download(model_id: str, commit: str | None, base: Path) -> Path:
     ignored = [f"{export}/*" for export in _OTHER_EXPORTS]
     try:
         return Path(snapshot_download(model_id, revision=commit, allow_patterns=patterns, ignore_patterns=ignored))
-    # its errors share no base class, and the HTTP library under it has changed from version to version
+    # the library's errors share no base class, and its HTTP library differs between versions
     except Exception as error:
         raise DataError(
-            f"{model_id} is no folder under {base} and cannot be had from Hugging Face ({one_line(error)}); "
+            f"{model_id} is not a folder under {base} and cannot be downloaded from Hugging Face ({one_line(error)}); "
             "check the name and the network, or name a folder"
         ) from error

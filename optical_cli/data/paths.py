@@ -1,4 +1,4 @@
-"""Where a source of an experiment file lies: in the package (`builtin:tiny`), at a path, or at neither, by its name."""
+"""Locates the sources that an experiment file names: in the package (`builtin:tiny`), or at a path."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from optical_cli.data.text_files import PACKED
 from optical_cli.errors import DataError, shortened
 
 Part = Literal["docs", "queries", "qrels"]
-"""Parts of a collection, as files and ir_datasets name them: its documents, topics and judgements."""
+"""Documents, topics or judgements of a collection, as ir_datasets and file names call them."""
 _ENDINGS: dict[Part, tuple[str, ...]] = {"docs": ("jsonl",), "queries": ("tsv",), "qrels": ("trec", "tsv")}
 
 PREFIX = "builtin:"
@@ -20,44 +20,44 @@ BUILTIN = {
     "model": {"tiny-teacher": TINY / "teacher"},
     "experiment": {"tiny": TINY / "experiment.yaml"},
 }
-"""What is shipped in the package, by kind and name."""
+"""Inputs that the package contains, by kind and name."""
 _PATH_STARTS = ("./", "../", "/", "~")
 
 
 def builtin_path(kind: Literal["collection", "bitext", "model"], source: str) -> Path:
-    """The folder of a packaged collection or model, or the file of a packaged bitext."""
+    """Return the path of an input in the package: the folder of a collection or model, or the file of a bitext."""
     path = BUILTIN[kind].get(source.removeprefix(PREFIX))
     if path is None:
         names = ", ".join(PREFIX + name for name in BUILTIN[kind])
-        raise DataError(f"{source}: no such {kind} in the package; there is {names}")
+        raise DataError(f"{source}: the package has no such {kind}; expected {names}")
     if not path.exists():
-        raise DataError(f"{source}: {path} is missing; install optical-cli again")
+        raise DataError(f"{source}: {path} is missing; reinstall optical-cli")
     return path
 
 
 def builtin_experiment(name: str) -> Path | None:
-    """The file of a packaged experiment; None if there is none of this name."""
+    """Return the file of an experiment in the package; None if the package has no experiment of this name."""
     return BUILTIN["experiment"].get(name)
 
 
 def as_path(source: str, base: Path) -> Path:
-    """Read a source as a path: `~` is the home folder, relative paths start at `base`."""
+    """Return a source as a path: `~` is the home folder, and relative paths start from `base`."""
     if "\0" in source:
-        raise DataError(f"{source!r} is no path: it holds a null character; remove it")
+        raise DataError(f"{source!r} is not a path: it has a null character; remove it")
     try:
         return base / Path(source).expanduser()
-    except RuntimeError as error:  # ~someone who has no home here
-        raise DataError(f"{source} is no path here ({error}); write the folder out") from error
+    except RuntimeError as error:  # the `~name` of an unknown user
+        raise DataError(f"{source} is not a path on this machine ({error}); write the folder in full") from error
 
 
 def local_path(source: str, base: Path) -> Path | None:
-    """The path of a source; None if it does not exist and does not start with `./`, `../`, `/` or `~`."""
+    """Return the path of a source; None if it does not exist and does not start with `./`, `../`, `/` or `~`."""
     path = as_path(source, base)
     return path if exists(path) or source.startswith(_PATH_STARTS) else None
 
 
 def exists(path: Path) -> bool:
-    """Whether a path leads somewhere; False also where it is longer than a file name can be."""
+    """Return whether a path exists; False also for a path that is too long for the file system."""
     try:
         return path.exists()
     except OSError:
@@ -65,25 +65,31 @@ def exists(path: Path) -> bool:
 
 
 def part_in(folder: Path, part: Part, language: str) -> Path:
-    """The file of a part: `docs.yo.jsonl` before `docs.jsonl`, also packed; DataError if there is none, or two."""
-    held = names_in(folder)
+    """Return the file of a part in a folder: `docs.yo.jsonl`, or else `docs.jsonl`, plain or compressed.
+
+    Raises:
+        DataError: the folder has no such file, or the same file both plain and compressed.
+    """
+    files = names_in(folder)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))
     for names in (named, plain):
-        present = [name + packed for name in names for packed in ("", *PACKED) if name + packed in held]
+        present = [name + packed for name in names for packed in ("", *PACKED) if name + packed in files]
         if len(present) > 1:
-            raise DataError(f"{folder} holds both {' and '.join(present)}; keep one of them")
+            raise DataError(f"{folder} has {' and '.join(present)}; keep one of them")
         if present:
             return folder / present[0]
     wanted = f"{' or '.join(named + plain)} (or {' or '.join(PACKED)})"
-    raise DataError(f"{folder} holds no {wanted}; it holds {listed(held)}")
+    raise DataError(f"{folder} has no {wanted}; found {listed(files)}")
 
 
 def names_in(folder: Path) -> list[str]:
-    """The names in a folder, sorted; DataError if it cannot be read."""
+    """Return the sorted names in a folder; DataError if it cannot be read."""
     try:
         return sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
-        raise DataError(f"{folder} does not exist; relative paths count from the experiment file") from None
+        raise DataError(
+            f"{folder} does not exist; relative paths start from the folder of the experiment file"
+        ) from None
     except OSError as error:
         raise DataError(f"{folder} cannot be read as a folder ({error})") from error
 
@@ -105,5 +111,5 @@ def is_hidden(name: str) -> bool:
 
 
 def listed(names: list[str]) -> str:
-    """Names for a message: the first ten, each shortened."""
+    """Return names as a message lists them: the first ten, each shortened."""
     return (", ".join(map(shortened, names[:10])) + (", …" if len(names) > 10 else "")) or "nothing"

@@ -1,4 +1,4 @@
-"""Text files: opened plain or packed, read line by line, their records checked. Every fault names its place."""
+"""Text files, plain or compressed: reading lines and checking records. Every error names the file and the line."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.errors import DataError, one_line, quoted
 
 LONGEST = 16 << 20
-"""Bytes of a line: a file that is no text, or a small archive that unpacks to gigabytes, must not fill the memory."""
+"""Longest line in bytes: a binary file, or an archive that unpacks to gigabytes, must not fill the memory."""
 PACKED = (".gz", ".zst")
 _GZIP_MAGIC, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 _ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # a frame, or one to be skipped (pzstd)
@@ -30,11 +30,11 @@ _NO_TEXT = {
 }
 """What a file is that begins with these bytes, and what to do with it."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
-"""Control characters, which steer the terminal of whoever looks at a run file, half surrogate pairs, and the BOM."""
+"""Control characters, which would control the terminal that shows a run file, surrogates, and the byte order mark."""
 
 
 class Place(NamedTuple):
-    """The place of a record: a line of a file, or the nth document, topic or judgement of a dataset."""
+    """The position of a record, for error messages: a line of a file, or a numbered record of a dataset."""
 
     source: str
     number: int
@@ -44,21 +44,21 @@ class Place(NamedTuple):
         return f"{self.source}, {self.unit} {self.number}"
 
     def fault(self, *, expected: str, found: str, mend: str) -> DataError:
-        """An error that says where, what was expected, what was found and how to mend it."""
+        """Return an error with the position, what was expected, what was found, and what to do (`mend`)."""
         return DataError(f"{self}: expected {expected}, found {found}; {mend}")
 
 
 def file_digest(path: Path, memo: Fingerprints) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits; DataError if it cannot be read."""
+    """Return the SHA-256 of a file's bytes, 64 hex digits; DataError if the file cannot be read."""
     try:
         return memo.of_file(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); check that it exists and may be read") from error
+        raise DataError(f"{path} cannot be read ({error}); check that it exists, and its permissions") from error
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacked if its first bytes say that it is packed; DataError if it is damaged or cut off."""
+    """Open a file, decompressed if it starts like gzip or Zstandard; DataError if it is damaged or cut off."""
     faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
     try:
         with path.open("rb") as plain:
@@ -74,11 +74,11 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
             with file:
                 yield file
     except faults as error:
-        raise DataError(f"{path} cannot be read ({error}); check the file and that it is whole") from error
+        raise DataError(f"{path} cannot be read ({error}); check that the file is complete") from error
 
 
 def _zstd() -> ModuleType:
-    # the package `zstandard` ends without an error where a file is cut off; this one raises, as the library of 3.14
+    # backports.zstd raises for a file that is cut off, like Python 3.14; the package `zstandard` does not
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -88,34 +88,34 @@ def _zstd() -> ModuleType:
 
 
 def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    r"""The lines of a UTF-8 file without their ends, each with its place.
+    r"""Stream the lines of a UTF-8 file without line ends, each with its position.
 
     Lines end with `\n` or `\r\n` only, so U+2028 or a lone `\r` stays in the text. A byte order mark at the start and
-    blank lines at the end are left out; other blank lines come as "".
+    blank lines at the end are left out; other blank lines are "".
     """
     done = 0
     for place, text in every_line(path):
         if text.strip():
-            for number in range(done + 1, place.number):  # counted and not kept: there may be any number of them
+            for number in range(done + 1, place.number):  # blank lines before this one
                 yield place._replace(number=number), ""
             yield place, text
             done = place.number
 
 
 def every_line(path: Path) -> Iterator[tuple[Place, str]]:
-    """Like `read_lines`, but including blank lines at the end."""
+    """Stream all lines of a UTF-8 file like `read_lines`, including blank lines at the end."""
     with unpacked(path) as file:
         yield from lines_of(file, str(path))
 
 
 def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
-    """Every line of an open file, with its place in `source`; DataError if one is too long or not UTF-8."""
+    """Stream all lines of an open file, with positions in `source`; DataError if a line is too long or not UTF-8."""
     for number, read in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
         place = Place(source, number)
         if number == 1 and (kind := next((kind for magic, kind in _NO_TEXT.items() if read.startswith(magic)), None)):
             raise place.fault(expected="text", found=kind[0], mend=kind[1])
         if len(read) > LONGEST:
-            mend = "check that it is the file you mean, and that its lines are parted by line ends"
+            mend = "check that it is the right file, and that its lines end with line breaks"
             raise place.fault(expected=f"at most {LONGEST >> 20} MiB", found="more", mend=mend)
         line = (read.removeprefix(_BOM) if number == 1 else read).removesuffix(b"\n").removesuffix(b"\r")
         try:
@@ -127,7 +127,7 @@ def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
 
 
 def columns_of(place: Place, line: str, count: int, names: str, mend: str, separator: str | None = "\t") -> list[str]:
-    """The columns of a line; DataError if there are more or fewer."""
+    """Split a line into `count` columns, which `names` lists for the error; DataError if it has more or fewer."""
     columns = line.split(separator)
     if len(columns) != count:
         raise place.fault(expected=f"{count} columns, {names}", found=f"{len(columns)} in {quoted(line)}", mend=mend)
@@ -135,18 +135,19 @@ def columns_of(place: Place, line: str, count: int, names: str, mend: str, separ
 
 
 def json_object(place: Place, line: str) -> dict[str, Any]:
-    """The JSON object of a line; DataError if it is something else."""
+    """Parse a line as a JSON object; DataError if it is anything else."""
     try:
         record = json.loads(line)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
-        raise place.fault(expected="a JSON object", found=quoted(line), mend=f"mend it ({one_line(error)})") from error
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, and deep nesting
+        mend = f"correct the line ({one_line(error)})"
+        raise place.fault(expected="a JSON object", found=quoted(line), mend=mend) from error
     if not isinstance(record, dict):
         raise place.fault(expected="a JSON object", found=quoted(line), mend="write one object on each line")
     return record
 
 
 def checked_text(value: object, field: str, place: Place, mend: str = "put it in quotation marks") -> str:
-    """The value of a field, if it is text; DataError if it is not, or holds half a surrogate pair, as JSON may."""
+    """Return the value of a field; DataError if it is not text, or has half a surrogate pair, which JSON allows."""
     if not isinstance(value, str):
         raise place.fault(expected=f"text in {quoted(field)}", found=quoted(value), mend=mend)
     try:
@@ -158,8 +159,8 @@ def checked_text(value: object, field: str, place: Place, mend: str = "put it in
 
 
 def checked_id(value: object, field: str, place: Place) -> str:
-    """An id that can stand in a TREC run file; DataError if it is empty, or has white space or control characters."""
+    """Return an id that a TREC run file can hold; DataError if it is empty or has white space or control characters."""
     if isinstance(value, str) and value and value.split() == [value] and not _CONTROL.search(value):
         return value
-    mend = "run files part their columns by white space, so rename it"
+    mend = "rename it: columns of run files are separated by white space"
     raise place.fault(expected=f"a {field} that is text without white space", found=quoted(value), mend=mend)

@@ -1,1 +1,1 @@
-"""Late-interaction encoders: loading them, and turning texts into token embeddings."""
+"""Late-interaction encoders: loading and saving them, and encoding texts as token embeddings."""

@@ -1,4 +1,4 @@
-"""Texts to token embeddings: unit length, exactly the tokens that MaxSim scores; and these tokens by their ids."""
+"""Encodes texts as token embeddings of unit length, for the tokens that MaxSim scores."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,83 +23,97 @@ from optical_cli.errors import DataError, quoted
 Int32 = npt.NDArray[np.int32]
 Item = TypeVar("Item")
 TOGETHER = 256
-"""Texts that are cut into tokens at a time."""
+"""Texts to tokenize at a time."""
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""Names under which `encode_query` and `encode_document` look for a prompt, in their order."""
+"""Names of the prompts that `encode_query` and `encode_document` use; the first that exists is taken."""
 
 
 def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
-    """Load an encoder for encoding, its weights in the precision of the setup; faults as of `load_encoder`."""
+    """Load an encoder with the lengths, device and precision of a setup.
+
+    Raises:
+        DataError: the folder has no model with weights in safetensors that can be loaded.
+        CacheError: it has adapters, and the weights they are added to are missing.
+    """
     lengths = {"query_length": setup.query_length, "document_length": setup.document_length}
     encoder = load_encoder(folder, **lengths, device=setup.device)
     return encoder.to(torch.bfloat16 if setup.precision == "bfloat16" else torch.float32)
 
 
 def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int) -> list[torch.Tensor]:
-    """Encode texts as queries or as documents, each (tokens, dimensions) float32 on the CPU, rows of unit length.
+    """Encode texts as queries or as documents.
+
+    Returns:
+        for each text its token embeddings, (tokens, dimensions) float32 on the CPU, of unit length.
 
     Raises:
-        DataError: a text has no token that MaxSim would score, or an embedding is not finite.
+        DataError: a text has no token that MaxSim scores, or an embedding is not finite.
     """
     encode = encoder.encode_query if side == "query" else encoder.encode_document
     encoded = deque(encode(list(texts), batch_size=batch_size, show_progress_bar=False))
     embeddings = []
-    while encoded:  # free each as it is done: those of a chunk of long passages are half a gigabyte
+    while encoded:  # frees memory one text at a time: a chunk of long passages takes half a gigabyte
         embeddings.append(torch.nn.functional.normalize(encoded.popleft().float(), dim=-1).cpu())
     for text, tokens in zip(texts, embeddings, strict=True):
         if len(tokens) == 0:
-            raise DataError(f"no token of this text is left to score: {quoted(text)}; remove or mend it")
+            raise DataError(f"the text has no token to score: {quoted(text)}; correct or remove it")
         if not bool(torch.isfinite(tokens).all()):
-            raise DataError(f"the encoder gave an embedding that is not finite for: {quoted(text)}")
+            raise DataError(
+                f"the encoder returned an embedding that is not finite for the text {quoted(text)}; check the model, "
+                "or use precision float32"
+            )
     return embeddings
 
 
 def encode_stream(
     encoder: MultiVectorEncoder, texts: Iterable[str], side: Side, batch_size: int
 ) -> Iterator[list[torch.Tensor]]:
-    """Encode a stream of texts in chunks, in order."""
+    """Encode a stream of texts in order; yields the embeddings of a chunk at a time."""
     for chunk in chunks(texts, batch_size):
         yield encode_texts(encoder, chunk, side, batch_size)
 
 
 def chunks(texts: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:
-    """Texts, or pairs of ids and texts, that are sorted by length together; last bits of embeddings depend on it."""
+    """Split a stream of texts, or of ids and texts, into the chunks that are sorted by length for encoding.
+
+    The last bits of an embedding depend on the other texts of its chunk.
+    """
     waiting = iter(texts)
     while chunk := list(islice(waiting, batch_size * CHUNK_BATCHES)):
         yield chunk
 
 
 def pad(texts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Texts of any length as one batch: (texts, longest, dimensions), zeros behind, and its mask (texts, longest)."""
+    """Pad texts to one batch, (texts, longest, dimensions), with zeros; return it and its mask, (texts, longest)."""
     padded = torch.nn.utils.rnn.pad_sequence(list(texts), batch_first=True)
     lengths = torch.tensor([len(tokens) for tokens in texts])
     return padded, torch.arange(padded.shape[1])[None, :] < lengths[:, None]
 
 
 def sides_differ(encoder: MultiVectorEncoder, probe: str = "What does a fisherman, say, mend at dawn?") -> bool:
-    """Whether the encoder treats a text differently as a query and as a document."""
+    """Return whether the encoder encodes a text differently as a query and as a document."""
     if any(mask.skiplist_words or mask.keep_only_token_ids for mask in masks_of(encoder)):
-        return True  # a text without such a token would not show it
+        return True  # the probe may not have such a token
     as_query, as_document = (encode_texts(encoder, [probe], side, 1)[0] for side in SIDES)
     return as_query.shape != as_document.shape or not torch.equal(as_query, as_document)
 
 
 def masks_of(encoder: MultiVectorEncoder) -> list[MultiVectorMask]:
-    """The modules that decide which tokens are scored."""
+    """Return the modules that select the tokens to score."""
     return [module for module in encoder if isinstance(module, MultiVectorMask)]
 
 
 def prompt_of(encoder: MultiVectorEncoder, side: Side) -> str | None:
-    """The prompt of a side; None if the encoder has none."""
+    """Return the prompt of a side; None if the encoder has none."""
     return next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), None)
 
 
 def scored_ids(
     encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, max_length: int | None = None
 ) -> list[Int32]:
-    """The ids of the tokens that encoding gives embeddings of, in their order, without running the encoder.
+    """Return the ids of the scored tokens of each text, in order, without running the encoder.
 
-    They do not hold for an encoder that pools tokens. `max_length` cuts texts; None for the encoder's own length.
+    An encoder that pools tokens has other embeddings than these. `max_length` is in tokens; None for the encoder's own.
     """
     how = {} if max_length is None else {"max_length": max_length}
     found: list[Int32] = []
@@ -120,10 +134,14 @@ def pools_tokens(encoder: MultiVectorEncoder, side: Side | None = None) -> bool:
 
 
 def pool_tokens(documents: Sequence[torch.Tensor], factor: float) -> list[torch.Tensor]:
-    """Keep about one token of `factor` of each document, (tokens, dimensions) unit rows on the CPU; 1 keeps all.
+    """Pool the tokens of each document: about one of `factor` tokens stays; 1 keeps all.
 
-    By sentence-transformers, after Clavié et al. 2024 (arXiv 2409.14683): Ward's clustering of a document's tokens by
-    cosine distance, and the mean of each cluster at unit length. The first token, mostly [CLS], stays as it is.
+    Implemented by sentence-transformers, after Clavié et al. 2024 (arXiv 2409.14683): the tokens of a document are
+    clustered by Ward's method and cosine distance, and each cluster is replaced by its mean, of unit length. The first
+    token, usually [CLS], is kept.
+
+    Args:
+        documents: token embeddings of each document, (tokens, dimensions), of unit length, on the CPU.
     """
     if factor == 1:
         return list(documents)

@@ -1,4 +1,4 @@
-"""From a model folder to a late-interaction encoder, and back."""
+"""Loads and saves late-interaction encoders."""
 
 import json
 import os
@@ -20,28 +20,32 @@ from optical_cli.encoder.device import keep_threads
 from optical_cli.encoder.whole import positions_of, refuse_empty_vocabulary, refuse_missing_weights
 from optical_cli.errors import DataError
 
-# the terminal belongs to the command line; the library's own bars would run through its progress
+# progress bars of the library would disturb those of the command line
 transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 _LOADING = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
-"""What the libraries raise on a folder that holds no sound model: they have no base class for it."""
+"""Errors that the libraries raise for a folder without a valid model; they have no common base class."""
 LOCAL_AND_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 def load_encoder(folder: Path, *, query_length: int, document_length: int, device: str) -> MultiVectorEncoder:
-    """Load a multi-vector encoder, or make one of an encoder that is not.
+    """Load a late-interaction encoder, or make one from another encoder.
 
-    A multi-vector checkpoint (sentence-transformers, PyLate, Stanford ColBERT) is loaded as it is. Of any other, the
-    unit-length states of its last layer are the token embeddings: the random projection that `MultiVectorEncoder`
-    would add loses what a teacher knows. Adapters are added to the weights of their start, a folder beside their own.
+    A multi-vector checkpoint (sentence-transformers, PyLate, Stanford ColBERT) is loaded as it is. For any other
+    encoder, the token embeddings are the states of its last layer, at unit length: `MultiVectorEncoder` would add a
+    random projection, which loses what a teacher knows. Adapters are merged into the weights of their start, which is
+    in a folder beside theirs.
 
-    Lengths count special tokens, and are lowered to what the encoder has positions for.
+    Args:
+        query_length: longest query in tokens, special tokens included; at most what the encoder has positions for.
+        document_length: longest document in tokens, special tokens included; at most what the encoder has positions
+            for.
 
     Raises:
-        DataError: the folder holds no model that can be loaded, with weights in safetensors.
-        CacheError: it holds adapters, and their start is not there.
+        DataError: the folder has no model with weights in safetensors that can be loaded.
+        CacheError: it has adapters, and the weights they are added to are missing.
     """
     keep_threads()
     whole = start_of(folder) if is_adapted(folder) else folder
@@ -67,7 +71,7 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
 
 
 def is_multi_vector(folder: Path) -> bool:
-    """Whether a model folder holds a late-interaction encoder."""
+    """Return whether a model folder has a late-interaction encoder."""
     if is_adapted(folder):
         return True
     if any(module["type"].endswith("MultiVectorMask") for module in _json(folder / "modules.json")):
@@ -78,11 +82,14 @@ def is_multi_vector(folder: Path) -> bool:
 
 
 def project(encoder: MultiVectorEncoder, weight: torch.Tensor) -> MultiVectorEncoder:
-    """The encoder with a bias-free projection (out, in) of its last layer, in place of any it had."""
+    """Return the encoder with this projection, (out, in) and without a bias, in place of any other projection."""
     dense = Dense(
-        in_features=weight.shape[1], out_features=weight.shape[0], bias=False,
-        activation_function=torch.nn.Identity(), module_input_name="token_embeddings",
-    )  # fmt: skip
+        in_features=weight.shape[1],
+        out_features=weight.shape[0],
+        bias=False,
+        activation_function=torch.nn.Identity(),
+        module_input_name="token_embeddings",
+    )
     with torch.no_grad():
         dense.linear.weight.copy_(weight)
     transformer, *rest = [module for module in encoder if not isinstance(module, Dense)]
@@ -90,12 +97,12 @@ def project(encoder: MultiVectorEncoder, weight: torch.Tensor) -> MultiVectorEnc
 
 
 def save_encoder(encoder: MultiVectorEncoder, folder: Path) -> None:
-    """Save an encoder so that plain `MultiVectorEncoder(folder)` loads it."""
+    """Save an encoder in the format of sentence-transformers; `MultiVectorEncoder(folder)` loads it."""
     encoder.save(str(folder), create_model_card=False, safe_serialization=True)
 
 
 def save_student(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None:
-    """Save a trained student, or its adapters alone, which name the artifact that it started as, beside `folder`."""
+    """Save a trained student. Of a student with adapters, only these are saved, with the name of the start."""
     if has_adapters(encoder):
         save_adapters(encoder, folder, start)
     else:
@@ -104,12 +111,12 @@ def save_student(encoder: MultiVectorEncoder, folder: Path, start: Path) -> None
 
 @contextmanager
 def faults_of_model(folder: Path, kind: str) -> Iterator[None]:
-    """Turn what the libraries raise on a folder without a sound model of some kind into a DataError of one line."""
+    """Turn errors of the libraries while they load a model of a kind, such as "encoder", into a DataError."""
     try:
         yield
     except _LOADING as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{folder}: no {kind} can be loaded from it: {said[0]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{folder}: cannot load the {kind}: {lines[0]}; check that the folder is complete") from error
 
 
 def _transformer(folder: Path) -> Transformer:
@@ -117,10 +124,10 @@ def _transformer(folder: Path) -> Transformer:
     first = next((module for module in modules if module["type"].endswith("Transformer")), None)
     inner = folder / first["path"] if first else folder
     weights, safe = {"use_safetensors": True, **LOCAL_AND_SAFE}, LOCAL_AND_SAFE
-    made: Transformer = Transformer(str(inner), model_kwargs=weights, processor_kwargs=safe, config_kwargs=safe)
-    return made
+    loaded: Transformer = Transformer(str(inner), model_kwargs=weights, processor_kwargs=safe, config_kwargs=safe)
+    return loaded
 
 
 def _json(path: Path) -> Any:
-    """The content of a file; nothing if there is none."""
+    """Return the content of a JSON file; an empty mapping if there is no file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

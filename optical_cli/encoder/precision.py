@@ -1,4 +1,4 @@
-"""Which number format a machine computes with; known without torch once measured, because keys depend on it."""
+"""The number format that `precision: auto` stands for. Once measured, it is known without torch, for keys."""
 
 import hashlib
 import json
@@ -20,19 +20,22 @@ Resolved = Literal["float32", "bfloat16"]
 _UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
 _GPU_DRIVER = "/proc/driver/nvidia/version"
 WORTH_IT = 0.8
-"""Share of float32's seconds below which bfloat16 is preferred: its rounding is a price, too."""
-WIDTH, INNER, LAYERS = 384, 1536, 2  # of the measured model: about a MiniLM
-TOKENS = 64 * 32  # of its batch
+"""bfloat16 is used if it takes at most this share of the seconds of float32, because it rounds more."""
+WIDTH, INNER, LAYERS = 384, 1536, 2  # size of the model to measure, similar to MiniLM
+TOKENS = 64 * 32  # of a batch
 ROUNDS = 3
 
 
 def resolve_precision(
     wanted: str, records: Path | None = None, say: Callable[[str], None] = lambda _line: None
 ) -> Resolved:
-    """What `auto` means on this machine: bfloat16 where it is faster, float32 elsewhere.
+    """Return the number format of a precision setting; `auto` is bfloat16 if it is faster on this machine.
 
-    It is measured once, in a second or two, and kept, so that a machine does not change its mind between two runs.
-    `records` is a folder for measurements; None keeps them in this process alone.
+    The speed is measured once, in a second or two, and recorded, so that `auto` does not change between two runs.
+
+    Args:
+        records: folder for measurements; None keeps them in this process only.
+        say: called with a message about a new measurement.
     """
     if wanted != "auto":
         return "bfloat16" if wanted == "bfloat16" else "float32"
@@ -42,16 +45,16 @@ def resolve_precision(
     seconds = record and _read(record)
     if not seconds:
         seconds = _measured()
-        said = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
-        say(f"precision auto: {_faster(seconds)} from now on ({said} for the same work here)")
+        measured = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
+        say(f"precision auto: {_faster(seconds)} on this machine from now on (measured: {measured})")
         if record is not None:
-            with suppress(CacheError):  # a cache that cannot be written can still be read
+            with suppress(CacheError):  # the cache may be read-only
                 write_text(record, json.dumps(seconds) + "\n")
     return _faster(seconds)
 
 
 def known_precision(records: Path) -> Resolved | None:
-    """What `auto` means on this machine by the measurements in a folder; None if it has yet to be measured."""
+    """Return what `auto` stands for on this machine, by earlier measurements; None if there is none."""
     if not _has_bfloat16_units():
         return "float32"
     seconds = _read(_record(records))
@@ -59,7 +62,7 @@ def known_precision(records: Path) -> Resolved | None:
 
 
 def seconds_by_precision() -> dict[str, float]:
-    """Seconds of the same forward and backward pass in `float32` and `bfloat16`: the fastest of a few, in turns."""
+    """Measure a forward and backward pass in `float32` and `bfloat16`; return the fastest of a few, in seconds."""
     import torch
 
     from optical_cli.encoder.device import keep_threads
@@ -78,7 +81,9 @@ def seconds_by_precision() -> dict[str, float]:
             if device == "cuda":
                 torch.cuda.synchronize()
             measured.append(perf_counter() - begin)
-    return {name: min(measured[1:]) for name, measured in times.items()}  # the first call chooses its kernels
+    return {
+        name: min(measured[1:]) for name, measured in times.items()
+    }  # the first call includes the choice of kernels
 
 
 _measured = lru_cache(maxsize=1)(seconds_by_precision)
@@ -97,7 +102,7 @@ def _read(record: Path) -> dict[str, float] | None:
 
 
 def _record(records: Path) -> Path:
-    """The file of what the measurement depends on: processor, GPU driver, torch."""
+    """Return the file of a measurement, named by what it depends on: processor, GPU driver and torch."""
     parts = [platform.machine(), platform.processor(), model_line(), system_file(_GPU_DRIVER), version("torch")]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return records / f"precision-{digest[:12]}.json"

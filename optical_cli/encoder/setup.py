@@ -1,4 +1,4 @@
-"""How encoders are run, and the sizes that a model's files tell; known without torch."""
+"""Settings of the encoding, and sizes of models, read from their files without torch."""
 
 import json
 import os
@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 Side = Literal["query", "document"]
 SIDES: tuple[Side, Side] = ("query", "document")
 CHUNK_BATCHES = 32
-"""Batches that are sorted by length together: enough to waste little padding, few enough to stream."""
+"""Batches that are sorted by length together: enough to save padding, few enough to stream."""
 TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
 class EncoderSetup:
-    """How texts become token embeddings.
+    """Settings of the encoding of texts.
 
-    Lengths are in tokens, special ones included; the rest of a text is cut off.
+    Lengths are in tokens, special tokens included; the rest of a text is cut off.
     """
 
     query_length: int
     document_length: int
-    precision: Resolved  # of the weights
+    precision: Resolved  # number format of the weights
     batch_size: int
     device: str
 
     @property
     def lengths(self) -> dict[Side, int]:
-        """The length of each side."""
+        """Longest text in tokens, by side."""
         return {"query": self.query_length, "document": self.document_length}
 
 
 def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDArray[np.int64] | None":
-    """(texts,) tokens of each text, special and unscored ones included; None for a model without a fast tokenizer."""
+    """Count the tokens of each text, (texts,), special and unscored tokens included.
+
+    Returns None for a model without a fast tokenizer.
+    """
     found = next((path for path in (model / TOKENIZER, *sorted(model.glob(f"*/{TOKENIZER}"))) if path.is_file()), None)
     if found is None:
         return None
@@ -55,21 +58,21 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
 
 
 def dimensions_of(model: Path) -> int | None:
-    """Numbers of a token's embedding: of the last projection, else of a hidden state; None if no file says it."""
+    """Return the dimension of token embeddings: of the last projection, or else of hidden states; None if unknown."""
     configs = [_json(model / module["path"] / "config.json") for module in _json(model / "modules.json")]
     sizes = [config.get("out_features") for config in reversed(configs)]
-    sizes.append(_json(model / "artifact.metadata").get("dim"))  # of Stanford's ColBERT
+    sizes.append(_json(model / "artifact.metadata").get("dim"))  # of Stanford ColBERT
     sizes += [config.get("hidden_size") for config in (_json(model / "config.json"), *configs)]
     return next((int(size) for size in sizes if size), None)
 
 
 def weight_bytes(model: Path) -> int:
-    """Bytes of a model's weights."""
+    """Return the size of a model's weights in bytes."""
     return sum(path.stat().st_size for path in model.rglob("*.safetensors"))
 
 
 def _json(path: Path) -> Any:
-    """The content of a file; nothing if it cannot be read."""
+    """Return the content of a JSON file; an empty mapping if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

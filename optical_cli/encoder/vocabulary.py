@@ -1,4 +1,4 @@
-"""Trims an encoder's vocabulary to what is used: most weights of a multilingual encoder embed tokens nobody uses."""
+"""Trims the vocabulary of a multilingual encoder, most of whose weights are embeddings of tokens that do not occur."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,19 +18,21 @@ from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress
 
 CHUNK = 1024
-"""Texts that are cut into tokens at a time."""
+"""Texts to tokenize at a time."""
 
 
 def trim_vocabulary(
     encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, str]], floor: int, progress: Progress
 ) -> dict[str, Any]:
-    """Trim an encoder's vocabulary and its word embeddings to what texts use, in place.
+    """Trim an encoder's vocabulary and word embeddings to the tokens of given texts, in place.
 
-    A text of kept tokens is cut into the same tokens as before and has the same embeddings. Kept are the tokens of the
-    texts, special tokens, every piece of a single character or byte, so that no text gets a new unknown token, and the
-    `floor` most frequent pieces, so that unseen texts are cut into few more tokens than before.
+    These tokens are kept: those of the texts; special tokens; every piece of a single character or byte, so that no
+    text gets a new unknown token; and the `floor` most frequent pieces, so that other texts get few more tokens than
+    before. A text of kept tokens has the same tokens and embeddings as before.
 
-    Texts come with the side they are encoded as, None for both, and are read once.
+    Args:
+        texts: each with the side that it is encoded as, None for both; read once.
+        floor: number of most frequent pieces to keep.
 
     Returns:
         tokens, parameters and bytes of parameters, before and after, for the manifest.
@@ -46,10 +48,10 @@ def trim_vocabulary(
     if pieces is None:
         raise _refusal(f"a tokenizer of kind {state['model']['type']}")
     before = _size(encoder)
-    wanted = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
-    wanted |= _used_ids(encoder, texts, progress)
+    kept = _special_ids(encoder, tokenizer, state) | pieces.indispensable | pieces.most_frequent(floor)
+    kept |= _used_ids(encoder, texts, progress)
     known, added = pieces.names.keys(), {token["id"] for token in state["added_tokens"]}
-    order = [*sorted(pieces.closed(wanted) & known), *sorted(added - known)]  # as the tokenizer numbers them itself
+    order = [*sorted(pieces.closed(kept) & known), *sorted(added - known)]  # the tokenizer uses the same order
     new_ids = {old: new for new, old in enumerate(order)}
     trimmed = _trimmed(state, pieces, new_ids)
     _check(trimmed, tokenizer, encoder, new_ids)
@@ -61,7 +63,7 @@ def trim_vocabulary(
 
 
 def _used_ids(encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, str]], progress: Progress) -> set[int]:
-    """The ids of all tokens of texts of any length, behind their prompts."""
+    """Return the ids of all tokens of the texts, with their prompts and without a limit of length."""
     backend = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
@@ -79,7 +81,7 @@ def _used_ids(encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, st
 
 
 def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, state: Mapping[str, Any]) -> set[int]:
-    """The ids of tokens that the tokenizer or a setting of the encoder names."""
+    """Return the ids of tokens that the tokenizer or the settings of the encoder name."""
     known: dict[str, int] = tokenizer.get_vocab()
     ids: set[int] = {token["id"] for token in state["added_tokens"]} | set(tokenizer.all_special_ids)
     ids |= {number for config in _configs(encoder) for numbers in _token_ids(config).values() for number in numbers}
@@ -90,11 +92,11 @@ def _special_ids(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast
     ids |= {known[name] for name in names if name in known}
     for padding in _counted_from(encoder):
         ids |= set(range(padding + 1))
-    return ids & set(known.values())  # some settings name a token that no tokenizer knows
+    return ids & set(known.values())  # some settings name unknown tokens
 
 
 def _counted_from(encoder: MultiVectorEncoder) -> list[int]:
-    """Padding ids that positions are counted from, as in RoBERTa; they cannot change."""
+    """Return the padding ids that positions are counted from, as in RoBERTa; they must not change."""
     backbone = backbone_of(encoder)
     words = backbone.get_input_embeddings()
     return [
@@ -116,11 +118,11 @@ def _trimmed(state: Mapping[str, Any], pieces: Pieces, new_ids: Mapping[int, int
 
 
 def _renumbered(processor: Mapping[str, Any] | None, new_ids: Mapping[int, int]) -> dict[str, Any] | None:
-    """The post-processor, which puts special tokens around a text, with their new ids."""
+    """Return the post-processor, which adds special tokens to a text, with their new ids."""
     if processor is None:
         return None
     if processor["type"] == "Sequence":
-        return {**processor, "processors": [_renumbered(one, new_ids) for one in processor["processors"]]}
+        return {**processor, "processors": [_renumbered(part, new_ids) for part in processor["processors"]]}
     if processor["type"] == "TemplateProcessing":
         tokens = {
             name: {**token, "ids": [new_ids[number] for number in token["ids"]]}
@@ -134,7 +136,7 @@ def _renumbered(processor: Mapping[str, Any] | None, new_ids: Mapping[int, int])
 def _check(
     trimmed: Tokenizer, tokenizer: PreTrainedTokenizerFast, encoder: MultiVectorEncoder, new_ids: Mapping[int, int]
 ) -> None:
-    """Refuse a tokenizer that numbers its tokens in an unforeseen way, before anything is cut."""
+    """Raise ConfigError for a tokenizer with an unexpected numbering of tokens, before the encoder is changed."""
     rows = backbone_of(encoder).get_input_embeddings().num_embeddings
     if max(new_ids) >= rows:
         raise _refusal(f"a tokenizer with the token id {max(new_ids)} and {rows} embeddings")
@@ -146,11 +148,12 @@ def _check(
 
 
 def _cut_embeddings(encoder: MultiVectorEncoder, order: Sequence[int]) -> None:
-    """Keep the rows of old ids, in this order, of the word embeddings and of any output over the vocabulary."""
+    """Keep the rows of these old ids, in this order, in the word embeddings and in an output layer, if any."""
     backbone = backbone_of(encoder)
     words, output = backbone.get_input_embeddings(), backbone.get_output_embeddings()
     padding = words.padding_idx
-    tensors = {id(one): one for one in (words.weight, *(output.parameters() if output else ()))}  # they may be tied
+    weights = (words.weight, *(output.parameters() if output else ()))
+    tensors = {id(weight): weight for weight in weights}  # each once, because they may be tied
     with torch.no_grad():
         for tensor in tensors.values():
             tensor[: len(order)] = tensor[torch.tensor(order, device=tensor.device)]
@@ -170,14 +173,14 @@ def _renumber(encoder: MultiVectorEncoder, tokenizer: PreTrainedTokenizerFast, n
 
 
 def _configs(encoder: MultiVectorEncoder) -> list[Any]:
-    """The configurations that may name tokens by their ids, each once."""
+    """Return the configurations of an encoder that may contain token ids, each once."""
     backbone = backbone_of(encoder)
     found = [backbone.config, backbone.config.get_text_config(), getattr(backbone, "generation_config", None)]
-    return list({id(one): one for one in found if one is not None}.values())
+    return list({id(config): config for config in found if config is not None}.values())
 
 
 def _token_ids(config: Any) -> dict[str, list[int]]:
-    """The ids of settings such as pad_token_id and eos_token_id."""
+    """Return the token ids in settings such as pad_token_id and eos_token_id."""
     named = {name: value for name, value in vars(config).items() if name.endswith("_token_id")}
     listed = {name: [value] if isinstance(value, int) else value for name, value in named.items()}
     return {name: value for name, value in listed.items() if isinstance(value, list)}
@@ -194,6 +197,6 @@ def _size(encoder: MultiVectorEncoder) -> dict[str, int]:
 
 def _refusal(found: str) -> ConfigError:
     return ConfigError(
-        f"student.vocabulary: trim needs a tokenizer.json of kind Unigram, WordPiece or BPE, found {found}; "
-        "`full` keeps every token"
+        f"student.vocabulary: `trim` needs a tokenizer.json of kind Unigram, WordPiece or BPE, found {found}; use "
+        "`full`, which keeps every token"
     )

@@ -117,8 +117,8 @@ def gather_facts(
     if student is None:
         raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides, so there is no student to export")
     transport = None
-    if cell.reg is not None:  # with the solver, even if it does not change the plans and is not in the key
-        transport = {"solver": x.transport.solver, **x.transport.deciding_of(cell.reg)}
+    if cell.reg is not None:  # the solver is named even where it cannot change the plans and the key leaves it out
+        transport = {"solver": x.transport.solver, **x.transport.key_material_of(cell.reg)}
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
     return Facts(
         name=(repo or f"{x.name}-{student.name}-{cell.name}").rsplit("/", 1)[-1],
@@ -132,7 +132,7 @@ def gather_facts(
         reg=None if cell.reg is None else f"{format_reg(cell.reg)}",
         transport=transport,
         training=checkpoint.manifest["material"].get("training"),
-        encoding=x.encoding.deciding(),
+        encoding=x.encoding.key_material(),
         seed=cell.seed,
         bitexts=list(_trained_on(pipeline, student.languages)) if cell.is_trained else [],
         health=health,

@@ -1,10 +1,11 @@
-"""The pipeline of an experiment: bitext, distill, index, retrieve, evaluate over one cache.
+"""The pipeline of an experiment: bitext, distill, index, retrieve and evaluate, over one cache.
 
-Every stage is a `Step`: the key of its artifact, the steps it stands on, and how it is made. Keys follow from the
-experiment and its input data alone, so a whole sweep can be looked up, or planned, without computing anything.
+A stage is represented by a `Step`: the key of its artifact, the steps whose artifacts it reads, and the function that
+builds it. Keys depend on the experiment and its input data only, so a whole sweep can be looked up or planned without
+computing anything.
 
-Stages are imported inside the builders: this package is the one place where that is done, and it keeps torch out
-of `optical --help` and of a command whose artifact is cached.
+The modules of the stages are imported inside the build functions. This keeps torch out of `optical --help` and of
+commands whose artifacts are cached; no other package imports inside functions for that reason.
 """
 
 from optical_cli.pipeline.pipeline import Pipeline

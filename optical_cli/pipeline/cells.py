@@ -1,4 +1,4 @@
-"""The points of a sweep, and which student each of them needs: a matter of the experiment alone."""
+"""The cells of a sweep, and the student that each of them needs, according to the experiment alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ from optical_cli.transport.solvers import format_reg
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep. BM25 is an objective by each analyzer (`bm25-folding`); only transport has a reg."""
+    """One point of a sweep: a pair, an objective, a reg and a seed.
+
+    `reg` is None for every objective but transport. BM25 has an objective for each analyzer, such as `bm25-folding`.
+    """
 
     pair: str
     objective: str
@@ -21,48 +24,54 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """`reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`: for labels and messages."""
-        if not self.is_trained:  # no training, no seed
+        """Name in labels and messages: `reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
+        if not self.is_trained:  # the seed belongs to the training
             return self.objective
         return f"{self.objective if self.reg is None else f'reg{format_reg(self.reg)}'}-seed{self.seed}"
 
     @property
     def analyzer(self) -> Analyzer | None:
-        """The analyzer of a BM25 cell, which has no encoder; None for any other cell."""
+        """The analyzer of a BM25 cell; None for any other cell."""
         return next((name for name in ANALYZERS if self.objective == bm25_objective(name)), None)
 
     @property
     def has_student(self) -> bool:
-        """Whether a student may encode a side."""
+        """Whether the objective has a student."""
         return objective_of(self.objective).has_student
 
     @property
     def is_trained(self) -> bool:
-        """Whether a student is trained for it."""
+        """Whether the objective trains a student."""
         return objective_of(self.objective).is_trained
 
 
 @dataclass(frozen=True)
 class Student:
-    """A student: the languages it learns, sorted, which pairs of the experiment join, and the sides it encodes."""
+    """A student of an experiment: the languages it learns and the sides it encodes.
 
-    languages: tuple[str, ...]
+    A pair such as `sw-yo` makes one student learn both languages.
+    """
+
+    languages: tuple[str, ...]  # sorted
     sides: tuple[Side, ...]
 
     @property
     def name(self) -> str:
-        """`yo`, `sw+yo`: for labels."""
+        """Name in labels: `yo`, `sw+yo`."""
         return "+".join(self.languages)
 
 
 def cells_of(experiment: Experiment) -> Iterator[Cell]:
-    """Every seed, baseline, reg and pair that suit each other; a pair that needs no student stands once, untrained."""
+    """Iterate over the cells of an experiment: every pair, objective, reg and seed that suit each other.
+
+    A pair in the teacher's language, which needs no student, has one cell besides its baselines: `none`.
+    """
     baselines = [OBJECTIVES[name] for name in experiment.baselines]
     points: list[tuple[str, float | None]] = [
         (name, None)
         for row in OBJECTIVES.values()
         if row in baselines and not row.has_student
-        for name in ([bm25_objective(one) for one in experiment.bm25.analyzers] if row.name == BM25 else [row.name])
+        for name in (map(bm25_objective, experiment.bm25.analyzers) if row.name == BM25 else [row.name])
     ]
     points += [(row.name, None) for row in baselines if row.has_student]
     points += [(TRANSPORT, reg) for reg in sorted(experiment.transport.reg)]
@@ -79,7 +88,7 @@ def _suit(experiment: Experiment, objective: str, pair: str) -> bool:
 
 
 def student_of(experiment: Experiment, pair: str) -> Student | None:
-    """The student of a pair; None if both its sides are in the teacher's language."""
+    """Return the student of a pair; None if both of its sides are in the teacher's language."""
     languages = _joined_languages(experiment, pair)
     used = [languages_of(other) for other in experiment.pairs]
     sides = tuple(side for number, side in enumerate(SIDES) if any(both[number] in languages for both in used))
@@ -87,7 +96,7 @@ def student_of(experiment: Experiment, pair: str) -> Student | None:
 
 
 def _joined_languages(experiment: Experiment, pair: str) -> set[str]:
-    """The foreign languages of a pair and all that other pairs join to them: `sw-yo` joins two."""
+    """Return the foreign languages of a pair, and those that pairs such as `sw-yo` connect to them."""
     teacher = {experiment.teacher.language}
     groups = [set(languages_of(other)) - teacher for other in experiment.pairs]
     joined = set(languages_of(pair)) - teacher

@@ -1,4 +1,4 @@
-"""What is looked at before anything expensive starts: that every source opens, and that it can be read to its end."""
+"""Checks of all inputs before anything expensive starts: every source can be opened, and read to its end."""
 
 import sys
 import unicodedata
@@ -34,41 +34,43 @@ MOST_ABSENT = 0.5
 """Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
 
-def refuse_absent(sources: Sources, remedy: str, *, to_be_read: bool) -> None:
-    """Raise NotHere, naming all of them, if inputs would have to be downloaded; other faults come later.
+def refuse_missing(sources: Sources, remedy: str, *, content: bool) -> None:
+    """Raise NotHere, with the names of all missing inputs, if inputs would have to be downloaded.
 
-    With `to_be_read`, they have to be here; else a remembered fingerprint is enough, for nothing else is asked of an
-    input of which every artifact is in the cache. `remedy` is the command that downloads them.
+    Args:
+        remedy: the command that downloads them.
+        content: whether the inputs will be read. If not, a remembered fingerprint is enough, because all artifacts may
+            be in the cache.
     """
-    absent: dict[str, list[str]] = {}
-    for one in inputs_of(sources):
+    missing: dict[str, list[str]] = {}
+    for each in inputs_of(sources):
         try:
-            one.local_copy(sources.memo) if to_be_read else one.fingerprint(sources.memo, fetch=False)
+            each.local_copy(sources.memo) if content else each.fingerprint(sources.memo, fetch=False)
         except NotHere:
-            absent.setdefault(one.source, []).append(one.key)
-        except DataError:
+            missing.setdefault(each.source, []).append(each.key)
+        except DataError:  # other faults are reported when the input is opened or read
             continue
-    if absent:
-        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in absent.items())
-        raise NotHere(
-            f"offline, and not on this machine: {listed}; `{remedy}` brings what is missing where there is a network"
-        )
+    if missing:
+        listed = ", ".join(f"{source} ({', '.join(keys)})" for source, keys in missing.items())
+        raise NotHere(f"offline, and not on this machine: {listed}; run `{remedy}` on a machine with network access")
 
 
 def open_all(sources: Sources) -> None:
-    """Open everything the experiment names, and read nothing; DataError has a line for each source that fails."""
+    """Open every input of the experiment, without reading it; DataError has a line for each fault."""
     absent: list[str] = []
     with sources.downloads():
-        faults = _faults_of(lambda one: one.open(), inputs_of(sources), absent)
+        faults = _faults_of(lambda source: source.open(), inputs_of(sources), absent)
     if not faults:
         faults += _faults_of(partial(_find_adapted_layers, sources), [sources.init])
     _refuse(faults and [*faults, *absent])  # a wrong path of a model looks like the name of one to download
 
 
 def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[str]:
-    """Read bitexts, topics, judgements, documents and candidates, and return warnings about them.
+    """Read all bitexts, topics, judgements, documents and candidates, and return warnings about them.
 
-    DataError has a line for each fault.
+    Raises:
+        DataError: inputs have faults; a line for each.
+        ConfigError: no index can have the structure that a search engine is set to build.
     """
     x = sources.experiment
     warnings: dict[str, str] = {}
@@ -86,12 +88,12 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
-    """Refuse adapters of a layer that the student lacks."""
+    """Raise DataError if the student lacks a layer that adapters are asked for."""
     adapters = sources.experiment.student.adapters
     if adapters is None or adapters.targets == "auto":
         return
     folder = sources.model(init).folder
-    if not sources.is_here(init):
+    if not sources.is_local(init):
         return
     names = matrix_names(folder)
     for target in adapters.targets:
@@ -99,25 +101,24 @@ def _find_adapted_layers(sources: Sources, init: str) -> None:
             layers = [name for name in names if "embed" not in name and "pooler" not in name]
             known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers))
             raise DataError(
-                f"student.adapters.targets: no layer of {init} is called {target!r}; "
-                f"names or their ends expected, of {known}, or auto for all"
+                f"student.adapters.targets: {init} has no layer {target!r}; expected names or ends of names, such as "
+                f"{known}, or auto for all layers"
             )
 
 
 def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
-    """Refuse topics and judgements of different collections; warn of topics without judgements and of a header."""
+    """Raise DataError if no topic of a pair is judged, or a judged topic is missing; return warnings about topics."""
     topics, qrels = sources.topics(pair), sources.judgements(pair)
     judged, unjudged, missing = match_topics(topics.topics(), qrels.judgements())
     if not judged:
         raise DataError(
-            f"pairs.{pair}: none of the topics of {topics.name} is judged by {qrels.name}; "
-            "topics and qrels of the same collection expected"
+            f"pairs.{pair}: {qrels.name} judges none of the topics of {topics.name}; "
+            "expected topics and qrels of the same collection"
         )
     if missing:
         raise DataError(
             f"pairs.{pair}: {qrels.name} judges {len(missing)} query ids that {topics.name} has no topic for, "
-            f"such as {missing[0]!r}; a judged topic that is never asked would be a score of its own: "
-            "give its topic or remove its judgements"
+            f"such as {missing[0]!r}; add the topics or remove their judgements"
         )
     texts = topics.topics()
     warnings = {}
@@ -141,9 +142,9 @@ def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
     engine, dimensions = x.engine_of(corpus.pair), dimensions_of(sources.teacher.folder)
     if engine.structure is None or dimensions is None:
         return
-    most = corpus.most(sources.documents(corpus.pair).count())
+    most = corpus.upper_bound(sources.documents(corpus.pair).count())
     tokens = sys.maxsize if most is None else most * x.encoding.document_length
-    x.retrieval.of(engine).check_index(tokens, dimensions)
+    x.retrieval.settings_of(engine).check_index(tokens, dimensions)
 
 
 def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
@@ -225,7 +226,7 @@ def _read_translations(sources: Sources, pair: str) -> None:
 
 
 def _read_documents(sources: Sources, pair: str) -> None:
-    """Read a file of documents to its end, once for each content; ir_datasets does so for the fingerprint."""
+    """Read a file of documents to its end, once for each content; fingerprints of ir_datasets do the same."""
     source = sources.documents(pair)
     if isinstance(source, LocalFile):
         name = f"documents read: {sources.fingerprint(source)}"
@@ -233,7 +234,7 @@ def _read_documents(sources: Sources, pair: str) -> None:
 
 
 def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
-    """Refuse candidates that are no documents; a run, topics and collection that fitted once are not compared again."""
+    """Raise DataError if candidates are not in the collection; run, topics and collection are compared only once."""
     run = sources.candidate_run(corpus.pair)
     if run is not None:
         compared = (run, sources.topics(corpus.pair), sources.documents(corpus.pair))
@@ -242,7 +243,7 @@ def _read_candidates(sources: Sources, corpus: FullCorpus) -> None:
 
 
 def _faults_of(read: Callable[[Item], object], items: Iterable[Item], absent: list[str] | None = None) -> list[str]:
-    """What is wrong with some sources; while downloads are off a missing one is no fault, but joins the `absent`."""
+    """Return the faults of reading items; while downloads are off, a missing source joins `absent` instead."""
     faults = []
     for item in items:
         try:
@@ -258,6 +259,6 @@ def _faults_of(read: Callable[[Item], object], items: Iterable[Item], absent: li
 
 
 def _refuse(faults: list[str]) -> None:
-    """Raise DataError if there are faults, with each of them once."""
+    """Raise DataError with each fault once, if there are any."""
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))

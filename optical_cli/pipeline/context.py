@@ -1,4 +1,4 @@
-"""What every step of a pipeline is made from: the experiment, its inputs, the cache, and who computes."""
+"""The context of a pipeline: the experiment, its inputs, the cache, and the machines that compute."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -23,21 +23,21 @@ if TYPE_CHECKING:  # these load torch
 
 
 RemoteCells = Iterable[tuple[Cell, Callable[[], Artifact]]]
-"""Each cell as it is done, with a function that gives its scores, or raises why it has none.
+"""Cells in the order they finish, each with a function that returns its scores or raises the cell's error.
 
-Iterating raises OutOfTime or NoRoom if a cell was stopped by it, once the other running cells have ended.
+The iteration raises OutOfTime or NoRoom if one of them stopped a cell, after the other running cells have finished.
 """
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Work that others do in place of this process, with the same bits.
+    """Stages that run elsewhere, such as on a Ray cluster, with results that are equal to the last bit.
 
     Attributes:
         encode: encodes the documents of an index.
-        open_exact: searches an index.
-        cells: called with the pipeline, the cells of a sweep and a function that takes messages; makes the cells, and
-            counts their artifacts in `pipeline.made`.
+        open_exact: opens an index for exact search.
+        cells: called with the pipeline, cells of a sweep and a function for messages. It makes the cells, and counts
+            the artifacts in `pipeline.made`.
     """
 
     encode: "EncodeShards"
@@ -47,19 +47,20 @@ class Remote:
 
 @dataclass(eq=False)
 class Context:
-    """What every step of a pipeline is made from.
+    """What the steps of a pipeline share.
 
     Attributes:
         device: a torch device, or `auto`.
-        progress: counts the work; what is in the making is also noted in the cache, for `optical status`.
-        upstream: make what is missing upstream of a wanted step; else refuse.
-        processes: run this same pipeline together; they train together, and the first does all else.
-        deadline: `time.monotonic()` at which a training stops; None for no limit.
-        offline: download nothing, and name this command as the one that would; None if downloads are allowed.
-        fetch: download what the experiment names and this machine lacks; else stand-ins take its place, and steps that
-            need it can be named, but neither looked up nor made.
-        remote: computes in place of this process; None: this process does.
-        tokenizer_fits: of each student whose fit was measured.
+        progress: receives the progress, which is also noted in the cache for `optical status`.
+        upstream: make missing inputs of a step; if False, raise CacheError for them.
+        processes: the processes of a torchrun, which all run this pipeline. They train together; the first process
+            does everything else.
+        deadline: value of `time.monotonic()` at which a training stops; None for no limit.
+        offline: the command that messages recommend for downloads, which are off; None if downloads are allowed.
+        fetch: download inputs that are not on this machine. If False, placeholders take their place: steps that need
+            them can be listed, but neither looked up nor made.
+        remote: runs stages elsewhere; None if this process runs them.
+        tokenizer_fits: statistics of the tokenizers that were measured so far, by student.
     """
 
     experiment: Experiment
@@ -77,16 +78,16 @@ class Context:
     tokenizer_fits: dict[Student, Health] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        # numba's OpenMP is torch's too: started by ranx, it would change the threads, and so the bits, of a training
+        # numba and torch share OpenMP: if ranx started it, torch would use other threads, and training give other bits
         os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
-        if self.offline is not None:  # the libraries that download read these
+        if self.offline is not None:  # read by the libraries that download
             os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
         self.progress = NotedProgress(self.progress, self.cache.notes)
         self.sources = Sources(self.experiment, self.cache.fingerprints, fetch=self.fetch)
 
     @property
     def lengths(self) -> dict[Side, int]:
-        """Tokens of a text, by the side it is on."""
+        """Longest text in tokens, by side."""
         encoding = self.experiment.encoding
         return {"query": encoding.query_length, "document": encoding.document_length}
 
@@ -101,16 +102,16 @@ class Context:
 
     @cached_property
     def encoding_precision(self) -> Resolved:
-        """Precision in which texts are encoded; the first process decides, for others may run on other machines."""
+        """Number format of the encoding. The first process decides, because others may run on other machines."""
         return self.processes.decide(lambda: self._resolved(self.experiment.encoding.precision))
 
     @cached_property
     def training_precision(self) -> Resolved:
-        """Precision in which students are trained, as the first process decides."""
+        """Number format of the training. The first process decides."""
         return self.processes.decide(lambda: self._resolved(self.experiment.training.precision))
 
     def search_precision(self) -> Resolved:
-        """Precision in which scores are bounded; it changes no result, so each process may find its own."""
+        """Return the number format of the search's matrix products. It changes no result, so processes may differ."""
         return self._resolved(self.experiment.retrieval.precision)
 
     def _resolved(self, wanted: str) -> Resolved:

@@ -1,7 +1,6 @@
-"""Corpus modes: which documents of its collection a pair is searched in, and what of that belongs in keys.
+"""Corpus modes: the documents of a collection that a pair searches, and their part of the keys.
 
-A mode is a class with a row in `config/corpus.py`. It is made with all that decides its documents, so that none can be
-asked for without.
+To add a mode, add a class here and a row to `config/corpus.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from optical_cli.pipeline.step import Folders, Step
 
 @dataclass(frozen=True)
 class Corpus:
-    """The documents of a collection that are searched, all if `ids` is None, and counts for the manifest."""
+    """The documents of a collection to search (`ids`; None for all of them), and counts for the manifest."""
 
     source: DocumentSource
     ids: set[str] | None = None
@@ -30,7 +29,7 @@ class Corpus:
 
     @property
     def count(self) -> int | None:
-        """Number of documents; None if only reading them would tell."""
+        """Number of documents; None if it is unknown before they are read."""
         return self.source.count() if self.ids is None else len(self.ids)
 
     def documents(self) -> Iterator[Document]:
@@ -40,15 +39,15 @@ class Corpus:
 
 @dataclass(frozen=True)
 class FullCorpus:
-    """The whole collection; the base of the other modes.
+    """The corpus mode `full`: the whole collection. Base class of the other modes.
 
     Attributes:
-        first_stage: makes the step of a BM25 run over the whole collection.
+        bm25_step: returns the step of a BM25 run over the whole collection.
     """
 
     sources: Sources
     pair: str
-    first_stage: Callable[[Analyzer], Step]
+    bm25_step: Callable[[Analyzer], Step]
 
     @property
     def settings(self) -> Pair:
@@ -57,87 +56,87 @@ class FullCorpus:
 
     @property
     def label(self) -> str:
-        """What labels call it: `full`."""
+        """Name in labels, such as `full`."""
         return CORPUS_MODES[FULL].label
 
     @property
     def material(self) -> dict[str, Any]:
-        """What of the mode belongs in the keys of indexes and runs, beside the fingerprint of the collection."""
+        """Key material of indexes and runs, besides the fingerprint of the collection."""
         return {"mode": FULL}
 
     @property
     def identity(self) -> list[Any]:
-        """What two runs must share to compare, beside collection, topics and judgements."""
+        """Settings that must be equal for two runs to be comparable, besides collection, topics and judgements."""
         return [self.label, None]
 
     @property
     def inputs(self) -> dict[str, Step]:
-        """The steps whose artifacts decide the documents."""
+        """Steps whose artifacts select the documents."""
         return {}
 
     def read(self, _folders: Folders) -> Corpus:
-        """The documents, given the folders of `inputs`; DataError if the collection lacks one that has to be there."""
+        """Select the documents, given the folders of `inputs`; DataError if the collection lacks one of them."""
         return Corpus(self.sources.documents(self.pair))
 
-    def counted(self, folders: Folders) -> Corpus:
-        """The documents in which BM25 counts how rare a word is."""
+    def bm25_corpus(self, folders: Folders) -> Corpus:
+        """Return the documents that BM25's document frequencies are counted over."""
         return self.read(folders)
 
     def candidates(self, _folders: Folders) -> dict[str, list[str]] | None:
-        """By query id, the only documents that a topic is ranked among, best first; None if it is ranked among all."""
+        """Return the documents that each topic ranks, best first, by query id; None if topics rank all documents."""
         return None
 
-    def most(self, collection: int | None) -> int | None:
-        """Upper bound of the number of documents, of a collection of so many; None if unknown."""
+    def upper_bound(self, collection: int | None) -> int | None:
+        """Return an upper bound of the number of documents, given that of the collection; None if unknown."""
         return collection
 
 
 class PooledCorpus(FullCorpus):
-    """Every judged document, and others drawn at random."""
+    """The corpus mode `pooled`: every judged document, and others drawn at random."""
 
     @property
     def label(self) -> str:
-        """`pooled 5000`."""
+        """Name in labels, such as `pooled 5000`."""
         return self.settings.corpus_name
 
     @property
     def material(self) -> dict[str, Any]:
-        """Size and seed of the sample, and the judgements."""
+        """Key material: size and seed of the sample, and the judgements."""
         qrels = self.sources.fingerprint(self.sources.judgements(self.pair))
         return {"mode": POOLED, "size": self.settings.pool_size, "seed": self.settings.pool_seed, "qrels": qrels}
 
     @property
     def identity(self) -> list[Any]:
-        """Size and seed of the sample; the judgements are compared anyway."""
+        """Size and seed of the sample."""
         return [self.label, self.settings.pool_seed]
 
     def read(self, _folders: Folders) -> Corpus:
-        """Judged documents that the collection lacks are counted."""
+        """Select the judged documents and the sample, and count judged documents that the collection lacks."""
         source = self.sources.documents(self.pair)
-        held, judged = (doc.doc_id for doc in source.documents()), self._judged()
-        ids = pooled_ids(held, judged, self.settings.pool_size, self.settings.pool_seed)
+        doc_ids, judged = (doc.doc_id for doc in source.documents()), self._judged()
+        ids = pooled_ids(doc_ids, judged, self.settings.pool_size, self.settings.pool_seed)
         return Corpus(source, ids, {"judged_not_in_collection": len(judged - ids)})
 
-    def most(self, collection: int | None) -> int | None:
-        """The judged documents and the sample."""
-        wanted = self.settings.pool_size + len(self._judged())
-        return wanted if collection is None else min(wanted, collection)
+    def upper_bound(self, collection: int | None) -> int | None:
+        """Return the number of judged documents plus the size of the sample."""
+        selected = self.settings.pool_size + len(self._judged())
+        return selected if collection is None else min(selected, collection)
 
     def _judged(self) -> set[str]:
         return {doc_id for grades in self.sources.judgements(self.pair).judgements().values() for doc_id in grades}
 
 
 class CandidateCorpus(FullCorpus):
-    """The documents of a run, each topic among its own: a TREC run file, or a search of the collection by BM25."""
+    """The corpus mode `candidates`: each topic ranks its documents of a TREC run file, or of a BM25 run."""
 
     @property
     def label(self) -> str:
-        """`candidates of bm25`."""
+        """Name in labels, such as `candidates of bm25`."""
         return self.settings.corpus_name
 
     @property
     def material(self) -> dict[str, Any]:
-        """Content of the run file and of the topics, or the key of the BM25 run."""
+        """Key material: the content of the run file and of the topics, or the key of the BM25 run."""
         if file := self.sources.candidate_run(self.pair):
             topics = self.sources.fingerprint(self.sources.topics(self.pair))
             return {"mode": CANDIDATES, "run": self.sources.fingerprint(file), "topics": topics}
@@ -145,55 +144,55 @@ class CandidateCorpus(FullCorpus):
 
     @property
     def identity(self) -> list[Any]:
-        """The content of the run, not its name."""
+        """The content of the run, whatever its name."""
         return [CANDIDATES, self.material["run"]]
 
     @property
     def inputs(self) -> dict[str, Step]:
-        """The BM25 run, if the candidates are its."""
+        """The BM25 run, if the candidates come from one."""
         x = self.sources.experiment
         analyzer = x.bm25.analyzer_of(self.settings.candidates or "")
-        return {"candidates": self.first_stage(analyzer)} if analyzer else {}
+        return {"candidates": self.bm25_step(analyzer)} if analyzer else {}
 
     def read(self, folders: Folders) -> Corpus:
-        """The documents that are a candidate of any topic."""
-        source, wanted = self.sources.documents(self.pair), self._wanted(folders)
-        if missing := wanted.difference(doc.doc_id for doc in source.documents()):
+        """Select the documents that are a candidate of any topic."""
+        source, ids = self.sources.documents(self.pair), self._candidate_ids(folders)
+        if missing := ids.difference(doc.doc_id for doc in source.documents()):
             raise DataError(
-                f"{self._run(folders)}: {len(missing)} of {len(wanted)} candidates are not in {source.name}, such as "
-                f"{min(missing)!r}; a run over this collection expected"
+                f"{self._run(folders)}: {len(missing)} of {len(ids)} candidates are not in {source.name}, such as "
+                f"{min(missing)!r}; expected a run over this collection"
             )
-        return Corpus(source, wanted)
+        return Corpus(source, ids)
 
-    def counted(self, _folders: Folders) -> Corpus:
-        """The whole collection."""
+    def bm25_corpus(self, _folders: Folders) -> Corpus:
+        """Return the whole collection."""
         return Corpus(self.sources.documents(self.pair))
 
     def candidates(self, folders: Folders) -> dict[str, list[str]]:
-        """The candidates of each topic that has some.
+        """Return the candidates of each topic that has any, best first.
 
         Raises:
-            DataError: the file is no run, or has no candidates for any of the topics.
+            DataError: the file is not a run, or has no candidates for any of the topics.
         """
         path, topics = self._run(folders), self.sources.topics(self.pair)
         run = read_run(path)
         found = {query_id: [doc_id for doc_id, _ in run[query_id]] for query_id in topics.topics() if query_id in run}
         if not found:
             raise DataError(
-                f"{path}: has candidates for none of the topics of {topics.name}, but for such as "
-                f"{next(iter(run), 'none')!r}; a run of these topics expected"
+                f"{path}: expected candidates for the topics of {topics.name}, found other topics only, such as "
+                f"{next(iter(run), 'none')!r}; name a run of these topics"
             )
         return found
 
-    def most(self, collection: int | None) -> int | None:
-        """The candidates of a file; those of a search are not known before it, and no more than its depth a topic."""
+    def upper_bound(self, collection: int | None) -> int | None:
+        """Return the number of candidates in a run file, or topics times depth of a BM25 run."""
         if self.sources.candidate_run(self.pair):
-            wanted = len(self._wanted({}))
+            selected = len(self._candidate_ids({}))
         else:
-            wanted = len(self.sources.topics(self.pair).topics()) * self.sources.experiment.retrieval.depth
-        return wanted if collection is None else min(wanted, collection)
+            selected = len(self.sources.topics(self.pair).topics()) * self.sources.experiment.retrieval.depth
+        return selected if collection is None else min(selected, collection)
 
-    def _wanted(self, folders: Folders) -> set[str]:
+    def _candidate_ids(self, folders: Folders) -> set[str]:
         return {doc_id for doc_ids in self.candidates(folders).values() for doc_id in doc_ids}
 
     def _run(self, folders: Folders) -> Path:

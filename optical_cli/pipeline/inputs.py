@@ -1,4 +1,4 @@
-"""The inputs of an experiment, each under the setting that names it: what is here, and fetching the rest."""
+"""The inputs of an experiment, by the setting that names them, and the downloads of `optical fetch`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Input:
 
     Attributes:
         key: the setting that names it, such as `teacher.model`.
-        source: the value of that setting.
-        open: finds it, and downloads a model unless downloads are off.
+        source: the value of the setting.
+        open: opens the input, without reading it. Models are downloaded unless downloads are off.
     """
 
     key: str
@@ -29,25 +29,25 @@ class Input:
     open: Callable[[], Source]
 
     def local_copy(self, memo: Fingerprints | None = None) -> LocalCopy:
-        """What this machine has of it; nothing is downloaded.
+        """Return the local copy, without downloading anything.
 
-        With a `memo`, what is only read to its end once is read to its end, and its fingerprint remembered.
+        With a `memo`, a collection of ir_datasets is read to its end once, and its fingerprint remembered.
 
         Raises:
-            NotHere: it would have to be downloaded.
-            DataError: it cannot be used.
+            NotHere: the input would have to be downloaded.
+            DataError: the input cannot be used.
         """
         with downloads_off():
             return self.open().local_copy(memo)
 
     def fingerprint(self, memo: Fingerprints, *, fetch: bool) -> str:
-        """SHA-256 of what of it decides a result, 64 hex digits; NotHere if it is missing and `fetch` is off."""
+        """Return the SHA-256 of the input's content, 64 hex digits; NotHere if it is missing and `fetch` is off."""
         with downloads_off(off=not fetch):
             return self.open().fingerprint(memo)
 
 
 def inputs_of(sources: Sources) -> Iterator[Input]:
-    """Models, bitexts, collections, topics, judgements and candidates, in the order of the experiment file."""
+    """Iterate over models, bitexts, collections, topics, judgements and candidates, in the order of the settings."""
     x = sources.experiment
 
     def model(key: str, source: str) -> Input:
@@ -78,20 +78,20 @@ def inputs_of(sources: Sources) -> Iterator[Input]:
 
 
 def _found(opened: Source | None) -> Source:
-    if opened is None:  # only inputs that the experiment names are asked for
+    if opened is None:  # not reached: only inputs that the experiment names are opened
         raise ValueError("an input that the experiment does not name")
     return opened
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An input after it was fetched.
+    """An input after `fetch_inputs` has read or downloaded it.
 
     Attributes:
-        downloaded: whether it, or a part of it, was not here before.
-        held: what this machine has of it now; None if it cannot be had.
-        fingerprint: 64 hex digits; "" if it cannot be had.
-        fault: why it cannot be had; "" if it can.
+        downloaded: whether at least a part of it was downloaded now.
+        held: the local copy; None if it is not available.
+        fingerprint: 64 hex digits; "" if the input is not available.
+        fault: why the input is not available; "" if it is.
     """
 
     input: Input
@@ -102,30 +102,30 @@ class Fetched:
 
 
 def fetch_inputs(sources: Sources, say: Callable[[str], None]) -> Iterator[Fetched]:
-    """Read each input once and download what is missing; one that cannot be had stops no other.
+    """Read each input once, and download missing ones; an input that fails does not stop the others.
 
-    Downloads are kept, so that the next try goes on: models and datasets with the rest of a file, ir_datasets with
-    the next file. `say` is called with a line before each download.
+    An interrupted download resumes the next time: models and datasets within a file, ir_datasets at the next file.
+    `say` is called with a message before each download.
     """
     memo = sources.memo
-    for one in inputs_of(sources):
+    for each in inputs_of(sources):
         downloaded = False
         try:
             try:
-                held = one.local_copy(memo)
+                held = each.local_copy(memo)
             except NotHere:
-                say(f"{one.key}: downloading {one.source}")
+                say(f"{each.key}: downloading {each.source}")
                 downloaded = True
-                held = _download(one, memo)
-            yield Fetched(one, downloaded, held, one.fingerprint(memo, fetch=False))
+                held = _download(each, memo)
+            yield Fetched(each, downloaded, held, each.fingerprint(memo, fetch=False))
         except DataError as error:
-            yield Fetched(one, downloaded, None, "", str(error))
+            yield Fetched(each, downloaded, None, "", str(error))
 
 
-def _download(one: Input, memo: Fingerprints) -> LocalCopy:
-    """Download what of an input is missing, and read it once."""
-    opened = one.open()
+def _download(missing: Input, memo: Fingerprints) -> LocalCopy:
+    """Download the missing files of an input, and read it once."""
+    opened = missing.open()
     if isinstance(opened, IrDataset):
-        opened.download()  # a remembered fingerprint would read nothing
+        opened.download()  # with a remembered fingerprint, nothing would be read or downloaded
     opened.fingerprint(memo)
     return opened.local_copy(memo)

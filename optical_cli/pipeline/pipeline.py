@@ -1,4 +1,4 @@
-"""The sentence: bitext, distill, index, retrieve, evaluate."""
+"""The pipeline: looks up the artifacts of an experiment's steps in the cache, and makes missing ones."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,7 +11,7 @@ from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.baselines import NEEDS_PYSTEMMER
 from optical_cli.errors import CacheError, MissingDependency, OpticalError
 from optical_cli.pipeline.cells import Cell, cells_of
-from optical_cli.pipeline.checks import open_all, read_all, refuse_absent
+from optical_cli.pipeline.checks import open_all, read_all, refuse_missing
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.searches import corpus_of, index_step, run_step
 from optical_cli.pipeline.sources import Sources
@@ -21,16 +21,16 @@ from optical_cli.pipeline.students import encodings_step, student_step
 
 
 class Pipeline(Context):
-    """The steps of an experiment over one cache, found there or made.
+    """The steps of an experiment, whose artifacts are found in a cache or made.
 
     Attributes:
-        scores: the step that measures a cell's run.
-        made: number of artifacts made so far, not found in the cache.
-        failed: why steps could not be made so far, by the digests of their keys.
+        scores: returns the step that measures the run of a cell.
+        made: number of artifacts made so far.
+        failed: errors of steps that could not be made, by the digests of their keys.
 
     Raises:
-        NotHere: of all that would have to be downloaded and must not be.
-        DataError: of all models and data that the experiment names and that cannot be opened, a line each.
+        NotHere: inputs would have to be downloaded, and downloads are off; the message lists them.
+        DataError: models or data of the experiment cannot be opened; the message has a line for each.
     """
 
     encodings = encodings_step
@@ -46,10 +46,10 @@ class Pipeline(Context):
         self.scores: Callable[[Cell], Step] = cache(self._scores)
         self.made = 0
         self.failed: dict[str, Exception] = {}
-        self._whole: set[str] = set()
+        self._verified: set[str] = set()
         self._checked = False
         if self.offline is not None:
-            refuse_absent(self.sources, self.offline, to_be_read=False)
+            refuse_missing(self.sources, self.offline, content=False)
         open_all(self.sources)
 
     def _scores(self, cell: Cell) -> Step:
@@ -69,31 +69,31 @@ class Pipeline(Context):
         return make_step("evaluate", run.label, material, build, {"run": run})
 
     def check(self) -> None:
-        """Read all input once, before anything expensive starts.
+        """Read all inputs once, before anything expensive starts.
 
         Raises:
-            NotHere: of all that would have to be downloaded and must not be.
-            DataError: of all that is wrong with it, a line each.
-            MissingDependency: something that is not installed will be needed.
+            NotHere: inputs would have to be downloaded, and downloads are off; the message lists them.
+            DataError: inputs are invalid; the message has a line for each fault.
+            MissingDependency: an optional package is needed and not installed.
         """
         if self._checked:
             return
         for engine in map(self.experiment.engine_of, self.experiment.pairs):
             if engine.package and find_spec(engine.package) is None:
-                raise MissingDependency(engine.missing)
+                raise MissingDependency(engine.needs_package)
         if self.experiment.stemmed_pairs and find_spec("Stemmer") is None:
             raise MissingDependency(NEEDS_PYSTEMMER)
         if self.offline is not None:
-            refuse_absent(self.sources, self.offline, to_be_read=True)
+            refuse_missing(self.sources, self.offline, content=True)
         for warning in read_all(self.sources, self.corpus):
             self.progress.say(f"warning: {warning}")
         self._checked = True
 
     def obtain(self, step: Step) -> tuple[Artifact, bool]:
-        """Return the artifact of a step, and whether it was made; everything upstream that was missing is made too.
+        """Return the artifact of a step, and whether it was made now. Missing inputs of the step are made as well.
 
         Raises:
-            OpticalError: what the stage raises; a step that failed once fails again at once.
+            OpticalError: the stage failed. A step that failed before raises its error again at once.
         """
         found = self.cache.find(*step.address)
         if self.processes.agree(found is not None):
@@ -106,13 +106,16 @@ class Pipeline(Context):
             self.check()
             made = self._make(step, {name: self.upstream_folder(step, wanted) for name, wanted in step.inputs.items()})
         except (OpticalError, RuntimeError, MemoryError, OSError) as error:
-            self.failed[step.key.digest] = error  # so that the next cell that needs it does not wait for it again
+            self.failed[step.key.digest] = error  # other cells that need the step fail at once
             raise
         self.made += made
         return self._found(step), made
 
     def _make(self, step: Step, inputs: Folders) -> bool:
-        """Make an artifact; False if another process made it meanwhile. Processes beside the first only help."""
+        """Make an artifact; return False if another process has made it meanwhile.
+
+        The first process stores the artifact; the others only take part in steps that are computed together.
+        """
         processes = self.processes
 
         def build(folder: Path) -> Health:
@@ -126,8 +129,8 @@ class Pipeline(Context):
         else:
             made = processes.agree(False)
             if made and step.together:
-                with TemporaryDirectory() as nowhere:
-                    step.build(Path(nowhere), inputs)
+                with TemporaryDirectory() as discarded:
+                    step.build(Path(discarded), inputs)
         processes.wait()
         return made
 
@@ -135,7 +138,7 @@ class Pipeline(Context):
         found = self.cache.find(*step.address)
         if found is None:
             raise CacheError(
-                f"{step.label}: made, and not found in {self.cache.root}; all processes need to see one cache folder"
+                f"{step.label}: made, but not found in {self.cache.root}; all processes must share one cache folder"
             )
         return found
 
@@ -144,18 +147,18 @@ class Pipeline(Context):
         if not self.upstream and self.cache.find(*wanted.address) is None:
             raise CacheError(
                 f"{step.label}: needs {wanted.kind}/{wanted.label}, which is not in the cache; "
-                "make it first, or leave out --no-upstream"
+                "make it first, or remove --no-upstream"
             )
         artifact, made = self.obtain(wanted)
-        if wanted.key.digest not in self._whole and self.processes.first:
+        if wanted.key.digest not in self._verified and self.processes.first:
             if not made:
-                artifact.checked(digests=True)  # damage would go on into all that is made from it
-            self._whole.add(wanted.key.digest)
+                artifact.checked(digests=True)  # damage would spread to all artifacts made from it
+            self._verified.add(wanted.key.digest)
         return artifact.folder
 
 
 def write_measures(sources: Sources, pair: str, run: Mapping[str, Ranking], folder: Path) -> Health:
-    """Write the scores of a run on a pair into a folder, and return counts of its topics for the manifest."""
+    """Evaluate a run of a pair, write `scores.json` into a folder, and return counts of topics for the manifest."""
     from optical_cli.artifacts.scores import write_scores
     from optical_cli.evaluate import evaluate_run
 

@@ -1,4 +1,4 @@
-"""What students begin as: the teacher itself, or another encoder that was brought into the teacher's space."""
+"""Steps of untrained students: a copy of the teacher, or another encoder projected into the teacher's space."""
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from optical_cli.pipeline.step import Folders, Step, make_step
 
 
 def start_step(context: Context, student: Student) -> Step:
-    """A student as initialised: a copy of the teacher, or another encoder brought into the teacher's space."""
+    """Return the step of a student as initialised: a copy of the teacher, or another encoder, projected."""
     settings, sources = context.experiment.student, context.sources
     copied, teacher, warm_start = settings.init == "teacher", sources.teacher, settings.warm_start
     init, trimmed = teacher if copied else sources.model(settings.init), _vocabulary_material(context, student)
@@ -23,7 +23,7 @@ def start_step(context: Context, student: Student) -> Step:
     if not copied:
         material["teacher"] = teacher.fingerprint
         material["warm_start"] = warm_start and {
-            **warm_start.deciding(),
+            **warm_start.key_material(),
             "precision": context.encoding_precision,
             "side": student.sides[0],
             "bitexts": [sources.bitext_material(language) for language in student.languages],
@@ -37,16 +37,23 @@ def start_step(context: Context, student: Student) -> Step:
             return copy_teacher(teacher.folder, folder, context.setup, trim)
         splits = [sources.split(language) for language in student.languages]
         return start_student(
-            init.folder, teacher.folder, warm_start, splits, student.sides[0], folder,
-            setup=context.setup, progress=context.progress, trim=trim,
-        )  # fmt: skip
+            init.folder,
+            teacher.folder,
+            warm_start,
+            splits,
+            student.sides[0],
+            folder,
+            setup=context.setup,
+            progress=context.progress,
+            trim=trim,
+        )
 
     label = f"{init.label}-start" if copied and not trimmed else f"{init.label}-{student.name}-start"
     return make_step("start", label, material, build)
 
 
 def _vocabulary_material(context: Context, student: Student) -> dict[str, Any]:
-    """What decides which tokens a student keeps: nothing if it keeps all."""
+    """Return the key material of the tokens that a student keeps; empty if it keeps all."""
     settings, sources, languages = context.experiment.student, context.sources, student.languages
     if settings.vocabulary == "full":
         return {}
@@ -69,10 +76,10 @@ def _trim(context: Context, student: Student) -> Callable[[Any], dict[str, Any]]
 
 
 def _texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Side | None, str]]:
-    """Stream all texts that a student of these languages may meet in the experiment, and the side each is on.
+    """Stream all texts that a student of these languages may encode in the experiment, each with its side.
 
-    Both sides of its bitexts, for it may be started with the teacher's; whole collections, whatever the corpus
-    mode, so that a pooled corpus and the full one are searched with one student.
+    The texts are both sides of its bitexts, because the warm start encodes the teacher's sentences too; whole
+    collections, so that all corpus modes share one student; and the topics. The side of bitext sentences is None.
     """
     for language in sorted(languages):
         for pair in sources.split(language).pairs:
@@ -87,7 +94,7 @@ def _texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Si
 
 
 def _collections_in(sources: Sources, languages: Collection[str]) -> dict[tuple[str, str], str]:
-    """A pair for each collection in these languages, by its fingerprint and what of a document is encoded."""
+    """Return a pair for each collection in these languages, by fingerprint and text template."""
     return {
         (sources.fingerprint(sources.documents(name)), pair.text): name
         for name, pair in sources.experiment.pairs.items()
@@ -96,6 +103,6 @@ def _collections_in(sources: Sources, languages: Collection[str]) -> dict[tuple[
 
 
 def _topics_in(sources: Sources, languages: Collection[str]) -> dict[str, str]:
-    """A pair for each set of topics in these languages, by its fingerprint."""
+    """Return a pair for each set of topics in these languages, by fingerprint."""
     names = (name for name in sources.experiment.pairs if languages_of(name)[0] in languages)
     return {sources.fingerprint(sources.topics(name)): name for name in names}

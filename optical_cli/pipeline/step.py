@@ -1,4 +1,4 @@
-"""A step of the pipeline: an artifact that is there or can be made."""
+"""Steps of the pipeline: artifacts that are in the cache or can be made, and the stages that make them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from optical_cli.config.engines import STRUCTURE, STRUCTURES
 from optical_cli.data.absent import MARK
 
 Folders = Mapping[str, Path]
-"""Folders of the artifacts that a step reads, by the names of its inputs."""
+"""Folders of the artifacts that a step reads, by the name of the input."""
 Build = Callable[[Path, Folders], Health]
-"""Fills a folder, given those of the inputs, and returns the health for the manifest."""
+"""Function that fills a folder, given the folders of the inputs, and returns the health for the manifest."""
 
 
 class Stage(NamedTuple):
-    """The cache folder of the artifacts, and a version: raised when equal settings give another artifact."""
+    """A stage of the pipeline."""
 
-    kind: str
-    version: int
+    kind: str  # folder of its artifacts in the cache
+    version: int  # raised when equal settings give another artifact
 
 
 STAGES = {
@@ -40,12 +40,14 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Step:
-    """An artifact that is there or can be made.
+    """An artifact that is in the cache or can be made.
 
     Attributes:
-        kind: its folder in the cache.
-        inputs: the steps whose artifacts it reads.
-        together: whether all processes of a command work on it; else the first does, and the others wait.
+        kind: folder of the artifact's kind in the cache.
+        label: name for people, part of the folder name.
+        build: makes the artifact.
+        inputs: steps whose artifacts are read, by name.
+        together: whether all processes of a command make it together. If not, the first process makes it.
     """
 
     kind: str
@@ -57,23 +59,23 @@ class Step:
 
     @property
     def address(self) -> tuple[str, Key]:
-        """Where a cache has it."""
+        """Kind and key, the arguments of `Cache.find`."""
         return self.kind, self.key
 
     def with_inputs(self) -> Iterator["Step"]:
-        """The steps this one stands on, deepest first, and itself."""
+        """Iterate over all steps that this step depends on, inputs first, and the step itself."""
         for step in self.inputs.values():
             yield from step.with_inputs()
         yield self
 
     def upstream(self, name: str) -> "Step | None":
-        """The nearest input of a name, such as `checkpoint`, of this step or of one it stands on; None without one."""
+        """Return the nearest step with an input name such as `checkpoint`, among all inputs; None if there is none."""
         below = (step.upstream(name) for step in self.inputs.values())
         return self.inputs.get(name) or next(filter(None, below), None)
 
     @property
     def known(self) -> bool:
-        """Whether its key is one: not if data that it stands on was not here to be read."""
+        """Whether the key is known: it is not if input data is missing on this machine."""
         return MARK not in canonical_json(self.key.material) and all(step.known for step in self.inputs.values())
 
 
@@ -86,6 +88,6 @@ def make_step(
     *,
     together: bool = False,
 ) -> Step:
-    """The step of a stage, keyed by its material: every setting, input key and fingerprint that can change it."""
+    """Make the step of a stage; `material` has every setting, input key and fingerprint that can change the result."""
     key = key_of({"stage": stage, "version": STAGES[stage].version, **material})
     return Step(STAGES[stage].kind, label, key, build, inputs or {}, together)

@@ -1,4 +1,4 @@
-"""The students of cells: trained from a start on the teacher's encodings, and averaged with the start if wanted."""
+"""Steps of students: the teacher's encodings of a bitext, the training, and the averaging with the start."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.encoder.setup import Side
+from optical_cli.encoder.setup import SIDES, Side
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
@@ -15,7 +15,7 @@ from optical_cli.pipeline.step import STAGES, Folders, Step, make_step
 
 
 def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> Step:
-    """The teacher's token embeddings of a bitext."""
+    """Return the step of the teacher's token embeddings of a bitext."""
     x, sources = context.experiment, context.sources
     teacher = sources.teacher
     lengths = {side: _training_length(context, side) for side in context.lengths if side in sides}
@@ -36,27 +36,30 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
         sentences = [pair.teacher for pair in sources.split(language).pairs]
         fit = tokenizer_fit(teacher.folder, sentences, first, lengths[first])
         reported = report_fit(fit, "teacher", x.teacher.language, say)
-        of_query, of_document = lengths.get("query", lengths[first]), lengths.get("document", lengths[first])
+        query_length, document_length = (lengths.get(side, lengths[first]) for side in SIDES)
         tokens = encode_bitext(
-            sentences, teacher.folder, sides, folder,
-            known_from=_encodings_alike(context, material),
-            setup=replace(context.setup, query_length=of_query, document_length=of_document),
+            sentences,
+            teacher.folder,
+            sides,
+            folder,
+            known_from=_reusable_encodings(context, material),
+            setup=replace(context.setup, query_length=query_length, document_length=document_length),
             progress=context.progress,
-        )  # fmt: skip
+        )
         return {**tokens, "bitext": dropped, "tokenizer": reported}
 
     return make_step("encodings", f"{teacher.label}-{language}", material, build)
 
 
-def _encodings_alike(context: Context, material: Mapping[str, Any]) -> list[Path]:
-    """Encodings of other bitexts with these settings: their sentences need not be encoded again."""
+def _reusable_encodings(context: Context, material: Mapping[str, Any]) -> list[Path]:
+    """Return cached encodings of other bitexts with equal settings, whose sentences need not be encoded again."""
     varying = {"bitext": None, "lengths": None}
-    wanted = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
+    comparable = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
     lengths = material["lengths"].items()
     return [
         artifact.folder
         for artifact in context.cache.entries("encodings")
-        if {**artifact.manifest["material"], **varying} == wanted
+        if {**artifact.manifest["material"], **varying} == comparable
         and lengths <= artifact.manifest["material"]["lengths"].items()
         and not artifact.faults()
     ]
@@ -67,14 +70,16 @@ def _training_length(context: Context, side: Side) -> int:
 
 
 def student_step(context: Context, cell: Cell) -> Step:
-    """The student of a cell, averaged with its start if `training.start_share` asks for it.
+    """Return the step of a cell's student, averaged with its start if `training.start_share` is above 0.
 
     Raises:
-        ConfigError: the pair or the objective has no student, or the solver does not take the cell's reg.
+        ConfigError: the pair or the objective has no student, or the solver refuses the cell's reg.
     """
     refuse_bm25(cell)
     if not cell.has_student:
-        raise ConfigError(f"{cell.objective}: the teacher searches with translated topics, so nothing to distill")
+        raise ConfigError(
+            f"{cell.objective}: the teacher searches with translated topics, so there is nothing to distill"
+        )
     student = student_of(context.experiment, cell.pair)
     if student is None:
         raise ConfigError(f"{cell.pair}: both sides are in the teacher's language, so there is nothing to distill")
@@ -94,13 +99,13 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         "encodings": [step.key.digest for step in bitexts.values()],
         "sides": student.sides,
         "objective": cell.objective,
-        "transport": None if cell.reg is None else x.transport.deciding_of(cell.reg),
-        "training": {**x.training.deciding(), "precision": context.training_precision},
+        "transport": None if cell.reg is None else x.transport.key_material_of(cell.reg),
+        "training": {**x.training.key_material(), "precision": context.training_precision},
         "freeze_embeddings": x.student.freeze_embeddings,
         "seed": cell.seed,
     }
     if x.student.adapters is not None:
-        material["adapters"] = x.student.adapters.deciding()
+        material["adapters"] = x.student.adapters.key_material()
 
     def build(folder: Path, inputs: Folders) -> Health:
         from optical_cli.distill.teacher_tokens import TeacherTokens
@@ -111,13 +116,22 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             inputs["start"],
             TeacherTokens([inputs[language] for language in student.languages], student.sides),
             [context.sources.split(language) for language in student.languages],
-            student.sides, folder,
+            student.sides,
+            folder,
             unfinished=context.cache.unfinished(step.kind, step.key),
-            objective=cell.objective, reg=cell.reg or 0.0, seed=cell.seed,
-            transport=x.transport, training=x.training, precision=context.training_precision,
-            freeze_embeddings=x.student.freeze_embeddings, adapters=x.student.adapters, setup=context.setup,
-            deadline=context.deadline, processes=context.processes, progress=context.progress,
-        )  # fmt: skip
+            objective=cell.objective,
+            reg=cell.reg or 0.0,
+            seed=cell.seed,
+            transport=x.transport,
+            training=x.training,
+            precision=context.training_precision,
+            freeze_embeddings=x.student.freeze_embeddings,
+            adapters=x.student.adapters,
+            setup=context.setup,
+            deadline=context.deadline,
+            processes=context.processes,
+            progress=context.progress,
+        )
         return {**health, "tokenizer": fit}
 
     label = f"{student.name}-{cell.name}"
@@ -126,7 +140,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
 
 
 def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
-    """How the student's tokenizer suits its languages: the same for every cell, so it is reported once."""
+    """Measure and report how well the student's tokenizer suits its languages, once for all cells."""
     from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
     if student not in context.tokenizer_fits:
@@ -141,7 +155,7 @@ def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
 
 
 def _averaged(context: Context, trained: Step, student: Student) -> Step:
-    """The mean of a trained student and its start; one training serves every share."""
+    """Return the step that averages a trained student with its start; one training serves every share."""
     start_share = context.experiment.training.start_share
     training = {**trained.key.material["training"], "start_share": start_share}
     material = {"trained": trained.key.digest, "training": training}
@@ -157,16 +171,19 @@ def _averaged(context: Context, trained: Step, student: Student) -> Step:
         held_out = HeldOut.of(splits, teacher, student.sides[0], context.setup.batch_size)
         artifact = context.cache.find(*trained.address)
         if artifact is None:
-            raise CacheError(f"{trained.kind}/{trained.label}: removed from the cache while it was read; run again")
-        seen = held_out.measure(encoder)
-        return {**artifact.manifest["health"], **({"held_out_end": seen} if seen else {})}
+            raise CacheError(
+                f"{trained.kind}/{trained.label}: removed from the cache while it was in use; run the command again"
+            )
+        measured = held_out.measure(encoder)
+        return {**artifact.manifest["health"], **({"held_out_end": measured} if measured else {})}
 
     return make_step("average", f"{trained.label}-averaged", material, build, {**trained.inputs, "trained": trained})
 
 
 def refuse_bm25(cell: Cell) -> None:
-    """Raise ConfigError if a cell is one of BM25, which has no student."""
+    """Raise ConfigError for a cell of BM25, which has no student and no index."""
     if cell.analyzer is not None:
         raise ConfigError(
-            f"{cell.objective}: BM25 has no encoder, so nothing to distill and no index; retrieve or evaluate it"
+            f"{cell.objective}: BM25 has no encoder, so there is nothing to distill or index; "
+            "use `optical retrieve` or `optical evaluate`"
         )

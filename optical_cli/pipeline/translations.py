@@ -1,4 +1,4 @@
-"""The topics of a search: as they are, or in the teacher's language, by people or by a translation model."""
+"""The topics of a search: the original ones, or translations into the teacher's language."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ class TopicInput:
     """The topics of a search.
 
     Attributes:
-        material: what of them belongs in keys.
-        read: gives the texts by query id, from the folders of `inputs`.
-        provenance: who translated them, for the manifest of a run.
+        material: identifies the topics in keys.
+        read: returns the texts by query id, given the folders of `inputs`.
+        provenance: who translated the topics, for the manifest of a run.
     """
 
     language: str
@@ -31,8 +31,8 @@ class TopicInput:
     inputs: Mapping[str, Step] = field(default_factory=dict)
 
 
-def topics_as_they_are(context: Context, pair: str) -> TopicInput:
-    """The topics of a pair in its query language; the key has what they say, not who translated them."""
+def original_topic_input(context: Context, pair: str) -> TopicInput:
+    """Return the topics of a pair in its query language. Their key does not depend on `translated_by`."""
     topics, by = context.sources.topics(pair), context.experiment.pairs[pair].translated_by
     return TopicInput(
         languages_of(pair)[0],
@@ -42,20 +42,21 @@ def topics_as_they_are(context: Context, pair: str) -> TopicInput:
     )
 
 
-def topics_translated(context: Context, pair: str) -> TopicInput:
-    """The topics of a pair in the teacher's language.
+def translated_topic_input(context: Context, pair: str) -> TopicInput:
+    """Return the topics of a pair, translated into the teacher's language.
 
     Raises:
-        ConfigError: the teacher could not search with them, or nobody translates them.
+        ConfigError: the documents are not in the teacher's language, or the topics are; or the experiment has no
+            translation.
     """
     x, language, teacher = context.experiment, languages_of(pair)[0], context.experiment.teacher.language
     if not can_be_translated(pair, teacher):
         raise ConfigError(
-            f"{pair}: translated topics are in the teacher's language ({teacher}), and a search with them needs "
-            f"documents in it and topics that are not; a pair such as {next(iter(x.bitext), 'sw')}-{teacher} expected"
+            f"{pair}: translated topics need documents in the teacher's language ({teacher}), and topics in another; "
+            f"choose a pair such as {next(iter(x.bitext), 'sw')}-{teacher}"
         )
     if language not in x.translate:
-        raise ConfigError(f"{pair}: nobody translates its topics; add translate.{language}.model, or topics and by")
+        raise ConfigError(f"{pair}: its topics have no translation; add translate.{language}.model, or topics and by")
     provenance = {"topics_translated_by": translator_of(x, pair)}
     if translations := context.sources.translations(pair):
         return TopicInput(
@@ -75,7 +76,7 @@ def topics_translated(context: Context, pair: str) -> TopicInput:
 
 
 def _translate_step(context: Context, pair: str) -> Step:
-    """The topics of a pair as a model translates them."""
+    """Return the step that translates the topics of a pair by a model."""
     query, document = languages_of(pair)
     settings, topics = context.experiment.translate[query], context.sources.topics(pair)
     model = context.sources.model(settings.model or "")
@@ -98,26 +99,30 @@ def _translate_step(context: Context, pair: str) -> Step:
 
 
 def translated_pairs(experiment: Experiment) -> list[str]:
-    """The pairs that can be searched by the teacher with translated topics, and have what translates them."""
+    """Return the pairs that the baseline `translate` suits, and that have a translation in the experiment."""
     pairs = (pair for pair in experiment.pairs if can_be_translated(pair, experiment.teacher.language))
     return [pair for pair in pairs if languages_of(pair)[0] in experiment.translate]
 
 
 def translator_of(experiment: Experiment, pair: str) -> str:
-    """Who or what translates the topics of a pair: as the experiment says, or the name of the model."""
+    """Return the name of the translator of a pair's topics: `by` of the experiment, or the name of the model."""
     settings = experiment.translate[languages_of(pair)[0]]
     model = settings.model or ""
-    here = model and local_path(model, experiment.base)
-    return settings.by or (Path(model).name if here else model)
+    is_folder = model and local_path(model, experiment.base)
+    return settings.by or (Path(model).name if is_folder else model)
 
 
 def translated_topics(sources: Sources, pair: str, translations: Mapping[str, str]) -> dict[str, str]:
-    """The translated texts of a pair's topics, in the order of the topics; DataError if one has no translation."""
+    """Return the translated texts of a pair's topics, in the order of the topics.
+
+    Raises:
+        DataError: a topic has no translation.
+    """
     source = sources.topics(pair)
     topics = source.topics()
     if missing := [query_id for query_id in topics if query_id not in translations]:
         raise DataError(
             f"translate.{languages_of(pair)[0]}.topics: {len(missing)} of {len(topics)} topics of {source.name} have "
-            f"no translation there, such as {missing[0]!r}; add them"
+            f"no translation, such as {missing[0]!r}; add their translations"
         )
     return {query_id: translations[query_id] for query_id in topics}

@@ -87,7 +87,7 @@ class _Estimates:
         tokens, dimensions = self._tokens_of(index.key.digest, one.cell.pair), self._extent.dimensions
         if tokens is None or dimensions is None or engine.structure is None:
             return Estimate(one)
-        how = self._experiment.retrieval.of(engine)
+        how = self._experiment.retrieval.settings_of(engine)
         disk, needed = how.structure_bytes(tokens, dimensions), PROGRAM + how.memory_to_build(tokens, dimensions)
         documents = self._extent.documents(one.cell.pair)
         found = Estimate(one, documents, tokens, disk, needed, remedy=engine.structure.remedy)
@@ -103,7 +103,7 @@ class _Estimates:
         if tokens is None or dimensions is None:
             return Estimate(one, disk=disk)
         engine = x.engine_of(pair)
-        structure = x.retrieval.of(engine).structure_bytes(tokens, dimensions)
+        structure = x.retrieval.settings_of(engine).structure_bytes(tokens, dimensions)
         needed = PROGRAM + weight_bytes(self._extent.init) + x.retrieval.memory + structure
         found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed, remedy=engine.remedy)
         if not engine.exhaustive:

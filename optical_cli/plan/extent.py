@@ -69,7 +69,7 @@ class Extent:
 
     def _documents(self, pair: str) -> int | None:
         """How many documents a pair is searched in; None if nothing says it."""
-        return self._pipeline.corpus(pair).most(self._pipeline.sources.documents(pair).count())
+        return self._pipeline.corpus(pair).upper_bound(self._pipeline.sources.documents(pair).count())
 
     def _tokens(self, pair: str) -> DocumentTokens | None:
         """From a sample; None if the tokenizer is not on this machine, or there is no document."""

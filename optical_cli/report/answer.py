@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.findings import Comparison
 from optical_cli.report.findings.comparison import ABOVE, BELOW
@@ -13,6 +12,7 @@ from optical_cli.report.published import TOLERANCE, drifts
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL, approximate_note, smaller_note, tabulate
 from optical_cli.report.text import listed, one_line, render
+from optical_cli.transport.solvers import format_reg
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from optical_cli.artifacts.result import Setting, corpora
-from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report.drawing import Bundle, Dot, Drawing, Label, Line, Shape, sheet, width_of, write_svg
 from optical_cli.report.findings import Interval
 from optical_cli.report.png import write_png
 from optical_cli.report.study import Study
 from optical_cli.report.table import FAILED, FULL, tabulate
+from optical_cli.transport.solvers import format_reg
 
 LEFT, RIGHT, TOP, FOOT = 44, 318, 14, 222  # edges of the axes
 BELOW = 38  # room for the names of reg

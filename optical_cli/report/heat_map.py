@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from optical_cli.align.aligned_pair import AlignedPair, Alignment, all_alike, receivers
-from optical_cli.transport.solvers import format_reg
 from optical_cli.report.drawing import Drawing, Label, Line, Shape, box, sheet, slot, width_of, write_svg
 from optical_cli.report.png import find_glyphs, write_png
+from optical_cli.transport.solvers import format_reg
 
 SQUARE = 15.0
 LONGEST = 18  # characters of a label

@@ -8,7 +8,6 @@ from markupsafe import Markup, escape
 
 from optical_cli.align.aligned_pair import receivers
 from optical_cli.artifacts.result import corpora
-from optical_cli.transport.solvers import format_reg
 from optical_cli.config.measures import parse_measure
 from optical_cli.report import answer, sections
 from optical_cli.report.curve import draw_curves, gap_curves, legend, pair_curves
@@ -17,6 +16,7 @@ from optical_cli.report.heat_map import draw_maps
 from optical_cli.report.study import Study
 from optical_cli.report.table import FULL, tabulate
 from optical_cli.report.text import render
+from optical_cli.transport.solvers import format_reg
 
 SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search", "‡": "of a smaller index"}
 """What a screen reader says for the marks."""

@@ -10,9 +10,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from optical_cli.artifacts.result import Setting
-from optical_cli.transport.solvers import format_reg
 from optical_cli.report.study import Study
 from optical_cli.report.table import tabulate
+from optical_cli.transport.solvers import format_reg
 
 CELL = ("pair", "corpus", "objective", "reg")
 REPEATED = pa.dictionary(pa.int32(), pa.string())  # stores a repeated text once

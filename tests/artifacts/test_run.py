@@ -23,28 +23,28 @@ def test_reads_back_what_it_wrote_in_the_same_order(tmp_path):
     assert read_run(path) == {query_id: rank(pairs) for query_id, pairs in run.items()}
 
 
-def test_ties_go_to_the_larger_document_id_as_in_trec_eval():
+def test_ties_are_sorted_by_document_id_descending_like_in_trec_eval():
     pairs = [("a", 1.0), ("é", 1.0), ("Z", 1.0), ("b", 1.0), ("10", 1.0), ("9", 1.0)]
     assert [doc_id for doc_id, _ in rank(pairs)] == ["é", "b", "a", "Z", "9", "10"]
 
 
-def test_scores_that_look_alike_in_the_file_are_ties():
+def test_scores_that_are_written_alike_are_ties():
     assert rank([("a", 0.5000002), ("b", 0.5000001)]) == [("b", 0.5), ("a", 0.5)]
 
 
-def test_scores_are_ties_where_single_precision_cannot_tell_them_apart():
-    # 25.000001 and 25.000002 are one number in single precision: pytrec_eval takes them for a tie
+def test_scores_that_are_equal_in_single_precision_are_ties():
+    # 25.000001 and 25.000002 are equal in single precision, and so a tie for pytrec_eval
     first, second = rank([("a", 25.000002), ("b", 25.000001)])
     assert (first[0], second[0]) == ("b", "a")
     assert first[1] == second[1]
 
 
-def test_depth_is_cut_after_rounding():
+def test_the_ranking_is_cut_after_rounding():
     assert rank([("a", 0.5000002), ("b", 0.5000001), ("c", 0.1)], depth=1) == [("b", 0.5)]
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, 1e300])
-def test_refuses_scores_that_are_no_number(tmp_path, score):
+def test_refuses_scores_that_are_not_finite(tmp_path, score):
     with pytest.raises(DataError, match=r"document 'd1': expected a finite score, found"):
         write_run(tmp_path / "run.txt", [("q1", [("d1", score)])], tag="t")
 
@@ -66,7 +66,7 @@ def test_refuses_ids_with_white_space(tmp_path, query_id, doc_id, tag, message):
 
 
 def test_refuses_to_write_a_document_or_a_topic_twice(tmp_path):
-    with pytest.raises(DataError, match="topic 'q1': document 'd1' expected once, found twice"):
+    with pytest.raises(DataError, match="topic 'q1': expected document 'd1' once, found it twice"):
         write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0), ("d1", 2.0)])], tag="t")
     with pytest.raises(DataError, match="topic 'q1': expected once in a run, found twice"):
         write_run(tmp_path / "run.txt", [("q1", [("d1", 1.0)]), ("q1", [("d2", 2.0)])], tag="t")
@@ -79,17 +79,17 @@ def test_refuses_to_write_a_document_or_a_topic_twice(tmp_path):
         ("q1 Q0 d2 2 0.5 my tag", "found 7"),
         ("q1 Q0 d2 2 high t", "expected a finite score in field 5, found 'high'"),
         ("q1 Q0 d2 2 nan t", "expected a finite score in field 5, found 'nan'"),
-        ("q1 Q0 d1 2 0.5 t", "document 'd1' comes twice for topic 'q1'"),
+        ("q1 Q0 d1 2 0.5 t", "expected document 'd1' once for topic 'q1', found it twice"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, line, message):
+def test_a_malformed_line_is_named(tmp_path, line, message):
     path = tmp_path / "run.txt"
     path.write_text(f"q1 Q0 d1 1 0.9 t\n\n{line}\n")
     with pytest.raises(DataError, match=rf"run\.txt:3: .*{message}"):
         read_run(path)
 
 
-def test_reads_foreign_runs_by_score_whatever_the_rank_column_says(tmp_path):
+def test_runs_of_other_systems_are_sorted_by_score_not_by_rank(tmp_path):
     path = tmp_path / "run.txt"
     path.write_text("q1\tQ0\td1\t1\t1e-9\tt\nq1 Q0 d2 2 2e-9 t\n")
     assert read_run(path) == {"q1": [("d2", 2e-9), ("d1", 1e-9)]}
@@ -104,7 +104,7 @@ def test_a_missing_file_and_a_binary_one_are_errors(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["q\x1b[31m Q0 d 1 1 t", "q Q0 d\x00 1 1 t", "q Q0 d 1 1 t\x9b31m"])
-def test_an_id_or_a_tag_that_would_steer_a_terminal_is_refused(tmp_path, line):
+def test_an_id_or_a_tag_with_control_characters_is_refused(tmp_path, line):
     path = tmp_path / "run.trec"
     path.write_text(f"{line}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"run.trec:1: expected ids and a tag without control characters"):
@@ -112,14 +112,14 @@ def test_an_id_or_a_tag_that_would_steer_a_terminal_is_refused(tmp_path, line):
 
 
 @pytest.mark.parametrize("score", ["1_0", "١", "0x1p3"])
-def test_a_score_that_python_alone_would_read_is_refused(tmp_path, score):
+def test_a_score_in_a_format_of_python_only_is_refused(tmp_path, score):
     path = tmp_path / "run.trec"
     path.write_text(f"q Q0 d 1 {score} t\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"run.trec:1: expected a finite score in field 5"):
         read_run(path)
 
 
-def test_a_byte_order_mark_is_no_part_of_an_id_and_a_carriage_return_ends_no_line(tmp_path):
+def test_a_byte_order_mark_is_removed_and_a_carriage_return_does_not_end_a_line(tmp_path):
     path = tmp_path / "run.trec"
     path.write_bytes("\ufeffq Q0 d 1 1 t\r\n".encode())
     assert read_run(path) == {"q": [("d", 1.0)]}

@@ -57,7 +57,7 @@ def test_damaged_scores_are_refused(tmp_path, change):
         read_scores(path)
 
 
-def test_scores_that_are_no_json_or_absent_are_refused(tmp_path):
+def test_missing_scores_and_invalid_json_are_refused(tmp_path):
     (tmp_path / "scores.json").write_text("{")
     with pytest.raises(CacheError, match="expected the scores of a run"):
         read_scores(tmp_path / "scores.json")

@@ -21,7 +21,7 @@ def folder(tmp_path, texts):
     return tmp_path
 
 
-def test_what_was_written_is_read_text_by_text(folder, texts):
+def test_written_texts_are_read_back(folder, texts):
     store = TokenStore.open(folder)
     assert len(store) == 4
     assert store.lengths.tolist() == [3, 1, 5, 2]
@@ -30,7 +30,7 @@ def test_what_was_written_is_read_text_by_text(folder, texts):
         np.testing.assert_array_equal(store[number], tokens)
 
 
-def test_the_tokens_stay_on_the_disk_and_cannot_be_changed(folder):
+def test_tokens_are_memory_mapped_and_read_only(folder):
     store = TokenStore.open(folder)
     assert isinstance(store.rows, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
@@ -44,13 +44,13 @@ def test_two_stores_of_a_folder_have_their_own_names(tmp_path, texts):
     assert [len(TokenStore.open(tmp_path, name)[0]) for name in ("query", "document")] == [3, 5]
 
 
-def test_a_view_that_is_no_block_of_memory_is_written_as_it_looks(tmp_path, texts):
+def test_an_array_that_is_not_contiguous_is_written_correctly(tmp_path, texts):
     with TokenStoreWriter(tmp_path) as writer:
         writer.append([texts[2][::2]])
     np.testing.assert_array_equal(TokenStore.open(tmp_path)[0], texts[2][[0, 2, 4]])
 
 
-def test_float16_has_the_files_that_it_always_had(folder, texts):
+def test_the_files_of_float16_do_not_change(folder, texts):
     assert sorted(path.name for path in folder.iterdir()) == ["tokens.f16", "tokens.json", "tokens.offsets.npy"]
     assert (folder / "tokens.json").read_text() == '{"dimensions": 4}'
     assert (folder / "tokens.f16").read_bytes() == np.concatenate(texts).tobytes()
@@ -58,7 +58,7 @@ def test_float16_has_the_files_that_it_always_had(folder, texts):
 
 @pytest.fixture
 def eighth(tmp_path, texts):
-    """The same texts in 8 bits, and one with tokens of 0 and of a single large number."""
+    """The texts as int8, with another text that has tokens of zeros and of one large number."""
     odd = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 1e-4, -1, 0.5]], dtype=np.float32)
     with TokenStoreWriter(tmp_path, storage="int8") as writer:
         writer.append([*texts, odd])
@@ -66,7 +66,7 @@ def eighth(tmp_path, texts):
     return TokenStore.open(tmp_path), [*(text.astype(np.float32) for text in texts), odd]
 
 
-def test_eight_bits_are_no_further_off_than_half_a_step(eighth):
+def test_the_error_of_int8_is_at_most_half_a_step(eighth):
     store, texts = eighth
     for number, tokens in enumerate(texts):
         steps = np.abs(tokens).max(axis=1, keepdims=True) / 127
@@ -75,7 +75,7 @@ def test_eight_bits_are_no_further_off_than_half_a_step(eighth):
     assert store[4][2][2] == -store[4][2][0]
 
 
-def test_what_is_read_is_code_times_scale_to_the_bit_however_it_is_asked_for(eighth):
+def test_every_read_returns_exactly_code_times_scale(eighth):
     store, _ = eighth
     codes, scales = store.rows["codes"].astype(np.float64), store.rows["scale"].astype(np.float64)
     exact = codes * scales[:, None]
@@ -87,13 +87,13 @@ def test_what_is_read_is_code_times_scale_to_the_bit_however_it_is_asked_for(eig
     assert offsets.tolist() == [0, 2, 5]
 
 
-def test_a_number_that_is_none_stays_none_in_eight_bits(tmp_path):
+def test_nan_is_not_hidden_by_int8(tmp_path):
     with np.errstate(invalid="ignore"), TokenStoreWriter(tmp_path, storage="int8") as writer:
         writer.append([np.array([[1, np.nan], [np.inf, 0]], dtype=np.float32)])
     assert not np.isfinite(TokenStore.open(tmp_path)[0]).all(axis=1).any()
 
 
-def test_a_writer_that_breaks_off_leaves_no_store_to_open(tmp_path, texts):
+def test_an_interrupted_writer_leaves_no_store_to_open(tmp_path, texts):
     def write_and_break():
         with TokenStoreWriter(tmp_path) as writer:
             writer.append(texts)
@@ -105,9 +105,9 @@ def test_a_writer_that_breaks_off_leaves_no_store_to_open(tmp_path, texts):
         TokenStore.open(tmp_path)
 
 
-def test_an_index_knows_its_documents_and_refuses_ids_that_do_not_fit(folder):
+def test_an_index_has_its_documents_and_refuses_a_wrong_number_of_ids(folder):
     (folder / DOC_IDS).write_text("d1\nd2\nd3\nd4\n")
     assert DocumentIndex.open(folder).doc_ids == ["d1", "d2", "d3", "d4"]
     (folder / DOC_IDS).write_text("d1\nd2\nd3\n")
-    with pytest.raises(CacheError, match=r"3 ids and 4 documents; `optical cache remove"):
+    with pytest.raises(CacheError, match=r"3 ids, but 4 documents; run `optical cache remove"):
         DocumentIndex.open(folder)

@@ -1,4 +1,4 @@
-"""An artifact that tests of the cache build."""
+"""A build function for tests of the cache."""
 
 from optical_cli.cache.keys import key_of
 

@@ -7,10 +7,10 @@ from optical_cli.errors import CacheError
 from tests.cache.builds import KEY, write_two
 
 
-def test_a_truncated_file_is_found_on_use_with_the_way_out(cache, artifact):
+def test_a_truncated_file_is_found_on_use_with_a_remedy(cache, artifact):
     (artifact.folder / "a.txt").write_text("alph")
     with pytest.raises(
-        CacheError, match=rf"a\.txt: 5 bytes expected, 4 found; `optical cache remove {artifact.folder.name}`"
+        CacheError, match=rf"a\.txt: expected 5 bytes, found 4; run `optical cache remove {artifact.folder.name}`"
     ):
         cache.find("runs", KEY)
     with pytest.raises(CacheError, match="damaged artifact"):
@@ -23,7 +23,7 @@ def test_a_missing_file_is_found_on_use(cache, artifact):
         cache.find("runs", KEY)
 
 
-def test_flipped_bits_are_found_by_verify_each_in_its_file(cache, artifact):
+def test_flipped_bits_are_found_in_each_file(cache, artifact):
     (artifact.folder / "a.txt").write_text("alphb")
     (artifact.folder / "inner" / "b.bin").write_bytes(b"\0" * 9 + b"\1")
     assert cache.find("runs", KEY) is not None
@@ -41,7 +41,7 @@ def test_a_flipped_bit_in_scores_is_found_on_use(cache):
         cache.find("scores", KEY)
 
 
-def test_a_file_that_cannot_be_read_is_a_fault_and_not_the_end_of_verify(artifact, monkeypatch):
+def test_a_file_that_cannot_be_read_is_a_fault_like_others(artifact, monkeypatch):
     def broken(_path):
         raise OSError(5, "Input/output error")
 
@@ -54,31 +54,31 @@ def test_a_link_in_the_place_of_a_file_or_folder_is_damage(cache, artifact, tmp_
     outside.mkdir()
     (artifact.folder / "a.txt").rename(outside / "a.txt")
     (artifact.folder / "a.txt").symlink_to(outside / "a.txt")
-    assert artifact.faults() == [f"{artifact.folder / 'a.txt'}: a file expected, a link found"]
+    assert artifact.faults() == [f"{artifact.folder / 'a.txt'}: expected a file, found a link"]
     (artifact.folder / "inner").rename(outside / "inner")
     (artifact.folder / "inner").symlink_to(outside / "inner")
-    assert f"{artifact.folder / 'inner'}: a folder expected, a link found" in artifact.faults()
-    with pytest.raises(CacheError, match="a link found"):
+    assert f"{artifact.folder / 'inner'}: expected a folder, found a link" in artifact.faults()
+    with pytest.raises(CacheError, match="found a link"):
         cache.find("runs", KEY)
     cache.remove(artifact)
     assert (outside / "a.txt").exists()
     assert (outside / "inner" / "b.bin").exists()
 
 
-def test_a_file_that_was_not_written_with_the_artifact_is_named(artifact):
+def test_a_surplus_file_is_named(artifact):
     (artifact.folder / "inner" / "adapter_config.json").write_text("{}")
     (fault,) = artifact.faults()
     assert fault == f"{artifact.folder}/inner/adapter_config.json: was not written with the artifact"
 
 
-def test_an_artifact_in_another_place_than_its_own_is_named(cache, artifact):
+def test_an_artifact_in_a_wrong_folder_is_named(cache, artifact):
     (cache.root / "scores").mkdir()
     moved = artifact.folder.rename(cache.root / "scores" / f"x-{'0' * 12}")
     (entry,) = cache.entries()
     faults = entry.faults()
     assert len(faults) == 2
-    assert f"{moved}: named for another key" in faults[0]
-    assert f"{moved}: lies in scores/, and its manifest has it in runs/" in faults[1]
+    assert f"{moved}: its name does not end with the key" in faults[0]
+    assert f"{moved}: is in scores/, but belongs in runs/" in faults[1]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "inner/../../outside"])
@@ -107,7 +107,7 @@ def change_manifest(artifact, change):
         lambda path: path.write_bytes(b"\xff"),
     ],
 )
-def test_a_damaged_manifest_says_what_to_remove_and_hides_no_other_artifact(cache, artifact, damage):
+def test_a_damaged_manifest_is_reported_with_a_remedy_and_hides_no_other_artifact(cache, artifact, damage):
     other, _ = cache.make("runs", "other", key_of({"stage": "test"}), write_two)
     damage(artifact.folder / "manifest.json")
     with pytest.raises(CacheError, match=rf"manifest\.json: .*`optical cache remove {artifact.folder.name}`") as caught:
@@ -121,7 +121,7 @@ def test_a_damaged_manifest_says_what_to_remove_and_hides_no_other_artifact(cach
     assert cache.make("runs", "sw sw/reg 0.5", KEY, write_two)[1]
 
 
-def test_a_manifest_of_another_format_is_not_taken_for_ours(cache, artifact):
+def test_a_manifest_of_another_format_is_refused(cache, artifact):
     change_manifest(artifact, lambda manifest: manifest.update(format=99))
     with pytest.raises(CacheError, match="another version of optical"):
         cache.find("runs", KEY)

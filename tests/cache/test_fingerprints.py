@@ -18,7 +18,7 @@ def digests(tmp_path):
     return Fingerprints(tmp_path / "memo")
 
 
-def test_a_file_is_its_bytes(digests, file):
+def test_the_fingerprint_of_a_file_depends_on_its_bytes(digests, file):
     assert digests.of_file(file) == hashlib.sha256(b"one\tmoja\n").hexdigest()
 
 
@@ -27,11 +27,11 @@ def test_a_file_that_has_not_changed_is_not_read_again(digests, file, tmp_path, 
     monkeypatch.setattr("optical_cli.cache.fingerprints.sha256_of_file", lambda _path: "read again")
     assert Fingerprints(tmp_path / "memo").of_file(file) == before
     os.utime(file, (1, 1))
-    assert digests.of_file(file) == before  # of this run, every key speaks of the same content
+    assert digests.of_file(file) == before  # all keys of a process use the same content
     assert Fingerprints(tmp_path / "memo").of_file(file) == "read again"
 
 
-def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_path):
+def test_a_change_of_one_byte_is_seen_with_equal_size(digests, file, tmp_path):
     before = digests.of_file(file)
     seen = file.stat().st_mtime_ns
     file.write_text("one\tmojo\n")
@@ -39,11 +39,11 @@ def test_a_change_of_one_byte_is_seen_though_the_size_stays(digests, file, tmp_p
     assert Fingerprints(tmp_path / "memo").of_file(file) != before
 
 
-def test_a_change_of_one_byte_is_seen_though_size_and_date_stay(digests, file, tmp_path):
+def test_a_change_of_one_byte_is_seen_with_equal_size_and_mtime(digests, file, tmp_path):
     before = digests.of_file(file)
     seen = file.stat().st_mtime_ns
     file.write_text("one\tmojo\n")
-    os.utime(file, ns=(seen, seen))  # as cp -p, rsync -t and tar -x set it
+    os.utime(file, ns=(seen, seen))  # like cp -p, rsync -t and tar -x
     assert Fingerprints(tmp_path / "memo").of_file(file) != before
 
 

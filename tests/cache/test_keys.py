@@ -3,7 +3,7 @@ import pytest
 from optical_cli.cache.keys import canonical_json
 
 
-def test_equal_values_have_one_spelling():
+def test_equal_values_have_equal_json():
     assert (
         canonical_json({"b": 1.0, "a": (1, None, True)})
         == '{"a":[1,null,true],"b":1}'
@@ -15,7 +15,7 @@ def test_equal_values_have_one_spelling():
     assert canonical_json("1") != canonical_json(1)
 
 
-def test_what_json_has_no_word_for_is_refused():
+def test_values_without_json_are_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json({"reg": float("nan")})
     with pytest.raises(TypeError):

@@ -29,7 +29,7 @@ def path(tmp_path):
     return tmp_path / "manifest.json"
 
 
-def test_what_is_written_is_read(path):
+def test_a_written_manifest_is_read_back(path):
     assert str(read_manifest(path.parent)) == str(CONTENT)  # nan is not equal to itself
     assert read_manifest(path.parent.parent) is None
 
@@ -37,7 +37,7 @@ def test_what_is_written_is_read(path):
 def test_a_flipped_bit_anywhere_in_a_manifest_is_found(path):
     text = path.read_bytes()
     unseen = []
-    for place in range(0, 8 * len(text), 7):  # every byte, each time another bit of it
+    for place in range(0, 8 * len(text), 7):  # one bit of every byte
         flipped = bytearray(text)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
@@ -57,23 +57,23 @@ def test_a_truncated_manifest_is_found(path):
             read_manifest(path.parent)
 
 
-def test_a_manifest_from_before_it_had_a_digest_is_read_and_its_key_checked(path):
+def test_an_early_manifest_without_a_digest_is_read_and_its_key_checked(path):
     path.write_text(json.dumps(CONTENT, indent=2) + "\n")
     assert read_manifest(path.parent)["label"] == "x"
     path.write_text(json.dumps({**CONTENT, "material": {**MATERIAL, "reg": 0.1}}, indent=2) + "\n")
-    with pytest.raises(CacheError, match="its key is not that of the material it names"):
+    with pytest.raises(CacheError, match="its key does not match its material"):
         read_manifest(path.parent)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"format": 1, "files": null}', "\ufeff{}", "\0"])
-def test_what_is_no_manifest_is_said_in_a_line(path, text):
+def test_a_file_that_is_not_a_manifest_is_refused_in_one_line(path, text):
     path.write_text(text)
     with pytest.raises(CacheError, match=r"manifest\.json: not a manifest") as caught:
         read_manifest(path.parent)
     assert len(str(caught.value)) < 300 + len(str(path))
 
 
-def test_a_manifest_that_is_a_folder_is_said_in_a_line(path):
+def test_a_folder_in_place_of_a_manifest_is_refused_in_one_line(path):
     path.unlink()
     path.mkdir()
     with pytest.raises(CacheError, match="cannot be read"):

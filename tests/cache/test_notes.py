@@ -30,7 +30,7 @@ cache.make("runs", "the run", key_of({"stage": "test", "reg": 0.5}), build)
 """
 
 
-def test_another_process_sees_what_is_made_how_far_it_is_and_whether_it_was_killed(cache, spawn):
+def test_other_processes_see_what_is_made_its_progress_and_whether_the_process_runs(cache, spawn):
     process = spawn(cache.root, code=MAKE_SLOWLY)
     assert process.stdout.readline() == "going\n"
     ((making, alive),) = cache.in_the_making()
@@ -46,7 +46,7 @@ def test_another_process_sees_what_is_made_how_far_it_is_and_whether_it_was_kill
     assert list(cache.in_the_making()) == []
 
 
-def test_a_note_is_gone_with_the_work_whether_it_ends_well_or_not(cache):
+def test_a_note_is_removed_when_the_work_ends_or_fails(cache):
     def fail(_folder):
         assert [making.label for making, _ in cache.in_the_making()] == ["x"]
         raise KeyboardInterrupt
@@ -54,7 +54,7 @@ def test_a_note_is_gone_with_the_work_whether_it_ends_well_or_not(cache):
     with pytest.raises(KeyboardInterrupt):
         cache.make("runs", "x", KEY, fail)
     assert list(cache.in_the_making()) == []
-    assert cache.notes.all_failures() == []  # it was stopped, it has not failed
+    assert cache.notes.all_failures() == []  # a stopped build has not failed
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_note_is_gone_with_the_work_whether_it_ends_well_or_not(cache):
         (OSError(28, "No space left on device"), CacheError, "checkpoints/sw-reg0.5 could not be made"),
     ],
 )
-def test_a_failure_is_known_until_it_is_mended(cache, error, raised, reason):
+def test_a_failure_is_noted_until_the_artifact_is_made(cache, error, raised, reason):
     def fail(_folder):
         raise error
 
@@ -78,7 +78,7 @@ def test_a_failure_is_known_until_it_is_mended(cache, error, raised, reason):
     assert cache.notes.all_failures() == []
 
 
-def test_out_of_time_is_no_failure(cache):
+def test_out_of_time_is_not_noted_as_a_failure(cache):
     def stop(_folder):
         raise OutOfTime("go on later")
 
@@ -87,7 +87,7 @@ def test_out_of_time_is_no_failure(cache):
     assert cache.notes.all_failures() == []
 
 
-def test_notes_that_cannot_be_read_or_written_harm_nothing(cache):
+def test_notes_that_cannot_be_read_or_written_are_ignored(cache):
     (cache.root / "making").mkdir(parents=True)
     for name, text in [("a", "{"), ("b", "[]"), ("c", '{"kind": "runs"}'), ("d", json.dumps({"surplus": 1}))]:
         (cache.root / "making" / f"{name}.json").write_text(text)
@@ -97,7 +97,7 @@ def test_notes_that_cannot_be_read_or_written_harm_nothing(cache):
         cache.make("runs", "x", KEY, lambda _folder: (_ for _ in ()).throw(NotConverged("no")))
 
 
-def test_a_note_that_finds_no_room_leaves_nothing(tmp_path, monkeypatch):
+def test_a_note_on_a_full_disk_leaves_no_file(tmp_path, monkeypatch):
     def full(path, *_arguments, **_options):
         path.touch()
         raise OSError(28, "No space left on device")
@@ -107,7 +107,7 @@ def test_a_note_that_finds_no_room_leaves_nothing(tmp_path, monkeypatch):
         assert list((tmp_path / "making").iterdir()) == []
 
 
-def test_progress_is_passed_on_and_noted_only_while_something_is_made(tmp_path, monkeypatch):
+def test_progress_is_forwarded_and_noted_while_an_artifact_is_made(tmp_path, monkeypatch):
     heard = []
 
     class Listener(Silence):

@@ -27,7 +27,7 @@ def test_an_artifact_is_made_once_and_found_again(cache, artifact):
     assert artifact.faults() == []
 
 
-def test_what_a_process_left_that_was_killed_just_after_it_had_finished_is_cleared_away(cache, artifact):
+def test_leftovers_of_a_process_that_was_killed_after_it_finished_are_removed(cache, artifact):
     unfinished = cache.unfinished("runs", KEY)
     unfinished.mkdir(parents=True)
     (cache.root / "making").mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def test_what_a_process_left_that_was_killed_just_after_it_had_finished_is_clear
     assert not note.exists()
 
 
-def test_what_was_made_from_an_artifact_is_known(cache, artifact):
+def test_artifacts_made_from_an_artifact_are_known(cache, artifact):
     keys = [key_of({"stage": "test", "run": KEY.digest}), key_of({"stage": "test", "of": {"run": [KEY.digest]}})]
     below = [cache.make("scores", f"b{number}", key, write_two)[0] for number, key in enumerate(keys)]
     last, _ = cache.make("alignments", "c", key_of({"stage": "test", "b": keys[0].digest}), write_two)
@@ -57,12 +57,12 @@ def test_a_removed_artifact_is_gone(cache, artifact):
         cache.remove(artifact)
 
 
-def test_the_whole_key_decides_not_the_digits_in_the_name(cache, artifact):
+def test_the_whole_key_is_compared_not_only_the_digits_in_the_name(cache, artifact):
     assert cache.find("runs", KEY) == artifact
     assert cache.find("runs", Key(KEY.material, KEY.short + "0" * 52)) is None
 
 
-def test_what_is_no_folder_is_refused_before_anything_is_made(cache, artifact, tmp_path):
+def test_a_file_or_link_in_place_of_a_folder_is_refused_before_anything_is_made(cache, artifact, tmp_path):
     def refuse(_folder):
         raise AssertionError("made, and then it cannot be put there")
 
@@ -74,7 +74,7 @@ def test_what_is_no_folder_is_refused_before_anything_is_made(cache, artifact, t
     ):
         put(artifact.folder)
         with pytest.raises(
-            CacheError, match=rf"a folder expected, a (link|file) found; `optical cache remove {outside.name}`"
+            CacheError, match=rf"expected a folder, found a (link|file); run `optical cache remove {outside.name}`"
         ):
             cache.make("runs", "sw sw/reg 0.5", KEY, refuse)
         assert list(cache.entries()) == []
@@ -89,7 +89,7 @@ def test_what_is_no_folder_is_refused_before_anything_is_made(cache, artifact, t
 
 
 @pytest.mark.parametrize("place", ["", "runs", "locks"])
-def test_a_cache_that_cannot_be_used_is_one_line(tmp_path, place):
+def test_a_cache_that_cannot_be_used_is_reported_in_one_line(tmp_path, place):
     root = tmp_path / "cache"
     if place:
         root.mkdir()
@@ -99,7 +99,7 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path, place):
     assert "\n" not in str(caught.value)
 
 
-def test_the_manifest_is_written_when_everything_else_is_there(cache):
+def test_the_manifest_is_written_last(cache):
     def build(folder):
         assert cache.find("runs", KEY) is None
         assert not list(cache.root.rglob("manifest.json"))
@@ -118,11 +118,11 @@ def test_a_build_that_fails_leaves_nothing(cache, error):
     with pytest.raises(error):
         cache.make("runs", "x", KEY, build)
     assert list((cache.root / "runs").iterdir()) == []
-    _, made = cache.make("runs", "x", KEY, write_two)  # and the lock is free again
+    _, made = cache.make("runs", "x", KEY, write_two)  # the lock was released
     assert made
 
 
-def test_what_a_killed_process_left_is_cleared_away(cache):
+def test_leftovers_of_a_killed_process_are_removed(cache):
     partial = cache.root / "runs" / f".x-{KEY.short}.partial"
     partial.mkdir(parents=True)
     (partial / "half").touch()
@@ -146,7 +146,7 @@ def test_a_full_disk_while_the_manifest_is_written_leaves_nothing(cache, monkeyp
     assert list((cache.root / "runs").iterdir()) == []
 
 
-def test_a_full_disk_is_told_with_what_to_do_and_keeps_what_the_next_try_can_use(cache):
+def test_a_full_disk_is_reported_with_a_remedy_and_keeps_partial_results(cache):
     def full(folder):
         (folder / "half").write_bytes(bytes(2_500_000))
         unfinished = cache.unfinished("runs", KEY)
@@ -162,7 +162,7 @@ def test_a_full_disk_is_told_with_what_to_do_and_keeps_what_the_next_try_can_use
     )
     assert " are free there" in said
     assert "optical cache prune" in said
-    assert said.endswith("the same command goes on then")
+    assert said.endswith("then run the same command again, which resumes")
     assert "\n" not in said
     assert list((cache.root / "runs").iterdir()) == []
     assert (cache.unfinished("runs", KEY) / "savepoint").exists()
@@ -170,14 +170,14 @@ def test_a_full_disk_is_told_with_what_to_do_and_keeps_what_the_next_try_can_use
     assert not cache.unfinished("runs", KEY).exists()
 
 
-def test_a_file_of_somebody_elses_that_cannot_be_read_is_named(cache, tmp_path):
+def test_an_unreadable_file_outside_the_cache_is_named(cache, tmp_path):
     with pytest.raises(
-        CacheError, match=rf"runs/x could not be made: {tmp_path}/gone.tsv: No such file or directory; mend"
+        CacheError, match=rf"runs/x could not be made: {tmp_path}/gone.tsv: No such file or directory; check that file"
     ):
         cache.make("runs", "x", KEY, lambda _folder: (tmp_path / "gone.tsv").read_text())
 
 
-def test_a_fault_of_ours_is_not_told_as_one_of_the_disk(cache):
+def test_an_error_of_the_code_is_not_reported_as_one_of_the_disk(cache):
     def wrong(_folder):
         raise RuntimeError("shapes do not match")
 
@@ -185,7 +185,7 @@ def test_a_fault_of_ours_is_not_told_as_one_of_the_disk(cache):
         cache.make("runs", "x", KEY, wrong)
 
 
-def test_what_was_finished_before_a_cluster_was_lost_stays(cache):
+def test_partial_results_stay_when_a_cluster_is_lost(cache):
     def lost(_folder):
         unfinished = cache.unfinished("runs", KEY)
         unfinished.mkdir(parents=True)
@@ -197,7 +197,7 @@ def test_what_was_finished_before_a_cluster_was_lost_stays(cache):
     assert (cache.unfinished("runs", KEY) / "shards").exists()
 
 
-def test_seconds_are_those_of_the_build(cache):
+def test_the_manifest_has_the_seconds_of_the_build(cache):
     def slow(folder):
         time.sleep(0.05)
         return write_two(folder)
@@ -206,7 +206,7 @@ def test_seconds_are_those_of_the_build(cache):
     assert 0.05 <= made.manifest["seconds"] < 5
 
 
-def test_a_manifest_may_be_read_by_whom_the_folder_may(artifact):
+def test_a_manifest_has_the_permissions_of_its_folder(artifact):
     assert (artifact.folder / "manifest.json").stat().st_mode == (artifact.folder / "a.txt").stat().st_mode
 
 
@@ -235,7 +235,7 @@ print("made" if made else "found", flush=True)
 """
 
 
-def test_two_processes_make_it_once_and_the_other_says_that_it_waits(tmp_path, spawn):
+def test_two_processes_make_an_artifact_once_and_the_second_reports_that_it_waits(tmp_path, spawn):
     processes = [spawn(tmp_path / "cache", code=WANT_IT) for _ in range(2)]
     said = sorted(process.communicate(timeout=30)[0].split("\n")[:-1] for process in processes)
     assert said == [["building", "made"], ["waiting for the run", "found"]]

@@ -124,7 +124,7 @@ def test_text_cannot_steer_the_terminal_nor_be_read_as_markup(align):
         (["--reg", "0.1", "--set", "transport.solver=exact", "--set", "transport.reg=0"], "--reg 0.1: 0 alone"),
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (["--seed", "-1"], "--seed -1: a whole number from 0"),
-        (["--device", "warp"], "--device warp: no such device here"),
+        (["--device", "warp"], "--device warp: this machine has no such device"),
         (["-o", "/dev/null/pictures"], "--output /dev/null/pictures: a folder that can be written expected"),
     ],
 )

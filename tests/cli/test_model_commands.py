@@ -116,7 +116,7 @@ def test_push_uploads_what_was_written(export, monkeypatch, tmp_path):
         (["--reg", "0.1", "--license", " "], "--license: a word or a line expected"),
         (["--reg", "0.1", "--license", "mit\nlanguage: xx"], "--license: a word or a line expected"),
         (["--reg", "0.1", "--no-upstream"], "checkpoints/sw-reg0.1-seed13 is not in the cache"),
-        (["--reg", "0.1", "-o", "/dev/null/student"], "--output /dev/null/student: a folder expected"),
+        (["--reg", "0.1", "-o", "/dev/null/student"], "--output /dev/null/student: expected a folder"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(export, tmp_path, leftovers, monkeypatch, options, said):
@@ -213,7 +213,7 @@ def test_a_folder_is_replaced_on_demand_and_only_if_it_is_a_model(teach, tmp_pat
     thesis = tmp_path / "thesis"
     thesis.mkdir()
     (thesis / "chapter.tex").write_text("years of work")
-    assert "this folder holds none" in teach("--force", output=thesis).err
+    assert "replaces models only" in teach("--force", output=thesis).err
     assert [path.name for path in thesis.iterdir()] == ["chapter.tex"]
 
 
@@ -223,10 +223,10 @@ def test_a_folder_is_replaced_on_demand_and_only_if_it_is_a_model(teach, tmp_pat
         (["--batch-size", "1"], "--batch-size 1: at least 2 expected"),
         (["--learning-rate", "0"], "--learning-rate 0: a number above 0 expected"),
         (["--precision", "float8"], "--precision float8: float32, bfloat16 or auto expected"),
-        (["--device", "warp"], "--device warp: no such device here"),
+        (["--device", "warp"], "--device warp: this machine has no such device"),
         (["--negatives", "2"], "data.jsonl, line 1: 2 negatives expected (--negatives), found 1"),
         (["--backbone", "./absent"], "absent does not exist"),
-        (["-o", "/dev/null/teacher"], "--output /dev/null/teacher: a folder expected, and /dev/null is a file"),
+        (["-o", "/dev/null/teacher"], "--output /dev/null/teacher: expected a folder, but /dev/null is a file"),
     ],
 )
 def test_what_cannot_be_taught_is_told_in_a_line(teach, tmp_path, options, said):

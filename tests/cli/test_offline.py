@@ -46,8 +46,8 @@ def test_what_is_missing_is_one_line_with_the_command_that_brings_it(
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines() == [
         "error: offline, and not on this machine: acme/absent (student.init), acme/opus en-sw (bitext.sw); "
-        f"`optical fetch {lab.experiment} --set student.init=acme/absent "
-        "--set 'bitext.sw={dataset: acme/opus, config: en-sw}'` brings what is missing where there is a network"
+        f"run `optical fetch {lab.experiment} --set student.init=acme/absent "
+        "--set 'bitext.sw={dataset: acme/opus, config: en-sw}'` on a machine with network access"
     ]
     assert missing == []
     assert leftovers(tmp_path / "cache") == []

@@ -41,7 +41,7 @@ def test_what_needs_an_absent_bitext_is_not_known_and_the_rest_is(planned):
 @pytest.mark.usefixtures("nothing_cached")
 def test_an_absent_teacher_leaves_words_alone(planned):
     steps, said = planned(teacher={"model": "owner/teacher"}, baselines=["bm25"])
-    assert "not checked: owner/teacher is no folder" in said
+    assert "not checked: owner/teacher is neither a folder" in said
     assert {name for name, step in steps.items() if step["key"]} == {
         "runs/sw-sw-full-bm25-folding", "scores/sw-sw-full-bm25-folding"
     }  # fmt: skip
@@ -61,8 +61,8 @@ def test_an_absent_collection_is_named_once_and_as_a_table_says_what_it_leaves_o
     path = lab.write(lab.settings(pairs={"sw-sw": {"collection": "miracl/sw/dev"}}), "plan.yaml")
     said = optical("plan", path, "--cache-dir", tmp_path / "cache")
     assert [line for line in said.err.splitlines() if line.startswith("not checked: ")] == [
-        f"not checked: miracl/sw/dev is not whole in {tmp_path / 'ir_datasets'}, and downloads are off; "
-        "`optical fetch` brings it where there is a network"
+        f"not checked: miracl/sw/dev is missing or incomplete in {tmp_path / 'ir_datasets'}, and downloads are off; "
+        "run `optical fetch` on a machine with network access"
     ]
     assert "not known" in said.out
     assert any(line.endswith("not known before their input is here") for line in said.out.splitlines())
@@ -73,7 +73,7 @@ def test_a_wrong_name_is_still_an_error(optical, lab, tmp_path):
     path = lab.write(lab.settings(pairs={"sw-sw": {"collection": "miracl/sw/dve"}}), "plan.yaml")
     said = optical("plan", path, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out, len(said.errors)) == (2, "", 1)
-    assert "miracl/sw/dve is neither a path that exists nor a dataset" in said.errors[0]
+    assert "miracl/sw/dve is neither an existing path nor a dataset" in said.errors[0]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_what_is_made_now_is_said_with_process_and_progress(status, optical, own
     seen = {}
 
     def build(_folder):
-        pipeline.cache.notes.far("retrieve \x1b[31m", 30, 120, "scores", 20.0)
+        pipeline.cache.notes.progressed("retrieve \x1b[31m", 30, 120, "scores", 20.0)
         seen["text"], seen["json"], seen["whole"] = (
             status(),
             status("--json"),

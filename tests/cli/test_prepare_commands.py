@@ -179,7 +179,7 @@ def test_what_cannot_be_had_stops_nothing_else(own_lab, fetched):
     assert records["pairs.sw-sw.topics"]["state"] == "here"
     faults = [line for line in said if line.startswith("error: ")]
     assert len(faults) == 2
-    assert "acme/absent is no folder under" in faults[0]
+    assert "acme/absent is not a folder under" in faults[0]
     assert "bitext.tsv does not exist" in faults[1]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from optical_cli.cluster import RayCluster, ray_cluster
-from optical_cli.cluster.terms import Terms, introduce
+from optical_cli.cluster.runtime import Runtime, node_of_worker
 from optical_cli.errors import ConfigError
 
 
@@ -49,16 +49,16 @@ def test_an_address_without_the_engine_is_refused(refused):
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "10.0.0.1", ":6379", "auto", "localhost:http"])
 def test_an_address_that_is_none_is_refused(refused, address):
-    assert "host:port of the head of a Ray cluster expected" in refused("--engine", "ray", "--ray-address", address)
+    assert "expected host:port of the head of a Ray cluster" in refused("--engine", "ray", "--ray-address", address)
 
 
 @pytest.mark.usefixtures("installed")
 def test_an_address_where_nobody_answers_is_refused_at_once_also_that_of_the_environment(refused, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-    assert "nobody answers" in refused("--engine", "ray", "--ray-address", address)
+    assert "no answer" in refused("--engine", "ray", "--ray-address", address)
     monkeypatch.setenv("RAY_ADDRESS", address)
-    assert f"--ray-address {address}: nobody answers" in refused("--engine", "ray")
+    assert f"--ray-address {address}: no answer" in refused("--engine", "ray")
 
 
 @pytest.mark.usefixtures("installed")
@@ -76,11 +76,11 @@ def test_nothing_is_started_for_what_is_in_the_cache(optical, lab, swept):
 
 
 def test_a_node_with_other_versions_is_refused():
-    here = Terms.here()
+    here = Runtime.here()
     others = tuple((name, "0.1" if name == "torch" else version) for name, version in here.versions)
     with pytest.raises(ConfigError, match=r"has torch \S+ \(here 0\.1\); .* install the same versions on every node"):
-        introduce(Terms(others, here.threads))
-    assert introduce(here).name
+        node_of_worker(Runtime(others, here.threads))
+    assert node_of_worker(here).name
 
 
 @pytest.mark.usefixtures("installed")
@@ -88,8 +88,8 @@ def test_a_node_with_other_versions_is_refused():
 def test_a_worker_takes_as_many_cores_as_this_process_has_threads(monkeypatch, cores, fits):
     monkeypatch.setattr(ray_cluster, "_cluster", lambda *_: nullcontext())
     monkeypatch.setattr(ray_cluster, "_nodes", lambda: [{"Resources": {"CPU": float(cores), "GPU": 1.0}}])
-    monkeypatch.setattr(Terms, "here", lambda: Terms((), 4))
-    monkeypatch.setattr(RayCluster, "_look_at", lambda *_: None)
+    monkeypatch.setattr(Runtime, "here", lambda: Runtime((), 4))
+    monkeypatch.setattr(RayCluster, "_check_nodes", lambda *_: None)
     with RayCluster(None, "cpu", lambda _line: None) as cluster:
         if fits:
             assert cluster.count == fits
@@ -102,7 +102,7 @@ def test_a_cluster_of_this_machine_asks_for_a_token_and_leaves_nothing_behind(mo
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
         monkeypatch.setenv(name, "")
-    with ray_cluster._own_cluster() as settings:
+    with ray_cluster._local_cluster() as settings:
         assert os.environ["RAY_AUTH_MODE"] == "token"
         assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
         assert settings["_node_ip_address"] == "127.0.0.1"

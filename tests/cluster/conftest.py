@@ -1,4 +1,4 @@
-"""One cluster of two nodes for all tests that need one: it takes some seconds to start."""
+"""A Ray cluster of two nodes, shared by all tests, because it takes some seconds to start."""
 
 import os
 from functools import partial
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def head():
-    """The address of a cluster of two nodes of a core each, on this machine."""
+    """Start a cluster of two nodes with one core each on this machine, and return its address."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
@@ -22,7 +22,7 @@ def head():
 
 @pytest.fixture(scope="session")
 def workers(head):
-    """Two workers, one a node."""
+    """Two workers, one on each node."""
     from optical_cli.cluster import RayCluster
 
     with RayCluster(head, "cpu", lambda _line: None) as opened:
@@ -31,9 +31,9 @@ def workers(head):
 
 @pytest.fixture
 def mortal(workers, tmp_path):
-    """The same workers; the first that is given a piece of work dies over it."""
+    """Workers, the first of which dies over its piece of work."""
 
-    def once(mark, work, item):  # inside a fixture, so that workers are sent its code
+    def once(mark, work, item):  # defined in a fixture, so that its code is sent to workers
         import os
         import signal
 

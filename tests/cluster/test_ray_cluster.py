@@ -1,4 +1,4 @@
-"""What two nodes make is what one process makes, byte for byte, also if a worker dies over it."""
+"""Two nodes make the same bytes as one process, also if a worker dies."""
 
 import os
 import time
@@ -42,28 +42,28 @@ def build(lab, tmp_path):
     return built
 
 
-def test_there_is_a_worker_a_node(workers):
+def test_each_node_has_a_worker(workers):
     assert workers.count == 2
     nodes = set(workers.in_turn(_node, range(8)))
     assert len(nodes) == 2
 
 
 @pytest.mark.parametrize("kept", [Index(), Index(pool_factor=2, storage="int8")], ids=["whole", "smaller"])
-def test_an_index_is_the_same_though_a_worker_dies_over_a_shard(build, mortal, kept):
+def test_an_index_is_the_same_if_a_worker_dies_over_a_shard(build, mortal, kept):
     assert build("by workers", workers=mortal, kept=kept) == build("here", kept=kept)
     assert mortal.mark.exists()
 
 
 @pytest.fixture
 def sparing(lab, tmp_path):
-    """The teacher, but for the tokens that every text has: they are not scored."""
+    """The teacher, which does not score the tokens that every text has."""
     encoder = load_encoder(lab.teacher, query_length=16, document_length=24, device="cpu")
     encoder[-1].skiplist_words = [".", "[CLS]", "[SEP]"]
     save_encoder(encoder, tmp_path / "sparing")
     return tmp_path / "sparing"
 
 
-def test_a_document_that_cannot_be_encoded_is_refused_as_it_is_here(build, workers, sparing):
+def test_a_document_that_cannot_be_encoded_is_refused_like_in_one_process(build, workers, sparing):
     documents = [*DOCUMENTS[:70], Document("bad", "", ". ."), *DOCUMENTS[70:]]
     said = []
     for name, by in (("here", None), ("by workers", workers)):
@@ -71,10 +71,10 @@ def test_a_document_that_cannot_be_encoded_is_refused_as_it_is_here(build, worke
             build(name, documents, by, sparing)
         said.append(str(refused.value))
     assert said[0] == said[1]
-    assert "no token of this text is left to score: '. .'" in said[0]
+    assert "the text has no token to score: '. .'" in said[0]
 
 
-def test_what_comes_before_a_document_that_cannot_be_read_is_kept(build, workers, tmp_path):
+def test_shards_before_a_document_that_cannot_be_read_are_kept(build, workers, tmp_path):
     def broken_off():
         yield from DOCUMENTS[:100]
         raise DataError("line 101")
@@ -85,21 +85,21 @@ def test_what_comes_before_a_document_that_cannot_be_read_is_kept(build, workers
     assert finished == [document.doc_id for document in DOCUMENTS[:96]]
 
 
-def test_an_encoder_that_is_another_on_a_node_is_refused(lab, workers, tmp_path):
+def test_an_encoder_that_differs_on_a_node_is_refused(lab, workers, tmp_path):
     from dataclasses import replace
 
-    from optical_cli.cluster.spread_stages import SameEncoder, _encode
+    from optical_cli.cluster.spread_stages import SharedEncoder, _encode
 
-    other = SameEncoder(lab.teacher, "0" * 64, SETUP)
-    with pytest.raises(DataError, match="another encoder in it, or none"):
+    other = SharedEncoder(lab.teacher, "0" * 64, SETUP)
+    with pytest.raises(DataError, match="it has another encoder, or none"):
         next(workers.in_turn(partial(_encode, other, 1), [["boat"]]))
     absent = replace(other, folder=tmp_path / "absent")
-    with pytest.raises(DataError, match="another encoder in it, or none"):
+    with pytest.raises(DataError, match="it has another encoder, or none"):
         next(workers.in_turn(partial(_encode, absent, 1), [["boat"]]))
 
 
-def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, tmp_path, monkeypatch):
-    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 20)
+def test_a_run_is_the_same_if_a_worker_dies_over_a_part(lab, build, mortal, tmp_path, monkeypatch):
+    monkeypatch.setattr(spread_stages, "MIN_DOCUMENTS", 20)
     build("index")
     runs = []
     for name, by in (("here", None), ("by workers", mortal)):
@@ -116,7 +116,7 @@ def test_a_run_is_the_same_though_a_worker_dies_over_a_part(lab, build, mortal, 
     assert mortal.mark.exists()
 
 
-def test_workers_that_die_again_and_again_are_an_error_of_a_line(workers, monkeypatch):
+def test_workers_that_die_repeatedly_are_an_error_of_one_line(workers, monkeypatch):
     import optical_cli.cluster.ray_cluster as module
 
     monkeypatch.setattr(module, "RETRIES", 1)
@@ -129,7 +129,7 @@ def test_workers_that_die_again_and_again_are_an_error_of_a_line(workers, monkey
     assert "\n" not in str(lost.value)
 
 
-def test_few_results_are_made_before_they_are_taken(workers):
+def test_few_results_are_computed_before_they_are_read(workers):
     taken = []
 
     def items():

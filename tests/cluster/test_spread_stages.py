@@ -1,4 +1,4 @@
-"""A search that is cut into parts finds what one of everything does."""
+"""A search in parts finds the same documents as one search."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ HOW = {"memory": 1 << 22, "precision": "float32", "device": "cpu"}
 
 
 class Here:
-    """Workers that are this process."""
+    """Workers in this process."""
 
     def __init__(self, count):
         self.count = count
@@ -22,7 +22,7 @@ class Here:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_parts_are_all_documents_once_with_about_as_many_tokens(count):
+def test_parts_cover_all_documents_once_with_about_equal_tokens(count):
     lengths = np.random.default_rng(1).integers(1, 60, 5000)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     parts = parts_of(offsets, count)
@@ -32,22 +32,22 @@ def test_parts_are_all_documents_once_with_about_as_many_tokens(count):
     assert max(tokens) - min(tokens) <= 2 * 60
 
 
-def test_few_documents_are_not_cut_small():
+def test_few_documents_are_one_part():
     assert parts_of(np.arange(0, 3 * 700 + 1, 3), 8) == [(0, 700)]
     assert parts_of(np.array([0, 5]), 8) == [(0, 1)]
 
 
 def test_one_long_document_leaves_no_part_empty(monkeypatch):
-    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 1)
+    monkeypatch.setattr(spread_stages, "MIN_DOCUMENTS", 1)
     assert parts_of(np.array([0, 1, 100, 101]), 3) == [(0, 2), (2, 3)]
 
 
 @pytest.mark.parametrize("depth", [1, 3, 20, 57, 100])
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_what_parts_find_is_what_one_search_finds_ties_included(store, queries, tmp_path, monkeypatch, depth, count):
-    monkeypatch.setattr(spread_stages, "FEWEST_DOCUMENTS", 3)
+def test_parts_find_the_results_of_one_search_including_ties(store, queries, tmp_path, monkeypatch, depth, count):
+    monkeypatch.setattr(spread_stages, "MIN_DOCUMENTS", 3)
     spread_stages._opened_index.cache_clear()
-    queries = [*queries, torch.from_numpy(store[12].astype(np.float32))]  # which 31 ties with, in another part
+    queries = [*queries, torch.from_numpy(store[12].astype(np.float32))]  # ties with document 31, in another part
     heard = []
     spread = SpreadMaxSim(Here(count), tmp_path, store, **HOW).best(queries, depth, heard.append)
     whole = MaxSim(store, **HOW).best(queries, depth, lambda _done: None)
@@ -56,7 +56,7 @@ def test_what_parts_find_is_what_one_search_finds_ties_included(store, queries, 
     assert sum(heard) == len(queries) * len(store)
 
 
-def test_the_merge_keeps_whoever_ties_with_the_last():
+def test_the_merge_keeps_ties_with_the_last_result():
     parts = [
         (np.array([4, 7]), np.array([3.0, 1.0], dtype=np.float32)),
         (np.array([1, 2]), np.array([1.0, 0.5], dtype=np.float32)),
@@ -66,12 +66,12 @@ def test_the_merge_keeps_whoever_ties_with_the_last():
     assert scores.min() == 1
 
 
-def test_an_index_that_is_another_elsewhere_is_refused(store, queries, tmp_path):
+def test_an_index_that_differs_on_a_node_is_refused(store, queries, tmp_path):
     from optical_cli.errors import CacheError
 
     spread_stages._opened_index.cache_clear()
     fewer = store.part(0, len(store) - 1)
-    with pytest.raises(CacheError, match="57 documents, 56 expected"):
+    with pytest.raises(CacheError, match="expected 56 documents, found 57"):
         list(SpreadMaxSim(Here(1), tmp_path, fewer, **HOW).best(queries, 3, lambda _done: None))
-    with pytest.raises(CacheError, match="every node needs to see the same folders"):
+    with pytest.raises(CacheError, match="all nodes must share the cache folder"):
         list(SpreadMaxSim(Here(1), tmp_path / "absent", store, **HOW).best(queries, 3, lambda _done: None))

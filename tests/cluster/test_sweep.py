@@ -1,4 +1,4 @@
-"""A sweep by two workers ends with the artifacts of one by this process, also if one of them dies over a cell."""
+"""A sweep by two workers makes the artifacts of a sweep by one process, also if a worker dies over a cell."""
 
 import shutil
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("ray")
 
 
 def artifacts(cache):
-    """The files of students, indexes, runs and scores, without their manifests, which have times."""
+    """Read the files of students, indexes, runs and scores, without manifests, which have times."""
     return {
         str(path.relative_to(cache)): path.read_bytes()
         for kind in ("encodings", "checkpoints", "indexes", "runs", "scores")
@@ -22,7 +22,7 @@ def artifacts(cache):
 
 def test_a_sweep_has_the_same_artifacts_and_is_then_in_the_cache(lab, swept, open_pipeline, mortal, tmp_path):
     cache, heard, stood = tmp_path / "cache", [], []
-    if (swept / "machines").is_dir():  # a precision that is measured anew on a busy machine may be another
+    if (swept / "machines").is_dir():  # a new measurement on a busy machine may choose another precision
         shutil.copytree(swept / "machines", cache / "machines")
     pipeline = open_pipeline(lab.experiment, cache, "transport.reg=[0.1]", "baselines=[]", remote=spread_over(mortal))
     results, made = run_sweep(pipeline, heard.append, stood.append)

@@ -11,7 +11,7 @@ FILE = "name: x\nteacher: {{model: ./teacher}}\nbitext: {{sw: {{{}}}}}\npairs: {
 
 @pytest.fixture
 def read(tmp_path: Path):
-    """The bitext of an experiment file that has these settings of it."""
+    """Read an experiment file with these bitext settings and return its bitext section."""
 
     def from_text(text: str) -> Bitext:
         path = tmp_path / "x.yaml"
@@ -35,7 +35,7 @@ def read(tmp_path: Path):
         ("[a.en, b.sw.gz]", "aligned"),
     ],
 )
-def test_the_end_of_a_name_tells_the_format(read, source, kind):
+def test_the_file_name_ending_decides_the_format(read, source, kind):
     assert read(f"source: {source}").format == kind
 
 
@@ -60,34 +60,37 @@ def test_the_filter_has_the_documented_defaults_and_null_turns_a_limit_off(read)
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        ("held_out: 4", ["source: expected, and not there; name a file, or a `dataset`"]),
-        ("source: a.tsv, dataset: b/c", ["dataset: there is a source too; leave one of the two out"]),
+        ("held_out: 4", ["source: missing; name a file, or a `dataset`"]),
+        (
+            "source: a.tsv, dataset: b/c",
+            ["dataset: expected either a `dataset` or a `source`, found both; remove one of them"],
+        ),
         (
             "source: a.jsonl, config: en-sw, split: test",
-            [f"{key}: only a `dataset` has one; leave it out, or name a dataset" for key in ("config", "split")],
+            [f"{key}: applies to a `dataset` only; remove it, or name a dataset" for key in ("config", "split")],
         ),
         (
             "source: a.tsv, columns: [en, sw]",
-            ["columns: not of a TSV of sentences and translations; leave it out, the teacher's side comes first"],
+            ["columns: does not apply to a TSV of sentences and translations; remove it, and put the teacher's"],
         ),
         (
             "source: [a.en, b.sw], columns: [en, sw]",
-            ["columns: not of two files with a sentence on each line; leave it out, the teacher's side comes first"],
+            ["columns: does not apply to two files with a sentence on each line; remove it, and put the teacher's"],
         ),
         ("source: [a, b, c]", ["source: "]),
-        ("source: a.jsonl, columns: [en]", ["columns: two names, that of the teacher's sentences and that of their"]),
-        ("source: a.jsonl, columns: [en, en]", ["columns: two names"]),
-        ("source: a.jsonl, columns: [en, no]", ["columns.1: a name expected, found False; quote `no`"]),
+        ("source: a.jsonl, columns: [en]", ["columns: expected two different names: the teacher's language first"]),
+        ("source: a.jsonl, columns: [en, en]", ["columns: expected two different names"]),
+        ("source: a.jsonl, columns: [en, no]", ["columns.1: expected a name, found False; quote `no`"]),
         ("dataset: a/b, revision: main", ["revision: "]),
         ("dataset: a/b, split: 'train[:10]'", ["split: "]),
         ("dataset: a/b, splits: test", ["splits: unknown key; did you mean split?"]),
         ("source: a.tsv, filter: {ratio: 3}", ["filter.ratio: unknown key; did you mean length_ratio?"]),
-        ("source: a.tsv, filter: {length_ratio: 0.5}", ["filter.length_ratio: at least 1 expected, found 0.5"]),
+        ("source: a.tsv, filter: {length_ratio: 0.5}", ["filter.length_ratio: expected at least 1, found 0.5"]),
         ("source: a.tsv, filter: {equal: 1}", ["filter.equal: "]),
-        ("source: a.tsv, filter: {max_characters: 0}", ["filter.max_characters: at least 1 expected, found 0"]),
+        ("source: a.tsv, filter: {max_characters: 0}", ["filter.max_characters: expected at least 1, found 0"]),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_key(read, tmp_path, text, faults):
+def test_settings_that_do_not_fit_are_refused_with_their_keys(read, tmp_path, text, faults):
     with pytest.raises(ConfigError) as caught:
         read(text)
     lines = [line.removeprefix(f"{tmp_path / 'x.yaml'}: bitext.sw.") for line in str(caught.value).splitlines()]

@@ -51,34 +51,34 @@ def test_pairs_are_replaced_as_a_whole(read):
     assert list(x.pairs) == ["en-sw"]
 
 
-def test_what_is_null_above_is_null(read):
+def test_null_in_the_extending_file_replaces_a_section(read):
     assert read("extends: below.yaml\nname: x\nstudent: {warm_start: null}\n").student.warm_start is None
 
 
-def test_a_file_that_extends_may_be_extended_and_set_wins_over_all(read):
+def test_extended_files_may_extend_others_and_set_overrides_all(read):
     middle = "extends: below.yaml\nname: middle\ntraining: {epochs: 2}\nseeds: [4]\n"
     x = read("extends: middle.yaml\nname: x\nseeds: [5]\n", "training.batch_size=8", "seeds=[6]", middle=middle)
     assert (x.training.epochs, x.training.batch_size, x.seeds) == (2, 8, (6,))
 
 
 @pytest.mark.parametrize("name", ["../below.yaml", "/below.yaml", "sub/below.yaml", "..", "", "[below.yaml]", "5"])
-def test_a_file_elsewhere_is_refused(read, name):
-    with pytest.raises(ConfigError, match=r"x.yaml: extends: the name of a file in the same folder expected, found"):
+def test_a_file_in_another_folder_is_refused(read, name):
+    with pytest.raises(ConfigError, match=r"x.yaml: extends: expected the name of a file in the same folder, found"):
         read(f"extends: {name or chr(34) * 2}\nname: x\n")
 
 
-def test_a_file_that_is_not_there_is_named(read, tmp_path):
-    with pytest.raises(ConfigError, match=f"{tmp_path / 'gone.yaml'}: no experiment file can be read there"):
+def test_a_missing_file_is_named(read, tmp_path):
+    with pytest.raises(ConfigError, match=f"{tmp_path / 'gone.yaml'}: cannot read the experiment file"):
         read("extends: gone.yaml\nname: x\n")
 
 
 @pytest.mark.parametrize(("text", "other"), [("extends: x.yaml", ""), ("extends: y.yaml", "extends: x.yaml")])
 def test_a_circle_is_refused(read, text, other):
-    with pytest.raises(ConfigError, match=r"x.yaml is extended by itself"):
+    with pytest.raises(ConfigError, match=r"x.yaml extends itself"):
         read(f"{text}\nname: x\n", y=f"{other}\nname: y\n")
 
 
-def test_faults_of_both_files_are_listed_at_once(read):
+def test_faults_of_both_files_are_all_listed(read):
     with pytest.raises(ConfigError) as caught:
         read("extends: y.yaml\nname: x\ntrainig: {}\n", y=BELOW + "training: {epochs: -1}\n")
     assert ["trainig" in line or "training.epochs" in line for line in str(caught.value).splitlines()] == [True, True]

@@ -33,12 +33,12 @@ def test_known_measures(name, label):
         ("ndcg@٣", "ndcg@10"),
     ],
 )
-def test_a_wrong_name_is_refused_with_the_nearest_right_one(name, nearest):
+def test_an_unknown_measure_is_refused_with_the_nearest_known_one(name, nearest):
     with pytest.raises(ConfigError, match=f"did you mean '{nearest}'") as caught:
         parse_measure(name)
     assert "known: ndcg@K, recall@K, map, mrr@K, precision@K, judged@K" in str(caught.value)
 
 
-def test_a_name_like_no_other_gets_the_list_alone():
+def test_a_name_without_a_near_one_gets_the_list_only():
     with pytest.raises(ConfigError, match=r"^unknown measure 'bleu'; known:"):
         parse_measure("bleu")

@@ -5,10 +5,10 @@ from optical_cli.distill.objectives import LOSSES, Aligned
 
 
 @pytest.mark.parametrize("row", OBJECTIVES.values(), ids=list(OBJECTIVES))
-def test_every_row_has_what_the_others_ask_of_it(row):
+def test_every_objective_is_complete(row):
     assert OBJECTIVES[row.name] is objective_of(row.name) is row
     assert row.label
-    assert bool(row.sentence) == row.has_student  # what can be exported has a card
+    assert bool(row.sentence) == row.has_student  # a student that can be exported has a model card
     assert (row.name in LOSSES) == row.is_trained
     assert row.has_student or not row.is_trained
     assert row.is_trained or not row.has_reg
@@ -28,16 +28,16 @@ def test_every_loss_has_a_row():
         (("en", "en"), {BM25}),
     ],
 )
-def test_what_suits_a_pair(pair, suited):
+def test_which_objectives_suit_a_pair(pair, suited):
     assert {row.name for row in OBJECTIVES.values() if row.suits(*pair, "en")} == suited
 
 
-def test_a_cell_of_bm25_belongs_to_the_row_whatever_the_analyzer():
+def test_all_analyzers_of_bm25_share_one_objective():
     assert objective_of("bm25-lower") is objective_of("bm25-folding") is OBJECTIVES[BM25]
 
 
 def test_a_new_objective_is_a_row_and_a_loss(own_lab, optical, tmp_path, monkeypatch):
-    """It is trained, tabled, named by the command line and told by the model card, without another change."""
+    """A row and a loss are enough to train it, report it, name it on the command line and write its model card."""
 
     def loss(teacher, student, _step):
         first = (teacher.vectors[:, 0] - student.vectors[:, 0]).square().sum(-1)

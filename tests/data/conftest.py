@@ -24,7 +24,7 @@ def memo(tmp_path: Path) -> Fingerprints:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
-    """Write a file below the test's folder; a name that ends in .gz or .zst packs it."""
+    """Write a file below the test's folder, compressed if its name ends in .gz or .zst."""
 
     pack = {".gz": gzip.compress, ".zst": zstd.compress}
 
@@ -84,7 +84,7 @@ def fault(read):
 
 @pytest.fixture
 def run() -> Callable[[Path, str], Any]:
-    """What a fresh process prints with a home of ir_datasets: one JSON value, and nothing of a failed download."""
+    """Run code in a new process with a home folder of ir_datasets; return the JSON value it prints."""
 
     def run(home: Path, code: str) -> Any:
         environment = os.environ | {
@@ -98,7 +98,7 @@ def run() -> Callable[[Path, str], Any]:
             env=environment, cwd=home.parent, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "download" not in done.stderr.lower()  # a fault is told once, by our own error
+        assert "download" not in done.stderr.lower()  # only our own error reports it
         return json.loads(done.stdout)
 
     return run

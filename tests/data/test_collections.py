@@ -12,7 +12,7 @@ def doc(text):
 
 @pytest.fixture
 def both(write, tmp_path):
-    """A folder with English in files of its own and Swahili in the plain ones."""
+    """A folder with English files (`docs.en.jsonl`) and Swahili ones without a language (`docs.jsonl`)."""
     write("both/docs.en.jsonl.gz", doc("English"))
     write("both/docs.jsonl", doc("Kiswahili"))
     write("both/queries.en.tsv", "q\twhat\n")
@@ -25,7 +25,7 @@ def both(write, tmp_path):
 @pytest.mark.parametrize(
     ("language", "text", "topic", "grade"), [("en", "English", "what", 2), ("sw", "Kiswahili", "nini", 1)]
 )
-def test_a_file_that_names_the_language_wins(both, language, text, topic, grade):
+def test_a_file_named_for_the_language_comes_first(both, language, text, topic, grade):
     assert [d.text for d in open_documents("both", language, both).documents()] == [text]
     assert open_documents("both", language, both).count() == 1
     assert open_topics("both", language, both).topics() == {"q": topic}
@@ -37,7 +37,7 @@ def test_topics_and_judgements_may_be_single_files(both):
     assert open_judgements("./both/qrels.tsv", "en", both).judgements() == {"q": {"d": 1}}
 
 
-def test_an_existing_path_wins_and_a_prefix_forces_the_id(both):
+def test_an_existing_path_comes_first_and_a_prefix_forces_the_id(both):
     assert open_documents("both", "sw", both).documents()
     (both / "ir_datasets:both").mkdir()
     assert isinstance(open_documents("ir_datasets:both", "sw", both), IrDataset)
@@ -46,16 +46,16 @@ def test_an_existing_path_wins_and_a_prefix_forces_the_id(both):
 
 
 @pytest.mark.parametrize("source", ["./absent", "../absent", "/absent", "~/absent-from-home"])
-def test_what_looks_like_a_path_is_one(source, tmp_path):
+def test_a_source_that_looks_like_a_path_is_a_path(source, tmp_path):
     with pytest.raises(DataError, match=r"absent.* does not exist"):
         open_documents(source, "sw", tmp_path)
 
 
-def test_what_is_nowhere_is_told_with_what_a_collection_may_be(tmp_path):
+def test_an_unknown_source_is_refused_with_the_known_formats(tmp_path):
     with pytest.raises(DataError) as caught:
         open_documents("./absent", "sw", tmp_path)
     assert all(sentence in str(caught.value) for sentence in FORMATS)
-    assert "relative paths count from the experiment file" in str(caught.value)
+    assert "relative paths start from the folder of the experiment file" in str(caught.value)
 
 
 def test_the_home_folder_is_expanded(both, monkeypatch):
@@ -63,19 +63,19 @@ def test_the_home_folder_is_expanded(both, monkeypatch):
     assert open_topics("~/both", "sw", both / "elsewhere").topics() == {"q": "nini"}
 
 
-def test_a_folder_without_the_part_says_what_it_holds(both):
+def test_a_folder_without_a_part_lists_its_files(both):
     (both / "both" / "docs.jsonl").unlink()
-    with pytest.raises(DataError, match=r"no docs\.sw\.jsonl or docs\.jsonl .*it holds docs\.en\.jsonl\.gz, qrels"):
+    with pytest.raises(DataError, match=r"no docs\.sw\.jsonl or docs\.jsonl .*found docs\.en\.jsonl\.gz, qrels"):
         open_documents("both", "sw", both)
 
 
 def test_two_files_for_one_part_are_refused(both, write):
     write("both/docs.jsonl.gz", doc("other"))
-    with pytest.raises(DataError, match=r"both docs\.jsonl and docs\.jsonl\.gz"):
+    with pytest.raises(DataError, match=r"has docs\.jsonl and docs\.jsonl\.gz"):
         open_documents("both", "sw", both)
 
 
-def test_files_of_a_folder_may_be_packed_either_way(write, tmp_path):
+def test_files_of_a_folder_may_be_gzip_or_zstandard(write, tmp_path):
     write("packed/docs.jsonl.zst", doc("Kiswahili"))
     write("packed/queries.tsv.gz", "q\tnini\n")
     write("packed/qrels.sw.tsv.zst", "q\t0\td\t1\n")
@@ -84,7 +84,7 @@ def test_files_of_a_folder_may_be_packed_either_way(write, tmp_path):
     assert open_judgements("packed", "sw", tmp_path).judgements() == {"q": {"d": 1}}
 
 
-def test_the_fingerprint_is_the_content_not_the_place(both, write, memo):
+def test_the_fingerprint_depends_on_content_not_on_path(both, write, memo):
     here = open_documents("both", "sw", both).fingerprint(memo)
     write("moved/docs.sw.jsonl", doc("Kiswahili"))
     write("changed/docs.jsonl", doc("Kiswahili?"))
@@ -98,6 +98,6 @@ def test_builtin_is_the_packaged_folder(both, monkeypatch):
     assert (source.name, source.topics()) == ("builtin:tiny", {"q": "nini"})
 
 
-def test_an_unknown_builtin_names_those_that_are(tmp_path):
-    with pytest.raises(DataError, match=r"builtin:tinny: no such collection.*builtin:tiny"):
+def test_an_unknown_builtin_is_refused_with_the_known_names(tmp_path):
+    with pytest.raises(DataError, match=r"builtin:tinny: the package has no such collection.*builtin:tiny"):
         open_documents("builtin:tinny", "sw", tmp_path)

@@ -17,7 +17,7 @@ def test_other_keys_are_ignored_and_the_title_is_optional(write):
     ]
 
 
-def test_a_title_alone_is_a_document(write):
+def test_a_document_may_have_a_title_only(write):
     path = write("docs.jsonl", '{"doc_id": "d", "title": "T", "text": ""}')
     assert list(read_documents(path)) == [Document("d", "T", "")]
 
@@ -46,7 +46,7 @@ def test_documents_are_streamed(write):
         ("", "expected a JSON object, found ''"),
     ],
 )
-def test_a_fault_names_file_line_expected_and_found_in_one_line(write, line, said):
+def test_a_fault_names_file_line_expected_and_found(write, line, said):
     path = write("docs.jsonl", GOOD + line + "\n" + '{"doc_id": "d9", "text": "x"}\n')
     with pytest.raises(DataError) as caught:
         list(read_documents(path))
@@ -56,18 +56,18 @@ def test_a_fault_names_file_line_expected_and_found_in_one_line(write, line, sai
     assert "\n" not in message
 
 
-def test_what_is_found_is_shortened(write):
+def test_the_found_text_is_shortened(write):
     with pytest.raises(DataError) as caught:
         list(read_documents(write("docs.jsonl", "x" * 5000)))
     assert len(str(caught.value)) < 400
 
 
-def test_no_document_is_refused(write):
-    with pytest.raises(DataError, match="holds no document"):
+def test_a_file_without_documents_is_refused(write):
+    with pytest.raises(DataError, match="has no documents"):
         list(read_documents(write("docs.jsonl", "\n\n")))
 
 
-def test_a_template_takes_braces_of_a_text_as_they_are():
+def test_braces_in_a_text_are_not_filled():
     document = Document("d", "{text}", "a {title} b")
     assert fill("{title}: {text}", document) == "{text}: a {title} b"
     assert fill("{title} {text}", Document("d", "", "alone")) == "alone"
@@ -76,13 +76,13 @@ def test_a_template_takes_braces_of_a_text_as_they_are():
 IDS = [f"d{number}" for number in range(200)]
 
 
-def test_the_pool_is_the_judged_and_the_smallest_digests():
+def test_the_pool_is_the_judged_documents_and_those_with_the_smallest_digests():
     others = sorted(set(IDS) - {"d3"}, key=lambda i: hashlib.sha256(f"13:{i}".encode()).hexdigest())
     pool = pooled_ids(iter(IDS), {"d3", "gone"}, extra=20, seed=13)
     assert pool == {"d3", *others[:20]}
 
 
-def test_order_does_not_matter_and_the_seed_does():
+def test_the_pool_depends_on_the_seed_and_not_on_the_order():
     pool = pooled_ids(IDS, {"d3"}, extra=20, seed=13)
     assert pooled_ids(reversed(IDS), {"d3"}, extra=20, seed=13) == pool
     assert pooled_ids(IDS, {"d3"}, extra=20, seed=14) != pool
@@ -90,7 +90,7 @@ def test_order_does_not_matter_and_the_seed_does():
 
 
 @pytest.mark.parametrize(("extra", "size"), [(0, 1), (1000, 200)])
-def test_none_or_all_of_the_others(extra, size):
+def test_the_pool_may_have_none_or_all_of_the_other_documents(extra, size):
     pool = pooled_ids(IDS, {"d3"}, extra=extra, seed=13)
     assert len(pool) == size
     assert "d3" in pool

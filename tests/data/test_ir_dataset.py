@@ -1,4 +1,4 @@
-"""ir_datasets is imported in a process of its own, with three passages in its home and no network."""
+"""Tests of ir_datasets, each in a new process, with three passages in its home folder and no network."""
 
 import json
 
@@ -32,10 +32,10 @@ def test_miracl_is_read_through_its_own_layout(home, run):
 
 def test_the_number_of_documents_is_known_before_they_are_read(home, run):
     (home / "miracl/v1.0/yo/docs/docs-1.jsonl.gz").unlink()
-    assert run(home, "opened()[0].count()") == 49_043  # of the published collection, as ir_datasets knows it
+    assert run(home, "opened()[0].count()") == 49_043  # of the published collection, according to ir_datasets
 
 
-def test_the_memo_spares_the_import_and_another_home_is_another_content(home, write, run):
+def test_a_remembered_fingerprint_needs_no_import_and_depends_on_the_home_folder(home, write, run):
     code = "[[s.fingerprint(memo) for s in opened()], 'ir_datasets' in sys.modules]"
     first, imported = run(home, code)
     assert imported
@@ -59,9 +59,9 @@ def test_faults_are_one_line_with_a_remedy(home, run):
         "fault(lambda: list(opened('miracl/yo/dev', 'en')[0].documents())), "
         "fault(lambda: opened('miracl/sw/dev', 'sw')[1].topics())]",
     )
-    assert "miracl/yo/dve is neither a path that exists nor a dataset" in unknown
+    assert "miracl/yo/dve is neither an existing path nor a dataset" in unknown
     assert "nearest ids are miracl/yo/dev" in unknown
-    assert partless == "miracl/yo has no qrels in ir_datasets (it has docs); name another source"
+    assert partless == "miracl/yo has no qrels in ir_datasets, only docs; name another source"
     assert language.startswith("miracl/yo/dev is in 'yo', not in 'en'")
     assert offline.startswith("miracl/sw/dev cannot be read through ir_datasets (")
     assert "IR_DATASETS_HOME" in offline
@@ -72,11 +72,11 @@ def test_a_collection_of_blank_documents_and_an_empty_file_are_refused(home, wri
     write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", '{"docid": "1#0", "title": "", "text": " "}\n')
     write("home/miracl/v1.0/yo/dev/topics.tsv", "")
     document, topics = run(home, "[fault(lambda: list(opened()[0].documents())), fault(lambda: opened()[1].topics())]")
-    assert document.startswith("miracl/yo/dev: 1 of 1 documents have neither title nor text, and at most 1% are")
-    assert topics == "miracl/yo/dev holds no topic; expected at least one"
+    assert document.startswith("miracl/yo/dev: 1 of 1 documents have neither title nor text, expected at most 1%")
+    assert topics == "miracl/yo/dev has no topics; expected at least one"
 
 
-def test_one_blank_document_of_a_hundred_is_as_it_was_published(home, write, run):
+def test_one_blank_document_of_a_hundred_is_accepted(home, write, run):
     docs = [json.dumps({"docid": f"{n}", "title": "", "text": "ọ̀rọ̀" if n else " "}) for n in range(100)]
     write("home/miracl/v1.0/yo/docs/docs-1.jsonl.gz", "\n".join(docs) + "\n")
     assert run(home, "[d.doc_id for d in opened()[0].documents()]") == [str(n) for n in range(100)]
@@ -101,11 +101,11 @@ def test_other_record_types_give_their_default_text():
 
 
 def not_whole(name, home):
-    said = f"{name} is not whole in {home}, and downloads are off"
-    return f"{said}; `optical fetch` brings it where there is a network"
+    said = f"{name} is missing or incomplete in {home}, and downloads are off"
+    return f"{said}; run `optical fetch` on a machine with network access"
 
 
-def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
+def test_local_copies_are_found_part_by_part_without_a_network(home, run):
     held, absent = run(
         home,
         "[[s.local_copy().size for s in opened()], [fault(s.local_copy) for s in opened('miracl/sw/dev', 'sw')]]",
@@ -115,10 +115,8 @@ def test_what_is_here_is_told_without_a_network_part_by_part(home, run):
     assert absent == [not_whole("miracl/sw/dev", home)] * 3
 
 
-def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerprint_is_all_that_is_asked(
-    home, write, run
-):
-    """Hindi has two files of documents."""
+def test_an_incomplete_collection_is_missing_unless_only_its_fingerprint_is_needed(home, write, run):
+    """The documents of Hindi are in two files."""
     line = '{"docid": "1#0", "title": "t", "text": "x"}\n'
     paths = [f"home/miracl/v1.0/hi/docs/docs-{number}.jsonl.gz" for number in (0, 1)]
     for path in paths:
@@ -129,7 +127,8 @@ def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerpr
     )
     (home.parent / paths[1]).unlink()
     gone = (
-        f"miracl/hi is not whole in {home}, and downloads are off; `optical fetch` brings it where there is a network"
+        f"miracl/hi is missing or incomplete in {home}, and downloads are off; "
+        "run `optical fetch` on a machine with network access"
     )
     assert run(home, code.format("local_copy")) == [gone, gone]
     write(paths[1], line.replace("1#0", "2#0"))
@@ -138,9 +137,9 @@ def test_a_collection_of_which_a_file_is_missing_is_not_here_unless_its_fingerpr
     assert run(home, code.format("local_copy")) == [gone, None]
 
 
-def test_looking_leaves_downloads_possible(home, run):
+def test_a_look_for_local_copies_leaves_downloads_on(home, run):
     said = run(
         home, "[fault(opened('miracl/sw/dev', 'sw')[1].local_copy), fault(opened('miracl/sw/dev', 'sw')[1].download)]"
     )
-    assert said[0].startswith("miracl/sw/dev is not whole in")
+    assert said[0].startswith("miracl/sw/dev is missing or incomplete in")
     assert "no network in tests" in said[1] or "Connection" in said[1]

@@ -45,7 +45,7 @@ def test_the_fingerprint_follows_every_file_of_the_encoder(model, write, tmp_pat
         "training.jsonl",
     ],
 )
-def test_other_files_leave_the_fingerprint(model, write, tmp_path, memo, name):
+def test_other_files_do_not_change_the_fingerprint(model, write, tmp_path, memo, name):
     before = resolve_model(str(model), tmp_path).fingerprint(memo)
     write(f"model/{name}", "{}")
     assert resolve_model(str(model), tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) == before
@@ -59,9 +59,9 @@ def test_a_moved_model_keeps_its_fingerprint_and_a_renamed_file_changes_it(model
     assert resolve_model("moved", tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
 
 
-def test_a_folder_that_is_no_model_says_what_it_holds(write, tmp_path):
+def test_a_folder_that_is_not_a_model_is_refused_with_its_files(write, tmp_path):
     write("notes/a.txt", "")
-    with pytest.raises(DataError, match=r"notes is no model: expected config\.json or modules\.json, found a\.txt"):
+    with pytest.raises(DataError, match=r"notes is not a model: expected config\.json or modules\.json, found a\.txt"):
         resolve_model("notes", tmp_path)
 
 
@@ -74,28 +74,28 @@ def test_a_missing_folder_and_a_file_are_refused(write, tmp_path):
 
 
 @pytest.mark.parametrize("pickle", ["pytorch_model.bin", "weights.pt"])
-def test_pickled_weights_are_refused_with_the_way_out(model, write, tmp_path, pickle):
+def test_pickled_weights_are_refused_with_a_remedy(model, write, tmp_path, pickle):
     (model / "model.safetensors").unlink()
     write(f"model/{pickle}", b"")
-    with pytest.raises(DataError, match=f"{pickle} is pickled, .*safetensors weights are required: .*save_pretrained"):
+    with pytest.raises(DataError, match=f"{pickle} is a pickle, .*expected safetensors weights.*save_pretrained"):
         resolve_model("model", tmp_path)
 
 
-def test_a_pickled_module_is_refused_though_others_are_safe(model, write, tmp_path):
+def test_a_pickled_module_is_refused_beside_safe_ones(model, write, tmp_path):
     write("model/2_Dense/pytorch_model.bin", b"")
-    with pytest.raises(DataError, match=r"2_Dense/pytorch_model\.bin is pickled"):
+    with pytest.raises(DataError, match=r"2_Dense/pytorch_model\.bin is a pickle"):
         resolve_model(str(model), tmp_path)
 
 
-def test_pickles_beside_safetensors_do_no_harm(model, write, tmp_path):
+def test_pickles_beside_safetensors_are_ignored(model, write, tmp_path):
     write("model/pytorch_model.bin", b"")
     write("model/training_args.bin", b"")
     assert resolve_model("model", tmp_path).folder == model
 
 
-def test_no_weights_at_all_are_refused(write, tmp_path):
+def test_a_model_without_weights_is_refused(write, tmp_path):
     write("model/config.json", "{}")
-    with pytest.raises(DataError, match="holds no weights"):
+    with pytest.raises(DataError, match="has no weights"):
         resolve_model("model", tmp_path)
 
 
@@ -104,8 +104,8 @@ def test_builtin_is_the_packaged_teacher(model, tmp_path, monkeypatch):
     assert resolve_model("builtin:tiny-teacher", tmp_path / "elsewhere").folder == model
 
 
-def test_what_is_neither_path_nor_id_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no Hugging Face id"):
+def test_a_source_that_is_neither_path_nor_id_is_refused(tmp_path):
+    with pytest.raises(DataError, match="nor a Hugging Face id"):
         resolve_model("a/b/c", tmp_path)
 
 
@@ -137,11 +137,11 @@ def test_an_interrupted_download_is_not_taken_for_whole(hub, tmp_path, absent):
     (snapshot / "modules.json").write_text(json.dumps(modules))
     (snapshot / "vocab.txt").unlink()
     (snapshot / absent).unlink()
-    with downloads_off(), pytest.raises(NotHere, match="not in the local Hugging Face cache, and downloads are off"):
+    with downloads_off(), pytest.raises(NotHere, match="nor in the local Hugging Face cache, and downloads are off"):
         resolve_model("acme/small", tmp_path)
 
 
-def test_a_download_that_fails_is_one_line(tmp_path):
+def test_a_failed_download_is_reported_in_one_line(tmp_path):
     code = (
         "from pathlib import Path; from optical_cli.data.models import resolve_model\n"
         "from optical_cli.errors import DataError\n"
@@ -150,7 +150,7 @@ def test_a_download_that_fails_is_one_line(tmp_path):
     )
     environment = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("acme/absent is no folder under . and cannot be had from Hugging Face (")
+    assert done.stdout.startswith("acme/absent is not a folder under . and cannot be downloaded from Hugging Face (")
     assert done.stdout.count("\n") == 1
 
 
@@ -166,7 +166,7 @@ def test_a_folder_behind_a_link_is_a_part_of_the_fingerprint(model, write, tmp_p
 def test_a_pickle_behind_a_link_is_refused_and_so_is_a_link_in_a_circle(model, write, tmp_path):
     write("shared/pytorch_model.bin", b"")
     (model / "2_Dense").symlink_to(tmp_path / "shared", target_is_directory=True)
-    with pytest.raises(DataError, match=r"pytorch_model\.bin is pickled"):
+    with pytest.raises(DataError, match=r"pytorch_model\.bin is a pickle"):
         resolve_model("model", tmp_path)
     (model / "2_Dense").unlink()
     (model / "again").symlink_to(model, target_is_directory=True)

@@ -1,4 +1,4 @@
-"""Collections beside MIRACL, in the layouts in which ir_datasets keeps them: through its own readers, no network."""
+"""Collections other than MIRACL, read by ir_datasets itself from its own file layouts, without a network."""
 
 import json
 import os
@@ -16,7 +16,7 @@ TOPIC = {"fas": "زلزله", "rus": "землетрясение", "zho": "地�
 
 
 def news(write, folder, stem, *, packed):
-    """Documents, topics and judgements of HLTCOE's collections, as HC4 and NeuCLIR have them in three languages."""
+    """Write documents, topics and judgements of HC4 and NeuCLIR in three languages."""
     for code in ("fas", "rus", "zho"):
         documents = [
             {"id": f"{code}-{n}_x:{n}", "title": title, "text": text, "url": "u", "time": "t", "cc_file": "c"}
@@ -27,7 +27,7 @@ def news(write, folder, stem, *, packed):
 
 
 def topic(topic_id, **more):
-    """A topic in English, and by hand and by machine in three languages."""
+    """A topic in English, with human and machine translations into three languages."""
     spoken = [{"lang": "eng", "source": "original", "topic_title": f"earthquake {topic_id}",
                "topic_description": "where the ground shook", "topic_narrative": "n"}]  # fmt: skip
     for code, word in TOPIC.items():
@@ -91,7 +91,7 @@ def test_wikiclir_has_titles_for_topics_and_grades_for_links(home, run):
     assert judgements == {"7": {"1": 2, "2": 1}}
 
 
-def test_mmarco_has_its_translated_topics_and_no_titles_and_its_dutch_is_dutch(home, run):
+def test_mmarco_has_translated_topics_no_titles_and_a_correct_code_for_dutch(home, run):
     (documents, topics, judgements), dutch, fault = run(
         home,
         "[read('mmarco/v2/hi/dev/small', 'hi-hi'), read('mmarco/v2/dt/dev/small', 'nl-nl')[1], "
@@ -104,7 +104,7 @@ def test_mmarco_has_its_translated_topics_and_no_titles_and_its_dutch_is_dutch(h
     assert fault.startswith("mmarco/v2/dt/dev/small is in 'nl', not in 'hi'")
 
 
-def test_neuclir_has_its_topics_in_english_and_translated_and_the_judgements_of_one_language(home, run):
+def test_neuclir_has_english_and_translated_topics_and_judgements_of_one_language(home, run):
     english, human, long, machine, russian = run(
         home,
         "[read('neuclir/1/fa/trec-2022', 'en-fa'), read('neuclir/1/fa/trec-2022', 'fa-fa', '{ht_title}')[1],"
@@ -121,7 +121,7 @@ def test_neuclir_has_its_topics_in_english_and_translated_and_the_judgements_of_
     assert russian["5"] == {"rus-2_x:2": 3}
 
 
-def test_topics_in_another_language_than_the_pair_says_and_fields_that_are_none_are_refused(home, run):
+def test_topics_in_another_language_and_unknown_fields_are_refused(home, run):
     usual, human, machine, absent, of_many = run(
         home,
         "[fault(lambda: read('neuclir/1/fa/trec-2022', 'fa-fa')),"
@@ -136,18 +136,20 @@ def test_topics_in_another_language_than_the_pair_says_and_fields_that_are_none_
     )
     assert "the ht_title of its topics is in 'fa', not in 'en'" in human
     assert "the ru_mt_title of its topics is in 'ru', not in 'fa'; set pairs.*.topic_text to {fa_mt_title}" in machine
-    assert "topics have no field 'titel', but title, description, narrative, ht_title" in absent
-    assert of_many == "wikiclir/sw: topics have no field 'description', but title, first_sent; mend pairs.*.topic_text"
+    assert "topics have no field 'titel', only title, description, narrative, ht_title" in absent
+    assert (
+        of_many == "wikiclir/sw: topics have no field 'description', only title, first_sent; change pairs.*.topic_text"
+    )
 
 
-def test_hc4_has_the_topics_that_are_judged_in_a_language(home, run):
+def test_hc4_has_the_topics_with_judgements_in_a_language(home, run):
     documents, topics, judgements = run(home, "read('hc4/fa/test', 'fa-fa', '{ht_title}')")
     assert [doc_id for doc_id, _, _ in documents] == ["fas-0_x:0", "fas-1_x:1", "fas-2_x:2"]
     assert topics == {"1": "زلزله 1h"}
     assert judgements == {"1": {"fas-0_x:0": 3, "fas-2_x:2": 0}}
 
 
-def test_clirmatrix_is_found_by_its_pattern_and_read_without_the_count_that_it_would_fetch(home, run):
+def test_clirmatrix_is_read_without_downloading_its_document_count(home, run):
     (documents, topics, judgements), count, unknown = run(
         home,
         "[read('clirmatrix/sw/bi139-base/en/test1', 'en-sw'), opened('clirmatrix/sw/bi139-base/en/test1')[0].count(),"
@@ -157,10 +159,10 @@ def test_clirmatrix_is_found_by_its_pattern_and_read_without_the_count_that_it_w
     assert topics == {"9": "Boat", "10": "Net"}
     assert judgements == {"9": {"12": 6, "34": 0}, "10": {"34": 4}}
     assert count is None
-    assert "clirmatrix/sw/bi139-base/en/test3 is neither a path that exists nor a dataset" in unknown
+    assert "clirmatrix/sw/bi139-base/en/test3 is neither an existing path nor a dataset" in unknown
 
 
-def test_other_fields_are_another_content_and_the_usual_ones_are_what_they_were(home, run):
+def test_other_fields_change_the_fingerprint_and_the_default_keeps_it(home, run):
     usual, named, other = run(
         home,
         "[open_topics('neuclir/1/ru/trec-2022', 'en', base, t).fingerprint(memo) "
@@ -190,8 +192,8 @@ for name, command, *options in commands:
 """
 
 
-def test_each_experiment_goes_from_its_collections_to_its_measures_or_knows_all_keys(home, lab):
-    """As the file has it, but for models and bitexts, which are the mini world's."""
+def test_each_experiment_runs_to_its_measures_or_knows_all_keys(home, lab):
+    """The shipped file, with the models and bitexts of the tests."""
     small = [f"teacher.model={lab.teacher}", "student.init=teacher", "student.vocabulary=full",
              "encoding.precision=float32", "training.precision=float32"]  # fmt: skip
     commands = []

@@ -11,12 +11,12 @@ def texts(path):
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.txt.zst"])
-def test_marks_and_windows_ends_go_and_nothing_else_ends_a_line(write, name):
+def test_byte_order_marks_and_windows_line_ends_are_removed_and_nothing_else_ends_a_line(write, name):
     path = write(name, "\ufeffone\r\ntwo\u2028still\rtwo\n\nfour\n\n \n".encode())
     assert texts(path) == [(1, "one"), (2, "two\u2028still\rtwo"), (3, ""), (4, "four")]
 
 
-def test_the_bytes_decide_what_is_packed(write):
+def test_the_first_bytes_decide_whether_a_file_is_compressed(write):
     assert texts(write("packed.gz", "a\n")) == [(1, "a")]
     plain = write("plain.txt", "a\n")
     assert texts(plain.rename(plain.with_suffix(".gz"))) == [(1, "a")]
@@ -31,17 +31,17 @@ def test_invalid_utf8_names_line_and_byte(write):
 
 
 @pytest.mark.parametrize("name", ["cut.gz", "cut.zst"])
-def test_a_packed_file_that_was_cut_off_is_refused(write, name):
+def test_a_compressed_file_that_was_cut_off_is_refused(write, name):
     path = write(name, random.Random(1).randbytes(10_000).hex())  # noqa: S311 - no secret; of many blocks
     path.write_bytes(path.read_bytes()[:-12])
-    with pytest.raises(DataError, match=rf"{name} cannot be read .*whole"):
+    with pytest.raises(DataError, match=rf"{name} cannot be read .*complete"):
         texts(path)
 
 
-def test_a_zstd_that_is_damaged_inside_is_refused_and_one_of_several_frames_is_read_to_the_end(write):
+def test_a_damaged_zstandard_file_is_refused_and_all_frames_are_read(write):
     path = write("a.zst", "line\n" * 100)
     path.write_bytes(path.read_bytes()[:4] + b"\xff" * 20)
-    with pytest.raises(DataError, match=r"a\.zst cannot be read .*whole"):
+    with pytest.raises(DataError, match=r"a\.zst cannot be read .*complete"):
         texts(path)
     frames = write("one.zst", "one\n").read_bytes() + write("two.zst", "two\n").read_bytes()
     path.write_bytes(frames)

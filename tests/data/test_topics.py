@@ -29,17 +29,17 @@ def test_a_fault_of_topics_names_file_and_line(write, line, said):
     assert said in str(caught.value)
 
 
-def test_no_topic_is_refused(write):
-    with pytest.raises(DataError, match="holds no topic"):
+def test_a_file_without_topics_is_refused(write):
+    with pytest.raises(DataError, match="has no topics"):
         read_topics(write("q.tsv", ""))
 
 
-def test_matching_tells_judged_unjudged_and_missing():
+def test_matching_separates_judged_unjudged_and_missing_topics():
     judged, unjudged, missing = match_topics({"a": "A", "b": "B"}, {"a": {"d": 1}, "c": {"d": 0}})
     assert (judged, unjudged, missing) == ({"a": "A"}, ["b"], ["c"])
 
 
-def test_tabs_and_spaces_part_columns_and_grades_may_be_negative(write):
+def test_tabs_and_spaces_separate_columns_and_grades_may_be_negative(write):
     path = write("qrels.trec", "q1 0 d1 1\nq1\tQ0\td2\t-1\r\nq2 0   d1 2\nq1 0 d1 1\n")
     assert read_judgements(path) == {"q1": {"d1": 1, "d2": -1}, "q2": {"d1": 2}}
 
@@ -60,6 +60,6 @@ def test_a_fault_of_judgements_names_file_and_line(write, line, said):
     assert said in str(caught.value)
 
 
-def test_no_judgement_is_refused(write):
-    with pytest.raises(DataError, match="holds no judgement"):
+def test_a_file_without_judgements_is_refused(write):
+    with pytest.raises(DataError, match="has no judgements"):
         read_judgements(write("qrels.trec", "\n"))

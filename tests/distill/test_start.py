@@ -76,10 +76,10 @@ def test_several_bitexts_take_turns(lab, bitext, tmp_path):
     assert torch.equal(*weights)
 
 
-def test_settings_of_refinements_decide_nothing_without_refinements():
-    assert WarmStart(refinements=0, pairs=7, reg=1.0).deciding() == WarmStart(refinements=0).deciding()
-    assert WarmStart(pairs=7).deciding() != WarmStart().deciding()
-    assert WarmStart(reg=1.0).deciding() != WarmStart().deciding()
+def test_settings_of_refinements_are_not_in_the_key_without_refinements():
+    assert WarmStart(refinements=0, pairs=7, reg=1.0).key_material() == WarmStart(refinements=0).key_material()
+    assert WarmStart(pairs=7).key_material() != WarmStart().key_material()
+    assert WarmStart(reg=1.0).key_material() != WarmStart().key_material()
 
 
 def test_without_a_warm_start_the_student_needs_the_dimensions_of_the_teacher(lab, bitext, tmp_path):

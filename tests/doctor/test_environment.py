@@ -64,7 +64,7 @@ def test_an_address_is_tried(monkeypatch):
         assert look_at_ray().state == "ok"
     found = look_at_ray()
     assert found.state == "warning"
-    assert f"--ray-address {address}: nobody answers" in found.mend
+    assert f"--ray-address {address}: no answer" in found.mend
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ TEXTS = ["Juma buys the net .", "maize"]
 
 @pytest.fixture
 def start(lab, tmp_path):
-    """The artifact a student started as."""
+    """The artifact that a student starts from."""
     return shutil.copytree(lab.teacher, tmp_path / "start-0123456789ab")
 
 
 @pytest.fixture
 def trained(start):
-    """A student whose adapters and projection have learned something."""
+    """A student whose adapters and projection were trained."""
     encoder = load_encoder(start, **LENGTHS).eval()
     add_adapters(encoder, Adapters(rank=2), seed=13)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def embeddings(encoder):
     return torch.cat(encode_texts(encoder, TEXTS, "query", 2))
 
 
-def test_adapters_change_nothing_at_first(start):
+def test_new_adapters_change_nothing(start):
     encoder = load_encoder(start, **LENGTHS).eval()
     before = embeddings(encoder)
     add_adapters(encoder, Adapters(rank=2), seed=13)
@@ -54,7 +54,7 @@ def test_adapters_change_nothing_at_first(start):
     assert torch.allclose(embeddings(encoder), before, atol=1e-6)
 
 
-def test_adapters_and_the_projection_alone_learn(start):
+def test_only_adapters_and_projection_are_trained(start):
     encoder = load_encoder(start, **LENGTHS)
     add_adapters(encoder, Adapters(rank=2, targets="query"), seed=13)
     learning = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
@@ -64,7 +64,7 @@ def test_adapters_and_the_projection_alone_learn(start):
     assert all(".query." in name for name in learning - {"1.linear.weight"})
 
 
-def test_a_seed_draws_the_adapters_and_leaves_the_other_draws_alone(start):
+def test_the_seed_draws_the_adapters_and_no_other_random_numbers(start):
     def drawn(seed):
         encoder = load_encoder(start, **LENGTHS)
         torch.manual_seed(5)
@@ -77,9 +77,9 @@ def test_a_seed_draws_the_adapters_and_leaves_the_other_draws_alone(start):
     assert torch.equal(after, after_again)
 
 
-def test_a_checkpoint_of_adapters_is_the_student(trained, checkpoint, start):
+def test_a_checkpoint_of_adapters_loads_as_the_student(trained, checkpoint, start):
     loaded = load_encoder(checkpoint, **LENGTHS).eval()
-    assert not has_adapters(loaded)  # they are part of its weights
+    assert not has_adapters(loaded)  # they are merged into the weights
     assert torch.allclose(embeddings(loaded), embeddings(trained), atol=1e-5)
     assert not torch.allclose(embeddings(loaded), embeddings(load_encoder(start, **LENGTHS).eval()), atol=1e-2)
     assert is_multi_vector(checkpoint)
@@ -92,38 +92,38 @@ def test_a_checkpoint_of_adapters_is_small_and_names_no_path(checkpoint, start):
     assert json.loads((checkpoint / START_FILE).read_text()) == {"start": start.name}
 
 
-def test_a_start_that_is_gone_is_named(checkpoint, start):
+def test_a_missing_start_is_named(checkpoint, start):
     shutil.rmtree(start)
-    with pytest.raises(CacheError, match=f"{checkpoint.name} holds adapters alone; {start.name}, .* is not in"):
+    with pytest.raises(CacheError, match=f"{checkpoint.name} has adapters only, .*, {start.name}, are not in"):
         load_encoder(checkpoint, **LENGTHS)
 
 
 @pytest.mark.parametrize("name", ["../start-0123456789ab", "/etc", "..", "", 5])
-def test_a_start_elsewhere_is_refused(checkpoint, name):
+def test_a_start_in_another_folder_is_refused(checkpoint, name):
     (checkpoint / START_FILE).write_text(json.dumps({"start": name}))
-    with pytest.raises(DataError, match="the name of a folder beside this one expected, found"):
+    with pytest.raises(DataError, match=r"expected the name of a folder beside .*, found"):
         load_encoder(checkpoint, **LENGTHS)
 
 
 def test_adapters_on_adapters_are_refused(checkpoint):
     (checkpoint / START_FILE).write_text(json.dumps({"start": checkpoint.name}))
-    with pytest.raises(DataError, match="holds adapters itself"):
+    with pytest.raises(DataError, match="which has adapters itself"):
         load_encoder(checkpoint, **LENGTHS)
 
 
 def test_adapters_without_their_weights_are_refused(checkpoint):
     (checkpoint / "adapter_model.safetensors").unlink()
     assert is_adapted(checkpoint)
-    with pytest.raises(DataError, match=r"adapter_model.safetensors expected, which is not there"):
+    with pytest.raises(DataError, match=r"adapter_model.safetensors is missing"):
         load_encoder(checkpoint, **LENGTHS)
 
 
-def test_a_layer_that_is_not_there_is_refused_with_those_that_are(start):
-    with pytest.raises(ConfigError, match=r"student.adapters.targets: no linear layer is called q_proj; .* query"):
+def test_an_unknown_layer_is_refused_with_the_known_ones(start):
+    with pytest.raises(ConfigError, match=r"student.adapters.targets: no linear layer matches q_proj; .* query"):
         add_adapters(load_encoder(start, **LENGTHS), Adapters(targets="q_proj"), seed=13)
 
 
-def test_without_peft_it_is_said_what_to_install(start, monkeypatch):
+def test_without_peft_the_message_says_what_to_install(start, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(MissingDependency, match=r"pip install 'optical-cli\[adapters\]'"):
         add_adapters(load_encoder(start, **LENGTHS), Adapters(), seed=13)

@@ -18,7 +18,7 @@ def teacher(lab):
     return load_encoder(lab.teacher, **LENGTHS)
 
 
-def test_only_what_is_scored_is_kept_and_it_has_unit_length(teacher):
+def test_only_scored_tokens_are_kept_at_unit_length(teacher):
     as_query = encode_texts(teacher, TEXTS, "query", 2)
     as_document = encode_texts(teacher, TEXTS, "document", 2)
     assert [len(tokens) for tokens in as_query] == [7, 3, 12]
@@ -28,7 +28,7 @@ def test_only_what_is_scored_is_kept_and_it_has_unit_length(teacher):
         assert tokens.dtype == torch.float32
 
 
-def test_a_stream_is_the_texts_in_order(teacher):
+def test_a_stream_keeps_the_order_of_the_texts(teacher):
     texts = TEXTS * 12  # more than a chunk of one-text batches
     streamed = [tokens for chunk in encode_stream(teacher, iter(texts), "document", 1) for tokens in chunk]
     whole = encode_texts(teacher, texts, "document", 8)
@@ -37,20 +37,20 @@ def test_a_stream_is_the_texts_in_order(teacher):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
-def test_lengths_cut_off_and_are_capped_by_what_the_encoder_can(lab):
+def test_texts_are_cut_and_lengths_are_limited_by_the_encoder(lab):
     short = load_encoder(lab.teacher, query_length=4, document_length=10_000, device="cpu")
     assert len(encode_texts(short, [TEXTS[0]], "query", 1)[0]) == 4
     assert len(encode_texts(short, ["boat " * 500], "document", 1)[0]) == 32
 
 
-def test_an_embedding_that_is_not_finite_is_told(teacher):
+def test_an_embedding_that_is_not_finite_is_refused(teacher):
     with torch.no_grad():
         teacher[1].linear.weight[0, 0] = torch.nan
-    with pytest.raises(DataError, match="not finite for: 'maize'"):
+    with pytest.raises(DataError, match="not finite for the text 'maize'"):
         encode_texts(teacher, ["maize"], "query", 1)
 
 
-def test_a_plain_transformer_becomes_an_encoder_of_its_own_unit_length_states(lab):
+def test_a_plain_transformer_becomes_an_encoder_with_its_states_at_unit_length(lab):
     student = load_encoder(lab.student, **LENGTHS)
     assert not is_multi_vector(lab.student)
     assert is_multi_vector(lab.teacher)
@@ -60,7 +60,7 @@ def test_a_plain_transformer_becomes_an_encoder_of_its_own_unit_length_states(la
     torch.testing.assert_close(encode_texts(again, ["Amina anauza"], "document", 1)[0], tokens)
 
 
-def test_a_projection_replaces_the_one_there_was_and_survives_saving(teacher, lab, tmp_path):
+def test_a_projection_replaces_another_and_is_saved(teacher, lab, tmp_path):
     weight = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
     save_encoder(project(teacher, weight), tmp_path / "saved")
     plain = MultiVectorEncoder(str(tmp_path / "saved"), device="cpu")
@@ -71,8 +71,8 @@ def test_a_projection_replaces_the_one_there_was_and_survives_saving(teacher, la
     torch.testing.assert_close(tokens.float().cpu(), expected.detach(), atol=1e-5, rtol=0)
 
 
-def test_sides_differ_where_a_token_is_scored_on_one_alone(lab, teacher):
-    assert sides_differ(teacher)  # no full stop is in the text that is tried
+def test_sides_differ_if_a_token_is_scored_on_one_of_them(lab, teacher):
+    assert sides_differ(teacher)  # the probe has no full stop
     assert not sides_differ(load_encoder(lab.student, query_length=24, document_length=24, device="cpu"))
 
 
@@ -83,7 +83,7 @@ def test_padding_and_its_mask():
     assert padded[0, 2:].eq(0).all()
 
 
-def test_bfloat16_weights_stay_near(lab, teacher):
+def test_embeddings_of_bfloat16_weights_are_close(lab, teacher):
     before = encode_texts(teacher, TEXTS, "document", 4)
     after = encode_texts(open_encoder(lab.teacher, EncoderSetup(16, 24, "bfloat16", 4, "cpu")), TEXTS, "document", 4)
     assert all(tokens.dtype == torch.float32 for tokens in after)
@@ -93,9 +93,9 @@ def test_bfloat16_weights_stay_near(lab, teacher):
 @pytest.mark.parametrize(
     "damage", ["config.json", "modules.json", "tokenizer.json", "model.safetensors", "1_Dense/config.json"]
 )
-def test_a_folder_whose_files_are_damaged_is_one_line(lab, tmp_path, damage):
+def test_a_folder_with_damaged_files_is_refused_in_one_line(lab, tmp_path, damage):
     folder = shutil.copytree(lab.teacher, tmp_path / "broken")
     (folder / damage).write_text("{")
-    with pytest.raises(DataError, match="no encoder can be loaded from it") as caught:
+    with pytest.raises(DataError, match="cannot load the encoder") as caught:
         load_encoder(folder, **LENGTHS)
     assert "\n" not in str(caught.value)

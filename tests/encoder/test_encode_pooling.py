@@ -1,4 +1,4 @@
-"""Pooling is sentence-transformers' own, and documents alone are pooled."""
+"""Token pooling is that of sentence-transformers, for documents only."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def teacher(lab):
 
 
 @pytest.mark.parametrize("factor", [1.5, 2, 3, 100])
-def test_what_is_left_is_what_sentence_transformers_returns(teacher, factor):
+def test_pooled_tokens_are_those_of_sentence_transformers(teacher, factor):
     expected = teacher.encode_document(TEXTS, token_pooling=HierarchicalTokenPooling(factor))
     found = pool_tokens(encode_texts(teacher, TEXTS, "document", 4), factor)
     assert [len(tokens) for tokens in found] == [len(tokens) for tokens in expected]
@@ -25,18 +25,18 @@ def test_what_is_left_is_what_sentence_transformers_returns(teacher, factor):
         torch.testing.assert_close(tokens.norm(dim=-1), torch.ones(len(tokens)))
 
 
-def test_a_factor_of_one_leaves_every_bit(teacher):
+def test_a_factor_of_one_changes_nothing(teacher):
     whole = encode_texts(teacher, TEXTS, "document", 4)
     assert all(one is other for one, other in zip(pool_tokens(whole, 1), whole, strict=True))
 
 
-def test_the_first_token_stays_and_so_does_a_document_of_two(teacher):
+def test_the_first_token_and_a_document_of_two_tokens_are_kept(teacher):
     (long,), (short,) = ([tokens] for tokens in (encode_texts(teacher, TEXTS[:1], "document", 4)[0], torch.eye(2, 8)))
     torch.testing.assert_close(pool_tokens([long], 3)[0][0], long[0])
     torch.testing.assert_close(pool_tokens([short], 3)[0], short)
 
 
-def test_an_encoder_that_pools_by_itself_is_known(teacher):
+def test_an_encoder_with_token_pooling_is_detected(teacher):
     assert not pools_tokens(teacher)
     teacher.append(HierarchicalTokenPooling(2))
     assert pools_tokens(teacher)

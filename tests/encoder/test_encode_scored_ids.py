@@ -13,7 +13,7 @@ def encoder(lab):
     return load_encoder(lab.teacher, query_length=8, document_length=10, device="cpu")
 
 
-def test_the_ids_are_those_of_the_tokens_that_are_scored(encoder):
+def test_ids_are_those_of_the_scored_tokens(encoder):
     names = [encoder.tokenizer.convert_ids_to_tokens(ids.tolist()) for ids in scored_ids(encoder, TEXTS[:2], "query")]
     assert names == [["[CLS]", "juma", "buys", "the", "net", ".", "[SEP]"], ["[CLS]", "maize", "[SEP]"]]
     names = [
@@ -28,11 +28,11 @@ def test_there_is_one_id_for_every_embedding(encoder, side):
     assert [len(of_text) for of_text in ids] == [len(tokens) for tokens in encode_texts(encoder, TEXTS, side, 64)]
 
 
-def test_a_text_is_cut_where_the_training_cuts_it(encoder):
+def test_a_text_is_cut_at_the_length_of_the_training(encoder):
     assert [len(ids) for ids in scored_ids(encoder, TEXTS[:3], "query", 5)] == [5, 3, 5]
 
 
-def test_the_prompt_has_tokens_of_its_own(own_lab):
+def test_the_tokens_of_the_prompt_are_included(own_lab):
     config = own_lab.teacher / "config_sentence_transformers.json"
     config.write_text(
         json.dumps({**json.loads(config.read_text()), "prompts": {"query": "maize ", "document": "boat "}})

@@ -27,27 +27,30 @@ def names(pieces, ids):
 
 def test_pieces_with_characters_that_have_no_piece_are_indispensable():
     unigram, wordpiece = pieces_of(UNIGRAM), pieces_of(WORDPIECE)
-    assert names(unigram, unigram.indispensable) == {"<unk>", "▁", "a", "b", "xy"}  # b has the lowest score, too
+    assert names(unigram, unigram.indispensable) == {"<unk>", "▁", "a", "b", "xy"}  # b has the lowest score
     assert names(wordpiece, wordpiece.indispensable) == {"[UNK]", "a", "##a", "##b", "cab"}  # no c
 
 
-def test_the_most_frequent_come_by_score_or_by_place():
+def test_the_most_frequent_pieces_come_by_score_or_by_position():
     unigram, wordpiece = pieces_of(UNIGRAM), pieces_of(WORDPIECE)
     assert names(unigram, unigram.most_frequent(1)) == {"▁ab"}
-    assert names(wordpiece, wordpiece.most_frequent(1)) == {"ab"}  # and not a row that is kept free
+    assert names(wordpiece, wordpiece.most_frequent(1)) == {"ab"}  # not a reserved piece
 
 
-def test_the_price_of_an_unknown_token_does_not_change():
-    model = {**UNIGRAM, "vocab": [*UNIGRAM["vocab"], ["ba", -12.0]]}  # it is taken from the lowest score
+def test_the_score_of_unknown_tokens_does_not_change():
+    model = {
+        **UNIGRAM,
+        "vocab": [*UNIGRAM["vocab"], ["ba", -12.0]],
+    }  # decides the score of unknown tokens
     assert "ba" in names(pieces_of(model), pieces_of(model).indispensable)
 
 
-def test_a_piece_takes_what_it_is_merged_of_with_it():
+def test_a_piece_needs_the_pieces_it_is_merged_from():
     bpe = pieces_of(BPE)
     assert names(bpe, bpe.closed({4})) == {"a", "b", "c", "ab", "abc"}
 
 
-def test_merges_go_with_their_pieces():
+def test_merges_are_removed_with_their_pieces():
     kept = pieces_of(BPE).without({0: 0, 1: 1, 2: 2, 3: 3})
     assert kept["merges"] == [["a", "b"]]
     assert kept["vocab"] == {"a": 0, "b": 1, "c": 2, "ab": 3}
@@ -60,7 +63,7 @@ def test_merges_of_older_files_are_read():
     assert bpe.without({1: 0, 2: 1, 5: 2})["merges"] == ["b c"]
 
 
-def test_a_list_is_renumbered_by_its_order():
+def test_a_unigram_vocabulary_is_renumbered_by_its_order():
     cut = pieces_of(UNIGRAM).without({0: 1, 5: 0})
     assert cut["vocab"] == [["▁ab", -1.0], ["<unk>", 0.0]]
     assert cut["unk_id"] == 1
@@ -74,5 +77,5 @@ def test_a_list_is_renumbered_by_its_order():
         {**BPE, "continuing_subword_prefix": "##"},
     ],
 )
-def test_other_kinds_are_not_known(model):
+def test_other_kinds_of_tokenizers_are_not_trimmed(model):
     assert pieces_of(model) is None

@@ -49,7 +49,7 @@ KINDS = {"WordPiece": wordpiece, "Unigram": unigram, "BPE": byte_bpe}
 
 @pytest.fixture(params=KINDS)
 def encoder(request, tmp_path, save_backbone):
-    """A small encoder with a tokenizer of each kind, all of whose words are pieces."""
+    """A small encoder for each kind of tokenizer, with a piece for every word."""
     corpus = [f"{a} {b}" for a in WORDS for b in WORDS] + ["zzz"]
     tokenizer, trainer = KINDS[request.param]()
     tokenizer.train_from_iterator(corpus, trainer)
@@ -67,7 +67,7 @@ def trim(encoder, texts=USED, floor=0, side=None):
     return trim_vocabulary(encoder, [(side, text) for text in texts], floor, Silence())
 
 
-def test_texts_that_were_read_keep_their_tokens_and_embeddings(encoder, tmp_path):
+def test_given_texts_keep_their_tokens_and_embeddings(encoder, tmp_path):
     before = [tokens(encoder, text) for text in USED]
     wanted = encode_texts(encoder, USED, "query", 2)
     size = trim(encoder)
@@ -80,7 +80,7 @@ def test_texts_that_were_read_keep_their_tokens_and_embeddings(encoder, tmp_path
             assert torch.allclose(ours, theirs, atol=1e-6)
 
 
-def test_a_text_nobody_read_is_cut_smaller_and_has_no_unknown_token(encoder):
+def test_other_texts_get_more_tokens_and_no_unknown_one(encoder):
     before = tokens(encoder, UNSEEN)
     trim(encoder)
     after = tokens(encoder, UNSEEN)
@@ -89,14 +89,14 @@ def test_a_text_nobody_read_is_cut_smaller_and_has_no_unknown_token(encoder):
     assert encode_texts(encoder, [UNSEEN], "document", 1)[0].isfinite().all()
 
 
-def test_frequent_pieces_stay_if_so_many_are_wanted(encoder):
+def test_the_most_frequent_pieces_are_kept(encoder):
     before = tokens(encoder, UNSEEN)
     size = trim(encoder, floor=1000)
     assert tokens(encoder, UNSEEN) == before
     assert size["tokens"]["after"] == size["tokens"]["before"]
 
 
-def test_special_tokens_keep_their_work(encoder):
+def test_special_tokens_keep_their_roles(encoder):
     trim(encoder)
     ids = encoder.tokenizer(["mashua", "mashua wavu wavu"], padding=True)["input_ids"]
     assert {row[0] for row in ids} == {encoder.tokenizer.cls_token_id}
@@ -104,7 +104,7 @@ def test_special_tokens_keep_their_work(encoder):
     assert encoder.tokenizer.convert_ids_to_tokens(encoder.tokenizer.mask_token_id) == "[MASK]"
 
 
-def test_what_is_said_is_the_size_of_the_encoder(encoder):
+def test_the_reported_sizes_are_those_of_the_encoder(encoder):
     embeddings = encoder[0].model.get_input_embeddings()
     size = trim(encoder)
     gone = size["tokens"]["before"] - size["tokens"]["after"]
@@ -119,9 +119,9 @@ def test_prompts_are_read_with_the_texts(encoder):
     assert torch.allclose(encode_texts(encoder, ["mashua"], "query", 1)[0], wanted, atol=1e-6)
 
 
-def test_words_that_are_not_scored_stay_unscored(lab):
-    teacher = load_encoder(lab.teacher, **LENGTHS).eval()  # leaves out full stops of documents; its words are whole
-    with pytest.raises(ConfigError, match=r"vocabulary: trim needs .* found a tokenizer of kind WordLevel"):
+def test_words_that_are_not_scored_are_not_scored_after_trimming(lab):
+    teacher = load_encoder(lab.teacher, **LENGTHS).eval()  # skips full stops of documents
+    with pytest.raises(ConfigError, match=r"vocabulary: `trim` needs .* found a tokenizer of kind WordLevel"):
         trim(teacher, ["Amina ."])
     student = load_encoder(lab.student, **LENGTHS).eval()
     mask = next(module for module in student if hasattr(module, "skiplist_words"))
@@ -132,7 +132,7 @@ def test_words_that_are_not_scored_stay_unscored(lab):
     assert torch.allclose(encode_texts(student, ["boat ."], "document", 1)[0], wanted, atol=1e-6)
 
 
-def test_a_tokenizer_in_python_is_refused(encoder, monkeypatch):
+def test_a_python_tokenizer_is_refused(encoder, monkeypatch):
     monkeypatch.setattr(type(encoder), "tokenizer", object())
     with pytest.raises(ConfigError, match=r"student.vocabulary: .* found object, which has no tokenizer.json"):
         trim(encoder)

@@ -54,12 +54,12 @@ def test_a_report_marks_and_explains_runs_of_a_smaller_index(experiment, optical
     marked = {name: "‡" in line for name in ("BM25 folding", "no training") for line in lines if name in line}
     assert marked == {"BM25 folding": False, "no training": True}
     note = "‡ The index of these runs keeps less of the documents than was encoded: tokens pooled by 2 "
-    assert f"{note}(index.pool_factor), a byte a number (index.storage)." in " ".join(smaller.out.split())
+    assert f"{note}(index.pool_factor), embeddings stored as int8 (index.storage)." in " ".join(smaller.out.split())
     for name in ("report.html", "report.md"):
         assert "keeps less of the documents than was encoded: " in (tmp_path / "report" / name).read_text()
     assert r"\ddag{}" in (tmp_path / "report" / "report.tex").read_text()
     means = (tmp_path / "report" / "means.csv").read_text()
-    assert "a byte a number (index.storage)" in means
+    assert "embeddings stored as int8 (index.storage)" in means
 
 
 @pytest.mark.usefixtures("scored")
@@ -91,7 +91,7 @@ def test_compare_measures_what_a_smaller_index_costs(experiment, optical, cache)
             ["none", "none", "--set-one", "index.pool_factor=7"],
             "run `optical sweep small.yaml --set index.pool_factor=7` and `optical sweep small.yaml` first",
         ),
-        (["none", "none", "--set-one", "index.pool_factor=0.5"], "index.pool_factor: at least 1 expected, found 0.5"),
+        (["none", "none", "--set-one", "index.pool_factor=0.5"], "index.pool_factor: expected at least 1, found 0.5"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(experiment, optical, cache, options, fault, monkeypatch):

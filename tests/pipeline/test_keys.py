@@ -1,4 +1,4 @@
-"""Every setting, one by one: it changes the keys of what it can influence, and no other."""
+"""Every setting changes the keys of the artifacts that it can influence, and no other key."""
 
 import copy
 import fnmatch
@@ -27,7 +27,7 @@ NAMES = [objective if reg is None else f"{reg:g}" for objective, reg in OBJECTIV
 
 @pytest.fixture
 def world(own_lab):
-    """The mini world, and beside it another of everything a setting can name."""
+    """The experiment folder, with a second input of every kind that a setting can name."""
     root = own_lab.root
     shutil.copytree(own_lab.teacher, root / "teacher2")
     flip_last_byte(root / "teacher2" / "model.safetensors")
@@ -42,7 +42,7 @@ def world(own_lab):
 
 
 def write_datasets(root: Path, lines: list[str]) -> None:
-    """Two datasets, `pairs` with two configs of two splits."""
+    """Write two datasets; `pairs` has two configs with two splits each."""
     records = [json.dumps(dict(zip(("en", "sw", "other"), [*line.split("\t"), line], strict=True))) for line in lines]
     files = {"train": records, "test": records[1:], "clean": records[2:], "clean-test": records[3:]}
     for name in ("pairs", "pairs2"):
@@ -61,7 +61,7 @@ def write_datasets(root: Path, lines: list[str]) -> None:
 
 @pytest.fixture
 def base(world):
-    """An experiment in which everything is used: a pooled and a full corpus, a bitext that no pair needs."""
+    """An experiment that uses every setting, with a pooled and a full corpus, and a bitext that no pair needs."""
     return world.settings(
         bitext={
             "sw": {"source": "bitext.tsv", "held_out": 6, "max_pairs": 20},
@@ -79,7 +79,7 @@ def base(world):
 
 @pytest.fixture
 def keys_of(open_pipeline, tmp_path):
-    """The keys of all that an experiment makes, by stage, pair and objective."""
+    """Return the keys of all artifacts of an experiment, by stage, pair and objective."""
 
     def found(lab, content, seed=13):
         pipeline = open_pipeline(lab.write(content), tmp_path / "cache")
@@ -106,7 +106,7 @@ def flip_last_byte(path: Path) -> None:
 
 
 def depends_on(node: str) -> set[str]:
-    """What a node stands on, as the design has it."""
+    """Return the expected inputs of a node."""
     if node in ("encodings", "start", "bm25"):
         return set()
     if node == "bm25-scores":
@@ -124,14 +124,14 @@ def depends_on(node: str) -> set[str]:
 
 
 def reached(nodes, changed: list[str]) -> set[str]:
-    """The nodes of some patterns, and all that stands on them."""
+    """Return the nodes that match patterns, and all nodes that depend on them."""
     found = {node for node in nodes if any(fnmatch.fnmatch(node, pattern) for pattern in changed)}
     while grown := {node for node in nodes if node not in found and depends_on(node) & found}:
         found |= grown
     return found
 
 
-def test_the_graph_of_this_file_has_no_loose_end(world, base, keys_of):
+def test_the_expected_graph_has_all_nodes(world, base, keys_of):
     nodes = keys_of(world, base)
     assert len(nodes) == 1 + 5 + 3 * 15 + 2
     assert all(depends_on(node) <= nodes.keys() for node in nodes)
@@ -142,9 +142,9 @@ def test_the_graph_of_this_file_has_no_loose_end(world, base, keys_of):
 
 def test_different_work_has_different_keys(world, base, keys_of):
     keys = keys_of(world, base)
-    shared = {f"index:sw-en:{name}" for name in NAMES}  # the teacher's index, whatever the student
+    shared = {f"index:sw-en:{name}" for name in NAMES}  # the teacher's index does not depend on the student
     assert len({keys[node] for node in shared}) == 1
-    # en-sw and sw-sw differ in corpus mode; everything but the shared index stands on its own
+    # en-sw and sw-sw differ in corpus mode; only the index of sw-en is shared
     assert len(set(keys.values())) == len(keys) - len(shared) + 1
 
 
@@ -152,17 +152,17 @@ ALL_OF_THE_TEACHER = ["encodings", "start", "index:sw-en:*", "run:en-sw:*"]
 BM25 = ["bm25", "bm25-scores"]
 NOTHING = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
-OF_A_TRANSLATION = object()  # see tests/translate/test_baseline.py
+OF_A_TRANSLATION = object()  # see tests/retrieve/test_translate_baseline.py
 OF_FIELDS = object()  # of topics of ir_datasets
 OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
-# setting -> (another value, what it changes at the root; what stands on that changes too)
+# setting -> (another value, the first nodes that it changes; nodes that depend on them change too)
 EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "name": ("another", []),
     "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
-    "teacher.language": ("de", ["distill:*", "index:sw-en:*", "run:en-sw:*"]),  # English is foreign now
+    "teacher.language": ("de", ["distill:*", "index:sw-en:*", "run:en-sw:*"]),  # English becomes a foreign language
     "student.init": ("./student", ["start"]),
-    "student.warm_start": (None, []),  # a copy of the teacher needs none (see the next table)
+    "student.warm_start": (None, []),  # has no effect on a copy of the teacher (see the next table)
     "student.warm_start.sentences": (10, []),
     "student.warm_start.ridge": (0.5, []),
     "student.warm_start.refinements": (2, []),
@@ -170,7 +170,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "student.warm_start.reg": (0.5, []),
     "student.freeze_embeddings": (True, ["distill:*"]),
     "student.vocabulary": ("trim", ["start"]),
-    "student.vocabulary_floor": (5, []),  # of a vocabulary that is trimmed (see below)
+    "student.vocabulary_floor": (5, []),  # applies to a trimmed vocabulary (see below)
     "student.adapters": ({}, ["distill:*"]),
     "student.adapters.rank": (2, ["distill:*"]),
     "student.adapters.alpha": (2.0, ["distill:*"]),
@@ -184,7 +184,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bitext.sw.dataset": (OF_A_DATASET, []),
     "bitext.sw.config": (OF_A_DATASET, []),
     "bitext.sw.split": (OF_A_DATASET, []),
-    "bitext.sw.revision": (OF_A_DATASET, []),  # of one on the hub: see tests/data/bitext
+    "bitext.sw.revision": (OF_A_DATASET, []),  # applies to datasets of the hub: see tests/data/bitext
     "bitext.sw.columns": (OF_A_DATASET, []),
     "bitext.sw.filter.equal": (False, ["encodings"]),
     "bitext.sw.filter.length_ratio": (4, ["encodings"]),
@@ -203,15 +203,15 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.max_pairs": (10, []),
     "bitext.en.held_out": (4, []),
     "transport.solver": ("quadratic", ["distill:0.1"]),  # 0 and inf are the same plans with every solver
-    "transport.reg_marginal": (2.0, []),  # of another solver (see tests/config)
-    "transport.steps": (5, []),  # the same
-    "transport.reg": ([0.5, "inf", 0, 0.1], []),  # a longer grid leaves the points it had
+    "transport.reg_marginal": (2.0, []),  # applies to another solver (see tests/config)
+    "transport.steps": (5, []),  # applies to another solver (see tests/config)
+    "transport.reg": ([0.5, "inf", 0, 0.1], []),  # more values of reg do not change the others
     "transport.marginals": ("idf", ["distill:0", "distill:0.1", "distill:inf"]),
-    "transport.threshold": (1e-3, ["distill:0.1"]),  # 0 and inf have nothing to converge
+    "transport.threshold": (1e-3, ["distill:0.1"]),  # at 0 and inf, no solver iterates
     "transport.max_iterations": (500, ["distill:0.1"]),
     "transport.on_unconverged": ("warn", ["distill:0.1"]),
     "transport.anneal": ({}, ["distill:0", "distill:0.1"]),
-    "transport.anneal.from": (0.1, ["distill:0"]),  # 0.1 begins there and stays
+    "transport.anneal.from": (0.1, ["distill:0"]),  # reg 0.1 is not annealed
     "transport.anneal.share": (1.0, ["distill:0", "distill:0.1"]),
     "training.epochs": (2, ["distill:*"]),
     "training.batch_size": (4, ["distill:*"]),
@@ -235,8 +235,8 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", *BM25]),
     "pairs.sw-sw.topics": ("./data2", ["run:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
-    "pairs.sw-sw.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
-    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # a pool is drawn around the judged
+    "pairs.sw-sw.translated_by": ("a student of ours", []),  # only the texts of topics are part of keys
+    "pairs.sw-sw.qrels": ("./data2", ["index:sw-sw:*", "scores:sw-sw:*", *BM25]),  # the pool has the judged ones
     "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_seed": (14, ["index:sw-sw:*", "bm25"]),
@@ -246,10 +246,10 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.topics": ("./data2/queries.sw.tsv", ["run:sw-en:*"]),
     "pairs.sw-en.topic_text": (OF_FIELDS, []),  # see tests/data/test_neighbours.py
-    "pairs.sw-en.translated_by": ("a student of ours", []),  # said of the topics; what they say is in the key
+    "pairs.sw-en.translated_by": ("a student of ours", []),  # only the texts of topics are part of keys
     "pairs.sw-en.qrels": ("./data2/qrels.trec", ["scores:sw-en:*"]),
     "pairs.sw-en.corpus": ("pooled", ["index:sw-en:*"]),
-    "pairs.sw-en.pool_size": (2, []),  # of a full corpus
+    "pairs.sw-en.pool_size": (2, []),  # has no effect on a full corpus
     "pairs.sw-en.pool_seed": (14, []),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),
     "index.pool_factor": (2, ["index:*"]),
@@ -258,16 +258,16 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "retrieval.depth": (4, ["run:*", "bm25"]),
     "retrieval.memory": ("2MB", []),
     "retrieval.precision": ("bfloat16", []),
-    "retrieval.approximate.lists": (8, []),  # of the other engine (see below)
+    "retrieval.approximate.lists": (8, []),  # applies to the other engine (see below)
     "retrieval.approximate.code_bytes": (8, []),
     "retrieval.approximate.probes": (2, []),
     "retrieval.approximate.rescored": (200, []),
     "retrieval.approximate.checked": (5, []),
     "retrieval.approximate.seed": (14, []),
-    "bm25.analyzers": (["lower"], []),  # another analyzer leaves the run that was there
+    "bm25.analyzers": (["lower"], []),  # another analyzer has a run of its own
     "bm25.k1": (1.2, ["bm25"]),
     "bm25.b": (0.75, ["bm25"]),
-    "translate.sw.model": ("./student", []),  # of a baseline of its own
+    "translate.sw.model": ("./student", []),  # applies to the baseline `translate`
     "translate.sw.topics": (OF_A_TRANSLATION, []),
     "translate.sw.by": (OF_A_TRANSLATION, []),
     "translate.sw.source_code": (OF_A_TRANSLATION, []),
@@ -277,14 +277,14 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "translate.sw.max_length": (OF_A_TRANSLATION, []),
     "translate.sw.batch_size": (OF_A_TRANSLATION, []),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
-    "evaluation.reference": (["greedy", 0.1], []),  # of what is tested, not of what is scored
+    "evaluation.reference": (["greedy", 0.1], []),  # changes the tests of a report, not the scores
     "evaluation.seed": (7, []),
     "evaluation.low_resource": (["en"], []),
     "seeds": ([14, 13], []),
     "baselines": (["greedy"], []),
 }
 
-# the same settings where the student comes from another space than the teacher
+# settings of a student that starts from another encoder than the teacher
 WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "teacher.model": ("./teacher2", ALL_OF_THE_TEACHER),
     "student.warm_start": (None, ["start"]),
@@ -302,7 +302,7 @@ WITH_A_WARM_START: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the student keeps the tokens that are used alone
+# settings with a trimmed vocabulary
 WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "student.vocabulary_floor": (5, ["start"]),
     "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
@@ -312,11 +312,11 @@ WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*", "bm25"]),
     "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
-    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # of the teacher's documents
+    "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # the teacher encodes the documents
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the bitext is a dataset
+# settings with a dataset as bitext
 WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.sw.dataset": ("./pairs2", ["encodings"]),
     "bitext.sw.config": ("clean", ["encodings"]),
@@ -326,7 +326,7 @@ WITH_A_DATASET: dict[str, tuple[Any, list[str]]] = {
     "bitext.en.source": ("other.tsv", []),
 }
 
-# where each topic is ranked among the documents of a run
+# settings with candidates from a run file
 WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.candidates": ("other.trec", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
@@ -336,7 +336,7 @@ WITH_CANDIDATES: dict[str, tuple[Any, list[str]]] = {
     "bm25.k1": (1.2, ["bm25"]),
 }
 
-# and where that run is one of the experiment's own
+# settings with candidates from BM25
 WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
     "pairs.sw-sw.candidates": ("bm25-lower", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.topics": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "bm25"]),
@@ -346,7 +346,7 @@ WITH_CANDIDATES_OF_BM25: dict[str, tuple[Any, list[str]]] = {
     "training.learning_rate": (2e-3, ["distill:*"]),
 }
 
-# where the search is approximate
+# settings of an approximate search
 WITH_AN_APPROXIMATE_SEARCH: dict[str, tuple[Any, list[str]]] = {
     "retrieval.approximate.lists": (8, ["run:*"]),
     "retrieval.approximate.code_bytes": (8, ["run:*"]),
@@ -361,7 +361,7 @@ WITH_AN_APPROXIMATE_SEARCH: dict[str, tuple[Any, list[str]]] = {
 
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting by its key, with its field; one pair of dicts of sections stands for each name."""
+    """Iterate over all settings by key, with their fields; one name stands for all languages or pairs."""
     for name, field in section.model_fields.items():
         if name == "base":
             continue
@@ -412,7 +412,7 @@ def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, k
 
 
 @pytest.mark.parametrize("key", WITH_A_WARM_START)
-def test_the_same_where_the_student_starts_from_another_encoder(world, base, keys_of, key):
+def test_settings_and_keys_of_a_student_that_starts_from_another_encoder(world, base, keys_of, key):
     value, changes = WITH_A_WARM_START[key]
     content = changed_by(base, "student.init", "./student")
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
@@ -420,7 +420,7 @@ def test_the_same_where_the_student_starts_from_another_encoder(world, base, key
 
 
 @pytest.mark.parametrize("key", WITH_A_TRIMMED_VOCABULARY)
-def test_the_same_where_the_vocabulary_is_trimmed(world, base, keys_of, key):
+def test_settings_and_keys_with_a_trimmed_vocabulary(world, base, keys_of, key):
     value, changes = WITH_A_TRIMMED_VOCABULARY[key]
     content = changed_by(base, "student.vocabulary", "trim")
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
@@ -428,7 +428,7 @@ def test_the_same_where_the_vocabulary_is_trimmed(world, base, keys_of, key):
 
 
 @pytest.mark.parametrize("key", WITH_A_DATASET)
-def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
+def test_settings_and_keys_with_a_dataset_as_bitext(world, base, keys_of, key):
     value, changes = WITH_A_DATASET[key]
     content = changed_by(base, "bitext.sw", {"dataset": "./pairs", "max_pairs": 20, "held_out": 6})
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
@@ -436,14 +436,14 @@ def test_the_same_where_the_bitext_is_a_dataset(world, base, keys_of, key):
 
 
 @pytest.mark.parametrize("key", WITH_AN_APPROXIMATE_SEARCH)
-def test_the_same_where_the_search_is_approximate(world, base, keys_of, key):
+def test_settings_and_keys_of_an_approximate_search(world, base, keys_of, key):
     value, changes = WITH_AN_APPROXIMATE_SEARCH[key]
     content = changed_by(base, "retrieval.engine", "approximate")
     before, after = keys_of(world, content), keys_of(world, changed_by(content, key, value))
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 
 
-def test_candidates_are_all_scored_whatever_the_engine(world, base, keys_of):
+def test_the_engine_does_not_change_the_keys_of_candidates(world, base, keys_of):
     (world.root / "run.trec").write_text("q1 Q0 d1 1 0.9 t\n")
     pair = {"collection": "./data", "corpus": "candidates", "candidates": "run.trec"}
     content = changed_by(base, "pairs.sw-sw", pair)
@@ -459,7 +459,7 @@ def test_candidates_are_all_scored_whatever_the_engine(world, base, keys_of):
         for key in examples
     ],
 )
-def test_the_same_where_there_are_candidates(world, base, keys_of, run, examples, key):
+def test_settings_and_keys_with_candidates(world, base, keys_of, run, examples, key):
     value, changes = examples[key]
     for name, topic in (("run.trec", "q1"), ("other.trec", "q2")):
         (world.root / name).write_text(f"{topic} Q0 d1 1 0.9 t\n")
@@ -468,7 +468,7 @@ def test_the_same_where_there_are_candidates(world, base, keys_of, run, examples
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 
 
-def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
+def test_settings_marked_speed_only_have_a_reason_and_change_no_key():
     marked = {
         key: mark for key, field in settings_of(Experiment) for mark in field.metadata if isinstance(mark, SpeedOnly)
     }
@@ -481,12 +481,12 @@ def test_what_is_marked_as_speed_only_says_why_and_changes_nothing():
         assert mark.reason
 
 
-def test_the_seed_is_that_of_the_training(world, base, keys_of):
+def test_the_seed_changes_the_keys_of_the_training(world, base, keys_of):
     before, after = keys_of(world, base), keys_of(world, base, seed=14)
     assert {node for node in before if before[node] != after[node]} == reached(before, ["distill:*"])
 
 
-def test_no_key_knows_a_folder_an_order_a_spelling_or_a_time(world, base, keys_of, tmp_path):
+def test_no_key_depends_on_folders_order_spelling_or_time(world, base, keys_of, tmp_path):
     before = keys_of(world, base)
 
     moved = type(world)(Path(shutil.copytree(world.root, tmp_path / "elsewhere")))
@@ -506,7 +506,7 @@ def test_no_key_knows_a_folder_an_order_a_spelling_or_a_time(world, base, keys_o
 
 
 def shuffled(value: Any) -> Any:
-    """The same mappings in another order."""
+    """Return a value with its mappings in another order."""
     if not isinstance(value, dict):
         return value
     names = list(value)
@@ -545,7 +545,7 @@ def test_a_byte_of_the_input_changes_the_keys_that_read_it(world, base, keys_of,
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)
 
 
-def test_auto_is_the_precision_it_stands_for(world, base, keys_of, monkeypatch):
+def test_auto_has_the_key_of_the_precision_it_stands_for(world, base, keys_of, monkeypatch):
     auto = changed_by(changed_by(base, "encoding.precision", "auto"), "training.precision", "auto")
     monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: False)
     assert keys_of(world, auto) == keys_of(world, base)
@@ -555,7 +555,7 @@ def test_auto_is_the_precision_it_stands_for(world, base, keys_of, monkeypatch):
     assert keys_of(world, auto) == keys_of(world, both) != keys_of(world, base)
 
 
-def test_the_material_is_plain_json_and_names_no_path(world, base, open_pipeline, tmp_path):
+def test_the_material_is_plain_json_without_paths(world, base, open_pipeline, tmp_path):
     pipeline = open_pipeline(world.write(base), tmp_path / "cache")
     for name, (objective, reg) in zip(NAMES, OBJECTIVES, strict=True):
         for step in pipeline.scores(Cell("sw-sw", objective, reg, 13)).with_inputs():

@@ -18,7 +18,7 @@ def pipeline(lab, swept, open_pipeline):
 
 @pytest.fixture
 def with_pairs(own_lab, open_pipeline, tmp_path):
-    """A pipeline of some pairs over the mini world, each language with a bitext."""
+    """Open a pipeline of given pairs, with a bitext for each language."""
 
     def opened(*pairs: str):
         languages = {code for pair in pairs for code in pair.split("-")} - {"en"}
@@ -39,7 +39,7 @@ def cell(pair: str, reg: float = 0.1) -> Cell:
     return Cell(pair, "transport", reg, 13)
 
 
-def test_pairs_of_one_foreign_language_share_a_student_and_each_side_it_needs(with_pairs):
+def test_pairs_of_one_foreign_language_share_a_student(with_pairs):
     pipeline = with_pairs("yo-en", "en-yo", "yo-yo")
     students = {student_of(pipeline.experiment, pair) for pair in ("yo-en", "en-yo", "yo-yo")}
     assert students == {Student(("yo",), ("query", "document"))}
@@ -59,7 +59,7 @@ def test_a_student_learns_the_sides_that_the_pairs_require(with_pairs, pairs, si
     assert student_of(with_pairs(*pairs).experiment, pairs[0]).sides == sides
 
 
-def test_two_foreign_languages_of_a_pair_share_a_student_and_pairs_apart_do_not(with_pairs):
+def test_two_foreign_languages_of_a_pair_share_a_student(with_pairs):
     pipeline = with_pairs("sw-yo", "yo-en", "ha-en", "en-en")
     x = pipeline.experiment
     assert student_of(x, "sw-yo") == student_of(x, "yo-en") == Student(("sw", "yo"), ("query", "document"))
@@ -70,26 +70,26 @@ def test_two_foreign_languages_of_a_pair_share_a_student_and_pairs_apart_do_not(
         pipeline.checkpoint(cell("en-en"))
 
 
-def test_a_chain_of_pairs_joins_all_its_languages(with_pairs):
+def test_a_chain_of_pairs_shares_a_student_of_all_languages(with_pairs):
     x = with_pairs("sw-yo", "yo-ha", "ha-en").experiment
     assert student_of(x, "sw-yo").languages == student_of(x, "ha-en").languages == ("ha", "sw", "yo")
 
 
-def test_a_side_in_the_teachers_language_is_the_teachers(pipeline):
+def test_a_side_in_the_teachers_language_is_encoded_by_the_teacher(pipeline):
     shared = {pipeline.index(cell("sw-en", reg)).key.digest for reg in (0.0, 0.1, float("inf"))}
     assert len(shared) == 1
     assert pipeline.index(cell("sw-en")).inputs == {}
     assert set(pipeline.run(cell("sw-en")).inputs) == {"index", "checkpoint"}
 
 
-def test_a_cell_stands_once_a_seed_a_point_and_a_pair_that_learns(with_pairs):
+def test_there_is_one_cell_for_each_seed_objective_reg_and_pair_with_a_student(with_pairs):
     pipeline = with_pairs("sw-en", "en-en")
     cells = list(cells_of(pipeline.experiment))
     assert len(cells) == len(set(cells)) == 4 + 1
     assert cells[-1] == Cell("en-en", "none", None, 13)
 
 
-def test_the_checkpoint_is_a_plain_encoder_and_encodes_what_the_index_holds(pipeline):
+def test_the_checkpoint_is_a_plain_encoder_with_the_embeddings_of_the_index(pipeline):
     checkpoint, _ = pipeline.obtain(pipeline.checkpoint(cell("sw-sw")))
     index, _ = pipeline.obtain(pipeline.index(cell("sw-sw")))
     plain = MultiVectorEncoder(str(checkpoint.folder), device="cpu")
@@ -102,13 +102,13 @@ def test_the_checkpoint_is_a_plain_encoder_and_encodes_what_the_index_holds(pipe
         np.testing.assert_allclose(stored, tokens.float().cpu().numpy(), atol=1e-3)
 
 
-def test_the_pair_that_the_teacher_encodes_does_not_see_the_student(pipeline, lab):
+def test_a_side_of_the_teacher_does_not_depend_on_the_student(pipeline, lab):
     index, _ = pipeline.obtain(pipeline.index(cell("sw-en")))
     (tokens,) = MultiVectorEncoder(str(lab.teacher), device="cpu").encode_document(["Juma sells the boat ."])
     np.testing.assert_allclose(DocumentIndex.open(index.folder).store[4], tokens.float().cpu().numpy(), atol=1e-3)
 
 
-def test_training_changes_the_student_and_reg_changes_what_it_becomes(pipeline):
+def test_training_changes_the_student_and_reg_changes_the_result(pipeline):
     def weights(reg):
         step = (
             pipeline.checkpoint(cell("sw-sw", reg))
@@ -135,11 +135,11 @@ def test_the_health_of_a_training_is_in_its_manifest(pipeline):
     assert sum('"loss"' in line for line in lines) == health["steps"] == 3
 
 
-def test_no_upstream_takes_what_is_there_and_refuses_to_make_more(own_lab, own_swept, open_pipeline):
+def test_no_upstream_uses_cached_inputs_and_makes_no_others(own_lab, own_swept, open_pipeline):
     pipeline = open_pipeline(own_lab.experiment, own_swept, upstream=False)
     step = pipeline.scores(cell("sw-sw"))
     pipeline.cache.remove(pipeline.cache.find(*step.address))
-    assert pipeline.obtain(step)[1]  # its run is there
+    assert pipeline.obtain(step)[1]  # its run is cached
     with pytest.raises(CacheError, match="--no-upstream"):
         pipeline.obtain(pipeline.scores(cell("sw-sw", 0.5)))
 
@@ -165,7 +165,7 @@ def test_nothing_is_made_from_a_damaged_artifact(own_lab, own_swept, open_pipeli
     assert open_pipeline(own_lab.experiment, own_swept).obtain(pipeline.scores(wanted))[1]
 
 
-def test_damaged_encodings_of_another_bitext_are_not_copied_from(own_lab, own_swept, open_pipeline):
+def test_damaged_encodings_of_another_bitext_are_not_reused(own_lab, own_swept, open_pipeline):
     flip_a_bit(next(own_swept.glob("encodings/*/query.f16")))
     own_lab.bitext.write_text(own_lab.bitext.read_text() + "Amina buys a boat\tAmina ananunua mashua moja\n")
     pipeline = open_pipeline(own_lab.experiment, own_swept)
@@ -173,7 +173,7 @@ def test_damaged_encodings_of_another_bitext_are_not_copied_from(own_lab, own_sw
     assert made.manifest["health"]["reused"] == 0
 
 
-def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, open_pipeline, tmp_path):
+def test_a_pooled_corpus_has_the_judged_documents_and_pool_size_others(own_lab, open_pipeline, tmp_path):
     pairs = {"en-en": {"collection": "./data", "corpus": "pooled", "pool_size": 1}}
     with (own_lab.data / "qrels.trec").open("a") as qrels:
         qrels.write("q1 0 elsewhere 1\n")
@@ -181,7 +181,7 @@ def test_a_pooled_corpus_holds_the_judged_and_as_many_others_as_asked(own_lab, o
     (only,) = cells_of(pipeline.experiment)
     index, _ = pipeline.obtain(pipeline.index(only))
     doc_ids = DocumentIndex.open(index.folder).doc_ids
-    assert len(doc_ids) == 6  # d1, d2, d3, d5, d6 are judged, d4 is the other
+    assert len(doc_ids) == 6  # d1, d2, d3, d5 and d6 are judged; d4 is the sample
     assert index.manifest["health"]["judged_not_in_collection"] == 1
     assert "pooled" in index.folder.name
     run, _ = pipeline.obtain(pipeline.run(only))
@@ -192,7 +192,7 @@ def small_student(**settings):
     return {"init": "./student", "vocabulary": "trim", "vocabulary_floor": 0, **settings}
 
 
-def test_a_trimmed_student_ranks_as_the_whole_one(own_lab, open_pipeline, tmp_path):
+def test_a_trimmed_student_ranks_like_the_full_one(own_lab, open_pipeline, tmp_path):
     untrained, rankings, starts = Cell("sw-sw", "none", None, 13), [], []
     for vocabulary in ("full", "trim"):
         content = own_lab.settings(student=small_student(vocabulary=vocabulary))
@@ -210,7 +210,7 @@ def test_a_trimmed_student_ranks_as_the_whole_one(own_lab, open_pipeline, tmp_pa
     assert starts[1].size < starts[0].size
 
 
-def test_a_student_of_adapters_needs_its_start_to_encode_and_it_comes_back(own_lab, open_pipeline, tmp_path):
+def test_a_missing_start_of_adapters_is_made_again(own_lab, open_pipeline, tmp_path):
     pytest.importorskip("peft")
     content = own_lab.settings(student=small_student(adapters={"rank": 2}))
     pipeline = open_pipeline(own_lab.write(content), tmp_path / "cache")
@@ -234,7 +234,7 @@ def test_every_topic_is_searched_to_the_depth(pipeline):
     assert {query_id: len(found) for query_id, found in ranking.items()} == dict.fromkeys(["q1", "q2", "q3", "q4"], 5)
 
 
-def test_manifests_tell_what_was_dropped_and_how_the_tokenizers_suit_the_bitext(own_lab, open_pipeline, tmp_path):
+def test_manifests_have_dropped_rows_and_statistics_of_the_tokenizers(own_lab, open_pipeline, tmp_path):
     with own_lab.bitext.open("a") as file:
         file.write("Amina\tamina\n\tmashua\n" + "".join(f"the boat {row}\tjambo {row}\n" for row in range(20)))
     pipeline = open_pipeline(own_lab.experiment, tmp_path / "cache", "training.max_length=6")
@@ -250,11 +250,11 @@ def test_manifests_tell_what_was_dropped_and_how_the_tokenizers_suit_the_bitext(
     assert 0 < held["tokenizer"]["cut_share"] < 1
     student = checkpoint.manifest["health"]["tokenizer"]["sw"]
     assert student["sentences"] == 44
-    assert student["unknown_share"] > 0.2  # jambo, and the numbers
+    assert student["unknown_share"] > 0.2  # jambo and the numbers are unknown
     assert student["tokens_per_word"] == 1
 
 
-def test_whose_translations_the_topics_are_is_in_the_manifest_of_a_run_and_in_no_key(own_lab, open_pipeline, tmp_path):
+def test_the_translator_of_topics_is_in_the_manifest_of_a_run_and_in_no_key(own_lab, open_pipeline, tmp_path):
     keys = {}
     for by in ("two students", None):
         pairs = {"sw-sw": {"collection": "./data", "translated_by": by}}

@@ -79,14 +79,14 @@ def test_the_index_is_shared_with_the_exact_search_and_quantised_once(experiment
 def test_a_depth_above_the_rescored_documents_is_refused(experiment, optical, tmp_path):
     found = optical("plan", experiment(rescored=4), "--cache-dir", tmp_path / "cache")
     assert (found.code, found.out) == (2, "")
-    assert "retrieval.approximate.rescored: at least retrieval.depth (5) expected, found 4" in found.errors[0]
+    assert "retrieval.approximate.rescored: expected at least retrieval.depth (5), found 4" in found.errors[0]
 
 
 def test_without_faiss_nothing_is_computed(experiment, optical, tmp_path, monkeypatch, leftovers):
     monkeypatch.setitem(sys.modules, "faiss", None)
     found = optical("sweep", experiment(), "--cache-dir", tmp_path / "cache")
     assert (found.code, found.out, len(found.errors)) == (2, "", 1)
-    assert "needs faiss, which is not installed: pip install 'optical-cli[approximate]'" in found.errors[0]
+    assert "needs faiss, which is not installed; run pip install 'optical-cli[approximate]'" in found.errors[0]
     assert leftovers(tmp_path / "cache") == []
 
 

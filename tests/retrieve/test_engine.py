@@ -25,7 +25,7 @@ def test_the_functions_of_every_row_can_be_imported(row):
     engine = resolve_name(row.search)
     assert all(hasattr(engine, name) for name in ("unit", "total", "best", "health"))
     assert signature(engine).parameters.keys() == {"inputs"}
-    assert bool(row.package) == bool(row.missing)
+    assert bool(row.package) == bool(row.needs_package)
     if row.structure is not None:
         assert list(signature(resolve_name(row.structure.build)).parameters) == ["index", "folder", "how", "progress"]
     assert STRUCTURE in KINDS
@@ -34,8 +34,8 @@ def test_the_functions_of_every_row_can_be_imported(row):
 def test_an_unknown_engine_is_refused_with_a_list_of_engines(lab, optical, tmp_path):
     found = optical("plan", lab.experiment, "--set", "retrieval.engine=fast", "--cache-dir", tmp_path / "cache")
     assert (found.code, len(found.errors)) == (2, 1)
-    fault = "retrieval.engine: unknown engine 'fast'; exact (MaxSim over every document) or approximate (MaxSim over "
-    assert fault in found.errors[0]
+    said = "retrieval.engine: unknown engine 'fast'; expected exact (MaxSim over every document) or approximate (MaxSim"
+    assert said in found.errors[0]
 
 
 class FirstEngine(ExactEngine):
@@ -71,7 +71,7 @@ def new_engine(monkeypatch):
         "MaxSim over the first documents",
         "first_engine:FirstEngine",
         exhaustive=False,
-        word="first",
+        label="first",
         structure=structure,
     )
     monkeypatch.setitem(ENGINES, "first", row)

@@ -78,9 +78,9 @@ def test_bm25_can_give_the_candidates(experiment, open_pipeline, tmp_path):
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("q1 Q0 d3 3 high t", "theirs.trec:7: expected a finite score in field 5, found 'high'; mend the line"),
+        ("q1 Q0 d3 3 high t", "theirs.trec:7: expected a finite score in field 5, found 'high'; correct the line"),
         ("q1 Q0 d3", "theirs.trec:7: expected 6 fields (query_id Q0 doc_id rank score tag), found 3"),
-        ("q1 Q0 d1 3 1 t", "theirs.trec:7: document 'd1' comes twice for topic 'q1'"),
+        ("q1 Q0 d1 3 1 t", "theirs.trec:7: expected document 'd1' once for topic 'q1', found it twice"),
         ("q1 Q0 gone 3 1 t", "theirs.trec: 1 of 5 candidates are not in ./data, such as 'gone'"),
     ],
 )
@@ -99,9 +99,9 @@ def test_a_faulty_run_of_candidates_is_refused_before_anything_is_computed(
 @pytest.mark.parametrize(
     ("pair", "candidates", "fault"),
     [
-        ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec: no such file; a TREC run, or bm25"),
-        ("sw-sw", None, "pairs.sw-sw.candidates: a TREC run file or bm25 expected beside `corpus: candidates`"),
-        ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, and topics and documents are in different"),
+        ("sw-sw", "absent.trec", "pairs.sw-sw.candidates: {root}/absent.trec does not exist; expected a TREC run"),
+        ("sw-sw", None, "pairs.sw-sw.candidates: expected a TREC run file or bm25 with `corpus: candidates`"),
+        ("sw-en", "bm25", "pairs.sw-en.candidates: BM25 matches words, but topics and documents are in different"),
     ],
 )
 def test_a_wrong_setting_of_candidates_is_refused(world, experiment, optical, tmp_path, pair, candidates, fault):
@@ -113,12 +113,12 @@ def test_a_wrong_setting_of_candidates_is_refused(world, experiment, optical, tm
 def test_a_run_of_other_topics_is_refused(world, experiment, optical, tmp_path):
     (world.root / "theirs.trec").write_text("other Q0 d1 1 1 t\n")
     found = optical("plan", experiment(), "--cache-dir", tmp_path / "cache", "--json")
-    assert "has candidates for none of the topics of ./data, but for such as 'other'" in found.err
+    assert "expected candidates for the topics of ./data, found other topics only, such as 'other'" in found.err
     assert found.code == 2
 
 
 def test_candidates_with_another_corpus_mode_are_refused(world, optical, tmp_path):
     pairs = {"sw-sw": {"collection": "./data", "candidates": "theirs.trec"}}
     found = optical("plan", world.write(world.settings(pairs=pairs)), "--cache-dir", tmp_path / "cache")
-    assert "found theirs.trec beside `corpus: full`" in found.err
+    assert "found theirs.trec with `corpus: full`" in found.err
     assert found.code == 2

@@ -122,7 +122,7 @@ def test_a_topic_without_a_translation_is_refused_before_anything_is_computed(op
     swept = optical("sweep", path, "--cache-dir", tmp_path / "cache")
     assert (swept.code, swept.out) == (2, "")
     assert swept.errors == [
-        "error: translate.sw.topics: 1 of 4 topics of ./data have no translation there, such as 'q1'; add them"
+        "error: translate.sw.topics: 1 of 4 topics of ./data have no translation, such as 'q1'; add their translations"
     ]
 
 
@@ -132,14 +132,14 @@ def test_a_topic_without_a_translation_is_refused_before_anything_is_computed(op
         (
             "evaluate",
             "sw-sw",
-            "sw-sw: translated topics are in the teacher's language (en), and a search",
+            "sw-sw: translated topics need documents in the teacher's language (en), and",
         ),
         (
             "evaluate",
             "en-en",
-            "en-en: translated topics are in the teacher's language (en), and a search",
+            "en-en: translated topics need documents in the teacher's language (en), and",
         ),
-        ("distill", "sw-en", "translate: the teacher searches with translated topics, so nothing to distill"),
+        ("distill", "sw-en", "translate: the teacher searches with translated topics, so there is nothing to distill"),
     ],
 )
 def test_pairs_and_commands_without_translated_topics_are_refused(
@@ -153,7 +153,7 @@ def test_pairs_and_commands_without_translated_topics_are_refused(
 
 def test_a_pair_without_translations_is_refused(optical, lab, tmp_path):
     found = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
-    assert found.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
+    assert found.errors == ["error: sw-en: its topics have no translation; add translate.sw.model, or topics and by"]
     found = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
     assert found.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
 
@@ -161,18 +161,24 @@ def test_a_pair_without_translations_is_refused(optical, lab, tmp_path):
 @pytest.mark.parametrize(
     ("sections", "fault"),
     [
-        ({"translate": {}}, "translate.sw: expected, for translate is among the baselines; add translate.sw.model, or"),
+        (
+            {"translate": {}},
+            "translate.sw: missing, but needed by the baseline `translate`; add translate.sw.model",
+        ),
         (
             {"pairs": {"sw-sw": {"collection": "./data"}}},
             "baselines: translate: no pair has documents in",
         ),
         (
             {"translate": {"sw": {}}},
-            "translate.sw.model: a model or translated topics",
+            "translate.sw.model: expected either a model or translated topics",
         ),
-        ({"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}}, "translate.sw.model: a model or translated topics"),
-        ({"translate": {"sw": {"topics": "x.tsv"}}}, "translate.sw.by: expected beside topics"),
-        ({"translate": {"sw": {**ORIGINALS["sw"], "beams": 2}}}, "translate.sw.beams: only a model has one"),
+        (
+            {"translate": {"sw": {**MODEL, **ORIGINALS["sw"]}}},
+            "translate.sw.model: expected either a model or translated topics",
+        ),
+        ({"translate": {"sw": {"topics": "x.tsv"}}}, "translate.sw.by: missing; name who or what"),
+        ({"translate": {"sw": {**ORIGINALS["sw"], "beams": 2}}}, "translate.sw.beams: applies to a model only"),
         ({"translate": {"sw": {"modell": "./mt"}}}, "translate.sw.modell: unknown key; did you mean model?"),
     ],
 )
@@ -186,5 +192,5 @@ def test_faults_of_the_section_name_the_key(optical, lab, tmp_path, sections, fa
 def test_a_model_that_cannot_translate_fails_its_cell_only(experiment, open_pipeline, tmp_path):
     pipeline = open_pipeline(experiment({"sw": {"model": "./student"}}), tmp_path / "cache")
     assert [cell.pair for cell in cells_of(pipeline.experiment) if cell.objective == "translate"] == ["sw-en"]
-    with pytest.raises(DataError, match="no translation model can be loaded from it"):
+    with pytest.raises(DataError, match="cannot load the translation model"):
         pipeline.obtain(pipeline.scores(Cell("sw-en", "translate", None, 13)))

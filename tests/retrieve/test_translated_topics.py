@@ -79,6 +79,6 @@ def test_a_language_that_the_model_does_not_know_is_refused(translate, name):
 
 
 def test_a_folder_without_a_translation_model_is_refused_in_one_line(translate, lab):
-    with pytest.raises(DataError, match="no translation model can be loaded from it") as caught:
+    with pytest.raises(DataError, match="cannot load the translation model") as caught:
         translate(lab.student)
     assert "\n" not in str(caught.value)

@@ -164,7 +164,7 @@ def test_a_sweep_stops_at_a_full_disk_and_goes_on_when_there_is_room(own_lab, ow
     heard = []
     with monkeypatch.context() as patched:
         patched.setattr("optical_cli.artifacts.scores.write_scores", full)
-        with pytest.raises(NoRoom, match=r"No space left on device: .* the same command goes on then"):
+        with pytest.raises(NoRoom, match=r"No space left on device: .* then run the same command again"):
             sweep(open_pipeline(own_lab.experiment, own_swept), heard.append)
     assert len(tried) == 1
     assert all(result.failure is None for result in heard)

@@ -1,4 +1,4 @@
-"""A bitext of an experiment: which of its rows are pairs to learn from, held out of the training, or dropped."""
+"""A bitext of an experiment: which rows are dropped, and which pairs are held out of the training."""
 
 import json
 import random
@@ -20,66 +20,68 @@ from optical_cli.data.paths import PREFIX, as_path, builtin_path
 from optical_cli.errors import DataError
 
 DROPPED = "dropped.jsonl"
-_SHOWN = 500  # characters of a side: an over-long row may be a book
-REASONS = ("empty", "equal", "length_ratio", "too_long", "duplicate")  # why a row is dropped; the first counts
-SAMPLE = 5  # dropped rows of each reason that are kept to be looked at
-SPLIT_SEED = 13  # fixed: the seeds of an experiment vary the training, never its data
+_SHOWN = 500  # characters of a side in the sample of dropped rows
+REASONS = ("empty", "equal", "length_ratio", "too_long", "duplicate")  # why rows are dropped; the first that applies
+SAMPLE = 5  # dropped rows of each reason to write out
+SPLIT_SEED = 13  # constant, because the seeds of an experiment vary the training and never its data
 
 
 @dataclass(frozen=True)
 class SentencePair:
-    """A sentence of the teacher's language and its translation."""
+    """A sentence in the teacher's language and its translation."""
 
-    row: int  # position in the source, from 0, whichever rows are dropped
+    row: int  # position in the source, from 0, dropped rows included
     teacher: str
     foreign: str
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The part of a bitext that is used."""
+    """The rows of a bitext that its filter keeps, and counts of those that it drops."""
 
-    pairs: tuple[SentencePair, ...]  # no two alike
-    rows: int  # of the source
-    dropped: Mapping[str, int]  # rows that are not used, for every reason
-    sample: tuple[tuple[str, Row], ...]  # the first that are not used for each reason, with it
+    pairs: tuple[SentencePair, ...]  # without duplicates
+    rows: int  # number of rows in the source
+    dropped: Mapping[str, int]  # number of dropped rows by reason
+    sample: tuple[tuple[str, Row], ...]  # the first dropped rows of each reason, with the reason
 
 
 @dataclass(frozen=True)
 class Bitext:
-    """The sentence pairs of a source that its filter lets pass."""
+    """The sentence pairs of a source, after its filter."""
 
     name: str
     source: RowFiles | DatasetFolder | HubDataset
     filter: Filter
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """64 hex digits that differ where the rows of the source differ; the filter has no part in them."""
+        """Return the fingerprint of the source's rows, 64 hex digits. It does not depend on the filter."""
         return self.source.fingerprint(memo)
 
     def local_copy(self, _memo: Fingerprints | None = None, /) -> LocalCopy:
-        """What this machine has of it, without a network; NotHere if it would have to be downloaded."""
+        """Return the local copy; NotHere if the source would have to be downloaded."""
         return self.source.local_copy()
 
     @cached_property
     def selection(self) -> Selection:
-        """The pairs that are used, and counts of the rows that are not; DataError if no pair is."""
+        """The pairs that are kept, and counts of dropped rows; DataError if no pair is kept."""
         selection = select_pairs(self.source.rows(), self.filter)
         if not selection.pairs:
             counts = [f"{count} {reason}" for reason, count in selection.dropped.items() if count]
-            found = f"{selection.rows} rows of which none can be used ({', '.join(counts)})" if counts else "none"
-            raise DataError(f"{self.name} holds no sentence pair: expected at least one, found {found}")
+            found = f"{selection.rows} rows, all dropped ({', '.join(counts)})" if counts else "none"
+            raise DataError(f"{self.name}: expected at least one sentence pair, found {found}")
         return selection
 
     def pairs(self) -> list[SentencePair]:
-        """The pairs that are used, in the order of the source."""
+        """Return the pairs that are kept, in the order of the source."""
         return list(self.selection.pairs)
 
 
 def open_bitext(settings: Settings, languages: tuple[str, str], base: Path) -> Bitext:
-    """Find a bitext; nothing of it is read yet. DataError if a file does not exist.
+    """Open a bitext, without reading it; DataError if a file does not exist.
 
-    The teacher's language and the foreign one name the columns unless the settings do; relative paths start at `base`.
+    Args:
+        languages: the teacher's language and the foreign one, which name the columns unless the settings do.
+        base: folder that relative paths start from.
     """
     columns = (settings.columns[0], settings.columns[1]) if settings.columns else languages
     if settings.dataset is not None:
@@ -92,17 +94,15 @@ def open_bitext(settings: Settings, languages: tuple[str, str], base: Path) -> B
 def _file(source: str, base: Path) -> Path:
     path = builtin_path("bitext", source) if source.startswith(PREFIX) else as_path(source, base)
     if path.is_dir():
-        known = ", ".join(known.sentence for known in FORMATS.values())
-        raise DataError(
-            f"{path} is a folder; name a file, two files ({known}), or a folder of a dataset as bitext.*.dataset"
-        )
+        known = ", ".join(format_.sentence for format_ in FORMATS.values())
+        raise DataError(f"{path} is a folder; expected {known}. Name the folder of a dataset as bitext.*.dataset")
     if not path.exists():
-        raise DataError(f"{path} does not exist; relative paths count from the folder of the experiment file")
+        raise DataError(f"{path} does not exist; relative paths start from the folder of the experiment file")
     return path
 
 
 def select_pairs(rows: Iterable[Row], settings: Filter) -> Selection:
-    """Drop rows that teach nothing, and those that repeat an earlier one word for word."""
+    """Drop the rows that the filter refuses, and those that repeat an earlier row."""
     kept: dict[tuple[str, str], SentencePair] = {}
     counts, sample, number = dict.fromkeys(REASONS, 0), [], 0
     for number, row in enumerate(rows, start=1):
@@ -131,7 +131,7 @@ def _fault_of(teacher: str, foreign: str, settings: Filter) -> str | None:
 
 
 def record_dropped(bitext: Bitext, split: "Split", folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Write a sample of the dropped rows into a folder, say how many there are, and return counts for the manifest."""
+    """Write a sample of the dropped rows into a folder, report their number, and return counts for the manifest."""
     selection = bitext.selection
     with (folder / DROPPED).open("w", encoding="utf-8") as file:
         for reason, (place, teacher, foreign) in selection.sample:
@@ -140,8 +140,8 @@ def record_dropped(bitext: Bitext, split: "Split", folder: Path, say: Callable[[
             file.write(f"{line}\n")
     counts = [f"{count} {reason}" for reason, count in selection.dropped.items() if count]
     if counts:
-        share = f"{sum(selection.dropped.values())} of {selection.rows} rows are not used ({', '.join(counts)})"
-        say(f"{bitext.name}: {share}; some of each stand in the encodings' {DROPPED}")
+        share = f"{sum(selection.dropped.values())} of {selection.rows} rows dropped ({', '.join(counts)})"
+        say(f"{bitext.name}: {share}; examples are in {DROPPED} of the encodings")
     if split.sharing:
         say(f"{bitext.name}: {split.sharing_in_words}")
     used = {"trained": len(split.train), "held_out": len(split.held_out), "sharing_with_held_out": split.sharing}
@@ -150,7 +150,7 @@ def record_dropped(bitext: Bitext, split: "Split", folder: Path, say: Callable[[
 
 @dataclass(frozen=True)
 class Split:
-    """The pairs of a bitext that an experiment uses, in the order of their rows in the encodings."""
+    """The training pairs and the held-out pairs of a bitext, in the order of their encodings."""
 
     train: tuple[SentencePair, ...]
     held_out: tuple[SentencePair, ...]
@@ -164,26 +164,26 @@ class Split:
 
     @property
     def pairs(self) -> tuple[SentencePair, ...]:
-        """Training pairs, then held-out ones."""
+        """Training pairs, then held-out pairs."""
         return self.train + self.held_out
 
 
 def split_bitext(pairs: Sequence[SentencePair], held_out: int, max_pairs: int | None, name: str) -> Split:
-    """Draw the held-out pairs, then at most `max_pairs` of the rest to train on, the same ones every time.
+    """Draw the held-out pairs, then at most `max_pairs` training pairs from the rest; the draw is always the same.
 
-    Pairs that share a sentence with a held-out one are not trained on. DataError if none is left.
+    Pairs that share a sentence with a held-out pair are not used for training. DataError if no training pair is left.
     """
     shuffled = list(pairs)
     random.Random(SPLIT_SEED).shuffle(shuffled)  # noqa: S311 - a sample, not a secret
-    watched = shuffled[:held_out]
-    seen = {text for pair in watched for text in (pair.teacher, pair.foreign)}
-    rest = [pair for pair in shuffled[held_out:] if pair.teacher not in seen and pair.foreign not in seen]
+    evaluated = shuffled[:held_out]
+    known = {text for pair in evaluated for text in (pair.teacher, pair.foreign)}
+    rest = [pair for pair in shuffled[held_out:] if pair.teacher not in known and pair.foreign not in known]
     train = rest if max_pairs is None else rest[:max_pairs]
-    sharing = len(shuffled) - len(watched) - len(rest)
+    sharing = len(shuffled) - len(evaluated) - len(rest)
     if not train:
         shared = f", and {sharing} that share a sentence with these" if sharing else ""
         raise DataError(
-            f"{name}: {len(pairs)} pairs, {held_out} of them held out{shared}: none is left to train on; "
-            "lower bitext.*.held_out or give more pairs"
+            f"{name}: no pair is left to train on, with {held_out} of {len(pairs)} pairs held out{shared}; "
+            "lower bitext.*.held_out or use a larger bitext"
         )
-    return Split(tuple(train), tuple(watched), sharing)
+    return Split(tuple(train), tuple(evaluated), sharing)

@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face datasets library, in a folder or from the hub; it is imported only to read one."""
+"""Bitexts of the Hugging Face `datasets` library, from a folder or the hub. It is imported only to read one."""
 
 import json
 import os
@@ -18,39 +18,39 @@ from optical_cli.data.paths import files_under, is_hidden, listed, local_path
 from optical_cli.data.text_files import Place
 from optical_cli.errors import DataError, one_line
 
-_READING = 1  # raise it when rows are made of a dataset in another way: remembered fingerprints end
+_READING = 1  # raised when rows are read in another way, so that remembered fingerprints expire
 _INFO = "dataset_info.json"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split of a dataset: the base class of its two places."""
+    """A split of a dataset; the base class of datasets in a folder and on the hub."""
 
-    mend: ClassVar[str]
+    mend: ClassVar[str]  # what to do if the dataset cannot be read
 
-    name: str  # a folder or an id
+    name: str  # a folder or a hub id
     settings: Settings
-    columns: tuple[str, str]  # of the teacher's sentences and of their translations
+    columns: tuple[str, str]  # names of the teacher's column and of the translations
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """SHA-256 of the rows, not of their files: the library makes other files of the same rows elsewhere."""
+        """Return the SHA-256 of the rows. The library's files of the same rows differ between machines."""
         name = f"rows of a dataset, reading {_READING}: {self._state(memo)}"
         return memo.of_stream(name, lambda: (json.dumps([row.teacher, row.foreign]).encode() for row in self.rows()))
 
     def rows(self) -> Iterator[Row]:
-        """A row a record of the split; other columns, which may be large, are not decoded."""
+        """Stream a row for each record of the split. Other columns, which may be large, are not decoded."""
         with _library(self.name, self.mend) as library:
             dataset = self._load(library)
-            held = set(dataset.column_names or [])
-            wanted = list(self.columns) if set(self.columns) <= held else [TRANSLATION]
-            if set(wanted) <= held:
+            known = set(dataset.column_names or [])
+            wanted = list(self.columns) if set(self.columns) <= known else [TRANSLATION]
+            if set(wanted) <= known:
                 dataset = dataset.select_columns(wanted)
             for number, record in enumerate(dataset, start=1):
                 yield row_of(record, self.columns, Place(f"{self.name} ({self.settings.split})", number, "row"))
 
     def _state(self, memo: Fingerprints) -> str:
-        """What changes whenever the rows may have changed."""
+        """Return a text that changes whenever the rows may have changed."""
         raise NotImplementedError
 
     def _load(self, library: Any) -> Any:
@@ -58,12 +58,12 @@ class Dataset:
 
 
 class DatasetFolder(Dataset):
-    """A folder of parquet, JSONL or CSV files, or what `save_to_disk` left."""
+    """A dataset in a folder: parquet, JSON Lines or CSV files, or the output of `save_to_disk`."""
 
-    mend = "check bitext.*.config and .split, and the files"
+    mend = "check bitext.*.config, bitext.*.split and the files"
 
     def local_copy(self) -> LocalCopy:
-        """The folder."""
+        """Return the folder and the size of its files."""
         folder = Path(self.name)
         return LocalCopy(folder, size_of(files_under(folder)))
 
@@ -79,17 +79,17 @@ class DatasetFolder(Dataset):
             return library.load_from_disk(self.name)[self.settings.split]
         if Path(self.name, "state.json").exists():
             return library.load_from_disk(self.name)
-        # streamed: the library would copy the whole of it into its cache otherwise
+        # streaming keeps the library from copying the whole dataset into its cache
         return library.load_dataset(self.name, self.settings.config, split=self.settings.split, streaming=True)
 
 
 class HubDataset(Dataset):
-    """A dataset of the hub: from the library's cache if it is there, else downloaded into it."""
+    """A dataset of the Hugging Face hub, read from the cache of the `datasets` library, or downloaded into it."""
 
-    mend = "remove it from the cache of the datasets library to have it downloaded again"
+    mend = "remove it from the cache of the datasets library, so that it is downloaded again"
 
     def local_copy(self) -> LocalCopy:
-        """The folder of a commit in the library's cache."""
+        """Return the folder of the commit in the library's cache; NotHere if there is none."""
         with downloads_off():
             folder = self._files[0].parent
         return LocalCopy(folder, size_of(self._files), folder.name, downloaded=True)
@@ -107,12 +107,12 @@ class HubDataset(Dataset):
         files = sorted(path for path in folder.glob("*.arrow") if part.fullmatch(path.name))
         if not files:
             splits = json.loads((folder / _INFO).read_text(encoding="utf-8")).get("splits") or {}
-            found = f"expected a split {self.settings.split}, found {listed(list(splits))}"
-            raise DataError(f"{self.name}: {found}; name one as bitext.*.split")
+            found = f"expected the split {self.settings.split}, found {listed(list(splits))}"
+            raise DataError(f"{self.name}: {found}; set bitext.*.split")
         return files
 
     def _prepared(self) -> Path | None:
-        """The folder `config/version/commit` of the library's cache that holds the dataset, the newest if several."""
+        """Return the newest folder `config/version/commit` of the dataset in the library's cache; None without one."""
         found = (_cache() / _cache_name(self.name)).glob(f"*/*/*/{_INFO}")
         folders = [path.parent for path in found if self.settings.revision in (None, path.parent.name)]
         configs = sorted({path.parts[-3] for path in folders})
@@ -120,48 +120,50 @@ class HubDataset(Dataset):
         fitting = [path for path in folders if path.parts[-3] == config]
         if not fitting and self.settings.config is None and configs:
             known = listed(configs)
-            raise DataError(f"{self.name}: expected the name of a config, for there are {known}; set bitext.*.config")
+            raise DataError(f"{self.name}: expected the name of a config, one of {known}; set bitext.*.config")
         return max(fitting, key=lambda path: path.stat().st_mtime_ns, default=None)
 
     def _download(self) -> Path:
         part = ", ".join(name for name in (self.settings.config, self.settings.split, self.settings.revision) if name)
         before_download(f"{self.name} ({part}) is not in {_cache()}")
-        mend = "check id, config, split and network, or name a folder that holds the dataset"
+        mend = "check id, config, split and network, or name a folder with the dataset"
         with _library(self.name, mend) as library:
             settings = {"split": self.settings.split, "revision": self.settings.revision, "cache_dir": str(_cache())}
             library.load_dataset(self.name, self.settings.config, **settings)
         folder = self._prepared()
         if folder is None:
             raise DataError(
-                f"{self.name}: expected commit {self.settings.revision} in {_cache()}, and the hub gave another; "
-                "leave bitext.*.revision out, or check the network"
+                f"{self.name}: expected commit {self.settings.revision} in {_cache()}, but the hub sent another; "
+                "remove bitext.*.revision, or check the network"
             )
         return folder
 
 
 def open_dataset(settings: Settings, name: str, columns: tuple[str, str], base: Path) -> DatasetFolder | HubDataset:
-    """Find a dataset by its folder or its Hugging Face id; DataError if it is neither."""
+    """Open a dataset, given its folder or its Hugging Face id; DataError if `name` is neither."""
     folder = local_path(name, base)
     if folder is None:
         if not _HUB_ID.fullmatch(name):
-            raise DataError(f"{name} is neither a folder here nor a Hugging Face id (owner/name)")
+            raise DataError(f"{name} is neither a folder on this machine nor a Hugging Face id (owner/name)")
         return HubDataset(name, settings, columns)
     if settings.revision is not None:
-        raise DataError(f"{folder} is a folder, which has no revision; leave bitext.*.revision out")
+        raise DataError(f"{folder} is a folder, which has no revision; remove bitext.*.revision")
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name that of a dataset or a Hugging Face id, or a file as `source`")
+        raise DataError(
+            f"{folder} is not a folder; name the folder of a dataset or a Hugging Face id, or set `source` for a file"
+        )
     return DatasetFolder(str(folder), settings, columns)
 
 
 def _cache() -> Path:
-    # as datasets.config.HF_DATASETS_CACHE, without an import of a second
+    # like datasets.config.HF_DATASETS_CACHE, whose import takes a second
     home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
     home = Path(os.environ.get("HF_HOME", home))
     return Path(os.environ.get("HF_DATASETS_CACHE", home / "datasets")).expanduser()
 
 
 def _cache_name(dataset_id: str) -> str:
-    # as datasets.naming.camelcase_to_snakecase and the builder's cache folder have it
+    # like datasets.naming.camelcase_to_snakecase and the cache folder of its builder
     *owner, name = dataset_id.split("/")
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()
@@ -170,7 +172,7 @@ def _cache_name(dataset_id: str) -> str:
 
 @contextmanager
 def _library(name: str, mend: str) -> Iterator[Any]:
-    """The library, quiet; what goes wrong inside it is raised as a DataError that says how to mend it."""
+    """Import the library without its terminal output; its errors become a DataError that ends with `mend`."""
     import datasets
     from datasets.exceptions import DatasetsError
 
@@ -178,6 +180,6 @@ def _library(name: str, mend: str) -> Iterator[Any]:
     datasets.logging.set_verbosity_error()
     try:
         yield datasets
-    # a missing file or network is an OSError, a config, split or file that does not fit one of the others
+    # OSError: a missing file or network; the others: a wrong config, split or file
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, DatasetsError) as error:
         raise DataError(f"{name} cannot be read as a dataset ({one_line(error)}); {mend}") from error

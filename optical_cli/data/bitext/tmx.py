@@ -14,47 +14,50 @@ from optical_cli.data.text_files import LONGEST, Place, file_digest, unpacked
 from optical_cli.errors import DataError, one_line, quoted
 
 _CHUNK = 1 << 16
-_NATIVE = {"bpt", "ept", "it", "ph", "ut"}  # markup of the translated document, no text of it (TMX 1.4b)
+_NATIVE = {"bpt", "ept", "it", "ph", "ut"}  # elements with markup of the translated document, not its text (TMX 1.4b)
 _NO_ENTITIES = hashlib.sha256().hexdigest()
 
 
 class Tmx(RowFiles):
-    """A file of translation units; `columns` are the codes of the teacher's and of the foreign language.
+    """TMX: a file of translation units; `columns` are the codes of the teacher's and of the foreign language.
 
-    A code takes its variants too: `en` takes `en-GB`. Of several sentences in a language the first counts.
+    A code includes its variants: `en` matches `en-GB`. Of several sentences in a language, the first is used.
     """
 
     reading = "tmx"
 
     def fingerprint(self, memo: Fingerprints) -> str:
-        """64 hex digits: of the file, the languages, and the entities that were lost until they were resolved."""
+        """Return a fingerprint, 64 hex digits, of the file, the languages and undeclared entities.
+
+        Entities are part of it because earlier versions lost them: files without any keep their fingerprints.
+        """
         name = f"entities of a TMX that it does not declare: {file_digest(self.files[0], memo)}"
         entities = memo.of_stream(name, self._undeclared)
         reading = (self.reading, *self.columns, *([] if entities == _NO_ENTITIES else [entities]))
         return digest_of(self.files, memo, *reading)
 
     def rows(self) -> Iterator[Row]:
-        """A row a translation unit; DataError if the file is no sound XML, or lacks one of the languages."""
+        """Stream a row for each translation unit; DataError if the file is invalid XML, or lacks a language."""
         units = _Units(str(self.files[0]), self.columns)
         for read in _parsed(self.files[0], units.parser):
             yield from units.done
             units.done.clear()
             units.check_length(read)
         for language in self.columns:
-            if not any(_speaks(code, language) for code in units.codes):
+            if not any(_matches(code, language) for code in units.codes):
                 raise DataError(
                     f"{self.files[0]}: expected sentences in {language}, found {listed(sorted(units.codes))}; "
-                    "name the languages as the file does with `columns`"
+                    "set `columns` to the language codes of the file"
                 )
 
     def _undeclared(self) -> list[bytes]:
-        """The names of entities that are left to a DTD elsewhere; without a DOCTYPE, there are none."""
+        """Return the names of entities that the file uses without declaring them; it needs a DOCTYPE to do so."""
         names: list[bytes] = []
         doctypes: list[str] = []
         parser = expat.ParserCreate()
         parser.StartDoctypeDeclHandler = lambda name, *_: doctypes.append(name)
         parser.SkippedEntityHandler = lambda name, _: names.append(name.encode())
-        with suppress(DataError):  # `rows` says what is wrong
+        with suppress(DataError):  # `rows` reports the error
             for _ in _parsed(self.files[0], parser):
                 if not doctypes:
                     break
@@ -71,16 +74,16 @@ def _parsed(path: Path, parser: expat.XMLParserType) -> Iterator[int]:
                 yield read
             parser.Parse(b"", True)
             yield read
-        except (LookupError, ValueError) as error:  # of Python's codecs, which expat asks
+        except (LookupError, ValueError) as error:  # raised by Python's codecs, which expat uses
             place, mend = Place(str(path), parser.CurrentLineNumber), "convert the file, for example with iconv"
             raise place.fault(expected="TMX in UTF-8 or UTF-16", found=one_line(error), mend=mend) from error
         except expat.ExpatError as error:
-            found, mend = expat.ErrorString(error.code), "mend the file or export it again"
+            found, mend = expat.ErrorString(error.code), "correct the file or export it again"
             raise Place(str(path), error.lineno).fault(expected="TMX", found=found, mend=mend) from error
 
 
 class _Units:
-    """The translation units that a parser has seen the end of, and the codes of the languages that they are in."""
+    """Collects complete translation units from an XML parser, and the language codes that occur in the file."""
 
     def __init__(self, source: str, languages: tuple[str, str]) -> None:
         self.done: list[Row] = []
@@ -96,14 +99,14 @@ class _Units:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
         self.parser.SkippedEntityHandler = self._entity
-        # entities that name each other grow to gigabytes, and one that names a file reads it; TMX needs none
+        # nested entities can grow to gigabytes, and external ones read files; TMX needs neither
         self.parser.EntityDeclHandler = self._refuse_declaration
 
     def check_length(self, read: int) -> None:
-        """Raise DataError if a sentence or a tag of the bytes read so far is endless: it would fill the memory."""
+        """Raise DataError if a sentence or a tag is so long that it would fill the memory; `read` is in bytes."""
         if max(self._length, read - self.parser.CurrentByteIndex) > LONGEST:
             expected = f"a sentence or a tag of at most {LONGEST >> 20} MiB"
-            self._fail(expected, "a longer one", "check that it is the file you mean")
+            self._fail(expected, "a longer one", "check that it is the right file")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "tu":
@@ -111,7 +114,7 @@ class _Units:
         elif tag == "tuv":
             code = attributes.get("xml:lang") or attributes.get("lang") or ""
             self.codes.add(code)
-            self._language = next((language for language in self._languages if _speaks(code, language)), None)
+            self._language = next((language for language in self._languages if _matches(code, language)), None)
         elif tag == "seg":
             self._seg, self._length = [], 0
         elif tag in _NATIVE:
@@ -134,22 +137,22 @@ class _Units:
             self._length += len(text)
 
     def _entity(self, name: str, _is_parameter: bool) -> None:
-        """Take an entity of a sentence that is left to a DTD elsewhere for that of HTML."""
+        """Replace an undeclared entity in a sentence by the HTML character of that name."""
         if self._seg is not None and not self._native:
-            from html.entities import html5  # 16 ms, and hardly any file needs it
+            from html.entities import html5  # takes 16 ms, and few files need it
 
             if f"{name};" not in html5:
-                self._fail("an entity of XML or HTML", f"an entity {quoted(name)}", "write the text out")
+                self._fail("an entity of XML or HTML", f"the entity {quoted(name)}", "replace it by its text")
             self._text(html5[f"{name};"])
 
     def _refuse_declaration(self, name: str, *_declaration: object) -> NoReturn:
-        found, mend = f"an entity {quoted(name)}", "remove the declaration and write the text out"
-        self._fail("no entity of the file's own", found, mend)
+        found, mend = f"a declaration of {quoted(name)}", "remove the declaration and replace the entity by its text"
+        self._fail("no entity declarations", found, mend)
 
     def _fail(self, expected: str, found: str, mend: str) -> NoReturn:
         raise Place(self._source, self.parser.CurrentLineNumber).fault(expected=expected, found=found, mend=mend)
 
 
-def _speaks(code: str, language: str) -> bool:
+def _matches(code: str, language: str) -> bool:
     code, language = (name.lower().replace("_", "-") for name in (code, language))
     return code == language or code.startswith(f"{language}-")

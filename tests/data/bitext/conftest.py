@@ -10,7 +10,7 @@ from optical_cli.data.bitext import Bitext, open_bitext
 
 @pytest.fixture
 def bitext_of(tmp_path: Path) -> Callable[..., Bitext]:
-    """A bitext from English to Swahili, as an experiment file in the test's folder would name it."""
+    """Open an English–Swahili bitext with the settings of an experiment file in the test's folder."""
 
     def opened(**settings: Any) -> Bitext:
         if isinstance(settings.get("source"), str):

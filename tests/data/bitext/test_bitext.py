@@ -33,7 +33,7 @@ def test_rows_keep_their_numbers_when_duplicates_are_dropped_and_counted(write, 
         ("two\tmbili\t0.9", "expected 2 columns, sentence TAB translation, found 3 in"),
     ],
 )
-def test_a_line_without_its_translation_or_with_more_is_refused(write, bitext_of, line, said):
+def test_a_line_without_exactly_one_translation_is_refused(write, bitext_of, line, said):
     path = write("b.tsv", f"one\tmoja\n{line}\nthree\ttatu\n")
     with pytest.raises(DataError) as caught:
         bitext_of(source="b.tsv").pairs()
@@ -49,7 +49,7 @@ def test_two_files_are_read_line_by_line(write, bitext_of):
     assert bitext.name == "x.en + x.sw.gz"
 
 
-def test_two_files_of_different_length_say_both_counts(write, bitext_of):
+def test_two_files_of_different_length_are_refused_with_both_lengths(write, bitext_of):
     write("x.en", "one\ntwo\nthree\n")
     write("x.sw", "moja\nmbili\n")
     with pytest.raises(DataError, match=r"x\.en has 3 lines and .*x\.sw has 2;"):
@@ -72,17 +72,17 @@ def test_two_files_stay_aligned_over_blank_lines(write, bitext_of):
     assert [row.place.number for _, row in bitext.selection.sample] == [2, 3, 5]
 
 
-def test_sources_that_hold_nothing_are_refused(write, bitext_of):
+def test_sources_without_usable_pairs_are_refused(write, bitext_of):
     write("empty.tsv", "\n")
-    with pytest.raises(DataError, match="holds no sentence pair"):
+    with pytest.raises(DataError, match="expected at least one sentence pair, found none"):
         bitext_of(source="empty.tsv").pairs()
     write("useless.tsv", "one\tOne\n\tmbili\n")
-    with pytest.raises(DataError, match=r"found 2 rows of which none can be used \(1 empty, 1 equal\)"):
+    with pytest.raises(DataError, match=r"found 2 rows, all dropped \(1 empty, 1 equal\)"):
         bitext_of(source="useless.tsv").pairs()
     with pytest.raises(DataError, match=r"absent\.tsv does not exist"):
         bitext_of(source="absent.tsv")
     with pytest.raises(
-        DataError, match=r"is a folder; name a file, two files .*or a folder of a dataset as bitext\.\*\.dataset"
+        DataError, match=r"is a folder; expected a TSV .*Name the folder of a dataset as bitext\.\*\.dataset"
     ):
         bitext_of(source=".")
 
@@ -107,7 +107,7 @@ def test_builtin_is_the_packaged_file(write, bitext_of, monkeypatch):
     assert bitext_of(source="builtin:tiny").pairs() == [SentencePair(0, "one", "moja")]
 
 
-def test_dropped_rows_are_counted_said_once_and_some_written_with_their_lines(write, bitext_of, tmp_path):
+def test_dropped_rows_are_counted_reported_and_sampled_with_their_lines(write, bitext_of, tmp_path):
     write("b.tsv", "one\tmoja\ntwo\tTwo\none\tmoja\nlong\t" + "ndefu " * 400 + "\nthree\ttatu\n\t\nfour\tnne\n")
     said: list[str] = []
     bitext = bitext_of(source="b.tsv", filter={"length_ratio": None})
@@ -122,8 +122,8 @@ def test_dropped_rows_are_counted_said_once_and_some_written_with_their_lines(wr
         "sharing_with_held_out": 0,
     }
     assert said == [
-        "b.tsv: 4 of 7 rows are not used (1 empty, 1 equal, 1 too_long, 1 duplicate); "
-        "some of each stand in the encodings' dropped.jsonl"
+        "b.tsv: 4 of 7 rows dropped (1 empty, 1 equal, 1 too_long, 1 duplicate); "
+        "examples are in dropped.jsonl of the encodings"
     ]
     lines = [json.loads(line) for line in (tmp_path / "dropped.jsonl").read_text(encoding="utf-8").splitlines()]
     assert lines[0] == {"reason": "equal", "line": 2, "teacher": "two", "foreign": "Two"}
@@ -148,7 +148,7 @@ def test_pairs_that_share_a_sentence_with_a_held_out_one_are_counted_and_said(wr
     assert line.endswith(f"not trained on; {counts['trained']} are")
 
 
-def test_where_nothing_is_dropped_nothing_is_said(write, bitext_of, tmp_path):
+def test_nothing_is_reported_if_no_row_is_dropped(write, bitext_of, tmp_path):
     write("b.tsv", "one\tmoja\n")
     said: list[str] = []
     bitext = bitext_of(source="b.tsv")
@@ -158,7 +158,7 @@ def test_where_nothing_is_dropped_nothing_is_said(write, bitext_of, tmp_path):
     assert (tmp_path / "dropped.jsonl").read_text() == ""
 
 
-def test_each_format_of_the_table_has_a_reader_and_a_sentence():
+def test_each_format_has_a_reader_and_a_description():
     for known in FORMATS.values():
         assert issubclass(resolve_name(f"optical_cli.data.bitext.{known.reader}"), RowFiles)
         assert known.sentence
@@ -188,7 +188,7 @@ def selected(*pairs, **settings):
         (GOOD, "duplicate", None),
     ],
 )
-def test_a_row_is_dropped_for_its_reason_and_counted(pair, reason, lets_it_pass):
+def test_a_row_is_dropped_and_counted_by_its_reason(pair, reason, lets_it_pass):
     found = selected(GOOD, pair)
     assert [(kept.teacher, kept.foreign) for kept in found.pairs] == [GOOD]
     assert found.dropped == {name: int(name == reason) for name in REASONS}
@@ -199,18 +199,18 @@ def test_a_row_is_dropped_for_its_reason_and_counted(pair, reason, lets_it_pass)
         assert sum(allowed.dropped.values()) == 0
 
 
-def test_what_just_passes_passes():
+def test_rows_at_the_limits_are_kept():
     assert len(selected(GOOD, ("no", "h" * 18), ("n" * 2000, "h" * 2000)).pairs) == 3
 
 
-def test_a_row_counts_once_and_rows_are_the_sum():
+def test_each_row_counts_once():
     long_copy = "x" * 3000
     found = selected(GOOD, (long_copy, long_copy), GOOD, ("", ""), GOOD)
     assert {name: count for name, count in found.dropped.items() if count} == {"equal": 1, "empty": 1, "duplicate": 2}
     assert found.rows == 5 == len(found.pairs) + sum(found.dropped.values())
 
 
-def test_of_each_reason_the_first_few_are_kept_to_be_looked_at():
+def test_the_first_dropped_rows_of_each_reason_are_sampled():
     found = selected(*[("", f"sw {number}") for number in range(20)], *[GOOD] * 20)
     assert [row.place.number for _, row in found.sample] == [
         *range(1, SAMPLE + 1), *range(22, 22 + SAMPLE)

@@ -36,7 +36,7 @@ def test_a_folder_of_jsonl_has_splits(folder, bitext_of, texts):
 
 
 @pytest.mark.usefixtures("folder")
-def test_parquet_and_what_save_to_disk_left_are_the_same_rows(bitext_of, texts, tmp_path):
+def test_parquet_and_save_to_disk_give_the_same_rows(bitext_of, texts, tmp_path):
     from datasets import Dataset, DatasetDict
 
     dataset = Dataset.from_list([{"translation": record} for record in RECORDS])
@@ -59,7 +59,7 @@ def test_parquet_and_what_save_to_disk_left_are_the_same_rows(bitext_of, texts, 
 def test_the_fingerprint_follows_the_rows_and_is_remembered(folder, bitext_of, tmp_path, monkeypatch):
     memo = Fingerprints(tmp_path / "memo")
     before = bitext_of(dataset="./data").fingerprint(memo)
-    monkeypatch.setattr("optical_cli.data.bitext.dataset.row_of", None)  # so that reading again would fail
+    monkeypatch.setattr("optical_cli.data.bitext.dataset.row_of", None)  # makes reading again fail
     assert bitext_of(dataset="./data").fingerprint(Fingerprints(tmp_path / "memo")) == before
     monkeypatch.undo()
     (folder / "train.jsonl").write_text(jsonl(RECORDS[1:]))
@@ -71,21 +71,24 @@ def test_the_fingerprint_follows_the_rows_and_is_remembered(folder, bitext_of, t
     [
         ({"dataset": "./data", "split": "dev"}, "data cannot be read as a dataset .*dev"),
         ({"dataset": "./data", "config": "en-sw"}, "data cannot be read as a dataset .*en-sw"),
-        ({"dataset": "./data", "columns": ["en", "yo"]}, r"row 1: expected a column 'yo', found en, sw, id; name the"),
+        (
+            {"dataset": "./data", "columns": ["en", "yo"]},
+            r"row 1: expected a column 'yo', found en, sw, id; set `columns`",
+        ),
         ({"dataset": "./data", "columns": ["en", "id"]}, r"row 1: expected text in 'id', found '1'"),
-        ({"dataset": "./absent"}, "absent is no folder; name that of a dataset or a Hugging Face id, or a file"),
+        ({"dataset": "./absent"}, "absent is not a folder; name the folder of a dataset or a Hugging Face id"),
         ({"dataset": "./data", "revision": "0" * 40}, "data is a folder, which has no revision"),
         ({"dataset": "./empty"}, "empty cannot be read as a dataset"),
     ],
 )
-def test_what_the_folder_does_not_hold_is_one_line(folder, bitext_of, settings, said):
+def test_settings_that_a_folder_cannot_satisfy_are_refused_in_one_line(folder, bitext_of, settings, said):
     (folder.parent / "empty").mkdir()
     with pytest.raises(DataError, match=said) as caught:
         bitext_of(**settings).pairs()
     assert "\n" not in str(caught.value)
 
 
-def test_a_broken_file_is_one_line(write, bitext_of):
+def test_a_damaged_file_is_refused_in_one_line(write, bitext_of):
     write("data/train.parquet", "PAR1 this is none")
     with pytest.raises(DataError, match="data cannot be read as a dataset") as caught:
         bitext_of(dataset="./data").pairs()
@@ -98,7 +101,7 @@ HUB_PAIRS = [("one", "moja"), ("two", "mbili"), ("three", "tatu")]
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    """Put a dataset into a cache of the datasets library, as the library leaves it there after a download."""
+    """Put a dataset into a cache of the `datasets` library, in the layout of a download."""
     cache = tmp_path / "hub"
     monkeypatch.setenv("HF_DATASETS_CACHE", str(cache))
 
@@ -125,16 +128,16 @@ def test_a_dataset_in_the_cache_is_read_without_a_network(cached, bitext_of, tex
     assert texts(bitext_of(dataset="masakhane/TalkCorpus")) == HUB_PAIRS
 
 
-def test_configs_are_chosen_by_name_and_the_only_one_needs_none(cached, bitext_of, texts):
+def test_a_config_is_chosen_by_name_and_may_be_omitted_if_there_is_one(cached, bitext_of, texts):
     cached(HUB_PAIRS, config="en-sw")
     assert texts(bitext_of(dataset="masakhane/TalkCorpus")) == HUB_PAIRS
     cached(HUB_PAIRS[:1], config="en-sw.clean")
     assert texts(bitext_of(dataset="masakhane/TalkCorpus", config="en-sw.clean")) == HUB_PAIRS[:1]
-    with pytest.raises(DataError, match=r"expected the name of a config, for there are en-sw, en-sw\.clean; set"):
+    with pytest.raises(DataError, match=r"expected the name of a config, one of en-sw, en-sw\.clean; set"):
         bitext_of(dataset="masakhane/TalkCorpus").pairs()
 
 
-def test_the_newest_commit_counts_unless_one_is_named(cached, bitext_of, texts, tmp_path):
+def test_the_newest_commit_is_read_unless_a_revision_is_set(cached, bitext_of, texts, tmp_path):
     cached(HUB_PAIRS, commit=FIRST, age=100)
     first = bitext_of(dataset="masakhane/TalkCorpus").fingerprint(Fingerprints(tmp_path / "memo"))
     cached(HUB_PAIRS[:2], commit=SECOND)
@@ -146,13 +149,13 @@ def test_the_newest_commit_counts_unless_one_is_named(cached, bitext_of, texts, 
     assert named.fingerprint(Fingerprints(tmp_path / "other memo")) == first
 
 
-def test_a_split_that_is_not_there_is_told_with_those_that_are(cached, bitext_of):
+def test_an_unknown_split_is_refused_with_the_known_ones(cached, bitext_of):
     cached(HUB_PAIRS, split="validation")
-    with pytest.raises(DataError, match="expected a split train, found validation; name one as"):
+    with pytest.raises(DataError, match="expected the split train, found validation; set"):
         bitext_of(dataset="masakhane/TalkCorpus").pairs()
 
 
-def test_what_is_not_in_the_cache_is_downloaded_into_it_once(cached, bitext_of, texts, tmp_path, monkeypatch):
+def test_a_missing_dataset_is_downloaded_once(cached, bitext_of, texts, tmp_path, monkeypatch):
     asked = []
 
     def download(*names, **settings):
@@ -165,18 +168,18 @@ def test_what_is_not_in_the_cache_is_downloaded_into_it_once(cached, bitext_of, 
         assert texts(bitext_of(**settings)) == HUB_PAIRS
     cache = str(tmp_path / "hub")
     assert asked == [(("masakhane/TalkCorpus", "en-sw"), {"split": "train", "revision": SECOND, "cache_dir": cache})]
-    with pytest.raises(DataError, match=f"expected commit {FIRST} in .*, and the hub gave another"):
+    with pytest.raises(DataError, match=f"expected commit {FIRST} in .*, but the hub sent another"):
         bitext_of(**settings | {"revision": FIRST}).pairs()
 
 
 @pytest.mark.parametrize("settings", [{"dataset": "masakhane/absent"}, {"dataset": "masakhane/x", "revision": SECOND}])
 @pytest.mark.usefixtures("cached")
-def test_what_is_not_in_the_cache_and_cannot_be_had_is_one_line(bitext_of, settings):
+def test_a_failed_download_of_a_dataset_is_reported_in_one_line(bitext_of, settings):
     with pytest.raises(DataError, match=r"^masakhane/\w+ cannot be read as a dataset .*check id, config") as caught:
         bitext_of(**settings).pairs()
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_neither_folder_nor_id_is_refused_at_once(bitext_of):
-    with pytest.raises(DataError, match=r"data/en sw is neither a folder here nor a Hugging Face id"):
+def test_a_dataset_that_is_neither_folder_nor_id_is_refused(bitext_of):
+    with pytest.raises(DataError, match=r"data/en sw is neither a folder on this machine nor a Hugging Face id"):
         bitext_of(dataset="data/en sw")

@@ -16,14 +16,14 @@ RECORDS = '{"en": "one", "sw": " moja ", "x": 1}\n{"en": "two", "sw": null}\n{"s
 
 
 @pytest.mark.parametrize("name", ["b.jsonl", "b.jsonl.gz", "b.JSONL.zst"])
-def test_sides_are_found_by_language_and_null_is_an_empty_one(write, bitext_of, texts, name):
+def test_sides_are_found_by_language_and_null_is_an_empty_side(write, bitext_of, texts, name):
     write(name, RECORDS)
     bitext = bitext_of(source=name)
     assert texts(bitext) == [("one", "moja"), ("three", "tatu")]
     assert bitext.selection.dropped["empty"] == 1
 
 
-def test_columns_name_other_keys_and_translation_holds_them_too(write, bitext_of, texts):
+def test_columns_select_keys_also_inside_translation(write, bitext_of, texts):
     write("b.jsonl", '{"source": "one", "target": "moja"}\n')
     assert texts(bitext_of(source="b.jsonl", columns=["source", "target"])) == [("one", "moja")]
     assert texts(bitext_of(source="b.jsonl", columns=["target", "source"])) == [("moja", "one")]
@@ -37,12 +37,12 @@ def test_columns_name_other_keys_and_translation_holds_them_too(write, bitext_of
         ("{", "expected a JSON object, found '{'"),
         ("", "expected a JSON object, found ''"),
         ('["one", "moja"]', "expected a JSON object"),
-        ('{"en": "one", "swa": "moja"}', "expected a column 'sw', found en, swa; name the column"),
+        ('{"en": "one", "swa": "moja"}', "expected a column 'sw', found en, swa; set `columns`"),
         ('{"en": "one", "sw": ["moja"]}', "expected text in 'sw', found"),
         ('{"en": 1, "sw": "moja"}', "expected text in 'en', found '1'"),
     ],
 )
-def test_a_line_that_is_no_record_of_both_names_itself(write, bitext_of, line, said):
+def test_a_line_without_both_sides_is_refused_with_its_number(write, bitext_of, line, said):
     path = write("b.jsonl", f"{RECORDS}{line}\n{RECORDS}")
     with pytest.raises(DataError) as caught:
         bitext_of(source="b.jsonl").pairs()
@@ -87,9 +87,9 @@ def test_the_two_files_of_the_languages_are_read(zipped, bitext_of, texts):
     assert texts(bitext_of(source="talks.zip", columns=["sw", "en"])) == [("moja", "one"), ("mbili", "two")]
 
 
-def test_what_is_missing_ambiguous_or_uneven_is_named(zipped, bitext_of):
+def test_a_zip_with_missing_ambiguous_or_uneven_files_is_refused(zipped, bitext_of):
     path = zipped(OPUS)
-    with pytest.raises(DataError, match=r"expected one file that ends in \.yo, found README, Talks\.en-sw\.en, "):
+    with pytest.raises(DataError, match=r"expected one file whose name ends in \.yo, found README, Talks\.en-sw\.en, "):
         bitext_of(source="talks.zip", columns=["en", "yo"]).pairs()
     zipped(OPUS | {"More.en-sw.en": "x\n"})
     with pytest.raises(DataError, match=r"ends in \.en, found Talks\.en-sw\.en, More\.en-sw\.en;"):
@@ -101,11 +101,11 @@ def test_what_is_missing_ambiguous_or_uneven_is_named(zipped, bitext_of):
     with pytest.raises(DataError, match=r"Talks\.en-sw\.sw, line 2: expected UTF-8, found byte 0xef"):
         bitext_of(source="talks.zip").pairs()
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match=r"talks\.zip cannot be read as a zip .*whole"):
+    with pytest.raises(DataError, match=r"talks\.zip cannot be read as a zip .*complete"):
         bitext_of(source="talks.zip").pairs()
 
 
-def test_half_a_surrogate_pair_is_refused_where_it_stands(write, bitext_of):
+def test_half_a_surrogate_pair_is_refused_with_its_position(write, bitext_of):
     path = write("b.jsonl", RECORDS + '{"en": "a \\ud800 b", "sw": "moja"}\n')
     with pytest.raises(DataError) as caught:
         bitext_of(source="b.jsonl").pairs()
@@ -113,19 +113,19 @@ def test_half_a_surrogate_pair_is_refused_where_it_stands(write, bitext_of):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
-def test_a_zip_may_be_packed_once_more(zipped, bitext_of, texts, pack):
+def test_a_zip_may_be_compressed_again(zipped, bitext_of, texts, pack):
     path = zipped(OPUS)
     path.with_name("talks.zip.gz").write_bytes(pack(path.read_bytes()))
     assert texts(bitext_of(source="talks.zip.gz")) == [("one", "moja"), ("two", "mbili")]
 
 
 @pytest.mark.parametrize(("cut", "whole"), [("x.en.gz", "x.sw.gz"), ("x.sw.gz", "x.en.gz")])
-def test_of_two_files_the_one_that_is_cut_off_is_named(write, bitext_of, cut, whole):
+def test_the_file_that_was_cut_off_is_named(write, bitext_of, cut, whole):
     for name in (cut, whole):
         write(name, "".join(f"{number * number}\n" for number in range(5000)))
     path = write(cut, "".join(f"{number * number}\n" for number in range(5000)))
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(DataError, match=rf"/{cut} cannot be read .*whole"):
+    with pytest.raises(DataError, match=rf"/{cut} cannot be read .*complete"):
         bitext_of(source=["x.en.gz", "x.sw.gz"]).pairs()
 
 

@@ -17,7 +17,7 @@ TAIL = "</body></tmx>\n"
 
 
 @pytest.mark.parametrize("name", ["m.tmx", "m.tmx.gz", "m.TMX.zst"])
-def test_units_are_pairs_of_their_text_by_language(write, bitext_of, texts, name):
+def test_a_unit_is_the_pair_of_its_texts_by_language(write, bitext_of, texts, name):
     write(name, HEAD + UNITS + TAIL)
     bitext = bitext_of(source=name)
     assert texts(bitext) == [("Tom & the boat", "Tom na mashua"), ("two", "mbili")]
@@ -27,11 +27,13 @@ def test_units_are_pairs_of_their_text_by_language(write, bitext_of, texts, name
 def test_columns_name_the_languages(write, bitext_of, texts):
     write("m.tmx", HEAD + UNITS + TAIL)
     assert texts(bitext_of(source="m.tmx", columns=["de", "sw"])) == [("zwei", "mbili")]
-    with pytest.raises(DataError, match=r"expected sentences in yo, found SW, de, en, en-GB, en-US, sw, sw_KE; name"):
+    with pytest.raises(
+        DataError, match=r"expected sentences in yo, found SW, de, en, en-GB, en-US, sw, sw_KE; set `columns`"
+    ):
         bitext_of(source="m.tmx", columns=["en", "yo"]).pairs()
 
 
-def test_a_file_longer_than_what_is_read_at_once_gives_every_unit(write, bitext_of, texts):
+def test_units_are_read_across_chunks(write, bitext_of, texts):
     unit = '<tu><tuv xml:lang="en"><seg>boat {0}</seg></tuv><tuv xml:lang="sw"><seg>mashua {0}</seg></tuv></tu>\n'
     write("m.tmx", HEAD + "".join(unit.format(number) for number in range(3000)) + TAIL)
     assert texts(bitext_of(source="m.tmx")) == [(f"boat {number}", f"mashua {number}") for number in range(3000)]
@@ -45,11 +47,11 @@ def test_a_file_longer_than_what_is_read_at_once_gives_every_unit(write, bitext_
         '<!ENTITY % part SYSTEM "https://example.org/x.dtd">',
     ],
 )
-def test_entities_are_refused_where_they_are_declared(write, bitext_of, declared):
+def test_entity_declarations_are_refused_with_their_line(write, bitext_of, declared):
     path = write("m.tmx", f'<?xml version="1.0"?>\n<!DOCTYPE tmx [\n{declared}]>\n<tmx><body>{UNITS}{TAIL}')
     with pytest.raises(DataError) as caught:
         bitext_of(source="m.tmx").pairs()
-    assert str(caught.value).startswith(f"{path}, line 3: expected no entity of the file's own, found an entity ")
+    assert str(caught.value).startswith(f"{path}, line 3: expected no entity declarations, found a declaration of ")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_entities_are_refused_where_they_are_declared(write, bitext_of, declared
         ("one\tmoja\n", "line 1: expected TMX, found syntax error"),
     ],
 )
-def test_what_is_no_xml_names_its_line(write, bitext_of, text, said):
+def test_invalid_xml_is_refused_with_its_line(write, bitext_of, text, said):
     path = write("m.tmx", text)
     with pytest.raises(DataError) as caught:
         bitext_of(source="m.tmx").pairs()
@@ -71,27 +73,27 @@ def unit(text):
     return f'<tu><tuv xml:lang="en"><seg>{text}</seg></tuv><tuv xml:lang="sw"><seg>mkahawa</seg></tuv></tu>\n'
 
 
-def test_an_entity_that_the_file_leaves_to_its_dtd_is_that_of_html(write, bitext_of, texts):
+def test_an_entity_of_a_missing_dtd_is_read_as_html(write, bitext_of, texts):
     write("m.tmx", HEAD + unit("caf&eacute;&nbsp;&amp; <ph>&unheard;</ph>bar&hellip;") + TAIL)
     assert texts(bitext_of(source="m.tmx")) == [("café & bar…", "mkahawa")]
 
 
 @pytest.mark.parametrize("head", [HEAD, HEAD.replace('SYSTEM "tmx14.dtd"', "[%more;]")])
-def test_an_entity_that_nobody_declares_is_refused_with_its_line(write, bitext_of, head):
+def test_an_unknown_entity_is_refused_with_its_line(write, bitext_of, head):
     path = write("m.tmx", head + unit("coffee") + unit("caf&unheard;") + TAIL)
     with pytest.raises(DataError) as caught:
         bitext_of(source="m.tmx").pairs()
-    said = f"{path}, line 5: expected an entity of XML or HTML, found an entity 'unheard'; write the text out"
+    said = f"{path}, line 5: expected an entity of XML or HTML, found the entity 'unheard'; replace it by its text"
     assert str(caught.value) == said
 
 
-def test_an_entity_of_html_without_a_dtd_is_no_xml(write, bitext_of):
+def test_an_entity_of_html_without_a_doctype_is_refused(write, bitext_of):
     path = write("m.tmx", (HEAD + unit("caf&eacute;") + TAIL).replace('<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n', ""))
     with pytest.raises(DataError, match=rf"{path}, line 3: expected TMX, found undefined entity"):
         bitext_of(source="m.tmx").pairs()
 
 
-def test_the_fingerprint_follows_languages_and_counts_only_the_entities_that_were_lost_once(write, bitext_of, tmp_path):
+def test_the_fingerprint_depends_on_languages_and_undeclared_entities_only(write, bitext_of, tmp_path):
     def digest(**settings):
         return bitext_of(source="m.tmx", **settings).fingerprint(Fingerprints(tmp_path / "memo"))
 
