@@ -146,18 +146,18 @@ def test_what_cannot_be_locked(optical, own_lab, tmp_path):
     said = optical("lock", own_lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
     assert said.errors == [
-        f"error: {own_lab.root / 'mini.lock'}: cannot be written; copy the experiment to a folder of yours"
+        f"error: {own_lab.root / 'mini.lock'}: cannot be written; copy the experiment to a folder that you can write to"
     ]
     assert "is part of the package" in optical("lock", "tiny").err
     said = optical("plan", "tiny", "--locked", "--cache-dir", tmp_path / "cache")
-    assert said.errors == ["error: --locked: no lock of tiny is there; `optical lock` writes one beside its file"]
+    assert said.errors == ["error: --locked: tiny has no lock file; it is part of the package, so leave out --locked"]
 
 
 def test_a_table_a_record_and_what_differs(optical, lab, own_swept):
     said = optical("verify", lab.experiment, "--cache-dir", own_swept)
     assert said.code == 0, said.err
     assert said.out.count("same") == 12
-    assert said.err.splitlines()[-1] == "12 of 12 artifacts came out the same, 0 did not"
+    assert said.err.splitlines()[-1] == "12 of 12 artifacts identical, 0 not"
     (path,) = own_swept.glob("runs/sw-sw-full-reg0-*/run.trec")
     scores = next(own_swept.glob("scores/sw-sw-full-reg0-*/scores.json"))
     text = scores.read_text()
@@ -167,14 +167,14 @@ def test_a_table_a_record_and_what_differs(optical, lab, own_swept):
     wrong = [record for record in json.loads(said.out) if record["state"] != "same"]
     assert [(record["label"], record["state"]) for record in wrong] == [("sw-sw-full-reg0-seed13", "damaged")]
     assert "SHA-256 differs" in wrong[0]["reasons"][0]
-    assert said.err.splitlines()[-1] == "11 of 12 artifacts came out the same, 1 did not"
+    assert said.err.splitlines()[-1] == "11 of 12 artifacts identical, 1 not"
     scores.write_text(text)
     path.unlink()
     path.with_name("manifest.json").unlink()
     said = optical("verify", lab.experiment, "--cache-dir", own_swept)
     assert said.code == 0
     assert "made of runs/sw-sw-full-reg0-seed13, which the cache does not hold" in said.out
-    assert said.err.splitlines()[-1] == "11 of 12 artifacts came out the same, 0 did not"
+    assert said.err.splitlines()[-1] == "11 of 12 artifacts identical, 0 not"
 
 
 def test_deep_of_a_kind(optical, lab, swept):
@@ -186,13 +186,15 @@ def test_deep_of_a_kind(optical, lab, swept):
 
 def test_what_cannot_be_asked(optical, lab, swept, tmp_path):
     said = optical("verify", lab.experiment, "--kind", "runs", "--cache-dir", swept)
-    assert said.errors == ["error: --kind: stands with --deep; without it scores alone are verified"]
+    assert said.errors == [
+        "error: --kind: needs --deep, as only scores are verified without it; add --deep, or leave out --kind"
+    ]
     said = optical("verify", lab.experiment, "--deep", "--kind", "run", "--cache-dir", swept)
     assert (said.code, len(said.errors)) == (2, 1)
     assert said.errors[0].startswith("error: --kind run: one of encodings, checkpoints, ")
     said = optical("verify", lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
-    assert "nothing of it to verify in the cache; run `optical sweep " in said.err
+    assert "the cache holds nothing to verify; run `optical sweep " in said.err
 
 
 @pytest.fixture
@@ -265,7 +267,7 @@ def test_differences_are_a_table(optical, lab, swept):
         "why", "distill", lab.experiment, "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", swept,
         "--set", "training.epochs=3",
     )  # fmt: skip
-    assert "the nearest there is sw-reg0.1-seed13-" in said.out
+    assert "the most similar artifact, sw-reg0.1-seed13-" in said.out
     (row,) = [line.split() for line in said.out.splitlines() if "training.epochs" in line]
     assert row == ["sw-reg0.1-seed13", "training.epochs", "1", "3"]
 
