@@ -148,7 +148,7 @@ class Wanted:
 def _only(choices: Iterable[T], several: str, hint: str = "", show: Callable[[T], str] = str) -> T:
     first, *others = choices
     if others:
-        raise ConfigError(f"{several}, say which: {', '.join(map(show, (first, *others)))}{hint}")
+        raise ConfigError(f"{several}; give one of {', '.join(map(show, (first, *others)))}{hint}")
     return first
 
 

@@ -68,6 +68,14 @@ def test_a_second_sweep_says_that_nothing_was_computed(optical, lab, swept):
     assert "sw-sw" in said.out
 
 
+def test_a_sweep_ends_with_the_command_of_its_report(optical, lab, swept):
+    override = "evaluation.measures=[ndcg@10, recall@100]"
+    said = optical("sweep", lab.experiment, "--cache-dir", swept, "--set", override)
+    after = said.err.splitlines()[-1].removeprefix("next: optical ")
+    assert shlex.split(after) == ["report", str(lab.experiment), "--set", override, "--cache-dir", str(swept)]
+    assert "next: " not in optical("sweep", lab.experiment, "--cache-dir", swept, "--json").err
+
+
 def test_a_damaged_artifact_is_named_verified_and_removed(evaluate, optical, own_swept):
     found = json.loads(evaluate(own_swept, "--reg", "0.1", "--pair", "sw-sw", "--json").out)
     name = found["path"].rsplit("/", 1)[-1]

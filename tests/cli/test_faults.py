@@ -152,7 +152,7 @@ def test_an_option_that_cannot_be(lab, refused, options, said):
         (
             "evaluate",
             ["--pair", "sw-sw", "--set", "bm25.analyzers=[lower, folding]"],
-            "--objective bm25: the experiment has several analyzers, say which: bm25-lower, bm25-folding",
+            "--objective bm25: the experiment has several analyzers; give one of bm25-lower, bm25-folding",
         ),
     ],
 )
@@ -166,10 +166,10 @@ def test_what_bm25_cannot_do(optical, lab, tmp_path, leftovers, monkeypatch, com
 
 def test_what_has_to_be_said_is_asked_for(optical, lab, swept):
     said = optical("evaluate", lab.experiment, "--cache-dir", swept)
-    assert said.errors == ["error: --pair: the experiment has several pairs, say which: sw-sw, sw-en, en-sw"]
+    assert said.errors == ["error: --pair: the experiment has several pairs; give one of sw-sw, sw-en, en-sw"]
     said = optical("evaluate", lab.experiment, "--pair", "sw-sw", "--cache-dir", swept)
     assert said.errors == [
-        "error: --reg: the experiment has several values, say which: 0, 0.1, inf; or name an --objective"
+        "error: --reg: the experiment has several values; give one of 0, 0.1, inf; or name an --objective"
     ]
 
 

@@ -52,7 +52,9 @@ def test_another_content_is_refused_by_its_key(locked, own_lab, leftovers, tmp_p
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
     assert line.startswith(f"error: {own_lab.root / 'mini.lock'}: bitext.sw: bitext.tsv (content ")
-    assert line.endswith(f"; put back what was locked, or `optical lock {own_lab.experiment}` locks what is here now")
+    assert line.endswith(
+        f"; restore the locked input, or lock the present inputs with `optical lock {own_lab.experiment}`"
+    )
     assert leftovers(tmp_path / "cache") == []
 
 
@@ -60,7 +62,7 @@ def test_another_pair_is_refused_and_one_that_is_gone_is_not(locked):
     pairs = "pairs={sw-sw: {collection: ./data}, en-en: {collection: ./data}}"
     said = locked("--set", pairs)
     assert (said.code, len(said.errors)) == (2, 3)
-    assert "mini.lock: pairs.en-en.collection: not locked, found ./data (content " in said.errors[0]
+    assert "mini.lock: pairs.en-en.collection: is not in the lock file, found ./data (content " in said.errors[0]
     assert locked("--set", "pairs={sw-sw: {collection: ./data}}").code == 0
 
 
@@ -97,13 +99,13 @@ def other_limits(content):
         (
             other_machine,
             [
-                "training.precision: bfloat16 was locked, and this machine takes float32; "
-                "--set training.precision=bfloat16 takes the other",
+                "training.precision is float32 (bfloat16 locked); "
+                "--set training.precision=bfloat16 restores the locked one",
                 "another number of threads: {threads} (64 locked); set OMP_NUM_THREADS=64",
                 "other instruction sets: {units} (avx2 locked)",
             ],
         ),
-        (other_limits, ["other limits to instruction sets: none (ATEN_CPU_CAPABILITY=avx2 locked)"]),
+        (other_limits, ["other limits on instruction sets: none (ATEN_CPU_CAPABILITY=avx2 locked)"]),
     ],
 )
 def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab, change, said):
@@ -116,7 +118,7 @@ def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab,
     here = {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "units": " ".join(instruction_sets()) or "none told",
+        "units": " ".join(instruction_sets()) or "unknown",
         "threads": os.environ["OMP_NUM_THREADS"],
     }
     lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
@@ -137,7 +139,7 @@ def test_a_lock_that_is_none_is_one_line(locked, own_lab, text):
     (own_lab.root / "mini.lock").write_text(text)
     said = locked()
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
-    assert "mini.lock: a lock of format 1 expected (" in said.err
+    assert "mini.lock: a lock file of format 1 expected, found " in said.err
 
 
 def test_what_cannot_be_locked(optical, own_lab, tmp_path):
@@ -173,7 +175,7 @@ def test_a_table_a_record_and_what_differs(optical, lab, own_swept):
     path.with_name("manifest.json").unlink()
     said = optical("verify", lab.experiment, "--cache-dir", own_swept)
     assert said.code == 0
-    assert "made of runs/sw-sw-full-reg0-seed13, which the cache does not hold" in said.out
+    assert "inputs are damaged or not in the cache: runs/sw-sw-full-reg0-seed13" in said.out
     assert said.err.splitlines()[-1] == "11 of 12 artifacts identical, 0 not"
 
 

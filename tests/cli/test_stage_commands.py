@@ -35,7 +35,7 @@ def test_a_run_of_another_system_becomes_a_row_of_the_report(evaluate, optical, 
     ("options", "said"),
     [
         (["--pair", "sw-en", "--reg", "0.1"], "--run: the run of another system has no reg, objective or seed"),
-        ([], "--pair: the experiment has several pairs, say which"),
+        ([], "--pair: the experiment has several pairs; give one of"),
         (["--pair", "sw-yo"], "--pair sw-yo: not in the experiment"),
     ],
 )
