@@ -47,7 +47,7 @@ def verify(
     opening: Opening,
     names: Annotated[
         list[str] | None,
-        Argument(metavar="[NAME...]", help="Folder names or first digits of keys. Default: all artifacts."),
+        Argument(metavar="NAME", help="Folder names or first digits of keys. Default: all artifacts."),
     ] = None,
     remove_damaged: Annotated[bool, Option("--remove-damaged", help="Remove the damaged artifacts.")] = False,
 ) -> None:
@@ -87,7 +87,7 @@ def verify(
 @cache_app.command(epilog=example("cache remove 4c26a8da086c"))
 @takes("cache_dir")
 def remove(
-    names: Annotated[list[str], Argument(metavar="NAME...", help="Folder names or first digits of keys.")],
+    names: Annotated[list[str], Argument(metavar="NAME", help="Folder names or first digits of keys.")],
     opening: Opening,
 ) -> None:
     """Remove artifacts; the next run that needs them makes them again."""
@@ -100,7 +100,7 @@ def remove(
 @cache_app.command(epilog=example("cache prune tiny --dry-run"))
 @takes("overrides", "cache_dir", "offline")
 def prune(
-    experiments: Annotated[list[str], Argument(metavar="EXPERIMENT...", help="Experiments whose artifacts stay.")],
+    experiments: Annotated[list[str], Argument(metavar="EXPERIMENT", help="Experiments whose artifacts stay.")],
     opening: Opening,
     dry_run: Annotated[bool, Option("--dry-run", help="Print what would be removed, and remove nothing.")] = False,
 ) -> None:

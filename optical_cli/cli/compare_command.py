@@ -142,8 +142,8 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
         f"{several(len(duel.topics), 'topic')} and {several(one.seeds, 'seed')}; {shown}: "
         f"{signed(one.difference)} [{signed(one.low)}, {signed(one.high)}], d_z {effect(one.effect)}, p "
         f"{p_value(one.p)}{family}.",
-        f"{one.wins} topics won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
-        f"{one.agreeing} of {several(one.seeds, 'seed')} agree. Detectable difference: {one.smallest:.3f}.",
+        f"{several(one.wins, 'topic')} won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
+        f"seeds that agree: {one.agreeing} of {one.seeds}. Detectable difference: {one.smallest:.3f}.",
     ]
 
 

@@ -86,7 +86,9 @@ def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 class Wanted:
     """The options that name a cell of an experiment."""
 
-    reg: Annotated[float | None, Option(help="Strength of the transport regularization, from 0 to inf.")] = None
+    reg: Annotated[
+        float | None, Option(help="Regularization strength, 0 to inf. Default: the only reg of the experiment.")
+    ] = None
     objective: Annotated[str | None, Option(help=OBJECTIVE_HELP)] = None
     pair: Pair = None
     seed: Seed = None

@@ -117,7 +117,7 @@ def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
 def status(
     opening: Opening,
     experiment: Annotated[
-        str | None, Argument(metavar="[EXPERIMENT]", help="Experiment to show. Default: all work in the cache.")
+        str | None, Argument(metavar="EXPERIMENT", help="Experiment to show. Default: all work in the cache.")
     ] = None,
 ) -> None:
     """Show which cells are done, running or failed.

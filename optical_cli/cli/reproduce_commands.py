@@ -10,7 +10,7 @@ from typer import Exit, Option, Typer
 from optical_cli.cli.options import Experiment, Opening, Wanted, example, lock_file, takes
 from optical_cli.cli.records import explanation_record, print_json, verified_record
 from optical_cli.cli.stage_commands import STAGES, Stage
-from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_table
+from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_lines, print_table
 from optical_cli.errors import CacheError, ConfigError, DataError, several
 
 if TYPE_CHECKING:
@@ -139,11 +139,13 @@ for _stage in STAGES:
 def _print_explanation(found: "Explanation") -> None:
     name = f"{found.step.kind}/{found.step.label}"
     if found.artifact is not None:
-        print(f"{name}: in the cache, {found.artifact.folder}")
+        print_lines(f"{name}: in the cache, {found.artifact.folder}", indent="    ")
     elif found.nearest is None:
-        print(f"{name}: not in the cache, which holds no artifact of this stage")
+        print_lines(f"{name}: not in the cache, which has no artifact of this stage", indent="    ")
     else:
-        print(f"{name}: not in the cache; the most similar artifact, {found.nearest.folder.name}, differs in")
+        print_lines(
+            f"{name}: not in the cache; the most similar artifact, {found.nearest.folder.name}, differs in", "    "
+        )
         values = [(one.artifact, one.what, one.there, one.wanted) for one in found.differences]
         rows = [["none" if value is None else value for value in row] for row in values]
         print_table(["artifact", "setting or input", "cached", "wanted"], rows)

@@ -125,7 +125,7 @@ def _obtain(opening: Opening, pipeline: "Pipeline", step: "Step") -> None:
 
 @takes("as_json")
 def fuse(
-    runs: Annotated[list[Path], Argument(metavar="RUN RUN...", help="TREC run files, two or more.")],
+    runs: Annotated[list[Path], Argument(metavar="RUN", help="TREC run files, two or more.")],
     output: Annotated[Path, Option("--output", "-o", help="Run file to write.")],
     opening: Opening,
     method: Annotated[str, Option(help="rrf, or sum or mnz of min-max scores.")] = "rrf",

@@ -261,7 +261,7 @@ def test_an_input_that_is_gone_is_named_by_what_takes_its_place(why, optical, ow
 def test_an_empty_cache_is_said_to_be_one(optical, lab, tmp_path):
     said = optical("why", "index", lab.experiment, "--pair", "sw-en", "--cache-dir", tmp_path / "none")
     assert (said.code, said.out.count("\n")) == (0, 1)
-    assert "holds no artifact of this stage" in said.out
+    assert "has no artifact of this stage" in said.out
 
 
 def test_differences_are_a_table(optical, lab, swept):
