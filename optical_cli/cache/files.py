@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from optical_cli.errors import CacheError, NoRoom
+from optical_cli.errors import CacheError, NoRoom, byte_size
 from optical_cli.machine import free_disk
 
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -138,7 +138,7 @@ def not_made(what: str, error: OSError, root: Path, *written: Path) -> CacheErro
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     said = f"{what} could not be made: {at or root}"
     if error.errno in FULL:
-        size = _in_units(sum(map(_bytes_under, written)))
+        size = byte_size(sum(map(_bytes_under, written)))
         room = f"{size} of it were written, and {_free(root)}; {remedy(error)}"
         return NoRoom(f"{said}: {error.strerror or error}: {room}; the same command goes on then")
     if at is not None and not at.is_relative_to(root):
@@ -156,11 +156,7 @@ def _bytes_under(folder: Path) -> int:
 
 def _free(root: Path) -> str:
     """How much is free on the disks that an artifact is written to."""
-    said, scratch = f"{_in_units(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
+    said, scratch = f"{byte_size(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
     if scratch.stat().st_dev == root.stat().st_dev:
         return said
-    return f"{said}, {_in_units(free_disk(scratch) or 0)} in {scratch}, where temporary files are"
-
-
-def _in_units(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    return f"{said}, {byte_size(free_disk(scratch) or 0)} in {scratch}, where temporary files are"

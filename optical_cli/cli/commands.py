@@ -38,10 +38,10 @@ PANELS: dict[str, dict[Any, str]] = {
         fuse: "fuse bm25.trec student.trec --output fused.trec",
     },
     "Reproduce": {
-        lock: "lock experiments/miracl-yo.yaml",
+        lock: "lock experiments/clirmatrix.yaml",
         verify: "verify tiny",
         why_app: "why evaluate tiny --pair sw-sw --reg 0.1",
-        fetch: "fetch experiments/miracl-yo.yaml",
+        fetch: "fetch experiments/clirmatrix.yaml",
     },
     "Care": {
         cache_app: "cache list",

@@ -136,13 +136,15 @@ class Wanted:
         from optical_cli.config.settings import SEEDS, checked_reg
 
         if self.objective not in (None, *OBJECTIVES, *map(bm25_objective, ANALYZERS)):
-            raise ConfigError(f"--objective {self.objective}: {', '.join(OBJECTIVES)} expected, or {BM25}-ANALYZER")
+            raise ConfigError(
+                f"--objective {self.objective}: one of {', '.join(OBJECTIVES)} or {BM25}-ANALYZER expected"
+            )
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
             raise ConfigError(f"--reg {self.reg:g}: {error} expected") from error
         if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
-            raise ConfigError(f"--reg {self.reg:g}: the objective {self.objective} has no transport to regularize")
+            raise ConfigError(f"--reg {self.reg:g}: {self.objective} has no regularization; leave out --reg")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 

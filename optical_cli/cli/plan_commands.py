@@ -9,7 +9,15 @@ from typer import Argument, Option
 
 from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import making_records, planned_record, print_json, status_record
-from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_in_blocks, print_table, time_left
+from optical_cli.cli.terminal import (
+    TerminalProgress,
+    duration,
+    plain,
+    print_in_blocks,
+    print_lines,
+    print_table,
+    time_left,
+)
 from optical_cli.errors import byte_size, several
 
 if TYPE_CHECKING:
@@ -82,7 +90,8 @@ def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
     total = several(len(steps), "artifact")
     print(f"\n{states.count(CACHED)} of {total} in the cache, {states.count(TO_MAKE)} to make{rest}")
     if estimates := [estimate for _, estimate in steps if estimate]:
-        print("\n".join(_altogether(estimates)))
+        for line in _altogether(estimates):
+            print_lines(line, indent="  ")
 
 
 def _figures(one: "Estimate") -> list[str]:

@@ -72,7 +72,8 @@ def _row(one: Record) -> list[str]:
 
     digits = [(one[name] or "")[:SHORT_DIGITS] for name in ("revision", "fingerprint")]
     count = "" if one["bytes"] is None else byte_size(one["bytes"])
-    return [one["input"], one["source"], one["state"], *digits, count]
+    state = "failed" if one["fault"] else one["state"]
+    return [one["input"], one["source"], state, *digits, count]
 
 
 @takes()

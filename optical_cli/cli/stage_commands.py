@@ -140,7 +140,7 @@ def fuse(
 
     chosen = next((name for name in METHODS if name == method), None)
     if chosen is None:
-        raise ConfigError(f"--method {method}: {', '.join(METHODS)} expected")
+        raise ConfigError(f"--method {method}: one of {', '.join(METHODS)} expected")
     if output.exists() and not force:
         raise ConfigError(f"--output {output}: already exists; name another file, or replace it with --force")
     if len({path.resolve() for path in runs}) != len(runs):

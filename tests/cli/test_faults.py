@@ -120,7 +120,7 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
 @pytest.mark.parametrize("pair", ["sw-sw", "sw-en"])
 def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, refused, pair):
     found = refused(lab.experiment, "--objective", "greedy", "--pair", pair, command="index")
-    assert one(found) == "--reg 0.1: the objective greedy has no transport to regularize"
+    assert one(found) == "--reg 0.1: greedy has no regularization; leave out --reg"
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, 
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (
             ["--objective", "gready"],
-            "--objective gready: bm25, translate, none, pooled_mse, greedy, transport expected, or bm25-ANALYZER",
+            "--objective gready: one of bm25, translate, none, pooled_mse, greedy, transport or bm25-ANALYZER expected",
         ),
-        (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
-        (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),
+        (["--objective", "greedy"], "--reg 0.1: greedy has no regularization; leave out --reg"),
+        (["--objective", "bm25"], "--reg 0.1: bm25 has no regularization; leave out --reg"),
         (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
         (["--device", "warp"], "--device warp: no such device here; cpu, cuda, cuda:1 or auto expected"),
         (["--set", "nonsense"], "--set nonsense: key=value expected, such as training.epochs=2"),

@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -66,6 +67,7 @@ def test_an_option_that_nobody_has_is_refused_when_the_command_is_made():
 
 
 GROUP = typer.main.get_command(app)
+ROOT = Path(__file__).parents[2]
 
 
 def commands_of(group, words=()):
@@ -125,6 +127,7 @@ def test_every_help_ends_with_an_example_that_can_be_parsed(words):
     assert found, last
     group, arguments, name = GROUP, shlex.split(found[1]), "optical"
     assert arguments[: len(words)] == words
+    assert all((ROOT / word).exists() for word in arguments if word.startswith("experiments/"))
     with typer.Context(GROUP) as context:
         while hasattr(group, "commands"):
             name, group, arguments = group.resolve_command(context, arguments)

@@ -93,7 +93,7 @@ def test_the_path_is_printed_and_topics_that_a_run_lacks_are_said(optical, runs,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--method", "rff"], "--method rff: rrf, sum, mnz expected"),
+        (["--method", "rff"], "--method rff: one of rrf, sum, mnz expected"),
         (["-o", "{0}"], "--output {0}: already exists; name another file, or replace it with --force"),
         (["{0}"], "RUN: two runs are one file; name each run once"),
         (["{root}/absent.trec"], "{root}/absent.trec: the run file cannot be read: No such file or directory"),

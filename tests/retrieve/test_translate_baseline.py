@@ -154,7 +154,7 @@ def test_a_pair_that_nobody_translates_is_refused(optical, lab, tmp_path):
     said = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
     assert said.errors == ["error: sw-en: nobody translates its topics; add translate.sw.model, or topics and by"]
     said = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
-    assert said.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
+    assert said.errors == ["error: --reg 0: translate has no regularization; leave out --reg"]
 
 
 @pytest.mark.parametrize(
