@@ -50,8 +50,6 @@ PANELS: dict[str, dict[Any, str]] = {
     },
 }
 """The commands under each heading of `optical --help`, and the example that ends the help of each."""
-IN_ORDER = [words.split()[0] for commands in PANELS.values() for words in commands.values()]
-"""The names of the commands; Typer itself would list groups such as `cache` last."""
 
 
 class PanelGroup(TyperGroup):
@@ -60,14 +58,13 @@ class PanelGroup(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature of the base class
         """Write a section for each panel."""
         widest = max(map(len, self.commands))
-        panels: dict[str, list[tuple[str, str]]] = {}
-        for name in IN_ORDER:
-            command = self.commands[name]
-            summary = command.get_short_help_str(formatter.width - widest - 6)
-            panels.setdefault(getattr(command, "rich_help_panel", "Commands"), []).append((name.ljust(widest), summary))
-        for panel, rows in panels.items():
+        for panel, commands in PANELS.items():
+            names = [words.split()[0] for words in commands.values()]
+            summaries = [self.commands[name].get_short_help_str(formatter.width - widest - 6) for name in names]
             with formatter.section(panel):
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [(name.ljust(widest), summary) for name, summary in zip(names, summaries, strict=True)]
+                )
 
 
 app = Typer(

@@ -30,7 +30,7 @@ def _students(pipeline: "Pipeline", wanted: Wanted) -> "list[Step]":
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that has a command."""
+    """A stage of the pipeline with a command, and the steps that the command makes."""
 
     name: str
     steps_of: "Callable[[Pipeline, Wanted], list[Step]]"  # several students for `distill` without a pair

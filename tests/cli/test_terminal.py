@@ -63,3 +63,13 @@ def test_prose_gives_way_to_names_and_is_wrapped_between_words(monkeypatch, caps
 def test_a_table_that_fits_is_one_line_a_row(monkeypatch, capsys):
     lines = table_at(80, monkeypatch, capsys, ["artifact", "key"], [*zip(NAMES, KEYS, strict=True)])
     assert len(lines) == 4
+
+
+def test_a_line_is_wrapped_between_words_on_a_terminal_and_nowhere_else(monkeypatch, capsys):
+    line = f"✓ bitext.sw: {NAMES[0]} of 362.6 kB"
+    terminal.print_lines(line, indent="    ")
+    assert capsys.readouterr().out == f"{line}\n"
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(terminal, "text_width", lambda: 40)
+    terminal.print_lines(line, indent="    ")
+    assert capsys.readouterr().out == f"✓ bitext.sw:\n    {NAMES[0]}\n    of 362.6 kB\n"
