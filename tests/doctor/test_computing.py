@@ -24,7 +24,7 @@ def test_plans_that_cost_too_much_are_found(monkeypatch):
     finding = try_transport()
     assert finding.state == "fault"
     assert finding.found.startswith("an error of ")
-    assert "report it" in finding.mend
+    assert "report the output of" in finding.mend
 
 
 def test_plans_of_nothing_are_found(monkeypatch):
