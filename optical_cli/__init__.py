@@ -1,7 +1,7 @@
-"""Optimal transport distillation for cross-lingual retrieval, as an experiment runner.
+"""Optimal transport distillation for cross-lingual retrieval, with an experiment runner.
 
-`load_experiment` reads an experiment, `open_experiment` opens it over a cache, as a `Session`. They are imported when
-they are first used.
+`open_experiment` opens an experiment and a cache as a `Session`; `load_experiment` only reads the experiment file. Both
+are imported at their first use.
 """
 
 from typing import TYPE_CHECKING

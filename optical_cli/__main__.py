@@ -1,4 +1,4 @@
-"""`python -m optical_cli`: what `torchrun -m` starts in every process."""
+"""`python -m optical_cli`, which `torchrun -m optical_cli` runs in every process."""
 
 from optical_cli.cli import main
 

@@ -1,4 +1,4 @@
-"""Who computes: the processes that `torchrun` started for one command, and workers on other machines."""
+"""The processes that `torchrun` starts for one command, and the protocol of workers on other machines."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -9,15 +9,14 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 PATIENCE = timedelta(days=7)
-"""How long one process waits for another: the first may encode a bitext meanwhile, and nobody else knows how long."""
+"""Time limit for one process to wait for another: the first may encode a whole bitext in the meantime."""
 
 
 class Processes:
-    """What the processes of one command agree on: a single one, unless `torchrun` or `accelerate launch` started more.
+    """The processes of one command: a single one, unless `torchrun` or `accelerate launch` has started more.
 
     Attributes:
-        count: how many there are.
-        rank: of this one, from 0; the first speaks, and writes what is written.
+        rank: of this process, from 0; only the first prints and writes files.
     """
 
     def __init__(self) -> None:
@@ -26,11 +25,11 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process speaks and writes."""
+        """Whether this is the process that prints and writes files."""
         return self.rank == 0
 
     def agree(self, value: T) -> T:
-        """The first process's value, in every process; they all have to ask."""
+        """Return the value of the first process; every process must call this."""
         if self.count == 1:
             return value
         values = [value]
@@ -38,13 +37,13 @@ class Processes:
         return values[0]
 
     def decide(self, ask: Callable[[], T]) -> T:
-        """What the first process finds, in every process; the others do not look."""
+        """Call `ask` in the first process only, and return its result in every process."""
         found: Any = ask() if self.first else None
         answer: T = self.agree(found)
         return answer
 
     def gather(self, value: T) -> list[T]:
-        """The values of all processes, in every process."""
+        """Return the values of all processes, in every process."""
         if self.count == 1:
             return [value]
         values: list[Any] = [None] * self.count
@@ -52,7 +51,7 @@ class Processes:
         return values
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until every process has called this."""
         self.gather(None)
 
     def _group(self) -> Any:
@@ -66,32 +65,32 @@ class Processes:
 
 
 class Workers(Protocol):
-    """Processes elsewhere that work for this one. What they are given and what they give back is copied to them.
+    """Processes on other machines that work for this one; arguments and results are copied.
 
-    They compute on as many threads as this process does, so that results are the same bits as here.
+    Each computes on as many threads as this process, so that results are bit-identical.
     """
 
     @property
     def count(self) -> int:
-        """Pieces of work that are done at once."""
+        """Number of items that are worked on at once."""
         ...
 
     def in_turn(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
-        """The result of each item, in the order of the items; few are made before they are taken.
+        """Yield the result of each item, in the order of the items; few results are computed in advance.
 
         Args:
-            work: a function of a module, or a `partial` of one; a piece of it is done again if its worker dies.
-            items: taken one by one, as workers come free.
+            work: a function of a module, or a `partial` of one; repeated for an item if its worker dies.
+            items: taken one by one, as workers become free.
 
         Raises:
-            Exception: what the work raised, as it was raised; or taking an item, when those before it are through.
-            ClusterError: a piece of work was lost again and again.
+            Exception: of `work`, unchanged; or of the iterator of `items`, after the results of earlier items.
+            ClusterError: an item was lost repeatedly.
         """
         ...
 
     def as_done(self, work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[tuple[Item, Callable[[], T]]]:
-        """Each item as it is done, with a function that gives its result, or raises what `in_turn` would.
+        """Yield each item as soon as it is done, with a function that returns its result or raises its error.
 
-        Items are taken one by one, as workers come free.
+        Items are taken one by one, as workers become free.
         """
         ...

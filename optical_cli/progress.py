@@ -1,4 +1,4 @@
-"""How long work tells of its progress, without knowing who listens."""
+"""The protocol by which long work reports its progress, to a terminal, a file or nobody."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,47 +10,47 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Somebody who wants to know how far the work is."""
+    """A receiver of progress: tasks with their units, and messages."""
 
     def task(self, description: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task of `total` units (None: not known); it ends with the context."""
+        """Open a task of `total` units (None if unknown), for the duration of the context."""
         ...
 
     def say(self, message: str) -> None:
-        """Say one line that a user may want to know."""
+        """Show a message of one line to the user."""
         ...
 
 
 class Silence:
-    """A `Progress` that tells nobody."""
+    """A `Progress` that shows nothing."""
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
-        """Open a task nobody hears of."""
+        """Open a task that is not shown."""
         yield lambda _done: None
 
     def say(self, message: str) -> None:
-        """Say nothing."""
+        """Drop the message."""
 
 
-def counted(advance: Advance, seconds: float, tell: Callable[[int, float], None]) -> Advance:
-    """An `Advance` that counts: it passes everything on, and now and then tells how far a task is.
+def counted(advance: Advance, seconds: float, report: Callable[[int, float], None]) -> Advance:
+    """Wrap an `Advance` so that it also reports the units done so far, at intervals.
 
     Args:
-        advance: hears of the same units.
-        seconds: between two tellings at least; a task that is done sooner is not told of.
-        tell: hears how many units are done, and how many seconds they have taken.
+        advance: called with every number of units.
+        seconds: least time between two reports; a shorter task gets none.
+        report: called with the units done and the seconds that they took.
     """
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     done = 0
 
     def count(more: int) -> None:
-        nonlocal done, told
+        nonlocal done, reported
         done += more
         advance(more)
         now = time.monotonic()
-        if now - told >= seconds:
-            told = now
-            tell(done, now - started)
+        if now - reported >= seconds:
+            reported = now
+            report(done, now - started)
 
     return count

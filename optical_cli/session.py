@@ -1,12 +1,12 @@
-"""An experiment in Python, as a notebook needs it. The command line opens experiments by it too.
+"""An experiment in Python, for notebooks and scripts.
 
 import optical_cli
 
 session = optical_cli.open_experiment("tiny")
-session.plan()                                 # a row for each artifact: in the cache, or to be made
-session.run()                                  # a row for each cell; what the cache holds is not made again
+session.plan()                                 # a row for each artifact: cached or missing
+session.run()                                  # a row for each cell; computes what the cache lacks
 session.topics()                               # a row for each cell and topic
-session.curve()                                # nDCG@10 against reg; a notebook shows it
+session.curve()                                # nDCG@10 against reg, which a notebook displays
 student = session.student("sw-en", reg=0.1)    # a sentence-transformers MultiVectorEncoder
 """
 
@@ -37,24 +37,27 @@ if TYPE_CHECKING:
 
 
 def load_experiment(experiment: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment; ConfigError names every fault, a line each.
+    """Read an experiment.
 
     Args:
-        experiment: a YAML file, or `tiny`, the packaged language pair.
-        overrides: settings such as `training.epochs=2`, as `--set` takes them.
+        experiment: a YAML file, or `tiny`, the experiment in the package.
+        overrides: settings such as `training.epochs=2`.
+
+    Raises:
+        ConfigError: names every fault of the experiment, a line each.
     """
     return read_experiment(builtin_experiment(str(experiment)) or Path(experiment), overrides)
 
 
 def open_cache(cache_dir: str | Path | None, progress: Progress) -> Cache:
-    """Open the cache in a folder; None for `OPTICAL_CACHE`, or else `optical` in the user's cache folder."""
+    """Open the cache in a folder; None for `OPTICAL_CACHE`, or else `optical` in the cache folder of the user."""
     chosen = cache_dir or os.environ.get("OPTICAL_CACHE")
     if chosen is None:
         from platformdirs import user_cache_path
 
         chosen = user_cache_path("optical", appauthor=False)
     root = Path(chosen).expanduser().absolute()
-    return Cache(root, on_wait=lambda label: progress.say(f"{label}: another process is making it; waiting"))
+    return Cache(root, on_wait=lambda label: progress.say(f"{label}: another process is making it; waiting for that"))
 
 
 def open_experiment(
@@ -66,23 +69,24 @@ def open_experiment(
     progress: Progress | None = None,
     offline: bool = False,
 ) -> "Session":
-    """Open an experiment over a cache.
+    """Open an experiment and a cache.
 
     Args:
-        experiment: a YAML file, `tiny`, or what `load_experiment` has read.
-        overrides: settings such as `training.epochs=2`; not for an experiment that was read already.
-        cache_dir: folder of the artifacts; None for `OPTICAL_CACHE`, or else `optical` in the user's cache folder.
+        experiment: a YAML file, `tiny`, or the result of `load_experiment`.
+        overrides: settings such as `training.epochs=2`; not with the result of `load_experiment`.
+        cache_dir: folder of the artifacts; None for `OPTICAL_CACHE`, or else `optical` in the cache folder of the user.
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
         offline: download nothing.
 
     Raises:
         ConfigError: the experiment has faults.
-        DataError: an input cannot be opened; NotHere if it would have to be downloaded and `offline` is set.
+        DataError: an input cannot be opened.
+        NotHere: an input is missing, and `offline` is set.
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides)
     elif overrides:
-        raise ConfigError("overrides: an experiment that was read already takes none; give them to load_experiment")
+        raise ConfigError("overrides: cannot change an experiment that is already read; give them to load_experiment")
     remedy = f"optical fetch {experiment.name}" if offline else None
     progress = progress or Silence()
     return Session(Pipeline(experiment, open_cache(cache_dir, progress), device, progress, offline=remedy))
@@ -90,7 +94,7 @@ def open_experiment(
 
 @dataclass(frozen=True)
 class Curve:
-    """A chart as SVG; a notebook shows it."""
+    """A chart as SVG, which a notebook displays."""
 
     svg: str
 
@@ -100,20 +104,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class Session:
-    """An experiment over a cache: plan it, run it, look at its results; `pipeline` has its steps."""
+    """An open experiment and its cache: plan it, run it, read its results. `pipeline` gives access to its steps."""
 
     pipeline: Pipeline
 
     @property
     def experiment(self) -> Experiment:
-        """The settings."""
+        """The settings of the experiment."""
         return self.pipeline.experiment
 
     def plan(self) -> "DataFrame":
-        """A row for each artifact, in the order in which they are made, with an estimate of those to be made.
+        """Return a row for each artifact, in the order of making them.
 
-        Columns: kind, label, key (64 hex digits), cached, seconds (it took, or is estimated to take; NaN if unknown),
-        bytes (NaN if unknown).
+        Columns: kind, label, key (64 hex digits), cached, seconds and bytes. The last two are measured if the artifact
+        is cached, otherwise estimated, or NaN if unknown.
         """
         from optical_cli.plan.estimate import estimate
 
@@ -129,23 +133,26 @@ class Session:
         return _frame(rows, numbers=("seconds", "bytes"))
 
     def run(self, on_cell: Callable[[Result], None] = lambda _result: None) -> "DataFrame":
-        """Make what the cache does not hold, and return the results; a cell that fails does not stop the others.
+        """Compute what the cache lacks, and return the results as `results` does.
 
-        `on_cell` is called with each cell as it is done. OpticalError if an input cannot be used, before any work.
+        A cell that fails does not stop the others. `on_cell` is called with the result of each cell as it is done.
+
+        Raises:
+            OpticalError: an input cannot be used; nothing was computed.
         """
         results, _ = run_sweep(self.pipeline, on_cell, say=self.pipeline.progress.say)
         return self._rows([*results, *(one.result for one in imported_runs(self.pipeline))])
 
     def results(self) -> "DataFrame":
-        """A row for each cell and for each imported run, from what the cache holds; nothing is computed.
+        """Return a row for each cell and each imported run, from the cache; computes nothing.
 
-        Columns: pair, corpus, objective, reg (NaN for a baseline), seed, a column for each measure (NaN where there are
-        no scores), failure, train_seconds, p@1 and transport_cost of the student on the held-out bitext.
+        Columns: pair, corpus, objective, reg (NaN for a baseline), seed, one for each measure (NaN without scores),
+        failure, train_seconds, and p@1 and transport_cost of the student on the held-out bitext.
         """
         return self._rows(every_result(self.pipeline))
 
     def topics(self) -> "DataFrame":
-        """A row for each cell and judged topic: pair, corpus, objective, reg, seed, topic, and the measures."""
+        """Return a row for each cell and judged topic: pair, corpus, objective, reg, seed, topic and the measures."""
         measures = self.experiment.evaluation.measures
         rows = [
             {**_cell(result), "topic": topic, **{name: result.scores.per_topic[name][topic] for name in measures}}
@@ -156,7 +163,7 @@ class Session:
         return _frame(rows, numbers=("reg", *measures))
 
     def curve(self) -> Curve:
-        """The main measure against reg, a panel for each pair, from what the cache holds."""
+        """Draw the main measure against reg, with a panel for each pair, from the cache."""
         from tempfile import TemporaryDirectory
 
         from optical_cli.report.curve import draw_curve
@@ -170,21 +177,25 @@ class Session:
     def student(
         self, pair: str, *, reg: float | None = None, objective: str = TRANSPORT, seed: int | None = None
     ) -> "MultiVectorEncoder":
-        """Load the student of a cell; train it if the cache does not hold it.
+        """Load the student of a cell; train it if it is not in the cache.
 
         Args:
-            pair: name of a language pair of the experiment.
+            pair: language pair of the experiment, such as `yo-en`.
             reg: 0 to inf; None for a baseline.
-            objective: `transport` or a baseline that has a student; ConfigError for others.
-            seed: of the training; None for the first of the experiment.
+            objective: `transport`, or a baseline that has a student.
+            seed: training seed; None for the first of the experiment.
+
+        Raises:
+            ConfigError: the experiment has no such pair, or the objective has no student.
         """
         if pair not in self.experiment.pairs:
             raise ConfigError(f"pair {pair}: not in the experiment; it has {', '.join(self.experiment.pairs)}")
         known = [row.name for row in OBJECTIVES.values() if row.has_student]
         if objective not in known:
-            raise ConfigError(f"objective {objective}: one that has a student expected: {', '.join(known)}")
+            raise ConfigError(f"objective {objective}: an objective with a student expected: {', '.join(known)}")
         if OBJECTIVES[objective].has_reg != (reg is not None):
-            raise ConfigError(f"reg: a value expected with the objective {TRANSPORT}, and with no other")
+            wanted = "None" if reg is not None else "a number from 0 to inf"
+            raise ConfigError(f"reg {reg}: {wanted} expected for the objective {objective}")
         from optical_cli.encoder.encode import open_encoder
 
         cell = Cell(pair, objective, reg, self.experiment.seeds[0] if seed is None else seed)

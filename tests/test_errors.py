@@ -1,4 +1,4 @@
-from optical_cli.errors import one_line, quoted, shortened
+from optical_cli.errors import byte_size, one_line, quoted, several, shortened
 
 
 def test_a_text_is_quoted_whole_or_shown_to_be_cut():
@@ -16,3 +16,19 @@ def test_a_value_is_quoted_on_one_line():
 def test_an_error_of_a_library_is_told_on_one_line():
     assert one_line(ValueError("line one,\n  line two")) == "ValueError: line one, line two"
     assert one_line(ValueError("x" * 300)) == "ValueError: " + "x" * 228 + "…"
+
+
+def test_things_are_counted_in_the_singular_and_the_plural():
+    assert [several(count, "topic") for count in (0, 1, 2)] == ["0 topics", "1 topic", "2 topics"]
+
+
+def test_bytes_are_in_the_unit_that_needs_the_fewest_digits():
+    sizes = {
+        0: "0 B",
+        812: "812 B",
+        1000: "1.0 kB",
+        4_100_000: "4.1 MB",
+        4_600_000_000: "4.6 GB",
+        2 * 10**15: "2000.0 TB",
+    }
+    assert {count: byte_size(count) for count in sizes} == sizes

@@ -38,7 +38,7 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
         assert f"not checked: {bitext.dataset} ({bitext.config}, {bitext.split}) is not in" in said.err
     for pair in experiment.pairs.values():
         assert f"not checked: {pair.collection} is missing or incomplete in" in said.err
-    assert " 0 to be made, " in said.out
+    assert " 0 to make, " in said.out
 
 
 def test_the_study_has_the_pairs_seeds_and_baselines_that_it_was_planned_with():

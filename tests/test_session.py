@@ -58,10 +58,10 @@ def test_a_student_is_loaded_and_encodes(session):
     assert tokens.shape[0] > 0
     with pytest.raises(ConfigError, match="sw-xx: not in the experiment"):
         session.student("sw-xx", reg=0.1)
-    with pytest.raises(ConfigError, match="reg: a value expected"):
+    with pytest.raises(ConfigError, match="reg None: a number from 0 to inf expected for the objective transport"):
         session.student("sw-en")
     for objective in ("bm25", "translate", "nothing"):
-        with pytest.raises(ConfigError, match=f"objective {objective}: one that has a student expected"):
+        with pytest.raises(ConfigError, match=f"objective {objective}: an objective with a student expected"):
             session.student("sw-en", objective=objective)
 
 

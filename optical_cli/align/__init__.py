@@ -1,1 +1,1 @@
-"""What a plan does to the tokens of a sentence and of its translation, to be looked at."""
+"""Alignments of the tokens of a sentence and its translation, for people to look at."""

@@ -1,4 +1,4 @@
-"""The alignments of sentences under the plan of each reg, by the student of each reg."""
+"""Align sentences with their translations, for each reg by its own student."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,19 +31,21 @@ def align_sentences(
     precision: Resolved,
     device: str,
 ) -> list[AlignedPair]:
-    """Align sentences with their translations under each reg, on a torch device or `auto`.
+    """Align sentences with their translations, for each reg.
 
-    `trained_on` says which tokens are rare, for idf marginals. `students` obtains the folder of the student of each
-    reg, once the teacher was found sound.
+    Args:
+        trained_on: the bitext of the training, which idf marginals count tokens in.
+        students: by reg, a function that obtains the folder of the student; called after the teacher was loaded.
+        device: a torch device, or `auto`.
 
     Raises:
         DataError: a sentence has no token that is scored.
-        NotConverged: the exact solver gave up.
+        NotConverged: the exact solver found no plan.
         OpticalError: a student cannot be obtained.
     """
     x, longest = experiment, experiment.training.max_length
     setup = EncoderSetup(
-        query_length=min(x.encoding.query_length, longest),  # cut where the training cuts
+        query_length=min(x.encoding.query_length, longest),  # as the training cuts them
         document_length=min(x.encoding.document_length, longest),
         precision=precision,
         batch_size=x.encoding.batch_size,
@@ -68,15 +70,15 @@ def align_sentences(
 
 @dataclass(frozen=True, eq=False)
 class ScoredTokens:
-    """The tokens of a text that MaxSim scores: special tokens and prefixes too, if the encoder scores them."""
+    """The tokens of a text that MaxSim scores, including special tokens and prefixes if the encoder scores them."""
 
     names: tuple[str, ...]  # as the tokenizer spells them
-    embeddings: torch.Tensor  # (tokens, dimensions) float32, rows of unit length; on the CPU, as all else
-    mass: torch.Tensor  # (tokens,) what each sends or receives; sums to 1
+    embeddings: torch.Tensor  # (tokens, dimensions) float32, rows of unit length, on the CPU
+    mass: torch.Tensor  # (tokens,) mass that each sends or receives; sums to 1
 
 
 def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mapping[float, ScoredTokens]) -> AlignedPair:
-    first = next(iter(by_reg.values()))  # every student has the tokenizer it started with
+    first = next(iter(by_reg.values()))  # all students share the tokenizer of the initial model
     return AlignedPair(
         name=sentence.name,
         text=sentence.text,
@@ -90,7 +92,7 @@ def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mappin
 
 
 def align_tokens(teacher: ScoredTokens, student: ScoredTokens, reg: float, settings: Transport) -> Alignment:
-    """Solve the plan from n teacher tokens to m student tokens, as the training solves it."""
+    """Solve the plan from n teacher tokens to m student tokens, with the settings of the training."""
     C = cosine_cost(teacher.embeddings[None], student.embeddings[None])  # (1, n, m)
     coupling = solve(TransportProblem(C, teacher.mass[None], student.mass[None]), reg, **settings.solve_arguments(reg))
     return Alignment(
@@ -108,10 +110,10 @@ def align_tokens(teacher: ScoredTokens, student: ScoredTokens, reg: float, setti
 def scored_tokens(
     encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int, weights: torch.Tensor
 ) -> list[ScoredTokens]:
-    """Encode texts and keep what the scoring mask keeps, with mass by `weights` of the (vocabulary,).
+    """Encode texts, keep the tokens that are scored, and give them mass by `weights`, (vocabulary,).
 
     Raises:
-        DataError: a text has no token that MaxSim would score, or the encoder pools its tokens into others.
+        DataError: a text has no token that is scored, or the encoder pools tokens.
     """
     encode: Any = encoder.encode_query if side == "query" else encoder.encode_document
     features = encode(list(texts), batch_size=batch_size, show_progress_bar=False, output_value=None)
@@ -123,9 +125,11 @@ def _scored(
 ) -> ScoredTokens:
     mask, ids = features["attention_mask"].bool(), features["input_ids"]
     if len(mask) != len(ids):
-        raise DataError("the encoder pools tokens, so that no embedding has a token to be named by; take another")
+        raise DataError(
+            "the encoder pools tokens, so that embeddings belong to no token; use an encoder without pooling"
+        )
     if not bool(mask.any()):
-        raise DataError(f"no token of this text is left to score: {quoted(text)}; give another")
+        raise DataError(f"{quoted(text)}: no token of this sentence is scored; give another sentence")
     embeddings = torch.nn.functional.normalize(features["token_embeddings"][mask].float(), dim=-1).cpu()
     scored = ids[mask].cpu()
     mass = weighted_marginals(weights[scored][None], torch.ones(1, len(scored)))[0]
@@ -135,19 +139,19 @@ def _scored(
 def _names(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
     names = tokenizer.convert_ids_to_tokens(ids)
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if isinstance(getattr(backend, "decoder", None), ByteLevel):  # it spells bytes: क is the token "à¤ķ"
+    if isinstance(getattr(backend, "decoder", None), ByteLevel):  # its tokens are spelled in bytes: क is "à¤ķ"
         decoded = (tokenizer.convert_tokens_to_string([name]) for name in names)
         names = ["▁" + name[1:] if name.startswith(" ") else name for name in decoded]
     return tuple(names)
 
 
 def uniform_weights(encoder: MultiVectorEncoder) -> torch.Tensor:
-    """(vocabulary,) the same for every token."""
+    """Return equal weights for every token, (vocabulary,)."""
     return torch.ones(_vocabulary(encoder))
 
 
 def rarity_weights(encoder: MultiVectorEncoder, sentences: Sequence[str], side: Side) -> torch.Tensor:
-    """(vocabulary,) more for a token that fewer sentences have, as `transport.marginals: idf` counts in training."""
+    """Return higher weights for rarer tokens, (vocabulary,), as `transport.marginals: idf` counts them in training."""
     return idf_weights(scored_ids(encoder, sentences, side), _vocabulary(encoder))
 
 

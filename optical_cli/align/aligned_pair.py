@@ -1,4 +1,4 @@
-"""A sentence pair under one plan or several, shown and stored without torch."""
+"""The alignments of a sentence pair, described and stored without torch."""
 
 import json
 import math
@@ -14,14 +14,14 @@ Plan = npt.NDArray[np.float64]
 
 TOKENS = ("teacher_tokens", "student_tokens", "teacher_mass", "student_mass")
 FIGURES = ("cost", "effective_targets", "converged", "iterations", "marginal_error", "mass")
-NAMED = 3  # receivers of a token's mass, at most
-SMALLEST = 5  # percent that a named receiver gets, at least
-ALIKE = 1.25  # where no share is more than so many times the mean, all are about alike
+NAMED = 3  # most receivers of a token's mass that are named
+SMALLEST = 5  # percent; a named receiver gets at least this share
+ALIKE = 1.25  # shares count as about alike if none exceeds the mean by more than this factor
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of the teacher's language and its translation, under the name that headings and files give it."""
+    """A sentence in the teacher's language and its translation, with a name for headings and files."""
 
     name: str
     text: str
@@ -30,10 +30,10 @@ class Sentence:
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """The plan of one reg, and what it confesses."""
+    """The plan of one reg, with its cost and convergence."""
 
     reg: float  # in units of the cost
-    plan: Plan  # (n, m) mass that goes from each teacher token to each student token
+    plan: Plan  # (n, m) mass from each teacher token to each student token
     cost: float  # <P, C>, 0 to 2 for a plan of mass 1
     effective_targets: float  # student tokens that a teacher token is spread over, 1 to m
     converged: bool  # whether the marginals are met to the experiment's threshold
@@ -43,12 +43,12 @@ class Alignment:
 
     @property
     def unbalanced(self) -> bool:
-        """Whether the plan has made or lost mass, as one of relaxed marginals may."""
+        """Whether the mass of the plan is not 1, as with relaxed marginals."""
         return not abs(self.mass - 1) <= 0.001
 
     @property
     def shares(self) -> Plan:
-        """(n, m) where the mass of each teacher token goes: a row sums to 1, or is 0 if the token sends none."""
+        """(n, m) share of a teacher token's mass that a student token gets; a row sums to 1, or to 0 without mass."""
         sent = self.plan.sum(axis=1, keepdims=True)
         shares: Plan = np.divide(self.plan, sent, out=np.zeros_like(self.plan), where=sent > 0)
         return shares
@@ -56,50 +56,50 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class AlignedPair:
-    """A sentence, its translation, and the alignments of their tokens, one a reg.
+    """A sentence, its translation, and an alignment of their tokens for each reg.
 
-    Tokens are those that are scored, n of the teacher and m of the student, as each one's tokenizer spells them.
+    Tokens are those that are scored, n of the teacher and m of the student, as their tokenizers spell them.
     """
 
-    name: str  # for a heading and for the name of a file
+    name: str  # for headings and file names
     text: str  # in the teacher's language
     translation: str
     teacher_tokens: tuple[str, ...]
     student_tokens: tuple[str, ...]
-    teacher_mass: tuple[float, ...]  # that each of the n sends; sums to 1
-    student_mass: tuple[float, ...]  # that each of the m receives; sums to 1
+    teacher_mass: tuple[float, ...]  # (n,) that each token sends; sums to 1
+    student_mass: tuple[float, ...]  # (m,) that each token receives; sums to 1
     alignments: tuple[Alignment, ...]
 
 
 @dataclass(frozen=True)
 class AlignedSentences:
-    """Sentence pairs of a held-out bitext, aligned by the students of each reg."""
+    """Sentence pairs of a held-out bitext, aligned by the student of each reg."""
 
-    student: str  # its languages, as labels call it
+    student: str  # label of the student: its languages
     language: str  # of the translations
     pairs: tuple[AlignedPair, ...]
 
 
 def all_alike(shares: Sequence[float]) -> bool:
-    """Whether a token's mass goes everywhere about alike, so that none of its many receivers is worth a name."""
+    """Whether the mass of a token is spread about evenly over many receivers, so that none is named."""
     return len(shares) > NAMED and 0 < max(shares) <= ALIKE * sum(shares) / len(shares)
 
 
 def receivers(tokens: Sequence[str], shares: Sequence[float]) -> str:
-    """Say which tokens receive how many percent of a token's mass: `mashua 81 · ina 12 · rest 7`, `12 about alike`."""
+    """Describe the receivers of a token's mass in percent: `mashua 81 · ina 12 · rest 7`, or `12 about alike`."""
     if not sum(shares) > 0:
         return "no mass"
     if all_alike(shares):
         return f"{len(shares)} about alike"
     order = sorted(range(len(tokens)), key=lambda token: -shares[token])
     named = [token for token in order[:NAMED] if shares[token] * 100 >= SMALLEST] or order[:1]
-    said = [f"{tokens[token]} {100 * shares[token]:.0f}" for token in named]
+    percents = [f"{tokens[token]} {100 * shares[token]:.0f}" for token in named]
     rest = 100 * (sum(shares) - sum(shares[token] for token in named))
-    return " · ".join([*said, f"rest {rest:.0f}"] if rest >= SMALLEST else said)
+    return " · ".join([*percents, f"rest {rest:.0f}"] if rest >= SMALLEST else percents)
 
 
 def as_record(pair: AlignedPair) -> dict[str, Any]:
-    """A pair as a JSON object: plans as nested lists, a row a teacher token; inf as a string, nan as null."""
+    """Convert a pair to a JSON object; plans become lists of rows, inf a string and nan null."""
     return {
         "name": pair.name,
         "text": pair.text,
@@ -117,13 +117,13 @@ def as_record(pair: AlignedPair) -> dict[str, Any]:
 
 
 def write_aligned(path: Path, pairs: Sequence[AlignedPair]) -> None:
-    """Write pairs as JSON, a line each."""
+    """Write pairs as JSON, one per line."""
     lines = (json.dumps(as_record(pair), ensure_ascii=False, allow_nan=False) + "\n" for pair in pairs)
     path.write_text("".join(lines), encoding="utf-8")
 
 
 def read_aligned(path: Path) -> list[AlignedPair]:
-    """Read what `write_aligned` wrote."""
+    """Read the pairs that `write_aligned` has written."""
     with path.open(encoding="utf-8") as file:  # splitlines() would also split at U+2028, which JSON leaves in a text
         return [_pair(json.loads(line)) for line in file]
 
@@ -142,7 +142,7 @@ def _alignment(record: Mapping[str, Any]) -> Alignment:
 
 
 def _number(value: float) -> float | None:
-    """JSON has no word for a number that is none."""
+    """Replace nan and inf, which JSON lacks, by None."""
     return value if math.isfinite(value) else None
 
 

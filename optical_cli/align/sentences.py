@@ -1,4 +1,4 @@
-"""Which sentences of an experiment are aligned, and by whose students; those for a report are kept in the cache."""
+"""Choose the sentences and students to align; alignments for a report are kept in the cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,31 +9,31 @@ from optical_cli.cache.artifact import Artifact, Health
 from optical_cli.config.experiment import Experiment, languages_of
 from optical_cli.data.bitext import SentencePair
 from optical_cli.encoder.setup import SIDES, Side
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, several
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Step, make_step
 
-SHOWN = 3  # held-out pairs, unless the user says how many
+SHOWN = 3  # held-out pairs by default
 FILE = "alignments.jsonl"
 
 
 @dataclass(frozen=True)
 class View:
-    """Whose tokens are aligned: those of a pair's student."""
+    """The student of a pair and the language that its tokens are aligned in."""
 
     pair: str
     student: Student
     language: str  # of the translations
-    side: Side  # as which sentences and translations are encoded
+    side: Side  # sentences and translations are encoded as queries or as documents
 
 
 def view_of(experiment: Experiment, pair: str | None, language: str | None) -> View:
-    """Choose a student of an experiment and one of the languages that it learns: those named, or else the first.
+    """Choose the student of a pair and one of its languages; by default the only student and its first language.
 
     Raises:
-        ConfigError: the experiment lacks the pair, the pair lacks the language, or it has several students.
+        ConfigError: the experiment lacks the pair, the pair lacks the language, or several students need a pair.
     """
     pair, student = _student(experiment, pair)
     sides: dict[str, Side] = {}
@@ -42,7 +42,7 @@ def view_of(experiment: Experiment, pair: str | None, language: str | None) -> V
             sides.setdefault(code, side)  # a query, if the language is on both sides
     wanted = language or next(iter(sides))
     if wanted not in sides:
-        raise ConfigError(f"--language {language}: {' or '.join(sides)} expected, which {pair} teaches its student")
+        raise ConfigError(f"--language {language}: {' or '.join(sides)} expected, as in {pair}")
     return View(pair, student, wanted, sides[wanted])
 
 
@@ -52,9 +52,9 @@ def _student(experiment: Experiment, pair: str | None) -> tuple[str, Student]:
         raise ConfigError(f"--pair {pair}: not in the experiment; it has {known}")
     students = {name: student for name in experiment.pairs if (student := student_of(experiment, name))}
     if not students or (pair is not None and pair not in students):
-        raise ConfigError(f"{pair or known}: both sides are in the teacher's language, so there is nothing to align")
+        raise ConfigError(f"{pair or known}: has nothing to align, as both languages are the teacher's")
     if pair is None and len(set(students.values())) > 1:
-        raise ConfigError(f"--pair: the experiment has several students, say which: {', '.join(students)}")
+        raise ConfigError(f"--pair: the experiment has several students; give one of {', '.join(students)}")
     name = pair or next(iter(students))
     return name, students[name]
 
@@ -62,37 +62,35 @@ def _student(experiment: Experiment, pair: str | None) -> tuple[str, Student]:
 def held_out_sentences(
     sources: Sources, language: str, *, rows: Sequence[int] | None = None, count: int | None = None
 ) -> list[Sentence]:
-    """Pairs of the held-out part of a language's bitext: those at `rows`, from 1, or else the first `count`.
-
-    Without either these are the first 3, or all if there are fewer.
+    """Return held-out pairs of the bitext of a language: those at `rows`, from 1, or the first `count`, by default 3.
 
     Raises:
-        ConfigError: fewer are held out.
+        ConfigError: not as many pairs are held out.
         DataError: the bitext cannot be read.
     """
     held_out = sources.split(language).held_out
     if not held_out:
         raise ConfigError(
-            f"bitext.{language}.held_out: no pair is held out that could be aligned; "
-            "hold some out, or give --text and --translation"
+            f"bitext.{language}.held_out: no pair is held out; set it to the number of pairs to hold out, or give "
+            "--text and --translation"
         )
     wanted = list(rows) if rows else list(range(1, (count or min(SHOWN, len(held_out))) + 1))
     if max(wanted) > len(held_out):
         asked = f"--rows {max(wanted)}" if rows else f"--count {count}"
-        raise ConfigError(f"{asked}: the held-out bitext of {language} ends with pair {len(held_out)}")
+        raise ConfigError(f"{asked}: the bitext of {language} has only {several(len(held_out), 'held-out pair')}")
     return [Sentence(f"held-out {row}", held_out[row - 1].teacher, held_out[row - 1].foreign) for row in wanted]
 
 
 def trained_pairs(sources: Sources, student: Student) -> list[SentencePair]:
-    """The pairs that a student is trained on, language after language."""
+    """Return the pairs that a student is trained on, one language after the other."""
     return [pair for language in student.languages for pair in sources.split(language).train]
 
 
 def held_out_alignments(pipeline: Pipeline, count: int) -> Iterator[AlignedSentences]:
-    """Align the first `count` held-out pairs of each language by the student of each reg, or read that from the cache.
+    """Yield alignments of the first `count` held-out pairs of each language, by the cached student of each reg.
 
-    No student is trained: a reg without one in the cache is left out, and so is a language without any. No encoder is
-    loaded for alignments that are in the cache.
+    Trains no student: a reg without a cached student is left out, and so is a language without any. Cached alignments
+    are read without loading an encoder.
     """
     x, sources = pipeline.experiment, pipeline.sources
     for view in _views(x):
@@ -106,7 +104,7 @@ def held_out_alignments(pipeline: Pipeline, count: int) -> Iterator[AlignedSente
 
 
 def _views(experiment: Experiment) -> list[View]:
-    """The first pair of each student and each language that it learns."""
+    """Return a view of each student and each of its languages."""
     views: dict[tuple[object, str], View] = {}
     for pair in experiment.pairs:
         for language in languages_of(pair):
@@ -117,7 +115,7 @@ def _views(experiment: Experiment) -> list[View]:
 
 
 def _students(pipeline: Pipeline, view: View) -> Iterator[tuple[float, Artifact]]:
-    """By reg, the student of the experiment's first seed, if the cache holds it."""
+    """Yield each reg whose student of the first seed is in the cache, and that student."""
     for reg in sorted(pipeline.experiment.transport.reg):
         step = pipeline.checkpoint(Cell(view.pair, "transport", reg, pipeline.experiment.seeds[0]))
         if artifact := pipeline.cache.find(*step.address):

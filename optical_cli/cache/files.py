@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from optical_cli.errors import CacheError, NoRoom
+from optical_cli.errors import CacheError, NoRoom, byte_size
 from optical_cli.machine import free_disk
 
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -145,7 +145,7 @@ def not_made(what: str, error: OSError, root: Path, *written: Path) -> CacheErro
     at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     fault = f"{what} could not be made: {at or root}"
     if error.errno in FULL:
-        size = _in_units(sum(map(_bytes_under, written)))
+        size = byte_size(sum(map(_bytes_under, written)))
         space = f"{size} of it were written, and {_free(root)}; {remedy(error)}"
         return NoRoom(f"{fault}: {error.strerror or error}: {space}; then run the same command again, which resumes")
     if at is not None and not at.is_relative_to(root):
@@ -163,11 +163,7 @@ def _bytes_under(folder: Path) -> int:
 
 def _free(root: Path) -> str:
     """Return the free space of the disks that an artifact is written to, in words."""
-    free, scratch = f"{_in_units(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
+    free, scratch = f"{byte_size(free_disk(root) or 0)} are free there", Path(tempfile.gettempdir())
     if scratch.stat().st_dev == root.stat().st_dev:
         return free
-    return f"{free}, {_in_units(free_disk(scratch) or 0)} in {scratch}, the folder of temporary files"
-
-
-def _in_units(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    return f"{free}, {byte_size(free_disk(scratch) or 0)} in {scratch}, the folder of temporary files"

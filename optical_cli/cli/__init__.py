@@ -1,4 +1,4 @@
-"""The command line: one client of the library, and the only part of it that knows of a terminal."""
+"""The command line: a client of the library, and the only part that writes to a terminal."""
 
 from optical_cli.cli.edge import main
 

@@ -1,4 +1,4 @@
-"""`optical align`: what reg does to the alignment of sentences, to be looked at."""
+"""`optical align`: show how the tokens of sentences are aligned, for each reg."""
 
 import os
 import re
@@ -21,29 +21,34 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000
 TYPED = "your sentence"
 ALIKE_MASS = 1.001
-NO_FONT = "pictures name some tokens by their place, from #1: install a font of their script, such as of Noto Sans"
+NO_FONT = "no font has the script of some tokens, so pictures number them (#1, #2); install a font such as Noto Sans"
 REG_WIDTH = 24
-"""Characters that the column of a reg needs; regs for which a terminal has no room go into a further table."""
+"""Characters of the column of a reg; regs that do not fit the terminal go into another table."""
 
 
 @takes("overrides", "cache_dir", "device", "no_upstream", "offline", "as_json")
 def align(
     experiment: Experiment,
     opening: Opening,
-    regs: Annotated[list[float] | None, Option("--reg", help="0 to inf; repeatable. Default: all.")] = None,
+    regs: Annotated[
+        list[float] | None, Option("--reg", help="Reg to show, from 0 to inf. Repeatable. Default: all.")
+    ] = None,
     pair: Pair = None,
-    language: Annotated[str | None, Option(help="Of the translations, if the pair learns two languages.")] = None,
+    language: Annotated[str | None, Option(help="Language of the translations, if the pair has two.")] = None,
     seed: Seed = None,
-    rows: Annotated[str | None, Option(help="Which held-out pairs, counted from 1, such as 4 or 1,7-9.")] = None,
-    count: Annotated[int | None, Option(min=1, help="Number of first held-out pairs; 3 by default.")] = None,
-    text: Annotated[str | None, Option(help="A sentence of yours, in the teacher's language.")] = None,
-    translation: Annotated[str | None, Option(help="Its translation.")] = None,
-    untrained: Annotated[bool, Option("--untrained", help="Show the untrained student: only the plan varies.")] = False,
-    output: Annotated[Path | None, Option("--output", "-o", help="Folder; reports/NAME/alignments by default.")] = None,
+    rows: Annotated[str | None, Option(help="Held-out pairs to show, from 1, such as 4 or 1,7-9.")] = None,
+    count: Annotated[int | None, Option(min=1, help="Show this many held-out pairs. Default: 3.")] = None,
+    text: Annotated[str | None, Option(help="Your own sentence, in the teacher's language.")] = None,
+    translation: Annotated[str | None, Option(help="The translation of --text.")] = None,
+    untrained: Annotated[bool, Option("--untrained", help="Use the untrained student for every reg.")] = False,
+    output: Annotated[
+        Path | None, Option("--output", "-o", help="Folder to write. Default: reports/NAME/alignments.")
+    ] = None,
 ) -> None:
-    """Show how the tokens of sentences and of their translations are aligned: tables, and heat maps as SVG and PNG.
+    """Show which tokens the transport aligns, for each reg.
 
-    The sentences are held-out pairs of the bitext, or one of yours. Each reg is shown with its own student.
+    Prints tables and draws heat maps (SVG and PNG) of held-out sentence pairs, or of your own pair with --text and
+    --translation. Each reg is shown with the student that was trained at it.
     """
     chosen = _chosen_rows(rows, count, text, translation)
     pipeline = opening.pipeline(experiment)
@@ -90,25 +95,26 @@ def align(
 def _check_folder(folder: Path) -> None:
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ConfigError(f"--output {folder}: a folder that can be written expected, and {there} is none")
+        fault = "cannot be written" if there.is_dir() else "is a file"
+        raise ConfigError(f"--output {folder}: a writable folder expected, but {there} {fault}")
 
 
 def _chosen_rows(rows: str | None, count: int | None, text: str | None, translation: str | None) -> list[int] | None:
     """Parse `--rows`, None if it is not given; refuse options that disagree."""
     if rows is not None and count is not None:
-        raise ConfigError("--rows and --count: one of them expected, as either says which held-out pairs")
+        raise ConfigError("--rows and --count: give one of them, as both choose the held-out pairs")
     if (text is None) != (translation is None):
         given, lacking = ("--text", "--translation") if translation is None else ("--translation", "--text")
-        raise ConfigError(f"{given} without {lacking}: a sentence is aligned with its translation, give both")
+        raise ConfigError(f"{given}: needs {lacking}, as a sentence is aligned with its translation; give both")
     if text is not None and (rows is not None or count is not None):
-        raise ConfigError("--text: --rows and --count choose held-out pairs, and you have given a pair of your own")
-    for option, said in (("--text", text), ("--translation", translation)):
-        if any("\ud800" <= character <= "\udfff" for character in said or ""):
-            raise ConfigError(
-                f"{option}: text in UTF-8 expected, found other bytes; check the encoding of the terminal"
-            )
-        if said is not None and not said.strip():
-            raise ConfigError(f"{option}: a sentence expected, found nothing")
+        raise ConfigError(
+            "--text: cannot be combined with --rows or --count, which choose held-out pairs; leave them out"
+        )
+    for option, sentence in (("--text", text), ("--translation", translation)):
+        if any("\ud800" <= character <= "\udfff" for character in sentence or ""):
+            raise ConfigError(f"{option}: text in UTF-8 expected, found other bytes; check the terminal's encoding")
+        if sentence is not None and not sentence.strip():
+            raise ConfigError(f"{option}: a sentence expected, found none")
     return None if rows is None else list(dict.fromkeys(row for part in rows.split(",") for row in _range(part, rows)))
 
 
@@ -159,7 +165,7 @@ def _print_receivers(
 ) -> None:
     from optical_cli.align.aligned_pair import receivers
 
-    # a share alone would not show that teacher tokens have masses of their own
+    # shares alone do not show that teacher tokens have different masses
     weighed = max(pair.teacher_mass) > ALIKE_MASS * min(pair.teacher_mass)
     shares = [one.shares for one in alignments]
     rows = []

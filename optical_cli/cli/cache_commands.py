@@ -1,48 +1,60 @@
-"""`optical cache`: what is there, whether it is whole, and how to be rid of it."""
+"""`optical cache`: list, verify, remove and prune artifacts."""
 
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, Typer
 
-from optical_cli.cli.options import Opening, takes
+from optical_cli.cli.options import Opening, example, takes
 from optical_cli.cli.records import artifact_record, damaged_record, print_json
-from optical_cli.cli.terminal import TerminalProgress, plain, print_table, size
-from optical_cli.errors import CacheError
+from optical_cli.cli.terminal import TerminalProgress, plain, print_table
+from optical_cli.errors import CacheError, byte_size, several
 
 if TYPE_CHECKING:
     from optical_cli.cache.artifact import Artifact, Damaged
     from optical_cli.cache.store import Cache
 
-cache_app = Typer(help="Look after the cache.", no_args_is_help=True, rich_markup_mode=None)
+cache_app = Typer(
+    name="cache",
+    help="List, verify, remove or prune the artifacts of the cache.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
-@cache_app.command("list")
+@cache_app.command("list", epilog=example("cache list"))
 @takes("cache_dir", "as_json")
 def list_artifacts(opening: Opening) -> None:
-    """List the artifacts with size, seconds and age."""
+    """List the artifacts with their size, seconds and date."""
     cache = opening.cache()
     artifacts, damaged = _parted(cache)
     if opening.as_json:
         print_json([*map(artifact_record, artifacts), *map(damaged_record, damaged)])
         return
     rows = [
-        [one.kind, one.folder.name, size(one.size), f"{one.manifest['seconds']:.1f}", one.manifest["created"]]
+        [one.kind, one.folder.name, byte_size(one.size), f"{one.manifest['seconds']:.1f}", one.manifest["created"][:16]]
         for one in artifacts
     ]
     rows += [[one.kind, one.folder.name, "", "", "damaged"] for one in damaged]
-    print_table(["kind", "name", "size", "seconds", "made at"], rows)
-    TerminalProgress().say(f"{len(artifacts)} artifacts, {size(sum(one.size for one in artifacts))}, in {cache.root}")
+    print_table(["kind", "name", "size", "seconds", "made (UTC)"], rows)
+    total = byte_size(sum(one.size for one in artifacts))
+    TerminalProgress().say(f"{several(len(artifacts), 'artifact')}, {total}, in {cache.root}")
     _tell_damaged(damaged)
 
 
-@cache_app.command()
+@cache_app.command(epilog=example("cache verify --remove-damaged"))
 @takes("cache_dir", "as_json")
 def verify(
     opening: Opening,
-    names: Annotated[list[str] | None, Argument(metavar="[NAME...]", help="All if none is named.")] = None,
-    remove_damaged: Annotated[bool, Option("--remove-damaged", help="Remove damaged artifacts.")] = False,
+    names: Annotated[
+        list[str] | None,
+        Argument(metavar="NAME", help="Folder names or first digits of keys. Default: all artifacts."),
+    ] = None,
+    remove_damaged: Annotated[bool, Option("--remove-damaged", help="Remove the damaged artifacts.")] = False,
 ) -> None:
-    """Compare every byte with what was written; exit code 1 if one differs and is left there."""
+    """Check that the files of artifacts are as written.
+
+    Compares the SHA-256 of every file with that in its manifest. Exit code 1 if damaged artifacts stay in the cache.
+    """
     cache, say = opening.cache(), TerminalProgress().say
     chosen = _named(cache, names) if names else list(cache.all_entries())
     faults = [(entry, lines) for entry in chosen if (lines := entry.faults())]
@@ -56,24 +68,26 @@ def verify(
     else:
         for _, lines in faults:
             print(plain("\n".join(lines)))
-    say(f"{len(chosen)} artifacts verified, {len(damaged)} damaged")
+    say(f"{several(len(chosen), 'artifact')} verified, {len(damaged)} damaged")
     if doubtful:
-        made = f"made from the damaged, perhaps when they were damaged already: {', '.join(doubtful)}"
-        say(f"{made}; `optical cache remove NAME...` takes those you do not trust")
+        say(
+            f"made from damaged artifacts, perhaps after the damage: {', '.join(doubtful)}; "
+            "remove what you do not trust with `optical cache remove NAME...`"
+        )
     if not damaged:
         return
     if not remove_damaged:
-        say("`optical cache verify --remove-damaged` removes the damaged, and the next run makes them anew")
+        say("`optical cache verify --remove-damaged` removes the damaged artifacts; the next run makes them again")
         raise Exit(1)
     for entry in damaged:
         cache.remove(entry)
-    say(f"{len(damaged)} removed; the next run that needs them makes them anew")
+    say(f"{len(damaged)} removed; the next run that needs them makes them again")
 
 
-@cache_app.command()
+@cache_app.command(epilog=example("cache remove 4c26a8da086c"))
 @takes("cache_dir")
 def remove(
-    names: Annotated[list[str], Argument(metavar="NAME...", help="Folder names, or first digits of their keys.")],
+    names: Annotated[list[str], Argument(metavar="NAME", help="Folder names or first digits of keys.")],
     opening: Opening,
 ) -> None:
     """Remove artifacts; the next run that needs them makes them again."""
@@ -83,14 +97,17 @@ def remove(
         print(plain(str(entry.folder)))
 
 
-@cache_app.command()
+@cache_app.command(epilog=example("cache prune tiny --dry-run"))
 @takes("overrides", "cache_dir", "offline")
 def prune(
-    experiments: Annotated[list[str], Argument(metavar="EXPERIMENT...", help="Experiments whose artifacts stay.")],
+    experiments: Annotated[list[str], Argument(metavar="EXPERIMENT", help="Experiments whose artifacts stay.")],
     opening: Opening,
-    dry_run: Annotated[bool, Option("--dry-run", help="Show what would go, and leave it.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Print what would be removed, and remove nothing.")] = False,
 ) -> None:
-    """Remove what none of these experiments needs; what is too damaged to say what it is stays."""
+    """Remove the artifacts that none of these experiments needs.
+
+    Damaged artifacts stay, as they may belong to one of the experiments.
+    """
     from optical_cli.plan.planned import steps_of
 
     cache = opening.cache()
@@ -102,10 +119,9 @@ def prune(
         if not dry_run:
             cache.remove(artifact)
         print(plain(str(artifact.folder)))
-    count, freed = len(unneeded), size(sum(artifact.size for artifact in unneeded))
-    TerminalProgress().say(
-        f"{count} artifacts, {freed}, would go" if dry_run else f"{count} artifacts removed, {freed}"
-    )
+    freed = byte_size(sum(artifact.size for artifact in unneeded))
+    verb = "would be removed" if dry_run else "removed"
+    TerminalProgress().say(f"{several(len(unneeded), 'artifact')} {verb}, {freed}")
     _tell_damaged(damaged)
 
 
@@ -118,8 +134,8 @@ def _parted(cache: "Cache") -> "tuple[list[Artifact], list[Damaged]]":
 
 def _tell_damaged(damaged: "list[Damaged]") -> None:
     if damaged:
-        remedy = "`optical cache verify` says how, and with --remove-damaged removes them"
-        TerminalProgress().say(f"{len(damaged)} more damaged: {remedy}")
+        remedy = "`optical cache verify` describes the damage, and --remove-damaged removes it"
+        TerminalProgress().say(f"not counted: {several(len(damaged), 'damaged artifact')}; {remedy}")
 
 
 def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
@@ -134,7 +150,9 @@ def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
         wanted = name.rstrip("/").rsplit("/", 1)[-1]
         meant = [entry for entry in entries if entry.folder.name == wanted or key(entry).startswith(wanted)]
         if len(meant) != 1:
-            found = ", ".join(f"{entry.kind}/{entry.folder.name}" for entry in meant) or "none"
-            raise CacheError(f"{name}: one artifact expected, found {found}; `optical cache list` shows them")
+            found = ", ".join(f"{entry.kind}/{entry.folder.name}" for entry in meant) or f"none in {cache.root}"
+            raise CacheError(
+                f"{name}: the name or key of one artifact expected, found {found}; see `optical cache list`"
+            )
         chosen[meant[0].folder] = meant[0]
     return list(chosen.values())

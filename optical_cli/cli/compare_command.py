@@ -13,7 +13,7 @@ from typer import Argument, Option
 from optical_cli.cli.options import Experiment, Opening, Pair, command_line, set_options, takes
 from optical_cli.cli.records import duel_record, print_json
 from optical_cli.cli.terminal import print_table, print_text
-from optical_cli.errors import ConfigError, DataError
+from optical_cli.errors import ConfigError, DataError, several
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.result import Setting
@@ -39,10 +39,11 @@ def compare(
         list[str] | None, Option("--set-one", metavar="KEY=VALUE", help="--set for ONE. Repeatable.")
     ] = None,
 ) -> None:
-    """Compare two settings on the topics of every pair: test, wins and losses, the topics that moved most.
+    """Compare two settings topic by topic, on every pair.
 
-    With --with the second is of another experiment, on the pairs that both have. Reads the cache alone, and tests what
-    `optical report` tests; p is corrected for the pairs that are compared.
+    Prints the test, wins and losses, and the topics that moved most. With --with the second is of another experiment,
+    on the pairs that both have. Reads the cache alone, and tests what `optical report` tests; p is corrected for the
+    pairs that are compared.
     """
     from optical_cli.report.gather import Side, cached_duels, measure_of_both
     from optical_cli.report.scatter import check_picture, draw_scatter
@@ -131,7 +132,7 @@ def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) 
 def _sentences(duel: "Duel", pairs: int) -> list[str]:
     from optical_cli.report.findings.comparison import ABOVE, BELOW
     from optical_cli.report.table import FULL
-    from optical_cli.report.text import effect, p_value, several, signed
+    from optical_cli.report.text import effect, p_value, signed
 
     one = duel.comparison
     where = "" if one.corpus == FULL else f" ({one.corpus})"
@@ -142,8 +143,8 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
         f"{several(len(duel.topics), 'topic')} and {several(one.seeds, 'seed')}; {shown}: "
         f"{signed(one.difference)} [{signed(one.low)}, {signed(one.high)}], d_z {effect(one.effect)}, p "
         f"{p_value(one.p)}{family}.",
-        f"{one.wins} topics won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
-        f"{one.agreeing} of {several(one.seeds, 'seed')} agree. Detectable difference: {one.smallest:.3f}.",
+        f"{several(one.wins, 'topic')} won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
+        f"seeds that agree: {one.agreeing} of {one.seeds}. Detectable difference: {one.smallest:.3f}.",
     ]
 
 

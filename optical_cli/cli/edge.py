@@ -1,4 +1,4 @@
-"""The edge: where an error becomes one clear line and an exit code."""
+"""The entry point: runs a command, and turns an error into one line and an exit code."""
 
 import errno
 import io
@@ -15,17 +15,17 @@ from optical_cli.processes import Processes
 
 BAD_INPUT = 2
 FAILED = 1
-OUT_OF_TIME = 75  # what sysexits.h calls EX_TEMPFAIL: the same command is to be run again
+OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: run the command again
 INTERRUPTED = 130
 REFUSED_BY_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-INTERRUPTION = "interrupted; what was finished stays in the cache, and a training goes on from its last savepoint"
+INTERRUPTION = "interrupted; finished artifacts stay in the cache, and a training resumes from its last savepoint"
 
 
 def main() -> None:
-    """Run the command line; exit code 2 for bad input, 1 for a failed run, 75 out of time, 130 interrupted."""
-    # torch's threads spin while they wait, and two that want one core make a small kernel 50 times slower
+    """Run the command line: exit code 2 for bad input, 1 for a failed run, 75 out of time, 130 interrupted."""
+    # waiting threads of torch spin, and two of them on one core make a small kernel 50 times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # numba's OpenMP is torch's too, and starting it would set the number of threads that torch computes on
+    # numba's OpenMP layer would share that of torch, and change the number of threads that torch computes on
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     signal.signal(signal.SIGTERM, _terminated)
     if not Processes().first or sys.stdout is None:  # closed by whoever started us
@@ -38,7 +38,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as left:
-        if left.code == INTERRUPTED:  # typer has made it of a KeyboardInterrupt, and says nothing
+        if left.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this, without a message
             print(INTERRUPTION, file=sys.stderr)
         raise
     except (Exception, KeyboardInterrupt) as error:
@@ -60,15 +60,18 @@ def _tell(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_DISK:
         where = f"{plain(str(error.filename))}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}; mend that, or write elsewhere, and run it again", file=sys.stderr)
+        print(
+            f"error: {where}{error.strerror}; repair this or write elsewhere, then run the command again",
+            file=sys.stderr,
+        )
         return BAD_INPUT
     if isinstance(error, BrokenPipeError):
-        sys.stderr.close()  # whoever read us has gone, and so has the need to say anything
+        sys.stderr.close()  # the reader of the pipe has gone, and nobody reads a message
         return FAILED
-    remedy = "this is a fault of optical: run again with --debug to see where, and report it"
+    remedy = "this is a bug in optical: run the command again with --debug, and report the traceback"
     print(f"error: {type(error).__name__}: {plain(str(error))}; {remedy}", file=sys.stderr)
     return FAILED
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt  # so that a batch system's stop cleans up as Ctrl-C does
+    raise KeyboardInterrupt  # so that the stop signal of a batch system cleans up like Ctrl-C

@@ -1,4 +1,4 @@
-"""`optical export` and `optical teach`: a model in a folder of its own, for others or for experiments."""
+"""`optical export` and `optical teach`: write a student for others, or a teacher for experiments, into a folder."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from optical_cli.cli.options import Experiment, Opening, Wanted, takes
 from optical_cli.cli.terminal import TerminalProgress
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, several
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from optical_cli.export.card import License
     from optical_cli.pipeline.cells import Cell
 
-Output = Annotated[Path, Option("--output", "-o", help="The new folder.")]
-Force = Annotated[bool, Option("--force", help="Replace a model that is in the folder.")]
+Output = Annotated[Path, Option("--output", "-o", help="Folder to write.")]
+Force = Annotated[bool, Option("--force", help="Replace an existing model in the folder.")]
 
 
 @takes("overrides", "cache_dir", "device", "no_upstream", "offline", "as_json")
@@ -28,15 +28,19 @@ def export(
     wanted: Wanted,
     opening: Opening,
     force: Force = False,
-    push: Annotated[str | None, Option(metavar="ORG/NAME", help="Upload it to the Hugging Face hub as well.")] = None,
-    private: Annotated[bool, Option("--private", help="With --push: nobody else can see it.")] = False,
-    license_id: Annotated[str | None, Option("--license", help="As the hub names it: cc-by-4.0, or other.")] = None,
-    license_name: Annotated[str | None, Option(help="With --license other: what it is called.")] = None,
-    license_link: Annotated[str | None, Option(help="With --license other: where its text is.")] = None,
+    push: Annotated[
+        str | None, Option(metavar="ORG/NAME", help="Also upload the folder to the Hugging Face hub.")
+    ] = None,
+    private: Annotated[bool, Option("--private", help="With --push: make the repository private.")] = False,
+    license_id: Annotated[
+        str | None, Option("--license", help="License as the hub names it, such as cc-by-4.0, or `other`.")
+    ] = None,
+    license_name: Annotated[str | None, Option(help="With --license other: its name.")] = None,
+    license_link: Annotated[str | None, Option(help="With --license other: the address of its text.")] = None,
 ) -> None:
-    """Write a student as a Hugging Face folder with a model card, and upload it if asked to.
+    """Write a student as a Hugging Face folder with a model card.
 
-    It is made if it is missing. The card has the scores that the cache holds of it; none is measured for it.
+    Trains the student if it is not in the cache. The card shows its scores in the cache; nothing is measured for it.
     """
     licensed = _license(license_id, license_name, license_link)
     from optical_cli.artifacts.output_folder import check_output_folder
@@ -47,7 +51,7 @@ def export(
 
         check_push(push)
     elif private:
-        raise ConfigError("--private: says how --push ORG/NAME uploads, and --push is not given")
+        raise ConfigError("--private: needs --push ORG/NAME; add it, or leave out --private")
     pipeline = opening.pipeline(experiment)
     cell = _cell(pipeline.experiment, wanted)
     checkpoint = opening.obtain_upstream(pipeline, pipeline.checkpoint(cell))
@@ -64,7 +68,7 @@ def export(
     no_pylate = write_folder(checkpoint.folder, output, card, **lengths, force=force)
     say, key, url = TerminalProgress().say, checkpoint.manifest["key"], None
     if no_pylate is not None:
-        say(f"PyLate cannot load it: {no_pylate}")
+        say(f"PyLate cannot load {output}: {no_pylate}")
     if push is not None:
         url = push_folder(output, push, f"optical {key[:12]}", private=private)
         say(f"uploaded: {url}")
@@ -77,57 +81,63 @@ def _license(identifier: str | None, name: str | None, link: str | None) -> "Lic
 
     if (name or link) and identifier != "other":
         given = "--license-name" if name else "--license-link"
-        raise ConfigError(f"{given}: stands with --license other alone; found --license {identifier or 'not given'}")
+        found = f"--license {identifier}" if identifier else "no --license"
+        raise ConfigError(f"{given}: needs --license other, found {found}")
     for option, value in (("--license", identifier), ("--license-name", name), ("--license-link", link)):
         if value is not None and (not value.strip() or not value.isprintable()):
-            raise ConfigError(f"{option}: a word or a line expected, found {value!r}")
+            raise ConfigError(f"{option}: a line of text expected, found {value!r}")
     return License(identifier, name, link)
 
 
 def _cell(x: "ExperimentSettings", wanted: Wanted) -> "Cell":
-    """The cell whose student is wanted; no pair need be named if all pairs have the same student."""
+    """Find the cell whose student to export; no pair is needed if all pairs share one student."""
     from optical_cli.pipeline.cells import student_of
 
     learning = {name: student for name in x.pairs if (student := student_of(x, name))}
     if wanted.pair in x.pairs and wanted.pair not in learning:
-        raise ConfigError(f"--pair {wanted.pair}: the teacher encodes both sides; there is no student to export")
+        raise ConfigError(f"--pair {wanted.pair}: has no student to export, as the teacher encodes both languages")
     if wanted.pair is None and len(set(learning.values())) == 1:
         wanted = replace(wanted, pair=next(iter(learning)))
     elif wanted.pair is None and not learning:
-        raise ConfigError("the teacher encodes every side of the experiment; there is no student to export")
+        raise ConfigError(f"{x.name}: has no student to export, as the teacher encodes all its languages")
     return wanted.cell(x)
 
 
 @dataclass(frozen=True)
 class Teaching:
-    """The options of a training; all but `negatives` are settings of `TeachSettings`."""
+    """The options of the training of a teacher; all but `negatives` are fields of `TeachSettings`."""
 
-    dimensions: Annotated[int | None, Option(help="Of a token embedding; 128 by default.")] = None
-    negatives: Annotated[int | None, Option(min=0, help="Of each query; as many as every one has by default.")] = None
+    dimensions: Annotated[int | None, Option(help="Dimensions of a token embedding. Default: 128.")] = None
+    negatives: Annotated[
+        int | None, Option(min=0, help="Negatives per query. Default: as many as every query has.")
+    ] = None
     epochs: Annotated[float, Option(help="Passes over the data.")] = 1.0
-    batch_size: Annotated[int, Option(help="Queries a step; each has the others' passages against it.")] = 32
-    chunk: Annotated[int | None, Option(help="Queries in memory at once (GradCache); all by default.")] = None
-    learning_rate: Annotated[float, Option(help="Peak of the learning rate.")] = 2e-5
-    warmup: Annotated[float, Option(help="Share of the steps over which the learning rate rises.")] = 0.1
+    batch_size: Annotated[int, Option(help="Queries per step; the passages of the others are in-batch negatives.")] = 32
+    chunk: Annotated[int | None, Option(help="Queries in memory at once (GradCache). Default: the batch.")] = None
+    learning_rate: Annotated[float, Option(help="Peak learning rate.")] = 2e-5
+    warmup: Annotated[float, Option(help="Share of the steps in which the learning rate rises.")] = 0.1
     weight_decay: Annotated[float, Option(help="Weight decay of AdamW.")] = 0.01
-    scale: Annotated[float, Option(help="Factor of the scores in the softmax, 1 / temperature.")] = 1.0
-    query_length: Annotated[int, Option(help="Tokens of a query.")] = 64
-    document_length: Annotated[int, Option(help="Tokens of a passage.")] = 256
-    seed: Annotated[int, Option(help="Seed of the training.")] = 13
-    precision: Annotated[str, Option(help="float32, bfloat16 or auto.")] = "float32"
+    scale: Annotated[float, Option(help="Factor of the scores in the softmax (1 / temperature).")] = 1.0
+    query_length: Annotated[int, Option(help="Most tokens of a query.")] = 64
+    document_length: Annotated[int, Option(help="Most tokens of a passage.")] = 256
+    seed: Annotated[int, Option(help="Training seed.")] = 13
+    precision: Annotated[str, Option(help="Precision of the training: float32, bfloat16 or auto.")] = "float32"
 
 
 @takes("device", "as_json")
 def teach(
     *,
-    data: Annotated[Path, Argument(metavar="DATA", help="JSONL or TSV with query, positive and negatives.")],
-    backbone: Annotated[str, Option(help="A folder or a Hugging Face id.")],
+    data: Annotated[Path, Argument(metavar="DATA", help="JSONL or TSV file with query, positive and negatives.")],
+    backbone: Annotated[str, Option(help="Model to start from: a folder or a Hugging Face id.")],
     output: Output,
     force: Force = False,
     teaching: Teaching,
     opening: Opening,
 ) -> None:
-    """Train a late-interaction teacher on any backbone; an experiment names its folder as teacher.model."""
+    """Train a late-interaction teacher on any backbone.
+
+    Set teacher.model of an experiment to its folder.
+    """
     if teaching.precision not in ("auto", "float32", "bfloat16"):
         raise ConfigError(f"--precision {teaching.precision}: float32, bfloat16 or auto expected")
     from optical_cli.artifacts.output_folder import check_output_folder
@@ -147,12 +157,19 @@ def teach(
     negatives = given.pop("negatives")
     settings, progress = stage.TeachSettings(**given), TerminalProgress()
     taught = stage.teach(
-        stage.read_examples(data), model.folder, output, settings,
-        negatives=negatives, names=(data.name, name), data_digest=sha256_of_file(data), force=force, progress=progress,
-    )  # fmt: skip
+        stage.read_examples(data),
+        model.folder,
+        output,
+        settings,
+        negatives=negatives,
+        names=(data.name, name),
+        data_digest=sha256_of_file(data),
+        force=force,
+        progress=progress,
+    )
     if not opening.as_json:
         progress.say(
-            f"taught on {taught.examples} examples, {taught.negatives} negatives each, {taught.steps} steps: "
-            f"loss {taught.first_loss:.4f} to {taught.last_loss:.4f}"
+            f"trained on {several(taught.examples, 'example')} with {several(taught.negatives, 'negative')} each in "
+            f"{several(taught.steps, 'step')}: loss {taught.first_loss:.4f} to {taught.last_loss:.4f}"
         )
     opening.answer(output, {"path": output, **vars(taught)})

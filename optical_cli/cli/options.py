@@ -1,4 +1,4 @@
-"""The options that commands share: how a command takes them, which cell they name, and what they open."""
+"""The options that several commands share, how a command takes them, and what they name and open."""
 
 import inspect
 import re
@@ -32,28 +32,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OBJECTIVE_HELP = f"A baseline in place of {TRANSPORT}: {', '.join(baseline_names())} ({BM25}-lower: by that analyzer)."
+OBJECTIVE_HELP = f"A baseline instead of {TRANSPORT}: {', '.join(baseline_names())}, or {BM25}-ANALYZER."
 RAY_ADDRESS_HELP = (
-    "Head of a running Ray cluster; by default RAY_ADDRESS, or else a cluster of this machine that ends with the "
-    "command. Use only a cluster that you trust."
+    "Head of a Ray cluster that you trust. Default: RAY_ADDRESS, or else a cluster on this machine that ends with the "
+    "command."
 )
-TIME_LIMIT_HELP = "Save and stop a training after 90s, 45m, 2h (exit code 75); the same command goes on."
+TIME_LIMIT_HELP = "Save and stop a training after 90s, 45m or 2h (exit code 75). Run the command again to resume it."
 OFFLINE_VARIABLES = ["OPTICAL_OFFLINE", "HF_HUB_OFFLINE"]
-OFFLINE_HELP = "Download nothing; fail before anything is computed if an input is not on this machine."
+OFFLINE_HELP = "Download nothing. Fail before any work if an input is not on this machine."
 
-Experiment = Annotated[str, Argument(metavar="EXPERIMENT", help="A YAML file, or `tiny`, the embedded pair.")]
-Pair = Annotated[str | None, Option("--pair", help="Language pair, such as yo-en.")]
-Seed = Annotated[int | None, Option("--seed", help="Seed of the training; the experiment's first by default.")]
-Debug = Annotated[bool, Option("--debug", help="Show a traceback with an error.")]
+Experiment = Annotated[
+    str, Argument(metavar="EXPERIMENT", help="Experiment file (YAML), or `tiny`, the experiment in the package.")
+]
+Pair = Annotated[str | None, Option("--pair", help="Language pair of the experiment, such as yo-en.")]
+Seed = Annotated[int | None, Option("--seed", help="Training seed. Default: the first of the experiment.")]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 DEBUG = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
 
 
 def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function that takes groups of options: dataclasses, each field of which is an option.
+    """Turn a function into a command; a parameter annotated with a dataclass becomes one option per field.
 
-    A group stands for all its fields, in its place in the signature; if `order` names some of them, for those alone.
-    `order` lists the last options of the help: fields of a group, and own parameters that stand among them. `--debug`,
-    which `edge.py` reads, is added to every command.
+    A command takes all fields of a dataclass, in the place of its parameter. If `order` names some of the fields, the
+    command takes those alone. `order` lists the options that end the help, in that order: fields, and parameters of the
+    function. Every command also takes `--debug`, which `edge.py` reads.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -85,15 +87,18 @@ def takes(*order: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 class Wanted:
     """The options that name a cell of an experiment."""
 
-    reg: Annotated[float | None, Option(help="Strength of the regularization, 0 to inf.")] = None
+    reg: Annotated[
+        float | None, Option(help="Regularization strength, 0 to inf. Default: the only reg of the experiment.")
+    ] = None
     objective: Annotated[str | None, Option(help=OBJECTIVE_HELP)] = None
     pair: Pair = None
     seed: Seed = None
 
     def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
-        """Name a cell of an experiment; if the teacher encodes all the `sides` that matter, no reg is needed.
+        """Find the cell that the options name; no reg is needed if the teacher encodes all of `sides`.
 
-        ConfigError if an option is missing, or names nothing in the experiment.
+        Raises:
+            ConfigError: an option is missing, or its value is not in the experiment.
         """
         from optical_cli.config.baselines import bm25_objective
         from optical_cli.config.experiment import languages_of
@@ -126,27 +131,28 @@ class Wanted:
         return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
-        """Name the pair; by default the only one of the experiment."""
+        """Return the name of the pair, by default the only one of the experiment."""
         pair = self.pair or _only(experiment.pairs, "--pair: the experiment has several pairs")
         if pair not in experiment.pairs:
             raise ConfigError(f"--pair {pair}: not in the experiment; it has {', '.join(experiment.pairs)}")
         return pair
 
     def _check_values(self) -> None:
-        """Refuse what no cell could have, also where this one does not depend on it."""
+        """Raise ConfigError for a value that no cell can have, even if this cell does not depend on it."""
         from optical_cli.config.baselines import ANALYZERS, bm25_objective
         from optical_cli.config.settings import SEEDS, checked_reg
 
         if self.objective not in (None, *OBJECTIVES, *map(bm25_objective, ANALYZERS)):
-            raise ConfigError(f"--objective {self.objective}: {', '.join(OBJECTIVES)} expected, or {BM25}-ANALYZER")
+            raise ConfigError(
+                f"--objective {self.objective}: one of {', '.join(OBJECTIVES)} or {BM25}-ANALYZER expected"
+            )
         try:
             checked_reg(self.reg or 0.0)
         except ValueError as error:
             raise ConfigError(f"--reg {format_reg(self.reg or 0.0)}: {error} expected") from error
         if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
-            raise ConfigError(
-                f"--reg {format_reg(self.reg)}: the objective {self.objective} has no transport to regularize"
-            )
+            reg = format_reg(self.reg)
+            raise ConfigError(f"--reg {reg}: {self.objective} has no regularization; leave out --reg")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
 
@@ -154,28 +160,29 @@ class Wanted:
 def _only(choices: Iterable[T], several: str, hint: str = "", show: Callable[[T], str] = str) -> T:
     first, *others = choices
     if others:
-        raise ConfigError(f"{several}, say which: {', '.join(map(show, (first, *others)))}{hint}")
+        raise ConfigError(f"{several}; give one of {', '.join(map(show, (first, *others)))}{hint}")
     return first
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The options that say what a command works on, and how; options that it does not take have their defaults."""
+    """The options for the experiment, the cache and the machine; a command may take only some of them."""
 
     overrides: Annotated[
-        list[str] | None, Option("--set", metavar="KEY=VALUE", help="Set training.epochs=2, for example. Repeatable.")
+        list[str] | None,
+        Option("--set", metavar="KEY=VALUE", help="Override a setting, such as training.epochs=2. Repeatable."),
     ] = None
     cache_dir: Annotated[
-        Path | None, Option(envvar="OPTICAL_CACHE", help="Folder of the artifacts.", show_default="user cache folder")
+        Path | None, Option(envvar="OPTICAL_CACHE", help="Folder of the cache.", show_default="user cache folder")
     ] = None
-    device: Annotated[str, Option(help="cpu, cuda, cuda:1 or auto.")] = "auto"
-    engine: Annotated[str, Option(help="local, or ray to run on a Ray cluster (same artifacts).")] = "local"
+    device: Annotated[str, Option(help="Device to compute on: cpu, cuda, cuda:1 or auto.")] = "auto"
+    engine: Annotated[str, Option(help="Run here (local) or on a Ray cluster (ray). Results are identical.")] = "local"
     ray_address: Annotated[str | None, Option(metavar="HOST:PORT", help=RAY_ADDRESS_HELP)] = None
-    no_upstream: Annotated[bool, Option("--no-upstream", help="Fail if something upstream is missing.")] = False
+    no_upstream: Annotated[bool, Option("--no-upstream", help="Fail if an earlier stage is not in the cache.")] = False
     time_limit: Annotated[str | None, Option(help=TIME_LIMIT_HELP)] = None
     offline: Annotated[bool, Option("--offline", envvar=OFFLINE_VARIABLES, help=OFFLINE_HELP)] = False
     locked: Annotated[bool, Option("--locked", help="Fail if versions or machine differ from the lock file.")] = False
-    as_json: Annotated[bool, Option("--json", help="Print the result as JSON on stdout.")] = False
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False
 
     def settings(self, experiment: str) -> "ExperimentSettings":
         """Read an experiment file, or `tiny`."""
@@ -184,7 +191,7 @@ class Opening:
         return load_experiment(experiment, self.overrides or ())
 
     def cache(self, progress: "Progress | None" = None) -> "Cache":
-        """Open the cache, which tells `progress`, by default the terminal, when it waits for another process."""
+        """Open the cache; `progress`, by default the terminal, reports when it waits for another process."""
         from optical_cli.session import open_cache
 
         return open_cache(self.cache_dir, progress or TerminalProgress())
@@ -198,20 +205,32 @@ class Opening:
         fetch: bool = True,
         check_lock: bool = True,
     ) -> "Pipeline":
-        """Read an experiment and open everything that it names, with stand-ins for what is missing unless `fetch`.
+        """Read an experiment and open its inputs and the cache.
 
-        `check_lock` compares the inputs with the lock file, if there is one, and `progress` is by default the terminal.
-        OpticalError if the experiment or an input cannot be used, or is not what the lock file has.
+        Args:
+            progress: the terminal by default.
+            remote: does the work on a cluster.
+            fetch: download missing inputs; otherwise a placeholder replaces each.
+            check_lock: compare the inputs with the lock file, if there is one.
+
+        Raises:
+            OpticalError: the experiment or an input cannot be used, or differs from the lock file.
         """
         from optical_cli.pipeline import Pipeline
 
         deadline = None if self.time_limit is None else time.monotonic() + _seconds_of(self.time_limit)
         progress = progress or TerminalProgress()
         pipeline = Pipeline(
-            self.settings(experiment), self.cache(progress), self.device, progress,
-            upstream=not self.no_upstream, deadline=deadline, fetch=fetch, remote=remote,
+            self.settings(experiment),
+            self.cache(progress),
+            self.device,
+            progress,
+            upstream=not self.no_upstream,
+            deadline=deadline,
+            fetch=fetch,
+            remote=remote,
             offline=command_line("fetch", experiment, *set_options(self.overrides)) if self.offline else None,
-        )  # fmt: skip
+        )
         if check_lock:
             self._check_lock(pipeline, experiment, progress, fetch=fetch)
         return pipeline
@@ -225,18 +244,19 @@ class Opening:
             for line in keep_to_lock(path, read_lock(path), now, remedy, strict=self.locked):
                 progress.say(line)
         elif self.locked:
-            raise ConfigError(f"--locked: no lock of {experiment} is there; `optical lock` writes one beside its file")
+            write = f"`{remedy}` writes one" if path else "it is part of the package, so leave out --locked"
+            raise ConfigError(f"--locked: {experiment} has no lock file; {write}")
 
     def obtain_upstream(self, pipeline: "Pipeline", step: "Step") -> "Artifact":
-        """Obtain what a command needs; with `--no-upstream`, refuse to make it."""
+        """Return the artifact of a step, made if it is missing; with `--no-upstream`, CacheError if it is missing."""
         if self.no_upstream and pipeline.cache.find(*step.address) is None:
-            raise CacheError(f"{step.kind}/{step.label} is not in the cache; make it first, or leave out --no-upstream")
+            raise CacheError(f"{step.kind}/{step.label}: not in the cache; make it first, or leave out --no-upstream")
         artifact, made = pipeline.obtain(step)
         TerminalProgress().say(f"{step.kind}/{step.label}: {how_obtained(artifact, made=made)}")
         return artifact
 
     def answer(self, path: Path, record: Record) -> None:
-        """Print the path of what a command has made, or its record with `--json`."""
+        """Print the path that a command has written, or its record with `--json`."""
         if self.as_json:
             print_json(record)
         else:
@@ -244,17 +264,24 @@ class Opening:
 
     @contextmanager
     def remote(self, say: Callable[[str], None]) -> "Iterator[Remote | None]":
-        """Open the cluster of `--engine ray` until the context ends, and `say` what its nodes do; None for `local`."""
+        """Open the Ray cluster of `--engine ray` for the duration of the context; None for `--engine local`.
+
+        `say` prints what its nodes report.
+        """
         if self.engine not in ("local", "ray"):
-            search = "how the index is searched is a setting: --set retrieval.engine=approximate"
-            raise ConfigError(f"--engine {self.engine}: where it is computed: local or ray expected; {search}")
+            search = "for the search engine, use --set retrieval.engine=approximate"
+            raise ConfigError(f"--engine {self.engine}: local or ray expected; {search}")
         if self.engine == "local":
             if self.ray_address is not None:
-                raise ConfigError(f"--ray-address {self.ray_address}: is for --engine ray; add that, or leave it out")
+                raise ConfigError(
+                    f"--ray-address {self.ray_address}: needs --engine ray; add it, or leave out --ray-address"
+                )
             yield None
             return
         if Processes().count > 1:
-            raise ConfigError("--engine ray: is one process that has workers; start it without torchrun")
+            raise ConfigError(
+                "--engine ray: cannot run under torchrun, as Ray starts its own workers; start optical alone"
+            )
         from optical_cli.cluster.ray_cluster import RayCluster
         from optical_cli.cluster.spread_cells import spread_over
 
@@ -263,15 +290,20 @@ class Opening:
 
 
 def how_obtained(artifact: "Artifact", *, made: bool) -> str:
-    """`made in 3 min` or `in the cache`."""
+    """Return `made in 3 min` or `in the cache`."""
     return f"made in {duration(float(artifact.manifest['seconds']))}" if made else "in the cache"
 
 
 def lock_file(experiment: str) -> Path | None:
-    """Name the lock beside an experiment file; None for `tiny`, which the version of the package pins."""
+    """Return the path of the lock file beside an experiment file; None for `tiny`, which is part of the package."""
     from optical_cli.data.paths import builtin_experiment
 
     return None if builtin_experiment(experiment) else Path(experiment).resolve().with_suffix(".lock")
+
+
+def example(words: str) -> str:
+    """Write the last line of a command's help."""
+    return f"Example: optical {words}"
 
 
 def command_line(*words: str) -> str:
@@ -280,7 +312,7 @@ def command_line(*words: str) -> str:
 
 
 def set_options(overrides: Sequence[str] | None) -> list[str]:
-    """Put `--set` before each override, for a command line."""
+    """Return the overrides as `--set` options of a command line."""
     return [word for override in overrides or () for word in ("--set", override)]
 
 

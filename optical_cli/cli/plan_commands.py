@@ -1,4 +1,4 @@
-"""`optical plan` and `optical status`: what of an experiment is there, what is to be made, and what is in work."""
+"""`optical plan` and `optical status`: which artifacts are cached, missing, or being made."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,16 @@ from typer import Argument, Option
 
 from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import making_records, planned_record, print_json, status_record
-from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_in_blocks, print_table, size, time_left
+from optical_cli.cli.terminal import (
+    TerminalProgress,
+    duration,
+    plain,
+    print_in_blocks,
+    print_lines,
+    print_table,
+    time_left,
+)
+from optical_cli.errors import byte_size, several
 
 if TYPE_CHECKING:
     from optical_cli.cache.notes import Making
@@ -18,26 +27,31 @@ if TYPE_CHECKING:
     from optical_cli.plan.planned import Planned
     from optical_cli.sweep.status import Status
 
-THERE, TO_MAKE, UNKNOWN = "in the cache", "to be made", "not known"
+CACHED, TO_MAKE, UNKNOWN = "in the cache", "to make", "unknown"
 MARKS = {"done": "✓", "running": "▶", "stopped": "‖", "failed": "✗", "to do": "·"}
 
 
 @dataclass(frozen=True)
 class PlanOpening(Opening):
-    """The same options, with a plan's own `--offline`: nothing is downloaded in either case."""
+    """The options of `Opening` with another `--offline`, as a plan never downloads anything."""
 
-    offline: Annotated[bool, Option("--offline", help="Fail if an input is not on this machine.")] = False
+    offline: Annotated[
+        bool, Option("--offline", help="Fail if an input is not on this machine. Nothing is downloaded in any case.")
+    ] = False
 
 
 @takes("overrides", "cache_dir", "offline", "locked", "probe", "as_json")
 def plan(
     experiment: Experiment,
     opening: PlanOpening,
-    probe: Annotated[bool, Option("--probe", help="Measure how fast this machine encodes and searches.")] = False,
+    probe: Annotated[
+        bool, Option("--probe", help="Measure how fast this machine encodes and searches, for better times.")
+    ] = False,
 ) -> None:
-    """Show each artifact of an experiment: in the cache, or to be made, and what that will take. Nothing is downloaded.
+    """Show what the cache holds, and what the rest will take.
 
-    Sizes come from a sample of the texts, times from what like artifacts took on this machine, or from a probe.
+    Sizes come from a sample of the texts, times from similar artifacts that this machine has made, or from --probe.
+    Downloads nothing.
     """
     from optical_cli.plan.estimate import cannot_fit, estimate
     from optical_cli.plan.pace import probe_of
@@ -61,24 +75,29 @@ def plan(
 
 
 def _print_plan(steps: "Sequence[tuple[Planned, Estimate | None]]") -> None:
-    rows, states = [], []
+    heads, rows, states = ["kind", "artifact", "key", "state"], [], []
+    if any(estimate for _, estimate in steps):
+        heads += ["tokens", "disk", "time"]
     for planned, estimate in steps:
         step = planned.step
-        states.append(THERE if planned.artifact else TO_MAKE if step.known else UNKNOWN)
+        states.append(CACHED if planned.artifact else TO_MAKE if step.known else UNKNOWN)
         figures = _figures(estimate) if estimate else ["", "", ""]
-        rows.append([step.kind, step.label, step.key.short if step.known else "", states[-1], *figures])
-    print_table(["kind", "artifact", "key", "state", "tokens", "disk", "time"], rows, numbers_from=4)
+        row = [step.kind, step.label, step.key.short if step.known else "", states[-1], *figures]
+        rows.append(row[: len(heads)])
+    print_table(heads, rows, numbers_from=4)
     unknown = states.count(UNKNOWN)
-    rest = f", {unknown} not known before their input is here" if unknown else ""
-    print(f"\n{states.count(THERE)} of {len(steps)} artifacts in the cache, {states.count(TO_MAKE)} to be made{rest}")
+    rest = f", {unknown} unknown until their inputs are on this machine (`optical fetch`)" if unknown else ""
+    total = several(len(steps), "artifact")
+    print(f"\n{states.count(CACHED)} of {total} in the cache, {states.count(TO_MAKE)} to make{rest}")
     if estimates := [estimate for _, estimate in steps if estimate]:
-        print("\n".join(_altogether(estimates)))
+        for line in _altogether(estimates):
+            print_lines(line, indent="  ")
 
 
 def _figures(one: "Estimate") -> list[str]:
     return [
         "" if one.tokens is None else f"{one.tokens:,}",
-        "" if one.disk is None else size(one.disk),
+        "" if one.disk is None else byte_size(one.disk),
         "" if one.seconds is None else duration(one.seconds),
     ]
 
@@ -87,28 +106,33 @@ def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     from optical_cli.plan.pace import PROBED
 
     known = [one.seconds for one in estimates if one.seconds is not None]
-    parts = [f"about {size(sum(one.disk or 0 for one in estimates))} on the disk"]
+    parts = [f"about {byte_size(sum(one.disk or 0 for one in estimates))} of disk"]
     if most := max(one.memory or 0 for one in estimates):
-        parts.append(f"{size(most)} of memory at most")
+        parts.append(f"at most {byte_size(most)} of memory")
     if known:
-        parts.append(f"{duration(sum(known))} one after the other")
+        parts.append(f"{duration(sum(known))} in sequence")
     rest = ""
     if unknown := len(estimates) - len(known):
         probed = any(one.basis == PROBED for one in estimates)
         hint = "" if probed else " (--probe measures encoding and exact search)"
-        rest = f"; nothing says the time of {unknown}{hint}"
-    yield f"They take {', '.join(parts)}{rest}."
+        rest = f"; no time estimate for {several(unknown, 'artifact')}{hint}"
+    yield f"To make: {', '.join(parts)}{rest}."
     for basis in dict.fromkeys(one.basis for one in estimates if one.basis):
         kinds = dict.fromkeys(one.planned.step.kind for one in estimates if one.basis == basis)
-        yield f"Time of {', '.join(kinds)}: from {basis}."
+        yield f"Time of {', '.join(kinds)}: estimated from {basis}."
 
 
 @takes("overrides", "cache_dir", "offline", "as_json")
 def status(
     opening: Opening,
-    experiment: Annotated[str | None, Argument(metavar="[EXPERIMENT]", help="By default the whole cache.")] = None,
+    experiment: Annotated[
+        str | None, Argument(metavar="EXPERIMENT", help="Experiment to show. Default: all work in the cache.")
+    ] = None,
 ) -> None:
-    """Show which cells are done, what is being made now, by which process and how far it is, and what failed."""
+    """Show which cells are done, running or failed.
+
+    Also shows the artifacts that are being made now: by which process, and how far it is.
+    """
     if experiment is None:
         _show_cache(opening)
         return
@@ -146,9 +170,13 @@ def _print_cells(name: str, found: "Status") -> None:
     from optical_cli.artifacts.result import Setting
 
     counts = {state: count for state in MARKS if (count := found.count(state))}
-    said = ", ".join(f"{count} {state}" for state, count in counts.items())
-    work = f"; {found.left.artifacts} artifacts to make, {time_left(found.left)}" if found.left.artifacts else ""
-    print(plain(f"{name}: {len(found.cells)} cells: {said}{work}"))
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    work = (
+        f"; {several(found.left.artifacts, 'artifact')} to make, {time_left(found.left)}"
+        if found.left.artifacts
+        else ""
+    )
+    print(plain(f"{name}: {several(len(found.cells), 'cell')}: {states}{work}"))
     pairs = list(dict.fromkeys(one.cell.pair for one in found.cells))
     marks: dict[Setting, dict[str, str]] = {}
     for one in found.cells:
@@ -165,21 +193,21 @@ def _print_making(making: "Sequence[InWork]") -> None:
         for one, alive in making
     ]
     if rows:
-        print_table(["being made", "how far", "since", "process"], rows)
+        print_table(["being made", "progress", "for", "process"], rows)
 
 
 def _far(making: "Making", alive: bool) -> str:
-    """Return `step 64 of 150 …`; for a killed process, where it stopped."""
+    """Return `train: 64 of 150 steps, about 3 min left`; if the process has ended, where it stopped."""
     of = "" if making.total is None else f" of {making.total}"
-    said = f"{making.task}: {making.done}{of} {making.unit}" if making.task else ""
+    done = f"{making.task}: {making.done}{of} {making.unit}" if making.task else ""
     if not alive:
-        return f"stopped, the process is gone; {said}".removesuffix("; ")
+        return f"stopped, the process has ended; {done}".removesuffix("; ")
     left = making.seconds_left
-    return said if left is None else f"{said}, about {duration(left)} left"
+    return done if left is None else f"{done}, about {duration(left)} left"
 
 
 def _since(when: str) -> str:
     try:
         return duration(max((datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds(), 0.0))
-    except (ValueError, TypeError):  # of a note that somebody wrote by hand
+    except (ValueError, TypeError):  # a note that somebody has edited
         return when

@@ -1,4 +1,4 @@
-"""`optical doctor`, `fetch` and `warm-up`: whether this machine can run experiments, and what makes it ready."""
+"""`optical doctor`, `fetch` and `warm-up`: check this machine, and prepare it for experiments."""
 
 from typing import Annotated
 
@@ -6,7 +6,8 @@ from typer import Argument, Exit
 
 from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import Record, fetched_record, print_json
-from optical_cli.cli.terminal import TerminalProgress, plain, print_table, size
+from optical_cli.cli.terminal import TerminalProgress, print_lines, print_table
+from optical_cli.errors import byte_size, several
 
 MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 
@@ -14,11 +15,13 @@ MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 @takes("overrides", "cache_dir", "as_json")
 def doctor(
     opening: Opening,
-    experiment: Annotated[str | None, Argument(metavar="[EXPERIMENT]", help="Look at its inputs, too.")] = None,
+    experiment: Annotated[
+        str | None, Argument(metavar="EXPERIMENT", help="Also check the inputs of this experiment.")
+    ] = None,
 ) -> None:
-    """Look at packages, machine, cache, network and inputs, and try transport and search; exit code 1 at a fault.
+    """Check this machine: packages, cache, network and inputs.
 
-    Nothing is downloaded or kept.
+    Also compares transport and search with reference results. Downloads nothing. Exit code 1 if there is a fault.
     """
     from optical_cli.doctor import examine
 
@@ -27,24 +30,24 @@ def doctor(
     for finding in examine(opening.cache().root, settings, experiment or ""):
         found.append(finding)
         if not opening.as_json:
-            print(plain(f"{MARKS[finding.state]} {finding.what}: {finding.found}".replace("\n", " ")), flush=True)
+            print_lines(f"{MARKS[finding.state]} {finding.what}: {finding.found}".replace("\n", " "), indent="    ")
             if finding.mend:
-                print(plain(f"    {finding.mend}"), flush=True)
+                print_lines(f"    {finding.mend}", indent="    ")
     counts = {state: sum(finding.state == state for finding in found) for state in MARKS}
     if opening.as_json:
         print_json({"counts": counts, "findings": found})
     else:
-        print(f"{len(found)} findings; faults: {counts['fault']}, warnings: {counts['warning']}")
+        print(f"{len(found)} checks: {several(counts['fault'], 'fault')}, {several(counts['warning'], 'warning')}")
     if counts["fault"]:
         raise Exit(1)
 
 
 @takes("overrides", "cache_dir", "as_json")
 def fetch(experiment: Experiment, opening: Opening) -> None:
-    """Download the models, bitexts and collections of an experiment that are not here, and show what is.
+    """Download the models and data of an experiment.
 
-    Of models safetensors alone are taken, and no code. What cannot be had stops nothing else, and the exit code is 1;
-    the same command goes on with it.
+    Shows what is on this machine, and downloads the rest; of models only safetensors, never code. An input that fails
+    does not stop the others. The exit code is then 1; run the command again to resume its download.
     """
     from optical_cli.pipeline.inputs import fetch_inputs
     from optical_cli.pipeline.sources import Sources
@@ -68,16 +71,17 @@ def _row(one: Record) -> list[str]:
     from optical_cli.cache.keys import SHORT_DIGITS
 
     digits = [(one[name] or "")[:SHORT_DIGITS] for name in ("revision", "fingerprint")]
-    count = "" if one["bytes"] is None else size(one["bytes"])
-    return [one["input"], one["source"], one["state"], *digits, count]
+    count = "" if one["bytes"] is None else byte_size(one["bytes"])
+    state = "failed" if one["fault"] else one["state"]
+    return [one["input"], one["source"], state, *digits, count]
 
 
 @takes()
 def warm_up() -> None:
-    """Compile once what numba and ranx compile on first use, so that no experiment waits for it."""
+    """Compile the numba code now, so that no experiment waits for it."""
     from optical_cli.doctor.computing import warm_up as compile_all
 
     progress = TerminalProgress()
-    progress.say("compiling, up to a minute on a new machine")
+    progress.say("compiling; this takes up to a minute on a new machine")
     compile_all()
     progress.say("ready")

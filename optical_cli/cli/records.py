@@ -1,4 +1,4 @@
-"""The JSON that commands print: a record for each thing that they show."""
+"""The JSON that commands print, with a function for each kind of record."""
 
 import json
 import math
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optical_cli.sweep.sweep import Standing
 
     InWork = tuple[Making, bool]
-    """An artifact in the making, and whether the process that makes it is alive."""
+    """An artifact in the making, and whether its process is alive."""
 
 Record = dict[str, Any]
 
@@ -33,7 +33,7 @@ def print_json(value: Any, file: TextIO | None = None) -> None:
 
 
 def jsonable(value: Any) -> Any:
-    """Spell a dataclass as an object of its fields, a setting as its label, a path as its text, and inf as a string."""
+    """Convert a dataclass to an object of its fields, a `Setting` to its label, a path to text, and inf to a string."""
     if isinstance(value, Mapping):
         return {name: jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -50,7 +50,7 @@ def jsonable(value: Any) -> Any:
 
 
 def _of(thing: object, *names: str, **paths: str) -> Record:
-    """Return attributes of a thing: by name, or under another name by a dotted path; null if the path meets None."""
+    """Return attributes by name, or under another name by a dotted path; None if an attribute on the path is None."""
     return {name: _at(thing, path) for name, path in ({name: name for name in names} | paths).items()}
 
 
@@ -61,11 +61,11 @@ def _at(thing: Any, path: str) -> Any:
 
 
 STEP = {"kind": "step.kind", "label": "step.label", "key": "step.key.digest"}
-"""The paths to what every record of a step begins with."""
+"""The fields of every record of a step, with the paths to their values."""
 
 
 def result_record(result: "Result") -> Record:
-    """A cell of a sweep."""
+    """Return the record of a cell."""
     record = {
         **_of(result, "pair", "objective", "reg", "seed", "corpus"),
         **_of(result.scores, "means", "topics", "unjudged_topics", "empty_topics"),
@@ -79,17 +79,17 @@ def result_record(result: "Result") -> Record:
 
 
 def sweep_record(experiment: str, made: int, results: "Sequence[Result]") -> Record:
-    """A whole sweep."""
+    """Return the record of a sweep."""
     return {"experiment": experiment, "made": made, "results": [*map(result_record, results)]}
 
 
 def standing_record(standing: "Standing") -> Record:
-    """How a running sweep stands."""
+    """Return the record of the state of a running sweep."""
     return {**_of(standing, "cells", "done", "failed", "running"), **_left_record(standing.left)}
 
 
 def status_record(experiment: str, found: "Status", states: Iterable[str], making: "Sequence[InWork]") -> Record:
-    """How far an experiment is."""
+    """Return the record of the status of an experiment."""
     return {
         "experiment": experiment,
         "counts": {state: found.count(state) for state in states},
@@ -105,7 +105,7 @@ def _left_record(left: "Left") -> Record:
 
 
 def making_records(making: "Sequence[InWork]") -> list[Record]:
-    """The artifacts in the making, and whether their processes are alive."""
+    """Return the records of artifacts in the making."""
     return [
         {**vars(one), "alive": alive, "seconds_left": None if one.seconds_left is None else round(one.seconds_left, 1)}
         for one, alive in making
@@ -113,22 +113,27 @@ def making_records(making: "Sequence[InWork]") -> list[Record]:
 
 
 def artifact_record(artifact: "Artifact", **known: Any) -> Record:
-    """An artifact of the cache; with what else is known of it, such as `made`, unless that is None."""
+    """Return the record of an artifact; `known` adds fields such as `made`, without those that are None."""
     manifest = artifact.manifest
     return {
-        "kind": artifact.kind, "label": manifest["label"], "key": manifest["key"], "path": artifact.folder,
-        "seconds": manifest["seconds"], "bytes": artifact.size, "health": manifest["health"],
+        "kind": artifact.kind,
+        "label": manifest["label"],
+        "key": manifest["key"],
+        "path": artifact.folder,
+        "seconds": manifest["seconds"],
+        "bytes": artifact.size,
+        "health": manifest["health"],
         **{name: value for name, value in known.items() if value is not None},
-    }  # fmt: skip
+    }
 
 
 def damaged_record(damaged: "Damaged") -> Record:
-    """A folder of the cache whose manifest cannot be read."""
+    """Return the record of a cache folder whose manifest cannot be read."""
     return _of(damaged, "kind", path="folder", damaged="reason")
 
 
 def planned_record(planned: "Planned", estimate: "Estimate | None") -> Record:
-    """A step, and what it takes to make it; `key` and `cached` are null while its input is not on this machine."""
+    """Return the record of a step with its estimate; `key` and `cached` are null if its inputs are missing."""
     record = {**_of(planned, **STEP), "cached": planned.artifact is not None}
     if not planned.step.known:
         record |= {"key": None, "cached": None}
@@ -138,7 +143,7 @@ def planned_record(planned: "Planned", estimate: "Estimate | None") -> Record:
 
 
 def explanation_record(found: "Explanation") -> Record:
-    """Why a step would have to compute."""
+    """Return the record of why a step would compute."""
     return {
         **_of(found, **STEP),
         "cached": found.artifact is not None,
@@ -148,12 +153,12 @@ def explanation_record(found: "Explanation") -> Record:
 
 
 def verified_record(one: "Verified") -> Record:
-    """An artifact that was computed again."""
+    """Return the record of a recomputed artifact."""
     return {**_of(one, **STEP), "state": one.state, "reasons": one.reasons, "seconds": round(one.seconds, 3)}
 
 
 def fetched_record(one: "Fetched") -> Record:
-    """An input of an experiment, and what of it is on this machine."""
+    """Return the record of an input of an experiment, and of its copy on this machine."""
     return {
         **_of(one, input="input.key", source="input.source"),
         "state": "not to be had" if one.held is None else "downloaded" if one.downloaded else "here",
@@ -165,12 +170,12 @@ def fetched_record(one: "Fetched") -> Record:
 
 
 def duel_record(duel: "Duel") -> Record:
-    """Two settings on the topics of a pair."""
+    """Return the record of the comparison of two settings on a pair."""
     return {**vars(duel.comparison), "mark": duel.comparison.mark, **_of(duel, "mean", "reference_mean", "topics")}
 
 
 def study_record(study: "Study") -> Record:
-    """The results of a study, and what was found in them."""
+    """Return the record of the results and findings of a study."""
     from optical_cli.report.answer import answer
     from optical_cli.report.published import drifts
 
@@ -199,7 +204,7 @@ def study_record(study: "Study") -> Record:
 
 
 GROUPS = {"low_resource": "low", "others": "high"}
-"""The two groups of pairs of a gap: under JSON's names, the attributes of `Gaps` and `Gap`."""
+"""The two groups of pairs of a gap: names in JSON, and attributes of `Gaps` and `Gap`."""
 
 
 def _gap_record(gap: "Gap") -> Record:

@@ -9,8 +9,8 @@ from typer import Option
 
 from optical_cli.cli.options import Experiment, Opening, takes
 from optical_cli.cli.records import print_json, study_record
-from optical_cli.cli.terminal import TerminalProgress, plain, print_in_blocks, print_table, print_text
-from optical_cli.errors import DataError
+from optical_cli.cli.terminal import TerminalProgress, plain, print_in_blocks, print_text
+from optical_cli.errors import DataError, several
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.result import Result
@@ -28,7 +28,10 @@ def report(
     html: Annotated[Path | None, Option(help="File of the page; report.html there by default.")] = None,
     alignments: Annotated[int | None, Option(min=1, help="Draw this many held-out pairs of a language.")] = None,
 ) -> None:
-    """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
+    """Write the report of an experiment from its cached results.
+
+    Writes an HTML page, Markdown, LaTeX, the curve and CSV.
+    """
     from optical_cli.report.gather import cached_study
     from optical_cli.report.write_report import write_report
 
@@ -73,7 +76,7 @@ def print_results(results: "Sequence[Result]", measures: Sequence[str]) -> None:
 
     table = tabulate(results, main_measures(measures))
     rows = [[row.label, *(cell.text for cell in row.cells)] for row in table.rows]
-    print_table(["", *(column.head for column in table.columns)], rows, numbers_from=1)
+    print_in_blocks(["", *(column.head for column in table.columns)], rows, numbers=True)
     for note in table.notes:
         print(plain(note))
     _print_curve(results, measures)
@@ -101,7 +104,7 @@ def result_line(result: "Result", measures: Sequence[str]) -> str:
 def topics_left_out(scores: "Scores") -> list[str]:
     """Say which topics a mean leaves out or counts as 0."""
     counts = {"judgements left out": scores.unjudged_topics, "results scored 0": scores.empty_topics}
-    return [f"{count} topics without {said}" for said, count in counts.items() if count]
+    return [f"{several(count, 'topic')} without {said}" for said, count in counts.items() if count]
 
 
 def main_measures(measures: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`optical lock`, `verify` and `why`: what figures come from, whether they come out again, and what differs."""
+"""`optical lock`, `verify` and `why`: record what results depend on, recompute them, and explain differences."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option, Typer
 
-from optical_cli.cli.options import Experiment, Opening, Wanted, lock_file, takes
+from optical_cli.cli.options import Experiment, Opening, Wanted, example, lock_file, takes
 from optical_cli.cli.records import explanation_record, print_json, verified_record
 from optical_cli.cli.stage_commands import STAGES, Stage
-from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_table
-from optical_cli.errors import CacheError, ConfigError, DataError
+from optical_cli.cli.terminal import TerminalProgress, duration, plain, print_lines, print_table
+from optical_cli.errors import CacheError, ConfigError, DataError, several
 
 if TYPE_CHECKING:
     from optical_cli.reproduce.recompute import Verified
@@ -20,24 +20,27 @@ if TYPE_CHECKING:
 
 @takes("cache_dir", "offline", "as_json")
 def lock(experiment: Experiment, opening: Opening) -> None:
-    """Write the contents of all inputs, versions and machine beside the experiment, which is held to them from then on.
+    """Record inputs, versions and machine beside the experiment.
 
-    A changed input is refused from then on. Other versions and another machine are a warning; --locked refuses them.
+    From then on, a changed input is an error. Other versions and another machine are a warning, or an error with
+    --locked.
     """
     from optical_cli.cache.files import write_text
     from optical_cli.reproduce.lock import lock_of, write_lock
 
     path = lock_file(experiment)
     if path is None:
-        raise ConfigError(f"{experiment}: is part of the package, whose version pins it; name an experiment file")
+        raise ConfigError(f"{experiment}: cannot be locked, as it is part of the package; name an experiment file")
     pipeline = opening.pipeline(experiment, check_lock=False)
     pipeline.check()
     made = lock_of(pipeline)
     try:
         write_text(path, write_lock(made))
-        path.chmod(0o644)  # it goes with the experiment file, to whoever may read that
+        path.chmod(0o644)  # readable like the experiment file, which it belongs to
     except (CacheError, OSError) as error:
-        raise ConfigError(f"{path}: cannot be written; copy the experiment to a folder of yours") from error
+        raise ConfigError(
+            f"{path}: cannot be written; copy the experiment to a folder that you can write to"
+        ) from error
     opening.answer(path, {"path": path, **made.model_dump(mode="json")})
 
 
@@ -45,18 +48,23 @@ def lock(experiment: Experiment, opening: Opening) -> None:
 def verify(
     experiment: Experiment,
     opening: Opening,
-    deep: Annotated[bool, Option("--deep", help="Compute whole stages anew, trainings among them.")] = False,
-    kinds: Annotated[list[str] | None, Option("--kind", help="With --deep: only such artifacts. Repeatable.")] = None,
+    deep: Annotated[bool, Option("--deep", help="Recompute every stage, trainings included.")] = False,
+    kinds: Annotated[
+        list[str] | None, Option("--kind", help="With --deep: only this kind, such as runs. Repeatable.")
+    ] = None,
 ) -> None:
-    """Measure each cached run anew and compare the scores bit for bit, or with --deep compute and compare every stage.
+    """Recompute cached scores and compare them bit for bit.
 
-    The cache stays as it is. Exit code 1 if something differs, is damaged, or cannot be computed.
+    With --deep, recompute every stage from its cached inputs. The cache does not change. Exit code 1 if something
+    differs, is damaged or cannot be computed.
     """
     from optical_cli.cache.artifact import KINDS
     from optical_cli.reproduce.recompute import WRONG, verify_scores, verify_stages
 
     if kinds and not deep:
-        raise ConfigError("--kind: stands with --deep; without it scores alone are verified")
+        raise ConfigError(
+            "--kind: needs --deep, as only scores are verified without it; add --deep, or leave out --kind"
+        )
     for kind in kinds or ():
         if kind not in KINDS:
             raise ConfigError(f"--kind {kind}: one of {', '.join(KINDS)} expected")
@@ -70,13 +78,13 @@ def verify(
             if deep:
                 progress.say(f"{one.step.kind}/{_name(one)}: {one.state}")
     if not found:
-        raise DataError(f"{experiment}: nothing of it to verify in the cache; run `optical sweep {experiment}` first")
+        raise DataError(f"{experiment}: the cache holds nothing to verify; run `optical sweep {experiment}` first")
     if opening.as_json:
         print_json([verified_record(one) for one in found])
     else:
         _print_verified(found)
     same, wrong = sum(one.state == "same" for one in found), sum(one.state in WRONG for one in found)
-    progress.say(f"{same} of {len(found)} artifacts came out the same, {wrong} did not")
+    progress.say(f"{same} of {several(len(found), 'artifact')} identical, {wrong} not")
     if wrong:
         raise Exit(1)
 
@@ -96,9 +104,12 @@ def _name(one: "Verified") -> str:
 
 
 why_app = Typer(
-    help="Say why a stage would have to compute: which setting or input differs from the nearest artifact.",
-    no_args_is_help=True, rich_markup_mode=None,
-)  # fmt: skip
+    name="why",
+    help="Explain why a stage would compute again.\n\n"
+    "Shows which settings and inputs differ from the most similar artifact in the cache.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def _why(stage: Stage) -> Callable[..., None]:
@@ -118,17 +129,23 @@ def _why(stage: Stage) -> Callable[..., None]:
 
 
 for _stage in STAGES:
-    why_app.command(_stage.name, help=f"Why `optical {_stage.name}` with the same options would compute.")(_why(_stage))
+    why_app.command(
+        _stage.name,
+        help=f"Explain why `optical {_stage.name}` would compute.",
+        epilog=example(f"why {_stage.name} tiny --pair sw-sw --reg 0.1"),
+    )(_why(_stage))
 
 
 def _print_explanation(found: "Explanation") -> None:
     name = f"{found.step.kind}/{found.step.label}"
     if found.artifact is not None:
-        print(f"{name}: in the cache, {found.artifact.folder}")
+        print_lines(f"{name}: in the cache, {found.artifact.folder}", indent="    ")
     elif found.nearest is None:
-        print(f"{name}: not in the cache, which holds no artifact of this stage")
+        print_lines(f"{name}: not in the cache, which has no artifact of this stage", indent="    ")
     else:
-        print(f"{name}: not in the cache; the nearest there is {found.nearest.folder.name}, which differs in")
+        print_lines(
+            f"{name}: not in the cache; the most similar artifact, {found.nearest.folder.name}, differs in", "    "
+        )
         values = [(one.artifact, one.what, one.there, one.wanted) for one in found.differences]
-        rows = [["not there" if value is None else value for value in row] for row in values]
-        print_table(["of", "what", "there", "wanted"], rows)
+        rows = [["none" if value is None else value for value in row] for row in values]
+        print_table(["artifact", "setting or input", "cached", "wanted"], rows)

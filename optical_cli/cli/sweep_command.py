@@ -1,4 +1,4 @@
-"""`optical sweep`: every cell of an experiment, followed on the terminal and in a file of events for programs."""
+"""`optical sweep`: run every cell of an experiment, with progress on the terminal and in a file of events."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from optical_cli.cli.options import Experiment, Opening, command_line, set_optio
 from optical_cli.cli.records import print_json, result_record, standing_record, sweep_record
 from optical_cli.cli.report_command import print_results, result_line
 from optical_cli.cli.terminal import TerminalProgress, bar_columns, duration, plain, time_left
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, several
 from optical_cli.processes import Processes
 from optical_cli.progress import Advance, Progress, counted
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from optical_cli.sweep.sweep import Standing
 
 BAR_WIDTH = 20
-REFRESHES_A_SECOND = 2  # a training has the cores to itself
+REFRESHES_A_SECOND = 2  # few, to leave the cores to the training
 SECONDS_BETWEEN_EVENTS = 2.0
 
 
@@ -41,18 +41,23 @@ SECONDS_BETWEEN_EVENTS = 2.0
 def sweep(
     experiment: Experiment,
     opening: Opening,
-    print_commands: Annotated[bool, Option("--print-commands", help="Print a shell command a cell; run none.")] = False,
-    events: Annotated[str | None, Option(metavar="FILE", help="Append events as lines of JSON; - for stdout.")] = None,
+    print_commands: Annotated[
+        bool, Option("--print-commands", help="Print a shell command for each cell, and run none.")
+    ] = False,
+    events: Annotated[
+        str | None, Option(metavar="FILE", help="Append progress events to a file, as JSON lines; - for stdout.")
+    ] = None,
 ) -> None:
-    """Run every reg, pair, seed and baseline; what the cache holds is not made again.
+    """Run every pair, reg, seed and baseline of an experiment.
 
-    A cell that fails does not stop the others: they are listed at the end, and the exit code is 1.
+    Artifacts in the cache are not made again. A cell that fails does not stop the others: failed cells are listed at
+    the end, and the exit code is 1.
     """
     from optical_cli.sweep.sweep import run_sweep
 
     if events == "-" and (opening.as_json or print_commands):
         other = "--json" if opening.as_json else "--print-commands"
-        raise ConfigError(f"--events -: {other} has stdout for itself; name a file, or leave out {other}")
+        raise ConfigError(f"--events -: {other} also writes to stdout; name a file, or leave out {other}")
     audience = _Audience(events or "")
     say = audience.terminal.say
     with opening.remote(say) as remote:
@@ -68,29 +73,32 @@ def sweep(
         print_json(sweep_record(pipeline.experiment.name, made, results))
     elif events != "-":
         print_results(results, pipeline.experiment.evaluation.measures)
-    say("every artifact was in the cache; nothing was computed" if made == 0 else f"{made} artifacts made")
+    say("every artifact was in the cache; nothing was computed" if made == 0 else f"{several(made, 'artifact')} made")
     failed = [result for result in results if result.failure is not None]
     for result in failed:
         say(result_line(result, []))
+    if not opening.as_json and len(failed) < len(results):
+        say(f"next: {command_line('report', experiment, *_shared_options(opening))}")
     if failed:
         raise Exit(1)
 
 
 def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
-    """Spell out the command of a cell, for make -j, Slurm arrays or xargs -P; it makes what is missing upstream."""
+    """Return the command that makes a cell and all it needs, for make -j, a Slurm array or xargs -P."""
     setting = ["--objective", cell.objective] if cell.reg is None else ["--reg", repr(cell.reg)]
-    shared = set_options(opening.overrides)
-    if opening.cache_dir is not None:
-        shared += ["--cache-dir", str(opening.cache_dir)]
-    if opening.device != "auto":
-        shared += ["--device", opening.device]
-    if opening.offline:
-        shared.append("--offline")
-    return command_line("evaluate", experiment, "--pair", cell.pair, *setting, "--seed", str(cell.seed), *shared)
+    words = ["--pair", cell.pair, *setting, "--seed", str(cell.seed), *_shared_options(opening)]
+    device = ["--device", opening.device] if opening.device != "auto" else []
+    return command_line("evaluate", experiment, *words, *device, *["--offline"] * opening.offline)
+
+
+def _shared_options(opening: Opening) -> list[str]:
+    """Return the options that name the settings and the cache of a sweep, for another command."""
+    folder = [] if opening.cache_dir is None else ["--cache-dir", str(opening.cache_dir)]
+    return [*set_options(opening.overrides), *folder]
 
 
 class _Audience:
-    """A `Progress` that also follows the cells of a sweep; messages to its `terminal` are no events."""
+    """A `Progress` that also follows the cells of a sweep; what its `terminal` prints is not written as an event."""
 
     def __init__(self, events: str) -> None:
         from rich.console import Console
@@ -122,12 +130,12 @@ class _Audience:
         self._events.write("standing", **standing_record(standing))
 
     def end(self, results: "Sequence[Result]", made: int) -> None:
-        """Write an event with what `--json` prints."""
+        """Write the record that `--json` prints as the last event."""
         self._events.write("end", **sweep_record(self._experiment.name, made, results))
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str) -> Iterator[Advance]:
-        """Show a task, with an event at its start and every other second."""
+        """Show a task, and write an event at its start and every two seconds."""
         write = partial(self._events.write, "task", task=description, total=total, unit=unit)
         write(done=0)
         with self.terminal.task(description, total, unit) as advance:
@@ -146,9 +154,9 @@ class _Audience:
 
 
 class _EventFile:
-    """A file of events, a JSON object a line; a reader that goes away does not stop the sweep.
+    """A file of events, one JSON object per line; `-` is stdout, and "" writes none.
 
-    It is opened with the first event, so that bad input leaves none. `-` is stdout, and "" keeps no events.
+    The first event opens the file. A file that cannot be written any more does not stop the sweep.
     """
 
     def __init__(self, name: str, say: Callable[[str], None]) -> None:
@@ -167,20 +175,20 @@ class _EventFile:
             print_json({"event": event, "time": now, **fields}, self._file)
         except OSError as error:
             self._wanted = False
-            if self._name == "-":  # nobody reads it: what is left in its buffer must not raise when Python exits
+            if self._name == "-":  # the reader is gone: a flush of the buffer at exit must not raise
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             why = error.strerror or error
-            self._say(f"--events {self._name}: cannot be written any more: {why}; going on without")
+            self._say(f"--events {self._name}: cannot be written any more ({why}); the sweep continues without events")
 
     def close(self) -> None:
         """Close the file, unless it is stdout."""
         if self._file not in (None, sys.stdout):
-            with suppress(OSError):  # of a disk that is full, which has been said
+            with suppress(OSError):  # the disk is full, as `write` has reported
                 self._file.close()
 
 
 class _LiveSweep:
-    """A `Progress` at the foot of a terminal: how the sweep stands, its running cell, and the bar of the task."""
+    """A `Progress` in the last lines of a terminal: the state of the sweep, its running cell and a bar."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -191,10 +199,13 @@ class _LiveSweep:
         self._tasks = Progress(*bar_columns(), console=self._console, auto_refresh=False)
         self._standing: Standing | None = None
         self._started = self._stood = time.monotonic()
-        self.shown = Live(  # from when it is entered until it is left
-            console=self._console, get_renderable=self._drawn, transient=True,
-            refresh_per_second=REFRESHES_A_SECOND, redirect_stdout=False,  # which carries the result, whoever reads it
-        )  # fmt: skip
+        self.shown = Live(  # a context manager
+            console=self._console,
+            get_renderable=self._drawn,
+            transient=True,
+            refresh_per_second=REFRESHES_A_SECOND,
+            redirect_stdout=False,  # stdout carries the result
+        )
 
     def stand(self, standing: "Standing") -> None:
         self._standing, self._stood = standing, time.monotonic()
@@ -222,13 +233,19 @@ class _LiveSweep:
 
 
 def standing_lines(standing: "Standing", so_far: float, since: float) -> list[str]:
-    """Describe a sweep that has taken `so_far` seconds and stood so `since` seconds ago, and its running cell."""
+    """Describe the state of a sweep and its running cell.
+
+    Args:
+        standing: the state.
+        so_far: seconds since the sweep began.
+        since: seconds since the state was taken.
+    """
     from optical_cli.artifacts.result import Setting
 
     filled = round(BAR_WIDTH * (standing.done + standing.failed) / standing.cells)
     left = replace(standing.left, seconds=max(standing.left.seconds - since, 0.0))
     parts = [
-        f"{'━' * filled}{'╌' * (BAR_WIDTH - filled)} {standing.done} of {standing.cells} cells done",
+        f"{'━' * filled}{'╌' * (BAR_WIDTH - filled)} {standing.done} of {several(standing.cells, 'cell')} done",
         f"{standing.failed} failed" if standing.failed else "",
         duration(so_far),
         time_left(left) if standing.running else "",

@@ -1,4 +1,4 @@
-"""What computes figures: is it compiled, and does it compute what others do?"""
+"""Checks of compiled code, and of transport and search against reference results."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ from optical_cli.transport.solvers import format_reg
 
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 ALIKE = 1e-4
-"""Relative error of a transport cost; the solver is asked for a marginal error of 1e-5."""
+"""Relative error of a transport cost, with a marginal error of 1e-5."""
 CLOSE = 1e-4
-"""Absolute error of a score of some 10, whose products are float32."""
-BROKEN = "install optical, numba and torch again; if it comes back, report it with what `optical doctor --json` says"
+"""Absolute error of a score of about 10, from float32 products."""
+BROKEN = "install optical, numba and torch again; if the fault stays, report the output of `optical doctor --json`"
 
 
 def look_at_compiled() -> Finding:
-    """Look for the machine code of a function each of transport, search and ranx, which stand for all others."""
+    """Check that the numba code is compiled, by one function each of transport, search and ranx."""
     from ranx.metrics.ndcg import _ndcg_parallel
 
     from optical_cli.retrieve.maxsim import exact_scores
@@ -26,10 +26,10 @@ def look_at_compiled() -> Finding:
     functions: dict[str, Any] = {"transport": _solve_plans, "search": exact_scores, "ranx": _ndcg_parallel}
     cold = [name for name, function in functions.items() if not _is_kept(function)]
     if not cold:
-        return Finding("compiled code", "ok", f"of {', '.join(functions)}, kept from before")
-    said = f"{', '.join(cold)}: not compiled yet, so what follows takes longer"
-    unkept = "if this comes back, set NUMBA_CACHE_DIR to a folder that can be written"
-    return Finding("compiled code", "warning", said, f"`optical warm-up` compiles all, up to a minute once; {unkept}")
+        return Finding("compiled code", "ok", f"{', '.join(functions)}: compiled")
+    found = f"{', '.join(cold)}: not compiled yet, so the first run takes longer"
+    mend = "run `optical warm-up` once; if this warning stays, set NUMBA_CACHE_DIR to a writable folder"
+    return Finding("compiled code", "warning", found, mend)
 
 
 def _is_kept(function: Any) -> bool:
@@ -39,7 +39,7 @@ def _is_kept(function: Any) -> bool:
 
 
 def warm_up() -> None:
-    """Run every compiled routine on something tiny; the machine code is kept beside the sources of each package."""
+    """Run every compiled function on tiny data; numba keeps the machine code beside the sources of each package."""
     import numpy as np
     import torch
 
@@ -73,8 +73,8 @@ def try_transport(seed: int = 0) -> Finding:
     n, m = 12, 9
     C = torch.from_numpy(np.random.default_rng(seed).uniform(0, 2, (4, n, m)).astype(np.float32))
     C[0] = 1 - torch.eye(n, m)  # its first m rows go to their own columns at no cost, the others at 1
-    problem = TransportProblem(C, uniform_marginals(torch.ones(4, n, dtype=torch.bool)),
-                               uniform_marginals(torch.ones(4, m, dtype=torch.bool)))  # fmt: skip
+    rows, columns = (uniform_marginals(torch.ones(4, size, dtype=torch.bool)) for size in (n, m))
+    problem = TransportProblem(C, rows, columns)
     a, b = np.full(n, 1 / n), np.full(m, 1 / m)
     worst = 0.0
     for reg in (0.0, 0.05, 0.5):
@@ -85,7 +85,9 @@ def try_transport(seed: int = 0) -> Finding:
             plan = ot.emd(a, b, cost) if reg == 0 else ot.sinkhorn(a, b, cost, reg, "sinkhorn_log", 50_000, 1e-10)
             expected = float((plan * cost).sum())
             worst = max(worst, abs(ours - expected) / expected)
-    return _judged("transport", worst, ALIKE, "costs of 12 plans within {:.0e} of POT's", perf_counter() - begin)
+    return _judged(
+        "transport", worst, ALIKE, "the costs of 12 plans agree with POT within {:.0e}", perf_counter() - begin
+    )
 
 
 def try_search(seed: int = 0) -> Iterator[Finding]:
@@ -104,22 +106,24 @@ def try_search(seed: int = 0) -> Iterator[Finding]:
     tokens = normalized(rng.normal(size=(lengths.sum(), 64))).astype(np.float16)
     store = TokenStore(tokens, np.concatenate([[0], np.cumsum(lengths)]))
     topics = [torch.from_numpy(normalized(rng.normal(size=(16, 64))).astype(np.float32)) for _ in range(8)]
-    exact = [np.array([(topic.double().numpy() @ store[d].astype(np.float64).T).max(1).sum() for d in range(300)])
-             for topic in topics]  # fmt: skip
+    exact = [
+        np.array([(topic.double().numpy() @ store[d].astype(np.float64).T).max(1).sum() for d in range(300)])
+        for topic in topics
+    ]
     for precision in PRECISIONS:
         begin, worst = perf_counter(), 0.0
         found = MaxSim(store, memory=1 << 24, precision=precision, device="cpu").best(topics, 10, lambda _done: None)
         for scores, (numbers, ours) in zip(exact, found, strict=True):
             missed = set(np.argsort(-scores)[:10].tolist()) - set(numbers.tolist())
             if any(scores[number] > ours.min() + CLOSE for number in missed):
-                yield Finding(f"search {precision}", "fault", "a document that is among the best was missed", BROKEN)
+                yield Finding(f"search {precision}", "fault", "a document among the 10 best was missed", BROKEN)
                 return
             worst = max(worst, float(np.abs(scores[numbers] - ours).max()))
-        said = "the 10 best of 300 documents for 8 topics as by brute force, scores within {:.0e}"
+        said = "the 10 best of 300 documents for 8 topics agree with brute force, scores within {:.0e}"
         yield _judged(f"search {precision}", worst, CLOSE, said, perf_counter() - begin)
 
 
 def _judged(what: str, worst: float, allowed: float, said: str, seconds: float) -> Finding:
     if not worst <= allowed:  # nan is not either
-        return Finding(what, "fault", f"off by {worst:.1e}, {allowed:g} allowed", BROKEN)
+        return Finding(what, "fault", f"an error of {worst:.1e}, more than the allowed {allowed:g}", BROKEN)
     return Finding(what, "ok", f"{said.format(max(worst, 1e-16))}, {seconds:.1f} s")

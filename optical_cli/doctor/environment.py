@@ -1,4 +1,4 @@
-"""What experiments need around them: packages, ray, a cache folder, the network, their inputs."""
+"""Checks of packages, Ray, the cache folder, the network and the inputs of an experiment."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment
 from optical_cli.doctor.finding import Finding
-from optical_cli.errors import ConfigError, DataError, NotHere
+from optical_cli.errors import ConfigError, DataError, NotHere, byte_size
 from optical_cli.machine import free_disk
 from optical_cli.pipeline.inputs import Input, inputs_of
 from optical_cli.pipeline.sources import Sources
@@ -26,37 +26,37 @@ NAMED = ("torch", "sentence-transformers", "transformers", "pot", "ranx", "numba
 OLDEST = (3, 11)
 
 LITTLE_ROOM = 5e9
-"""Bytes: an index of 50,000 passages of 100 tokens and 384 dimensions takes 4 GB."""
-ANOTHER_FOLDER = "give another folder with --cache-dir or OPTICAL_CACHE"
+"""Bytes. An index of 50,000 passages of 100 tokens and 384 dimensions takes 4 GB."""
+ANOTHER_FOLDER = "choose another folder with --cache-dir or OPTICAL_CACHE"
 
 OFFLINE = ("OPTICAL_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 SECONDS = 4.0
 
 
 def look_at_packages() -> Iterator[Finding]:
-    """Look at Python, at the packages that compute, and for any that are missing or of another version than wanted."""
+    """Check the version of Python, and that all required packages are installed in the required versions."""
     python = f"{platform.python_implementation()} {platform.python_version()} in {sys.prefix}"
     if sys.version_info < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        yield Finding("python", "fault", python, f"Python {oldest} or later is needed: make an environment of it")
+        yield Finding("python", "fault", python, f"install optical for Python {oldest} or later")
     else:
         yield Finding("python", "ok", python)
     if faults := [fault for text in requires(OURS) or () for fault in _faults_of(Requirement(text))]:
-        yield Finding("packages", "fault", "; ".join(faults), f"install again: pip install --upgrade {OURS}")
+        yield Finding("packages", "fault", "; ".join(faults), f"run: pip install --upgrade {OURS}")
     else:
         there = ", ".join(f"{name} {found}" for name in (OURS, *NAMED) if (found := _version(name)))
         yield Finding("packages", "ok", there)
 
 
 def _faults_of(wanted: Requirement) -> list[str]:
-    """What is wrong with a requirement; nothing if it is of an extra, or of another Python or system."""
+    """List what is wrong with a requirement; nothing if it belongs to an extra, or to another Python or system."""
     if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
         return []
     found = _version(wanted.name)
     if found is None:
         return [f"{wanted.name} is not installed"]
     if not wanted.specifier.contains(found, prereleases=True):
-        return [f"{wanted.name} {found} is installed, {wanted.specifier} wanted"]
+        return [f"{wanted.name}{wanted.specifier} expected, found {found}"]
     return []
 
 
@@ -68,13 +68,13 @@ def _version(package: str) -> str | None:
 
 
 def look_at_ray() -> Finding:
-    """Look whether ray is installed, and whether a cluster answers at RAY_ADDRESS; nothing is started."""
+    """Check whether Ray is installed, and whether a cluster answers at RAY_ADDRESS; starts nothing."""
     installed = _version("ray")
     if installed is None:
-        return Finding("ray", "ok", "not installed; --engine ray alone needs it: pip install 'optical-cli[ray]'")
+        return Finding("ray", "ok", "not installed; only --engine ray needs it (pip install 'optical-cli[ray]')")
     found, address = f"ray {installed}", os.environ.get("RAY_ADDRESS")
     if not address:
-        return Finding("ray", "ok", f"{found}; --engine ray starts a cluster of this machine")
+        return Finding("ray", "ok", f"{found}; --engine ray starts a cluster on this machine")
     from optical_cli.cluster import check_address
 
     try:
@@ -85,10 +85,10 @@ def look_at_ray() -> Finding:
 
 
 def look_at_cache(root: Path) -> Finding:
-    """Try whether artifacts can be kept in a folder, with files that are gone afterwards."""
+    """Check that a folder can hold artifacts, by temporary files."""
     there = next(path for path in (root, *root.parents) if path.exists())
     if not there.is_dir():
-        return Finding("cache", "fault", f"{there} is a file, and {root} was to be a folder", ANOTHER_FOLDER)
+        return Finding("cache", "fault", f"{root}: a folder expected, but {there} is a file", ANOTHER_FOLDER)
     try:
         with tempfile.TemporaryDirectory(dir=there, prefix=".doctor-") as scratch:
             fault = _fault_in(Path(scratch))
@@ -97,40 +97,40 @@ def look_at_cache(root: Path) -> Finding:
     if fault:
         return Finding("cache", "fault", f"{root}: {fault}", f"{ANOTHER_FOLDER}, on a local disk")
     free = free_disk(there)
-    room = "free room not known" if free is None else f"{free / 1e9:.1f} GB free"
-    found = f"{root}: {room}, can be written, locks hold"
+    room = "free space unknown" if free is None else f"{byte_size(free)} free"
+    found = f"{root}: {room}, writable, file locks work"
     if free is not None and free < LITTLE_ROOM:
-        mend = f"`optical cache prune EXPERIMENT...` removes what is not needed, or {ANOTHER_FOLDER}"
+        mend = f"remove what is not needed with `optical cache prune EXPERIMENT...`, or {ANOTHER_FOLDER}"
         return Finding("cache", "warning", found, mend)
     return Finding("cache", "ok", found)
 
 
 def _fault_in(scratch: Path) -> str | None:
-    """What of a file system the cache relies on and this folder lacks; None if nothing."""
+    """Describe what the cache needs and the file system of this folder lacks; None if nothing."""
     from filelock import FileLock, Timeout
 
     try:
         with FileLock(scratch / "a.lock", timeout=0):
             try:
                 with FileLock(scratch / "a.lock", timeout=0):
-                    return "a lock does not keep a second process out"
+                    return "file locks have no effect"
             except Timeout:
                 pass
     except (OSError, NotImplementedError) as error:
-        return f"no file can be locked ({error})"
+        return f"files cannot be locked ({error})"
     made = scratch / "made"
     made.mkdir()
     (made / "file").write_bytes(b"whole")
     with (made / "file").open("rb") as file:
         os.fsync(file)
     made.rename(scratch / "renamed")
-    return None if (scratch / "renamed" / "file").read_bytes() == b"whole" else "a folder that is renamed loses a file"
+    return None if (scratch / "renamed" / "file").read_bytes() == b"whole" else "a renamed folder loses its files"
 
 
 def look_at_network(url: str | None = None, seconds: float = SECONDS) -> Finding:
-    """Look whether downloads are wanted, and if so whether the hub answers; None for that of huggingface_hub."""
+    """Check that the hub answers, unless downloads are off; `url` None for that of huggingface_hub."""
     if off := [f"{name}={os.environ[name]}" for name in OFFLINE if _is_on(os.environ.get(name, ""))]:
-        return Finding("network", "ok", f"offline by {', '.join(off)}: nothing is downloaded")
+        return Finding("network", "ok", f"off ({', '.join(off)}): nothing is downloaded")
     if url is None:
         from huggingface_hub import constants
 
@@ -138,7 +138,7 @@ def look_at_network(url: str | None = None, seconds: float = SECONDS) -> Finding
     refusal = _refusal(url, seconds)
     if refusal is None:
         return Finding("network", "ok", f"{url} answers")
-    mend = "check HTTPS_PROXY and HF_ENDPOINT, or work with what is on this machine: --offline says if that is enough"
+    mend = "check HTTPS_PROXY and HF_ENDPOINT; to work without a network, use --offline"
     return Finding("network", "warning", f"{url} does not answer: {refusal}", mend)
 
 
@@ -147,7 +147,7 @@ def _is_on(value: str) -> bool:
 
 
 def _refusal(url: str, seconds: float) -> str | None:
-    """Why nobody answers; None if somebody does, even with an error."""
+    """Return why no server answers; None if one does, even with an error."""
     said: list[str | None] = [f"no answer in {seconds:g} s"]
 
     def ask() -> None:
@@ -160,14 +160,14 @@ def _refusal(url: str, seconds: float) -> str | None:
         except (OSError, ValueError) as error:
             said[0] = str(getattr(error, "reason", error))
 
-    asking = threading.Thread(target=ask, daemon=True)  # a name server may take minutes, whatever the timeout says
+    asking = threading.Thread(target=ask, daemon=True)  # a name server may take minutes, in spite of the timeout
     asking.start()
     asking.join(seconds + 1)
     return said[0]
 
 
 def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Finding]:
-    """Look for each input of an experiment, which commands take by a name; nothing is downloaded or read to its end."""
+    """Check that the inputs of an experiment are on this machine; downloads nothing, and reads no file to its end."""
     for one in inputs_of(Sources(x, memo)):
         yield _look_at(one, name)
 
@@ -176,9 +176,9 @@ def _look_at(one: Input, name: str) -> Finding:
     try:
         held = one.local_copy()
     except NotHere:
-        return Finding(one.key, "warning", f"{one.source} is not on this machine", f"`optical fetch {name}` brings it")
+        return Finding(one.key, "warning", f"{one.source} is not on this machine", f"run `optical fetch {name}`")
     except DataError as error:
-        return Finding(one.key, "fault", str(error), f"mend {one.key} in {name}, or what it names")
+        return Finding(one.key, "fault", str(error), f"correct {one.key} in {name}, or the files it names")
     at = f" at {held.revision}" if held.revision else ""
-    size = "" if held.size is None else f", {held.size / 1e6:.3g} MB"
+    size = "" if held.size is None else f", {byte_size(held.size)}"
     return Finding(one.key, "ok", f"{one.source}{at}: {held.place}{size}")

@@ -1,4 +1,4 @@
-"""The whole examination, one finding after the other."""
+"""All checks of this machine, in the order of their findings."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,12 +10,15 @@ from optical_cli.doctor.finding import Finding
 
 
 def examine(root: Path, experiment: Experiment | None = None, name: str = "") -> Iterator[Finding]:
-    """Look at everything that experiments need; with an experiment, which commands call `name`, at its inputs too.
+    """Check everything that experiments need; a check that breaks down becomes a finding, and the others go on.
 
-    A broken part does not keep the rest from being looked at. `root` is the folder of the cache.
+    Args:
+        root: folder of the cache.
+        experiment: check its inputs too.
+        name: the file of the experiment, as on the command line.
     """
     memo = Fingerprints(root / "fingerprints")
-    looks: dict[str, Callable[[], Iterable[Finding]]] = {  # each imports what it looks at, as that may be broken
+    looks: dict[str, Callable[[], Iterable[Finding]]] = {  # each imports what it checks, as that may be broken
         "packages": environment.look_at_packages,
         "ray": lambda: [environment.look_at_ray()],
         "machine": machine.look_at_machine,
@@ -30,6 +33,6 @@ def examine(root: Path, experiment: Experiment | None = None, name: str = "") ->
     for what, look in looks.items():
         try:
             yield from look()
-        except Exception as error:  # noqa: BLE001 - a package that is broken can raise anything, and that is a finding
+        except Exception as error:  # noqa: BLE001 - a broken package can raise anything, and that is a finding
             said = " ".join(f"{type(error).__name__}: {error}".split())
-            yield Finding(what, "fault", f"cannot be looked at ({said})", "install optical and its packages again")
+            yield Finding(what, "fault", f"the check failed ({said})", "install optical and its packages again")

@@ -1,4 +1,4 @@
-"""What the artifacts that are still to be made will take: from a sample of the texts, and from what was made before."""
+"""Estimates of the disk, memory and time that missing artifacts take, from sampled texts and from earlier artifacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optical_cli.config.engines import STRUCTURE
 from optical_cli.encoder.setup import weight_bytes
+from optical_cli.errors import byte_size
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
 from optical_cli.plan.extent import PROGRAM, Extent, index_bytes, memory_to_index
@@ -14,20 +15,19 @@ from optical_cli.plan.pace import PROBED, Pace, Probe, Speeds
 from optical_cli.plan.planned import Planned, TimeEstimator
 
 BYTES_OF_A_RESULT = 60
-"""A line of a run file."""
+"""Bytes of a line of a run file."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an artifact will take.
+    """What an artifact will take; None where nothing is known.
 
     Attributes:
-        tokens: of an index, from the sample, after pooling; those that an encoder does not score are counted too.
+        tokens: of an index, after pooling, including tokens that the encoder does not score.
         disk: bytes.
-        memory: bytes at most, the pages of index files left out.
-        seconds: None if nothing says it.
-        basis: what the seconds are taken from.
-        remedy: what to change if the memory is not there.
+        memory: most bytes, without the pages of index files.
+        basis: where the seconds come from.
+        remedy: what to change if there is too little memory.
     """
 
     planned: Planned
@@ -41,16 +41,16 @@ class Estimate:
 
 
 def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None = None) -> list[Estimate]:
-    """An estimate for each planned artifact that the cache does not hold, and whose input is on this machine.
+    """Estimate each planned artifact that the cache lacks and whose inputs are on this machine.
 
-    What a `probe` measures takes precedence over what earlier artifacts took.
+    The measurements of a `probe` take precedence over the times of earlier artifacts.
     """
     estimates = _Estimates(pipeline, planned, probe)
     return [estimates.of(one) for one in planned if one.artifact is None and one.step.known]
 
 
 class _Estimates:
-    """Estimates of the artifacts of an experiment; a method for each kind."""
+    """Estimates of the artifacts of an experiment, with a method for each kind."""
 
     def __init__(self, pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None) -> None:
         self._experiment = pipeline.experiment
@@ -61,7 +61,7 @@ class _Estimates:
         self._speeds = cache(self._measured)
 
     def of(self, one: Planned) -> Estimate:
-        """The estimate of a step."""
+        """Estimate the artifact of a step."""
         by_kind = {"indexes": self._index, STRUCTURE: self._structure, "runs": self._run, "checkpoints": self._student}
         found = by_kind.get(one.step.kind, Estimate)(one)
         if found.seconds is None:
@@ -107,7 +107,7 @@ class _Estimates:
         needed = PROGRAM + weight_bytes(self._extent.init) + x.retrieval.memory + structure
         found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed, remedy=engine.remedy)
         if not engine.exhaustive:
-            return found  # its time does not grow with topics and tokens alone
+            return found  # its time depends on more than topics and tokens
         return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
 
     def _student(self, one: Planned) -> Estimate:
@@ -115,7 +115,7 @@ class _Estimates:
         return Estimate(one, disk=None if adapted else weight_bytes(self._extent.init))
 
     def _timed(self, found: Estimate, work: float, probed: float | None, kind: str, unit: str) -> Estimate:
-        """An estimate with the seconds of some work: at the probe's pace, else at that of an earlier artifact."""
+        """Add the seconds of some work, at the speed of the probe or else of an earlier artifact."""
         if probed is not None:
             return replace(found, seconds=work / probed, basis=PROBED)
         pace = self._pace.seconds(work, kind, found.planned)
@@ -125,7 +125,7 @@ class _Estimates:
         return replace(found, seconds=seconds, basis=f"{kind}/{artifact.folder.name}, {unit} a second")
 
     def _tokens_of(self, index: str, pair: str) -> int | None:
-        """Tokens of an index by its key: counted if it is there, else estimated."""
+        """Return the tokens of an index by its key: counted if the cache holds it, otherwise estimated."""
         held, documents, each = self._pace.tokens().get(index), self._extent.documents(pair), self._extent.tokens(pair)
         return held if held is not None or documents is None or each is None else round(documents * each.kept)
 
@@ -137,24 +137,20 @@ class _Estimates:
 
 
 def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:
-    """What of all that is to be made in a cache folder this machine has no room for, a line each."""
-    said = []
+    """List the missing artifacts for which this machine has too little disk or memory, a line each."""
+    lines = []
     disk, free = sum(one.disk or 0 for one in estimates), free_disk(cache)
     if free is not None and disk > free:
-        said.append(
-            f"what is to be made takes about {_size(disk)} on the disk, and {_size(free)} are free in {cache}; "
-            "give a folder on another disk with --cache-dir, or `optical cache prune`"
+        lines.append(
+            f"{cache}: the missing artifacts take about {byte_size(disk)} of disk, and {byte_size(free)} are free; "
+            "choose another disk with --cache-dir, or make room with `optical cache prune`"
         )
     there = memory()
     for kind in dict.fromkeys(one.planned.step.kind for one in estimates):
         most = max((one for one in estimates if one.planned.step.kind == kind), key=lambda one: one.memory or 0)
         if there is not None and (most.memory or 0) > there:
-            said.append(
-                f"{kind}/{most.planned.step.label} takes about {_size(most.memory or 0)} of memory, and this machine "
-                f"has {_size(there)}; {most.remedy}"
+            lines.append(
+                f"{kind}/{most.planned.step.label}: takes about {byte_size(most.memory or 0)} of memory, and this "
+                f"machine has {byte_size(there)}; {most.remedy}"
             )
-    return said
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB"
+    return lines

@@ -1,4 +1,4 @@
-"""How much there is to read, and the bytes that it takes: documents, their tokens, an index of them."""
+"""The size of the collections of an experiment in documents and tokens, and of an index of them in bytes."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,28 +14,27 @@ from optical_cli.encoder.setup import CHUNK_BATCHES, dimensions_of, token_counts
 from optical_cli.pipeline import Pipeline
 
 SPAN, SAMPLE = 50_000, 500
-"""A sample, and over how many documents at the beginning of a collection it is spread: they are read in a second."""
+"""Documents of a sample, and the first documents of a collection that it is spread over; a second suffices for them."""
 PROGRAM = 700 << 20
-"""Memory of Python with torch and the compiled code, before anything is loaded."""
+"""Bytes of memory that Python takes with torch and the compiled code, before any model is loaded."""
 BYTES_OF_AN_ID = 16
-"""Of a document, in the list of ids."""
+"""Bytes of a document id in the list of ids."""
 
 
 @dataclass(frozen=True)
 class DocumentTokens:
-    """Tokens of sampled documents, cut at `encoding.document_length`: the means before and after pooling, the most."""
+    """Tokens of sampled documents, cut at `encoding.document_length`."""
 
-    encoded: float
-    kept: float
-    longest: int
+    encoded: float  # mean before pooling
+    kept: float  # mean after pooling
+    longest: int  # most of a document, before pooling
 
 
 class Extent:
-    """The collections of an experiment, and the models that read them; the input may be missing in part.
+    """The collections of an experiment and the models that encode them; inputs may be missing.
 
     Attributes:
-        teacher: the model that students learn from.
-        init: the folder of the model that students begin as.
+        init: folder of the model that students start from.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -47,32 +46,32 @@ class Extent:
         self.tokens = cache(self._tokens)
 
     def encoder(self, pair: str) -> Path:
-        """The folder of the model that encodes a pair's documents, or that it was made from."""
+        """Return the folder of the model that encodes the documents of a pair; for a student, of its initial model."""
         by_teacher = languages_of(pair)[1] == self._experiment.teacher.language
         return self.teacher.folder if by_teacher else self.init
 
     @property
     def dimensions(self) -> int | None:
-        """Of a token; the student's are the teacher's, for they are one space."""
+        """Dimensions of a token embedding, of teacher and student; None if unknown."""
         return dimensions_of(self.teacher.folder)
 
     def topics(self, pair: str) -> int:
-        """How many topics a pair has."""
+        """Count the topics of a pair."""
         return len(self._pipeline.sources.topics(pair).topics())
 
     def sample(self, pair: str) -> list[str]:
-        """Some documents of a pair's collection as they are encoded."""
+        """Return the texts of some documents of a pair, as they are encoded."""
         documents, template = self._pipeline.sources.documents(pair), self._experiment.pairs[pair].text
         span = min(documents.count() or SPAN, SPAN)
         spread = islice(documents.documents(), 0, span, -(-span // SAMPLE))
         return [fill(template, document) for document in spread]
 
     def _documents(self, pair: str) -> int | None:
-        """How many documents a pair is searched in; None if nothing says it."""
+        """Count the documents that are searched for a pair; None if unknown."""
         return self._pipeline.corpus(pair).upper_bound(self._pipeline.sources.documents(pair).count())
 
     def _tokens(self, pair: str) -> DocumentTokens | None:
-        """From a sample; None if the tokenizer is not on this machine, or there is no document."""
+        """Count the tokens of a sample; None without documents, or if the tokenizer is not on this machine."""
         counts = token_counts(self.encoder(pair), self.sample(pair), self._experiment.encoding.document_length)
         if counts is None or not len(counts):
             return None
@@ -81,20 +80,20 @@ class Extent:
 
 
 def pooled_lengths(lengths: Int64, factor: float) -> Int64:
-    """Tokens that pooling by a factor leaves of documents of some tokens: the first one, and a part of the others."""
+    """Return the tokens of documents after pooling by a factor: the first token, and a share of the others."""
     others = lengths - 1
     return lengths - others + np.where(others > 0, np.maximum(others // factor, 1), 0).astype(np.int64)
 
 
 def index_bytes(documents: int, tokens: int, dimensions: int, storage: Storage = DEFAULT) -> int:
-    """Bytes of an index on the disk: tokens, where documents begin, ids."""
+    """Return the bytes of an index on disk: tokens, offsets of documents, and ids."""
     return tokens * FORMATS[storage].row(dimensions).itemsize + documents * (8 + BYTES_OF_AN_ID)
 
 
 def memory_to_index(weights: int, batch_size: int, longest: int, dimensions: int) -> int:
-    """Bytes that making an index takes: the model, and a shard as the encoder gives it and at unit length.
+    """Return the bytes of memory that indexing takes: the model, and a shard before and after normalisation.
 
-    Every document counts as the longest: documents that are alike stand together, and a shard of MIRACL Yoruba has 2.6
-    times the tokens of the mean one.
+    Every document counts as the longest, as long documents stand together: a shard of MIRACL Yoruba has 2.6 times the
+    tokens of the mean shard.
     """
     return PROGRAM + weights + CHUNK_BATCHES * batch_size * longest * dimensions * (4 + 4)

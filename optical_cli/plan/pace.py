@@ -1,4 +1,4 @@
-"""How fast this machine is: at earlier artifacts, or in a probe of some seconds."""
+"""The speed of this machine, from earlier artifacts or from a probe of some seconds."""
 
 import math
 import platform
@@ -17,13 +17,13 @@ from optical_cli.pipeline import Pipeline
 from optical_cli.plan.planned import Planned
 
 WORTH_LEARNING_FROM = 1.0
-"""Seconds that an artifact has to have taken for its speed to say anything."""
+"""Seconds; the speed of an artifact that took less is not used."""
 FAR = 30
-"""Times the work of an artifact of which it says nothing: what a start takes would be taken for work."""
+"""The speed of an artifact is not used for more than this many times its work, as start-up would count as work."""
 
 
 class Pace:
-    """The work and the seconds of what the cache holds; `teacher` is the fingerprint of the experiment's teacher."""
+    """The work and the seconds of cached artifacts; `teacher` is the fingerprint of the teacher of the experiment."""
 
     def __init__(self, cache: Cache, planned: Sequence[Planned], teacher: str) -> None:
         self._cache = cache
@@ -31,7 +31,7 @@ class Pace:
         self._teacher = teacher
 
     def seconds(self, work: float, kind: str, planned: Planned) -> tuple[float, Artifact] | None:
-        """What some work will take, and the artifact that says it: the largest like it, and not far smaller."""
+        """Estimate the seconds of some work, from the largest similar artifact; also return that artifact."""
         earlier = [pace for pace in self._earlier(kind, planned) if pace[0] * FAR >= work]
         if not earlier:
             return None
@@ -39,11 +39,11 @@ class Pace:
         return work * float(artifact.manifest["seconds"]) / done, artifact
 
     def tokens(self) -> dict[str, int]:
-        """The tokens of the indexes that are there, by key."""
+        """Return the tokens of the cached indexes, by key."""
         return {one.manifest["key"]: one.manifest["health"]["tokens"] for one in self._cache.entries("indexes")}
 
     def _earlier(self, kind: str, planned: Planned) -> Iterator[tuple[float, Artifact]]:
-        """Artifacts of the same kind and the same model that this machine has made, and the work they were."""
+        """Yield the work and the artifact of a kind, for those that this machine has made with the model of a step."""
         for artifact in self._cache.entries(kind):
             manifest = artifact.manifest
             here = manifest.get("host", {}).get("name") == platform.node()
@@ -61,7 +61,7 @@ class Pace:
                 yield float(health.get("tokens_before_pooling", health["tokens"])), artifact
 
     def _alike(self, artifact: Artifact, planned: Planned) -> bool:
-        """Whether an index was made by the same model, or by a student of this experiment as the planned one is."""
+        """Whether an index has the model of a planned one; all students of the experiment count as one model."""
         material, wanted = artifact.manifest["material"], planned.step.key.material
         if artifact.kind != "indexes":
             return bool(material["stage"] == wanted["stage"])
@@ -70,43 +70,41 @@ class Pace:
 
 
 TEXTS = 128
-"""Texts that a probe encodes, after a few that warm up."""
+"""Texts that a probe encodes, after a few to warm up."""
 TOKENS, TOPICS, TOPIC_TOKENS = 100_000, 32, 32
-"""Tokens that a probe searches for each of its topics, and the topics and their tokens."""
+"""Document tokens that a probe searches, its topics, and the tokens of a topic."""
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """Work a second: tokens encoded, and products of a topic and a token in exact search; None if not measured."""
+    """Tokens encoded per second, and topic-token products per second of exact search; None if not measured."""
 
     tokens: float | None = None
     products: float | None = None
 
 
 PROBED = "a probe"
-"""How estimates call what such speeds are from."""
+"""The `basis` of an estimate from a probe."""
 Probe = Callable[[Path, Sequence[str]], Speeds]
-"""Measures a model folder on some texts."""
+"""Measures the speeds of a model folder on some texts."""
 
 
 def probe_of(pipeline: Pipeline) -> Probe:
-    """A probe by the settings of an experiment."""
+    """Return a probe with the settings of an experiment."""
     memory, precision = pipeline.experiment.retrieval.memory, pipeline.search_precision()
     return partial(probe, setup=pipeline.setup, memory=memory, precision=precision)
 
 
 def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int, precision: Resolved) -> Speeds:
-    """Encode some texts as documents, and search what comes of them.
+    """Measure the speed of a model folder: encode some texts as documents, and search the result.
 
     Args:
-        model: its folder.
-        texts: one at least.
-        setup: of the encoder.
-        memory: bytes that a search may take.
-        precision: of its matrix products.
+        texts: at least one.
+        memory: bytes that the search may take.
+        precision: of the matrix products of the search.
 
     Raises:
-        DataError: the model cannot be loaded, or does not encode these texts.
+        DataError: the model cannot be loaded, or cannot encode these texts.
     """
     import numpy as np
 
@@ -127,7 +125,7 @@ def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int
     store = TokenStore(np.concatenate(documents), offsets)
     topics = [encoded[number % len(encoded)][:TOPIC_TOKENS] for number in range(TOPICS)]
     search = MaxSim(store, memory=memory, precision=precision, device=setup.device)
-    list(search.best(topics[:1], 1, lambda _done: None))  # a first call compiles
+    list(search.best(topics[:1], 1, lambda _done: None))  # the first call compiles
     started = perf_counter()
     list(search.best(topics, min(100, len(documents)), lambda _done: None))
     return Speeds(encoding, TOPICS * int(offsets[-1]) / (perf_counter() - started))

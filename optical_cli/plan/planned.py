@@ -1,4 +1,4 @@
-"""The steps of an experiment: which the cache holds, which are to be made, and how long these will take."""
+"""The steps of an experiment, which of them are cached, and the estimated time of the others."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -24,12 +24,12 @@ class Planned:
 
 
 def plan(pipeline: Pipeline) -> list[Planned]:
-    """Every step of the experiment once, in the order in which it would be made."""
+    """Return every step of the experiment once, in the order of making them."""
     return [Planned(step, cell, pipeline.cache.find(*step.address)) for step, cell in steps_of(pipeline)]
 
 
 def steps_of(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
-    """Each step with the first cell that needs it, without a look into the cache."""
+    """Yield each step once, with the first cell that needs it; does not read the cache."""
     seen: set[str] = set()
     for cell in pipeline.cells:
         for step in pipeline.scores(cell).with_inputs():
@@ -40,18 +40,18 @@ def steps_of(pipeline: Pipeline) -> Iterator[tuple[Step, Cell]]:
 
 @dataclass(frozen=True)
 class Left:
-    """How many artifacts are still to be made, the estimated seconds of some of them, and how many are without one."""
+    """The artifacts that are still missing, and the time they will take."""
 
     artifacts: int
-    seconds: float
-    unknown: int
+    seconds: float  # of those with an estimate
+    unknown: int  # artifacts without an estimate
 
 
 class TimeEstimator:
-    """Which steps are to be made, and how long they will take.
+    """The steps that are still to make, and estimates of their time.
 
-    The estimate is the median of what steps of the same stage took for the same pair, else for any pair: the first
-    compiles and warms up.
+    An estimate is the median time of the cached steps of the same stage and pair, or else of the same stage; a median,
+    as the first step also compiles and warms up.
     """
 
     def __init__(self, planned: Iterable[Planned], cache: Cache) -> None:
@@ -65,22 +65,22 @@ class TimeEstimator:
                 self._learn(one, one.artifact)
 
     def settle(self, cell: Cell) -> None:
-        """Take the steps that a cell is the first to need off the list: they were made, or could not be."""
+        """Drop the steps that a finished or failed cell was the first to need, and learn from their times."""
         for one in [one for one in self._to_make.values() if one.cell == cell]:
             del self._to_make[one.step.key.digest]
-            with suppress(OpticalError):  # the cell has failed, and says so
+            with suppress(OpticalError):  # the failure of the cell is reported elsewhere
                 if artifact := self._cache.find(*one.step.address):
                     self._learn(one, artifact)
 
     @property
     def left(self) -> Left:
-        """What is still to be made, at the pace so far."""
+        """The artifacts that are still missing, with the time they take at the speed so far."""
         found = [self.seconds_for(one) for one in self._to_make.values()]
         known = [seconds for seconds in found if seconds is not None]
         return Left(len(found), sum(known), len(found) - len(known))
 
     def seconds_for(self, planned: Planned) -> float | None:
-        """Estimate for a step; None if nothing like it was made."""
+        """Estimate the seconds of a step; None if no similar step is in the cache."""
         return next((median(self._seconds[like]) for like in _likes(planned) if like in self._seconds), None)
 
     def _learn(self, planned: Planned, artifact: Artifact) -> None:
@@ -89,6 +89,6 @@ class TimeEstimator:
 
 
 def _likes(planned: Planned) -> tuple[tuple[str, str], ...]:
-    """What a step is like, the nearest first."""
+    """Return the keys under which similar steps are learned, the most similar first."""
     stage = planned.step.key.material["stage"]
     return (stage, planned.cell.pair), (stage, "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from optical_cli.artifacts.result import ApproximateSearch, Result, Setting, in_order
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.transport import TOLERATED_SHARE
-from optical_cli.report.text import several
+from optical_cli.errors import several
 
 if TYPE_CHECKING:
     from optical_cli.report.findings import Findings, Interval

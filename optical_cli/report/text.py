@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from optical_cli.errors import several
+
 SMALLEST_P = 1e-4
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, which steer a terminal and no SVG may have, and bidirectional overrides, which reorder text."""
@@ -41,11 +43,6 @@ def effect(d_z: float) -> str:
 def percent(share: float) -> str:
     """`63 %`."""
     return f"{100 * share:.0f} %"
-
-
-def several(count: int, one: str) -> str:
-    """`1 topic`, `3 topics`."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""Whether a result comes out again, and if not, what differs."""
+"""Locking what a result depends on, recomputing results, and explaining differences."""

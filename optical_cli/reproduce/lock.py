@@ -1,7 +1,7 @@
-"""The lock of an experiment: a file beside it that says what its figures came from.
+"""The lock file of an experiment: a record of the inputs, versions and machine that its results depend on.
 
-An input with another content is refused: the experiment would be another one. Other versions and another machine move
-last digits: the user is warned of them, and `--locked` refuses them.
+A changed input is an error, as it changes the experiment. Other versions or another machine may change last digits: a
+warning, or an error with `--locked`.
 """
 
 import json
@@ -16,14 +16,14 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from optical_cli.cache.keys import SHORT_DIGITS
-from optical_cli.errors import ConfigError, DataError, NotHere
+from optical_cli.errors import ConfigError, DataError, NotHere, one_line, several
 from optical_cli.machine import instruction_limits, instruction_sets, threads
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.inputs import inputs_of
 
 OURS = "optical-cli"
 SHOWN = 8
-"""Differences of versions that a line tells; the others are counted."""
+"""Most versions that a message lists."""
 
 
 class _Part(BaseModel):
@@ -31,38 +31,38 @@ class _Part(BaseModel):
 
 
 class LockedInput(_Part):
-    """An input, under the name that the experiment gives it."""
+    """An input of the experiment, as it was locked."""
 
     source: str
-    content: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 of what of it decides a result
-    revision: str | None = None  # the commit of what came from the hub
+    content: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256 of the content that results depend on
+    revision: str | None = None  # commit, of an input from the hub
 
 
 class Machine(_Part):
-    """What a machine decides, and what its last digits follow from."""
+    """The properties of a machine that last digits depend on."""
 
-    precision: dict[str, str]  # what `auto` came to, by setting
-    threads: int  # that torch computes on
+    precision: dict[str, str]  # that `auto` chose, for encoding and training
+    threads: int  # of torch
     units: tuple[str, ...]  # instruction sets
-    limits: dict[str, str]  # environment variables that keep libraries from using them
+    limits: dict[str, str]  # environment variables that restrict instruction sets
 
 
 class Lock(_Part):
-    """What an experiment was run with."""
+    """The inputs, versions and machine that an experiment was run with."""
 
     format: Literal[1] = 1
-    inputs: dict[str, LockedInput]  # by the setting that names them
+    inputs: dict[str, LockedInput]  # by setting, such as `teacher.model`
     python: str
-    packages: dict[str, str]  # the versions of optical and of all that it needs
+    packages: dict[str, str]  # versions of optical and all its dependencies
     machine: Machine
 
 
 def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -> Lock:
-    """Lock what the experiment of a pipeline would be run with here and now.
+    """Record the inputs, versions and machine that an experiment has now.
 
     Args:
         revisions: look up the commits of inputs from the hub; needs all inputs on this machine.
-        fetch: download missing inputs; else they are left out.
+        fetch: download missing inputs; otherwise leave them out.
 
     Raises:
         DataError: an input cannot be read.
@@ -86,28 +86,30 @@ def lock_of(pipeline: Pipeline, *, revisions: bool = True, fetch: bool = True) -
 
 
 def write_lock(lock: Lock) -> str:
-    """The content of the lock file."""
+    """Return the text of the lock file."""
     return json.dumps(lock.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_lock(path: Path) -> Lock:
-    """Read what `write_lock` wrote; a ConfigError if the file is something else."""
+    """Read a lock file; ConfigError if it is no lock file."""
     try:
         return Lock.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
-        said = f"{error.error_count()} faults" if isinstance(error, ValidationError) else " ".join(str(error).split())
-        raise ConfigError(f"{path}: a lock of format 1 expected ({said}); `optical lock` writes it anew") from error
+        said = several(error.error_count(), "fault") if isinstance(error, ValidationError) else one_line(error)
+        raise ConfigError(
+            f"{path}: a lock file of format 1 expected, found {said}; `optical lock` writes it again"
+        ) from error
 
 
 def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bool) -> Iterator[str]:
-    """Compare what is here `now` with the lock in `path`, and yield what may move last digits.
+    """Compare the state `now` with the lock file at `path`, and yield a warning for each difference in last digits.
 
     Args:
-        remedy: the command that locks what is here.
-        strict: refuse other versions and another machine.
+        remedy: the command that locks the present state.
+        strict: raise DataError for other versions or another machine too.
 
     Raises:
-        DataError: an input has another content, a line each; or what `strict` refuses.
+        DataError: the content of inputs has changed, a line each.
     """
     if faults := list(_other_inputs(path, locked, now, remedy)):
         raise DataError("\n".join(faults))
@@ -118,14 +120,14 @@ def keep_to_lock(path: Path, locked: Lock, now: Lock, remedy: str, *, strict: bo
 
 
 def _other_inputs(path: Path, locked: Lock, now: Lock, remedy: str) -> Iterator[str]:
-    """Yield a fault for each input with another content; an input that the experiment no longer has is none."""
-    locks = f"`{remedy}` locks what is here now"
+    """Yield a fault for each input that has changed or is not locked."""
+    locks = f"lock the present inputs with `{remedy}`"
     for key, found in now.inputs.items():
         expected = locked.inputs.get(key)
         if expected is None:
-            yield f"{path}: {key}: not locked, found {_in_words(found)}; {locks}"
+            yield f"{path}: {key}: is not in the lock file, found {_in_words(found)}; {locks}"
         elif expected.content != found.content:
-            mend = _pinned(key, expected) or "put back what was locked"
+            mend = _pinned(key, expected) or "restore the locked input"
             yield f"{path}: {key}: {_in_words(expected)} expected, found {_in_words(found)}; {mend}, or {locks}"
 
 
@@ -135,7 +137,7 @@ def _in_words(one: LockedInput) -> str:
 
 
 def _pinned(key: str, locked: LockedInput) -> str:
-    """How to get what was locked from the hub again; "" if it did not come from there."""
+    """Return how to pin a locked input from the hub; "" for other inputs."""
     if locked.revision is None:
         return ""
     if key.startswith("bitext."):
@@ -145,7 +147,7 @@ def _pinned(key: str, locked: LockedInput) -> str:
 
 def _other_versions(locked: Lock, now: Lock) -> Iterator[str]:
     before, after = ({"python": one.python, **one.packages} for one in (locked, now))
-    pairs = {name: (before.get(name, "not there"), after.get(name, "not there")) for name in before | after}
+    pairs = {name: (before.get(name, "not installed"), after.get(name, "not installed")) for name in before | after}
     other = [f"{name} {found} ({expected} locked)" for name, (expected, found) in pairs.items() if expected != found]
     if other:
         more = f", and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
@@ -155,16 +157,16 @@ def _other_versions(locked: Lock, now: Lock) -> Iterator[str]:
 def _other_machine(locked: Machine, now: Machine) -> Iterator[str]:
     for setting, expected in locked.precision.items():
         if (found := now.precision.get(setting)) != expected:
-            said = f"{setting}.precision: {expected} was locked, and this machine takes {found}"
-            yield f"{said}; --set {setting}.precision={expected} takes the other"
+            mend = f"--set {setting}.precision={expected} restores the locked one"
+            yield f"{setting}.precision is {found} ({expected} locked); {mend}"
     if (wanted := locked.threads) != now.threads:
         yield f"another number of threads: {now.threads} ({wanted} locked); set OMP_NUM_THREADS={wanted}"
     if set(locked.units) != set(now.units):
-        ours, theirs = (" ".join(one.units) or "none told" for one in (now, locked))
+        ours, theirs = (" ".join(one.units) or "unknown" for one in (now, locked))
         yield f"other instruction sets: {ours} ({theirs} locked)"
     if locked.limits != now.limits:
         ours, theirs = (", ".join(map("=".join, one.limits.items())) or "none" for one in (now, locked))
-        yield f"other limits to instruction sets: {ours} ({theirs} locked)"
+        yield f"other limits on instruction sets: {ours} ({theirs} locked)"
 
 
 def installed_versions() -> dict[str, str]:
@@ -184,7 +186,7 @@ def installed_packages(extras: tuple[str, ...] = ()) -> dict[str, Distribution]:
         seen.add((name, wanted))
         try:
             found[name] = distribution(name)
-        except PackageNotFoundError:  # of another system or Python, or optional
+        except PackageNotFoundError:  # for another system or Python, or optional
             continue
         for required in map(Requirement, found[name].requires or ()):
             marker = required.marker

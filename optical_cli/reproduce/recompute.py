@@ -1,4 +1,4 @@
-"""Artifacts computed again from their inputs, and compared byte for byte with those in the cache."""
+"""Recompute artifacts from their inputs, and compare them byte for byte with those in the cache."""
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -13,40 +13,40 @@ from optical_cli.artifacts.token_store import TokenStore, is_of_tokens
 from optical_cli.cache.artifact import KINDS, Artifact
 from optical_cli.cache.fingerprints import sha256_of_file
 from optical_cli.cache.store import UNFINISHED, Cache
-from optical_cli.errors import CacheError, OpticalError
+from optical_cli.errors import CacheError, OpticalError, several
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.step import Step
 from optical_cli.plan.planned import steps_of
 from optical_cli.progress import Progress
 
 State = Literal["same", "differs", "damaged", "failed", "not verified"]
-"""`same` bytes in every file; `differs`; `damaged`: not what its own manifest says, so not compared; `failed`: could
-not be computed; `not verified`: an input of it is damaged or not in the cache."""
+"""`same`: every file is identical; `differs`: some file is not; `damaged`: the files are not as in their manifest, and
+were not compared; `failed`: could not be computed; `not verified`: an input is damaged or not in the cache."""
 WRONG: tuple[State, ...] = ("differs", "damaged", "failed")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """An artifact that was computed again."""
+    """The result of recomputing an artifact."""
 
     step: Step
     state: State
-    reasons: tuple[str, ...]  # why it is not `same`, a line each
+    reasons: tuple[str, ...]  # unless the state is `same`, a line each
     seconds: float
 
 
 def verify_scores(pipeline: Pipeline, scratch: Path) -> Iterator[Verified]:
-    """Measure each of an experiment's cached scores again from its run; `scratch` is an empty folder, and stays so."""
+    """Measure the cached scores of an experiment again from their runs; `scratch` is an empty folder."""
     yield from _verify(pipeline, pipeline, ("scores",), scratch)
 
 
 def verify_stages(
     pipeline: Pipeline, device: str, progress: Progress, scratch: Path, kinds: Collection[str] = KINDS
 ) -> Iterator[Verified]:
-    """Compute an experiment's artifacts again, each from its inputs in the cache: a difference shows where it begins.
+    """Recompute the artifacts of an experiment, each from its cached inputs, so that a difference shows at its origin.
 
-    Nothing is copied from like encodings, and no training goes on from a savepoint. `scratch` is an empty folder with
-    room for the largest artifact.
+    Similar encodings and savepoints of trainings are not reused. `scratch` is an empty folder with room for the largest
+    artifact.
     """
     root = scratch / "cache"
     if (machines := pipeline.cache.root / "machines").is_dir():
@@ -57,14 +57,14 @@ def verify_stages(
 
 
 class _Sound:
-    """The undamaged artifacts of a cache; the bytes of each are checked once."""
+    """The undamaged artifacts of a cache; the files of each are checked once."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._seen: dict[str, tuple[Artifact | None, tuple[str, ...]]] = {}
 
     def look(self, step: Step) -> tuple[Artifact | None, tuple[str, ...]]:
-        """The artifact of a step, None if it is missing or damaged; and what is damaged, a line each."""
+        """Return the artifact of a step, None if it is missing or damaged, and the damage, a line each."""
         if step.key.digest not in self._seen:
             try:
                 found = self._cache.find(*step.address)
@@ -87,8 +87,8 @@ def _verify(pipeline: Pipeline, twin: Pipeline, kinds: Collection[str], scratch:
             continue
         inputs = {name: found.folder for name, one in step.inputs.items() if (found := sound.look(one)[0])}
         if unsound := [f"{one.kind}/{one.label}" for name, one in step.inputs.items() if name not in inputs]:
-            said = f"made of {', '.join(unsound)}, which the cache does not hold, or not whole"
-            yield Verified(step, "not verified", (said,), 0.0)
+            reason = f"inputs are damaged or not in the cache: {', '.join(unsound)}"
+            yield Verified(step, "not verified", (reason,), 0.0)
         else:
             yield _compared(artifact, step, inputs, scratch)
         shutil.rmtree(scratch / "cache" / UNFINISHED, ignore_errors=True)
@@ -101,8 +101,8 @@ def _compared(artifact: Artifact, step: Step, inputs: dict[str, Path], scratch: 
         step.build(folder, inputs)
         reasons = tuple(differences(artifact, folder))
     except (OpticalError, RuntimeError, MemoryError, OSError) as error:
-        said = str(error) if isinstance(error, OpticalError) else f"{type(error).__name__}: {error}"
-        return Verified(step, "failed", (said,), monotonic() - begin)
+        reason = str(error) if isinstance(error, OpticalError) else f"{type(error).__name__}: {error}"
+        return Verified(step, "failed", (reason,), monotonic() - begin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Verified(step, "differs" if reasons else "same", reasons, monotonic() - begin)
@@ -114,9 +114,9 @@ def differences(artifact: Artifact, made: Path) -> Iterator[str]:
     found = {str(path.relative_to(made)): path for path in sorted(made.rglob("*")) if path.is_file()}
     for name in sorted({*expected, *found}):
         if name not in found:
-            yield f"{name}: was made then, and not now"
+            yield f"{name}: is in the cache, but was not made again"
         elif name not in expected:
-            yield f"{name}: was not made then, and is now"
+            yield f"{name}: was made, but is not in the cache"
         elif sha256_of_file(found[name]) != expected[name]:
             yield f"{name}: {_how_far(artifact.folder / name, found[name])}"
 
@@ -127,10 +127,10 @@ def _how_far(stored: Path, made: Path) -> str:
     if stored.suffix in (".trec", ".jsonl"):
         with stored.open("rb") as before, made.open("rb") as now:
             alike = [one == other for one, other in zip_longest(before, now)]
-        return f"{alike.count(False)} of {len(alike)} lines differ"
+        return f"{alike.count(False)} of {several(len(alike), 'line')} differ"
     if is_of_tokens(stored) or stored.suffix == ".safetensors":
         return _of_numbers(_numbers(stored), _numbers(made))
-    return "other bytes"
+    return "the bytes differ"
 
 
 def _numbers(path: Path) -> dict[str, Any]:
@@ -146,16 +146,16 @@ def _numbers(path: Path) -> dict[str, Any]:
 
 def _of_means(stored: Mapping[str, float], made: Mapping[str, float]) -> str:
     changed = {name: value for name, value in stored.items() if made.get(name, value) != value}
-    moved = [f"{name} {value:.6f} then, {made[name]:.6f} now" for name, value in changed.items()]
-    return ", ".join(moved) or "the same means of other values"
+    moved = [f"{name} {value:.6f} in the cache, {made[name]:.6f} recomputed" for name, value in changed.items()]
+    return ", ".join(moved) or "equal means, but scores of topics differ"
 
 
 def _of_numbers(stored: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     import numpy as np
 
     if {name: one.shape for name, one in stored.items()} != {name: one.shape for name, one in made.items()}:
-        return "other shapes"
+        return "the shapes differ"
     off = [np.abs(one.astype(np.float64) - made[name].astype(np.float64)) for name, one in stored.items()]
     count, other = sum(one.size for one in off), sum(int((one > 0).sum()) for one in off)
     most = max(float(one.max(initial=0)) for one in off)
-    return f"{other / count:.1%} of {count} numbers differ, by {most:.1e} at most"
+    return f"{other / count:.1%} of {several(count, 'number')} differ, by {most:.1e} at most"

@@ -1,4 +1,4 @@
-"""Why an artifact has to be made: what differs from the nearest one that the cache holds."""
+"""Why an artifact has to be made: its differences from the most similar artifact in the cache."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,33 +15,33 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting or an input that differs between an artifact and a cached one."""
+    """A setting or an input that differs from that of a cached artifact."""
 
-    artifact: str  # whose it is: the one asked for, or one upstream of it
+    artifact: str  # that has the setting or input: the explained one, or one upstream
     what: str  # a setting such as `training.epochs`, or an input such as `bitext`
-    there: str | None  # its value in the cached artifact, if that has one
-    wanted: str | None  # its value now, if it has one
+    there: str | None  # value in the cached artifact; None without one
+    wanted: str | None  # value now; None without one
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a step would have to compute."""
+    """The reason why a step would compute."""
 
     step: Step
-    artifact: Artifact | None  # of the step, if the cache holds it; then nothing else is given
-    nearest: Artifact | None  # the cached artifact of the same stage with the fewest differences, if there is any
-    differences: tuple[Difference, ...]  # from it; those of an input are named at the artifact where they begin
+    artifact: Artifact | None  # of the step, if it is in the cache; the other fields are then empty
+    nearest: Artifact | None  # the cached artifact of its stage with the fewest differences, if any
+    differences: tuple[Difference, ...]  # from `nearest`; those of an input are named where they originate
 
 
 def explain(step: Step, cache: Cache) -> Explanation:
-    """Explain why the cache does not hold the artifact of a step."""
+    """Explain why the artifact of a step is not in the cache."""
     found = cache.find(*step.address)
     if found is not None:
         return Explanation(step, found, None, ())
     by_digest = {artifact.manifest["key"]: artifact for artifact in cache.entries()}
     candidates = [
         Explanation(step, None, artifact, tuple(dict.fromkeys(_differences(step, artifact, by_digest))))
-        for artifact in by_digest.values()  # several ways may lead to a difference upstream
+        for artifact in by_digest.values()  # one difference upstream may be reached by several inputs
         if artifact.kind == step.kind and artifact.manifest["material"]["stage"] == step.key.material["stage"]
     ]
     candidates.sort(key=lambda one: str(one.nearest.manifest["created"] if one.nearest else ""), reverse=True)
@@ -49,7 +49,7 @@ def explain(step: Step, cache: Cache) -> Explanation:
 
 
 def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifact]) -> Iterator[Difference]:
-    """Yield what differs; an input that was made in another way is followed upstream."""
+    """Yield the differences of a step from an artifact, following inputs upstream to where they differ."""
     upstream = {one.key.digest: one for one in step.inputs.values()}
     there, wanted = _leaves(artifact.manifest["material"]), _leaves(step.key.material)
     for what in dict.fromkeys([*wanted, *there]):
@@ -64,7 +64,7 @@ def _differences(step: Step, artifact: Artifact, by_digest: Mapping[str, Artifac
 
 
 def _leaves(material: Any, prefix: str = "") -> dict[str, str]:
-    """Name the values of nested material by dotted paths, as text that is the same for equal values."""
+    """Flatten nested key material to dotted paths with values as canonical text."""
     named: Iterable[tuple[Any, Any]] = ()
     if isinstance(material, Mapping):
         named = material.items()
@@ -83,7 +83,7 @@ def _is_nested(item: Any) -> bool:
 
 
 def _named(value: str | None, by_digest: Mapping[str, Artifact], upstream: Mapping[str, Step]) -> str | None:
-    """Name an artifact, and content by the first digits of its fingerprint; any other value stands for itself."""
+    """Return the name of the artifact with a digest, or the first digits of other digests; keep any other value."""
     if value is None or not _DIGEST.fullmatch(value):
         return value
     if value in upstream:

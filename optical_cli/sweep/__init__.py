@@ -1,1 +1,1 @@
-"""Every cell of an experiment, the state of a running sweep, and runs of other systems."""
+"""Running every cell of an experiment, the state of a running sweep, and runs of other systems."""

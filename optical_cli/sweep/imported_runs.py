@@ -1,7 +1,7 @@
-"""Runs of other systems: measured as our own are, and set beside them as baselines.
+"""Runs of other systems, measured like our own and reported as baselines.
 
-What is compared has to be the same: an imported run belongs to every pair with the topics, judgements, collection,
-corpus mode and measures it was measured for, in whatever experiment, until its scores are removed from the cache.
+An imported run belongs to every pair, of any experiment, with the topics, judgements, collection, corpus mode and
+measures that it was measured with. It stays until its scores are removed from the cache.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from optical_cli.artifacts.run import Ranking, read_run, read_tag
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
-from optical_cli.errors import DataError
+from optical_cli.errors import DataError, several
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.pipeline import write_measures
@@ -21,17 +21,20 @@ from optical_cli.pipeline.step import Folders, Step, make_step
 
 
 class ImportedRun(NamedTuple):
-    """The scores of somebody else's run, as they are in the cache and as a report has them."""
+    """The scores of a run of another system: the artifact in the cache, and the result for reports."""
 
     artifact: Artifact
     result: Result
 
 
 def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
-    """The scores of a TREC run file on a pair of the experiment, which are not in the cache before they are obtained.
+    """Return the step that scores a TREC run file on a pair of the experiment.
+
+    A run that is not in the cache yet is checked first.
 
     Raises:
-        DataError: it cannot be read, holds documents that are not searched, or another run of that pair has its tag.
+        DataError: the file cannot be read, has documents or topics of another collection, or another run of the pair
+            has its tag.
     """
     tag, corpus = read_tag(path), pipeline.corpus(pair)
     material = {"imported": pipeline.cache.fingerprints.of_file(path), **_belongs_to(pipeline, pair)}
@@ -49,22 +52,22 @@ def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
         named = (other.result.pair, other.result.objective) == (pair, objective_of(tag))
         if named and other.artifact.manifest["key"] != step.key.digest:
             raise DataError(
-                f"{path}: the tag {tag} already stands for another run of {pair}; give this one another tag, or "
-                f"`optical cache remove {other.artifact.folder.name}` first"
+                f"{path}: the tag {tag} is taken by another run of {pair}; change the tag in this file, or remove the "
+                f"other run with `optical cache remove {other.artifact.folder.name}`"
             )
     return step
 
 
 def objective_of(tag: str) -> str:
-    """What a run is called beside the objectives of trainings: `run anserini`."""
+    """Return the objective that stands for an imported run, such as `run anserini`."""
     return f"run {tag}"
 
 
 def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
-    """The runs in the cache that belong to pairs of the experiment.
+    """Yield the imported runs in the cache that belong to pairs of the experiment.
 
     Raises:
-        CacheError: scores in the cache are damaged: they may be those of such a run.
+        CacheError: scores in the cache are damaged, and may be those of an imported run.
     """
     imported = [
         entry.checked()
@@ -93,7 +96,7 @@ def imported_runs(pipeline: Pipeline) -> Iterator[ImportedRun]:
 
 
 def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
-    """What a run must share with a pair to be compared on it."""
+    """Return the key material that a run must share with a pair to be compared on it."""
     sources = pipeline.sources
     return {
         "documents": sources.fingerprint(sources.documents(pair)),
@@ -105,14 +108,14 @@ def _belongs_to(pipeline: Pipeline, pair: str) -> dict[str, Any]:
 
 
 def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folders, path: Path) -> None:
-    """Raise DataError for a run with documents that are not searched, or that are no candidates of their topic."""
+    """Raise DataError if the run has documents that are not searched, or outside the candidates of their topic."""
     read, own = corpus.read(inputs), corpus.candidates(inputs)
     ranked = {doc_id for ranking in run.values() for doc_id, _ in ranking}
     allowed = read.ids if read.ids is not None else {doc.doc_id for doc in read.documents() if doc.doc_id in ranked}
     topics = corpus.sources.topics(corpus.pair)
     asked = topics.topics()
     if not asked.keys() & run.keys():
-        found = f"found none of its {len(asked)} topics, but such as {next(iter(run), 'none')!r}"
+        found = f"found none of its {several(len(asked), 'topic')}, but such as {next(iter(run), 'none')!r}"
         raise DataError(f"{path}: a run of the topics of {topics.name} expected, {found}")
     outside = sorted(
         (doc_id, query_id)
@@ -124,7 +127,7 @@ def _check_corpus(run: Mapping[str, Ranking], corpus: FullCorpus, inputs: Folder
         doc_id, query_id = outside[0]
         mend = "" if read.ids is None else f", or set pairs.{corpus.pair}.corpus to full"
         raise DataError(
-            f"{path}: a run over the corpus of {corpus.pair} ({corpus.label}) expected, found {len(outside)} documents "
-            f"that are not in it, such as {doc_id!r} of topic {query_id!r}; figures on other corpora do not compare: "
-            f"search this corpus{mend}"
+            f"{path}: a run over the corpus of {corpus.pair} ({corpus.label}) expected, found "
+            f"{several(len(outside), 'document')} outside it, such as {doc_id!r} of topic {query_id!r}; "
+            f"search that corpus{mend}, as scores on different corpora cannot be compared"
         )

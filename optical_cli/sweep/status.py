@@ -1,4 +1,4 @@
-"""How far an experiment is, from what its cache holds: asked by any process, while others make it."""
+"""The status of an experiment, read from its cache, also while other processes run it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,22 +23,24 @@ class CellStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Every cell of an experiment, and what is left to make."""
+    """The status of every cell of an experiment, and the work that is left."""
 
     cells: tuple[CellStatus, ...]
     left: Left
 
     def count(self, state: str) -> int:
-        """How many cells are in a state."""
+        """Count the cells in a state."""
         return sum(one.state == state for one in self.cells)
 
 
 def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failures: Iterable[Failure]) -> Status:
-    """The status of an experiment.
+    """Find the status of every cell of an experiment.
 
-    A step that several cells need is being made for the first of them, as a sweep does it, and fails for all of them.
+    A step that several cells need is running for the first of them only, and failed for all of them.
 
-    `making` says of each step in the making whether its process is alive; `failures` is what could not be made.
+    Args:
+        making: the artifacts in the making, and whether the process of each is alive.
+        failures: the artifacts that could not be made.
     """
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}
     failed = {one.key: one.reason for one in failures}
@@ -47,7 +49,7 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
 
 
 def _status(pipeline: Pipeline, cell: Cell, at_work: dict[str, str], failed: dict[str, str]) -> CellStatus:
-    """The status of a cell, which takes the work on a step for its own."""
+    """Find the status of a cell; removes the steps that it claims from `at_work`."""
     try:
         scores = pipeline.scores(cell)
         if pipeline.cache.find(*scores.address) is not None:

@@ -1,4 +1,4 @@
-"""Every cell of an experiment, one after the other, or by workers; one that fails does not stop the others."""
+"""Run every cell of an experiment, in sequence or by workers; a cell that fails does not stop the others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from optical_cli.sweep.results import result_of
 
 @dataclass(frozen=True)
 class Standing:
-    """How a sweep stands: its cells, those done and failed, the running one (None at the end), and what is left."""
+    """The state of a sweep: its number of cells, those done and failed, and the work that is left."""
 
     cells: int
     done: int
     failed: int
-    running: Cell | None
+    running: Cell | None  # None at the end
     left: Left
 
 
@@ -34,18 +34,17 @@ def run_sweep(
     """Obtain the scores of every cell.
 
     Args:
-        pipeline: of the experiment.
-        on_cell: called with each cell as it is done.
-        on_standing: called before each cell, and at the end; `running` is the first of those that workers make.
-        say: called with each warning, and with each message of workers.
+        on_cell: called with the result of each cell as it is done.
+        on_standing: called before each cell, and at the end; with workers, `running` is the first cell at work.
+        say: called with warnings and with messages of workers.
 
     Returns:
-        a result for each cell, in the order of the cells, and how many artifacts had to be made.
+        the result of each cell, in the order of the cells, and the number of artifacts that were made.
 
     Raises:
-        OutOfTime: the time limit has stopped a training; what was finished stays in the cache.
-        NoRoom: the cache can take nothing more; what was finished stays.
-        OpticalError: the experiment's input cannot be used; nothing has been computed then.
+        OutOfTime: the time limit stopped a training; finished artifacts stay in the cache.
+        NoRoom: the disk of the cache is full or read-only; finished artifacts stay.
+        OpticalError: an input of the experiment cannot be used; nothing was computed.
     """
     made_before = pipeline.made
     planned = plan(pipeline)
@@ -72,10 +71,10 @@ def run_sweep(
         cell, obtain = found
         try:
             result = result_of(pipeline, cell, obtain())
-        except (OutOfTime, NoRoom):  # so would the others end, after all their hours
+        except (OutOfTime, NoRoom):  # the other cells would end like this too
             if remote is None:
                 raise
-            continue  # it raises the same when what else was running has ended
+            continue  # the workers raise it again once the cells at work are done
         except OpticalError as error:
             result = result_of(pipeline, cell, None, failure=str(error))
         except (RuntimeError, MemoryError, OSError) as error:  # a device out of memory
@@ -87,7 +86,7 @@ def run_sweep(
 
 
 def _without_room(pipeline: Pipeline, planned: list[Planned]) -> list[str]:
-    """Say which indexes and searches fit neither the disk nor the memory."""
+    """List the indexes and searches that fit neither the disk nor the memory."""
     if not any(one.artifact is None and one.step.kind in ("indexes", STRUCTURE) for one in planned):
         return []
     from optical_cli.plan.estimate import cannot_fit, estimate

@@ -64,7 +64,7 @@ def test_a_text_of_which_nothing_is_scored_is_refused(lab):
     encoder = load_encoder(lab.teacher, query_length=16, document_length=16, device="cpu")
     encoder[-1].skiplist_words = [".", "[CLS]", "[SEP]"]
     encoder[-1].resolve_with_tokenizer(encoder.tokenizer)
-    with pytest.raises(DataError, match=r"no token of this text is left to score: '\. \.'"):
+    with pytest.raises(DataError, match=r"'\. \.': no token of this sentence is scored"):
         scored_tokens(encoder, [". ."], "document", 8, uniform_weights(encoder))
 
 

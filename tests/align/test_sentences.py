@@ -44,10 +44,10 @@ def test_of_two_foreign_languages_that_of_the_queries_or_the_one_that_is_named(e
 @pytest.mark.parametrize(
     ("pairs", "pair", "language", "said"),
     [
-        (["sw-en", "yo-en"], None, None, "--pair: the experiment has several students, say which: sw-en, yo-en"),
+        (["sw-en", "yo-en"], None, None, "--pair: the experiment has several students; give one of sw-en, yo-en"),
         (["sw-en"], "yo-en", None, "--pair yo-en: not in the experiment; it has sw-en"),
-        (["sw-en", "en-en"], "en-en", None, "en-en: both sides are in the teacher's language"),
-        (["en-en"], None, None, "en-en: both sides are in the teacher's language"),
+        (["sw-en", "en-en"], "en-en", None, "en-en: has nothing to align, as both languages are the teacher's"),
+        (["en-en"], None, None, "en-en: has nothing to align, as both languages are the teacher's"),
         (["sw-yo"], None, "en", "--language en: sw or yo expected"),
     ],
 )
@@ -69,7 +69,7 @@ def test_held_out_pairs_by_place_and_number_are_never_trained_on(sources):
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [({"rows": [2, 7]}, "--rows 7: the held-out bitext of sw ends with pair 6"), ({"count": 9}, "--count 9: ")],
+    [({"rows": [2, 7]}, "--rows 7: the bitext of sw has only 6 held-out pairs"), ({"count": 9}, "--count 9: ")],
 )
 def test_beyond_the_held_out_bitext_there_is_nothing(sources, asked, said):
     with pytest.raises(ConfigError, match=said):
@@ -84,7 +84,7 @@ def test_fewer_than_three_are_shown_where_there_are_no_more(own_lab, tmp_path):
 def test_nothing_held_out_is_told_with_what_to_do(own_lab, tmp_path):
     x = read_experiment(own_lab.experiment, ["bitext.sw.held_out=0"])
     with pytest.raises(
-        ConfigError, match=r"bitext\.sw\.held_out: no pair is held out .* give --text and --translation"
+        ConfigError, match=r"bitext\.sw\.held_out: no pair is held out; .* or give --text and --translation"
     ):
         held_out_sentences(Sources(x, Fingerprints(tmp_path / "memo")), "sw")
 

@@ -88,7 +88,7 @@ def test_a_missing_student_is_made_or_refused_with_no_upstream(align, tmp_path, 
     said = align("--reg", "0.1", "--no-upstream", cache=cache)
     assert (said.code, said.out) == (2, "")
     assert said.errors == [
-        "error: checkpoints/sw-reg0.1-seed13 is not in the cache; make it first, or leave out --no-upstream"
+        "error: checkpoints/sw-reg0.1-seed13: not in the cache; make it first, or leave out --no-upstream"
     ]
     assert leftovers(cache) == []
     said = align("--reg", "0.1", "--count", "1", cache=cache)
@@ -108,14 +108,14 @@ def test_text_cannot_steer_the_terminal_nor_be_read_as_markup(align):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--text", "the boat"], "--text without --translation: "),
-        (["--translation", "mashua"], "--translation without --text: "),
-        (["--text", " ", "--translation", "mashua"], "--text: a sentence expected, found nothing"),
-        (["--text", "the boat", "--translation", ""], "--translation: a sentence expected, found nothing"),
-        (["--text", "a", "--translation", "b", "--rows", "1"], "--text: --rows and --count choose held-out pairs"),
-        (["--rows", "1", "--count", "1"], "--rows and --count: one of them expected"),
-        (["--rows", "7"], "--rows 7: the held-out bitext of sw ends with pair 6"),
-        (["--count", "7"], "--count 7: the held-out bitext of sw ends with pair 6"),
+        (["--text", "the boat"], "--text: needs --translation, "),
+        (["--translation", "mashua"], "--translation: needs --text, "),
+        (["--text", " ", "--translation", "mashua"], "--text: a sentence expected, found none"),
+        (["--text", "the boat", "--translation", ""], "--translation: a sentence expected, found none"),
+        (["--text", "a", "--translation", "b", "--rows", "1"], "--text: cannot be combined with --rows or --count"),
+        (["--rows", "1", "--count", "1"], "--rows and --count: give one of them"),
+        (["--rows", "7"], "--rows 7: the bitext of sw has only 6 held-out pairs"),
+        (["--count", "7"], "--count 7: the bitext of sw has only 6 held-out pairs"),
         (["--rows", "0"], "--rows 0: numbers from 1 and ranges expected"),
         (["--rows", "5-2"], "--rows 5-2: numbers from 1 and ranges expected"),
         (["--rows", "first"], "--rows first: numbers from 1 and ranges expected"),
@@ -125,7 +125,10 @@ def test_text_cannot_steer_the_terminal_nor_be_read_as_markup(align):
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (["--seed", "-1"], "--seed -1: a whole number from 0"),
         (["--device", "warp"], "--device warp: this machine has no such device"),
-        (["-o", "/dev/null/pictures"], "--output /dev/null/pictures: a folder that can be written expected"),
+        (
+            ["-o", "/dev/null/pictures"],
+            "--output /dev/null/pictures: a writable folder expected, but /dev/null is a file",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(align, tmp_path, leftovers, options, said):

@@ -55,7 +55,7 @@ def test_list_shows_the_damaged_beside_the_others(run, damaged):
     assert {name: " damaged" in line for line in said.out.splitlines() for name in KEYS if f" {name}-" in line} == {
         "first": True, "second": False, "third": False,
     }  # fmt: skip
-    assert "1 more damaged: `optical cache verify` says how" in said.err
+    assert "not counted: 1 damaged artifact; `optical cache verify` describes the damage" in said.err
     (record,) = (record for record in json.loads(run("list", "--json").out) if "damaged" in record)
     assert record["path"] == str(folder(damaged, "first"))
     assert "not a manifest" in record["damaged"]
@@ -68,7 +68,7 @@ def test_verify_names_every_damage_what_was_made_from_it_and_the_way_out(run, da
     assert first.startswith(f"{folder(damaged, 'first')}/manifest.json: not a manifest")
     assert second == f"{folder(damaged, 'second')}/file: its content is not what was written (SHA-256 differs)"
     assert "4 artifacts verified, 2 damaged" in said.err
-    assert "made from the damaged, perhaps when they were damaged already: of-first-" in said.err
+    assert "made from damaged artifacts, perhaps after the damage: of-first-" in said.err
     assert "`optical cache verify --remove-damaged`" in said.err
     record = json.loads(run("verify", "--json").out)
     assert (record["verified"], len(record["damaged"]), len(record["made_from_them"])) == (4, 2, 1)
@@ -79,7 +79,7 @@ def test_verify_removes_the_damaged_when_it_is_asked_to(run, damaged):
     said = run("verify", "--remove-damaged")
     assert said.code == 0
     assert len(said.out.splitlines()) == 2
-    assert "2 removed; the next run that needs them makes them anew" in said.err
+    assert "2 removed; the next run that needs them makes them again" in said.err
     assert [entry.folder for entry in damaged.all_entries("runs")] == [folder(damaged, "third")]
     assert run("verify").code == 0
     assert json.loads(run("verify", "--remove-damaged", "--json").out)["removed"] == []
@@ -98,7 +98,7 @@ def test_prune_leaves_what_cannot_say_what_it_is(run, damaged):
     assert said.code == 0
     assert [entry.folder for entry in damaged.all_entries()] == [folder(damaged, "first")]
     assert "3 artifacts removed" in said.err
-    assert "1 more damaged: `optical cache verify` says how" in said.err
+    assert "not counted: 1 damaged artifact; `optical cache verify` describes the damage" in said.err
 
 
 def test_names_cannot_steer_the_terminal(run, cache):

@@ -58,14 +58,22 @@ def test_plan_sweep_and_cache_as_json_can_be_read(optical, lab, swept):
 def test_a_topic_without_judgements_is_counted_and_said(evaluate, optical, lab, swept):
     said = optical("sweep", lab.experiment, "--cache-dir", swept)
     assert said.code == 0
-    assert said.err.count("1 topics without judgements left out") == 12
-    assert "1 topics without judgements left out" in evaluate(swept, "--reg", "0.1", "--pair", "sw-sw").err
+    assert said.err.count("1 topic without judgements left out") == 12
+    assert "1 topic without judgements left out" in evaluate(swept, "--reg", "0.1", "--pair", "sw-sw").err
 
 
 def test_a_second_sweep_says_that_nothing_was_computed(optical, lab, swept):
     said = optical("sweep", lab.experiment, "--cache-dir", swept)
     assert "every artifact was in the cache; nothing was computed" in said.err
     assert "sw-sw" in said.out
+
+
+def test_a_sweep_ends_with_the_command_of_its_report(optical, lab, swept):
+    override = "evaluation.measures=[ndcg@10, recall@100]"
+    said = optical("sweep", lab.experiment, "--cache-dir", swept, "--set", override)
+    after = said.err.splitlines()[-1].removeprefix("next: optical ")
+    assert shlex.split(after) == ["report", str(lab.experiment), "--set", override, "--cache-dir", str(swept)]
+    assert "next: " not in optical("sweep", lab.experiment, "--cache-dir", swept, "--json").err
 
 
 def test_a_damaged_artifact_is_named_verified_and_removed(evaluate, optical, own_swept):
@@ -131,7 +139,7 @@ def test_prune_keeps_what_the_experiments_need(optical, own_lab, own_swept):
     smaller = own_lab.write(own_lab.settings(transport={"reg": [0.1]}))
     tried = optical("cache", "prune", smaller, "--cache-dir", own_swept, "--dry-run")
     assert held() == everything
-    assert "would go" in tried.err
+    assert "would be removed" in tried.err
     pruned = optical("cache", "prune", smaller, "--cache-dir", own_swept)
     assert pruned.out == tried.out
     assert set(pruned.out.splitlines()) == everything - held()

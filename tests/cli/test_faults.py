@@ -126,7 +126,7 @@ def test_a_reg_that_cannot_be_is_refused_also_where_it_is_not_used(lab, refused,
 @pytest.mark.parametrize("pair", ["sw-sw", "sw-en"])
 def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, refused, pair):
     found = refused(lab.experiment, "--objective", "greedy", "--pair", pair, command="index")
-    assert one(found) == "--reg 0.1: the objective greedy has no transport to regularize"
+    assert one(found) == "--reg 0.1: greedy has no regularization; leave out --reg"
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, 
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (
             ["--objective", "gready"],
-            "--objective gready: bm25, translate, none, pooled_mse, greedy, transport expected, or bm25-ANALYZER",
+            "--objective gready: one of bm25, translate, none, pooled_mse, greedy, transport or bm25-ANALYZER expected",
         ),
-        (["--objective", "greedy"], "--reg 0.1: the objective greedy has no transport to regularize"),
-        (["--objective", "bm25"], "--reg 0.1: the objective bm25 has no transport to regularize"),
+        (["--objective", "greedy"], "--reg 0.1: greedy has no regularization; leave out --reg"),
+        (["--objective", "bm25"], "--reg 0.1: bm25 has no regularization; leave out --reg"),
         (["--seed", "-1"], "--seed -1: a whole number from 0 to 4294967295 expected"),
         (["--device", "warp"], "--device warp: this machine has no such device; expected cpu, cuda, cuda:1 or auto"),
         (["--set", "nonsense"], "--set nonsense: expected key=value, such as training.epochs=2"),
@@ -162,7 +162,7 @@ def test_an_option_that_cannot_be(lab, refused, options, said):
         (
             "evaluate",
             ["--pair", "sw-sw", "--set", "bm25.analyzers=[lower, folding]"],
-            "--objective bm25: the experiment has several analyzers, say which: bm25-lower, bm25-folding",
+            "--objective bm25: the experiment has several analyzers; give one of bm25-lower, bm25-folding",
         ),
     ],
 )
@@ -176,10 +176,10 @@ def test_what_bm25_cannot_do(optical, lab, tmp_path, leftovers, monkeypatch, com
 
 def test_what_has_to_be_said_is_asked_for(optical, lab, swept):
     said = optical("evaluate", lab.experiment, "--cache-dir", swept)
-    assert said.errors == ["error: --pair: the experiment has several pairs, say which: sw-sw, sw-en, en-sw"]
+    assert said.errors == ["error: --pair: the experiment has several pairs; give one of sw-sw, sw-en, en-sw"]
     said = optical("evaluate", lab.experiment, "--pair", "sw-sw", "--cache-dir", swept)
     assert said.errors == [
-        "error: --reg: the experiment has several values, say which: 0, 0.1, inf; or name an --objective"
+        "error: --reg: the experiment has several values; give one of 0, 0.1, inf; or name an --objective"
     ]
 
 

@@ -111,11 +111,11 @@ def test_push_uploads_what_was_written(export, monkeypatch, tmp_path):
         (["--reg", "0.1", "--pair", "yo-yo"], "--pair yo-yo: not in the experiment"),
         (["--reg", "0.1", "--push", "nowhere"], "--push nowhere: ORG/NAME expected"),
         (["--reg", "0.1", "--push", "lab/sw"], "--push lab/sw: HF_HUB_OFFLINE switches the hub off"),
-        (["--reg", "0.1", "--private"], "--private: says how --push"),
-        (["--reg", "0.1", "--license-name", "mine"], "--license-name: stands with --license other alone"),
-        (["--reg", "0.1", "--license", " "], "--license: a word or a line expected"),
-        (["--reg", "0.1", "--license", "mit\nlanguage: xx"], "--license: a word or a line expected"),
-        (["--reg", "0.1", "--no-upstream"], "checkpoints/sw-reg0.1-seed13 is not in the cache"),
+        (["--reg", "0.1", "--private"], "--private: needs --push ORG/NAME"),
+        (["--reg", "0.1", "--license-name", "mine"], "--license-name: needs --license other, found no --license"),
+        (["--reg", "0.1", "--license", " "], "--license: a line of text expected"),
+        (["--reg", "0.1", "--license", "mit\nlanguage: xx"], "--license: a line of text expected"),
+        (["--reg", "0.1", "--no-upstream"], "checkpoints/sw-reg0.1-seed13: not in the cache"),
         (["--reg", "0.1", "-o", "/dev/null/student"], "--output /dev/null/student: expected a folder"),
     ],
 )
@@ -177,7 +177,7 @@ def teach(optical, lab, data, tmp_path):
 def test_a_taught_teacher_is_the_teacher_of_an_experiment(teach, optical, own_lab, tmp_path):
     said = teach("--epochs", 3)
     assert (said.code, said.out) == (0, f"{tmp_path / 'teacher'}\n"), said.err
-    assert "taught on 4 examples, 1 negatives each, 6 steps: loss " in said.err
+    assert "trained on 4 examples with 1 negative each in 6 steps: loss " in said.err
     pairs = {"en-en": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
     teacher = {"model": str(tmp_path / "teacher"), "language": "en"}
     experiment = own_lab.write(own_lab.settings(teacher=teacher, pairs=pairs, transport={"reg": 0.1}))

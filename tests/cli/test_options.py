@@ -1,7 +1,9 @@
 """How shared options come to a command."""
 
 import re
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -64,6 +66,10 @@ def test_an_option_that_nobody_has_is_refused_when_the_command_is_made():
         takes("forth")(print)
 
 
+GROUP = typer.main.get_command(app)
+ROOT = Path(__file__).parents[2]
+
+
 def commands_of(group, words=()):
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
@@ -72,7 +78,57 @@ def commands_of(group, words=()):
             yield pytest.param(command, id=" ".join((*words, name)))
 
 
-@pytest.mark.parametrize("command", list(commands_of(typer.main.get_command(app))))
+def help_of(*words):
+    result = CliRunner().invoke(app, [*words, "-h"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("command", list(commands_of(GROUP)))
 def test_every_command_can_be_debugged_and_explains_every_option(command):
     assert [option.opts for option in command.params].count(["--debug"]) == 1
     assert all(option.help for option in command.params)
+
+
+def test_the_help_lists_every_command_under_a_heading_in_the_order_of_use():
+    panels, panel = {}, ""
+    for line in help_of().splitlines():
+        if heading := re.fullmatch(r"(\w+):", line):
+            panel = heading[1]
+        elif row := re.match(r"  ([a-z-]+)  ", line):
+            panels.setdefault(panel, []).append(row[1])
+    del panels["Options"]
+    assert panels == {
+        "Pipeline": ["distill", "index", "retrieve", "evaluate"],
+        "Study": ["plan", "sweep", "status", "report", "compare", "align"],
+        "Share": ["export", "teach", "fuse"],
+        "Reproduce": ["lock", "verify", "why", "fetch"],
+        "Care": ["cache", "doctor", "warm-up"],
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("cache",), ("why",)], ids=" ".join)
+def test_every_summary_is_a_sentence_on_one_line_of_80_columns(words):
+    lines = help_of(*words).partition("Options:")[2].splitlines()[1:-1]
+    rows = [line for line in lines if re.match(r"  [a-z]", line)]
+    assert rows
+    for row in rows:
+        assert row.endswith("."), row
+        assert not row.endswith("..."), row
+        assert len(row) < 80
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["cache"], ["why"], *(param.id.split() for param in commands_of(GROUP))], ids=" ".join
+)
+def test_every_help_ends_with_an_example_that_can_be_parsed(words):
+    *_, last = help_of(*words).splitlines()
+    found = re.fullmatch(r"  Example: optical (.+)", last)
+    assert found, last
+    group, arguments, name = GROUP, shlex.split(found[1]), "optical"
+    assert arguments[: len(words)] == words
+    assert all((ROOT / word).exists() for word in arguments if word.startswith("experiments/"))
+    with typer.Context(GROUP) as context:
+        while hasattr(group, "commands"):
+            name, group, arguments = group.resolve_command(context, arguments)
+        group.make_context(name, arguments, parent=context)

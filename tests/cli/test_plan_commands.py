@@ -64,8 +64,11 @@ def test_an_absent_collection_is_named_once_and_as_a_table_says_what_it_leaves_o
         f"not checked: miracl/sw/dev is missing or incomplete in {tmp_path / 'ir_datasets'}, and downloads are off; "
         "run `optical fetch` on a machine with network access"
     ]
-    assert "not known" in said.out
-    assert any(line.endswith("not known before their input is here") for line in said.out.splitlines())
+    assert " unknown" in said.out
+    assert any(
+        line.endswith("unknown until their inputs are on this machine (`optical fetch`)")
+        for line in said.out.splitlines()
+    )
 
 
 @pytest.mark.usefixtures("nothing_cached")
@@ -165,7 +168,7 @@ def test_a_killed_process_leaves_a_cell_stopped(status, own_lab, own_swept, open
     (own_swept / "making" / f"scores-{step.key.short}.json").write_text(json.dumps(note))
     said = status()
     assert ["reg", "0.1", "✓", "‖", "✓"] in rows_of(said)
-    assert "stopped, the process is gone" in said.out
+    assert "stopped, the process has ended" in said.out
     assert "4711 on there" in said.out
 
 
@@ -175,5 +178,5 @@ def test_an_empty_cache_is_no_fault_and_stays_empty(optical, lab, tmp_path):
     assert not (tmp_path / "none").exists()
     said = optical("status", lab.experiment, "--cache-dir", tmp_path / "none")
     assert "12 to do" in said.out
-    assert "time left not known yet" in said.out
+    assert "time left unknown" in said.out
     assert list(Cache(tmp_path / "none").entries()) == []

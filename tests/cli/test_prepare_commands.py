@@ -26,7 +26,7 @@ def test_a_machine_that_can_and_every_input_of_an_experiment(lab, examined, tmp_
     assert not [finding for finding in findings.values() if finding["state"] == "fault"]
     assert f"{lab.teacher}, " in findings["teacher.model"]["found"]
     assert findings["pairs.sw-en.collection"]["found"].startswith(f"./data: {lab.data / 'docs.en.jsonl'}, ")
-    assert "offline by HF_HUB_OFFLINE=1" in findings["network"]["found"]
+    assert "off (HF_HUB_OFFLINE=1" in findings["network"]["found"]
     assert {"python", "packages", "processor", "threads", "memory", "cache", "compiled code", "transport"} <= set(
         findings
     )
@@ -41,7 +41,7 @@ def test_inputs_that_cannot_be_used_and_such_as_can_be_fetched(own_lab, examined
     assert findings["bitext.sw"]["state"] == "fault"
     assert "does not exist" in findings["bitext.sw"]["found"]
     assert findings["teacher.model"]["state"] == "warning"
-    assert findings["teacher.model"]["mend"] == f"`optical fetch {own_lab.experiment}` brings it"
+    assert findings["teacher.model"]["mend"] == f"run `optical fetch {own_lab.experiment}`"
 
 
 def test_what_is_broken_keeps_nothing_else_from_being_looked_at(examined, monkeypatch):
@@ -52,7 +52,7 @@ def test_what_is_broken_keeps_nothing_else_from_being_looked_at(examined, monkey
     code, findings = examined()
     assert code == 1
     assert findings["machine"]["found"] == (
-        "cannot be looked at (ImportError: libgomp.so.1: cannot open shared object file)"
+        "the check failed (ImportError: libgomp.so.1: cannot open shared object file)"
     )
     assert findings["search bfloat16"]["state"] == "ok"
 
@@ -62,8 +62,8 @@ def test_a_finding_is_a_line_and_what_to_do_stands_below(optical, lab, tmp_path,
     said = optical("doctor", lab.experiment, "--cache-dir", tmp_path / "cache")
     lines = said.out.splitlines()
     number = next(number for number, line in enumerate(lines) if line.startswith("! processor: "))
-    assert lines[number + 1].startswith("    keep it for figures ")
-    assert lines[-1].startswith(f"{len(lines) - 2} findings; faults: 0, warnings: ")
+    assert lines[number + 1].startswith("    unset it for speed, ")
+    assert lines[-1].startswith(f"{len(lines) - 2} checks: 0 faults, ")
 
 
 def test_a_wrong_experiment_is_bad_input(optical, tmp_path):

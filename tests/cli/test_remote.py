@@ -43,7 +43,7 @@ def test_without_ray_it_is_said_how_to_install_it(refused, monkeypatch):
 
 
 def test_an_address_without_the_engine_is_refused(refused):
-    assert "is for --engine ray" in refused("--ray-address", "10.0.0.1:6379")
+    assert "needs --engine ray" in refused("--ray-address", "10.0.0.1:6379")
 
 
 @pytest.mark.usefixtures("installed")
@@ -64,7 +64,7 @@ def test_an_address_where_nobody_answers_is_refused_at_once_also_that_of_the_env
 @pytest.mark.usefixtures("installed")
 def test_processes_of_torchrun_have_no_workers(refused, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "start it without torchrun" in refused("--engine", "ray")
+    assert "cannot run under torchrun" in refused("--engine", "ray")
 
 
 @pytest.mark.usefixtures("installed")

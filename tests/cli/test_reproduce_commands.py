@@ -52,7 +52,9 @@ def test_another_content_is_refused_by_its_key(locked, own_lab, leftovers, tmp_p
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
     assert line.startswith(f"error: {own_lab.root / 'mini.lock'}: bitext.sw: bitext.tsv (content ")
-    assert line.endswith(f"; put back what was locked, or `optical lock {own_lab.experiment}` locks what is here now")
+    assert line.endswith(
+        f"; restore the locked input, or lock the present inputs with `optical lock {own_lab.experiment}`"
+    )
     assert leftovers(tmp_path / "cache") == []
 
 
@@ -60,7 +62,7 @@ def test_another_pair_is_refused_and_one_that_is_gone_is_not(locked):
     pairs = "pairs={sw-sw: {collection: ./data}, en-en: {collection: ./data}}"
     said = locked("--set", pairs)
     assert (said.code, len(said.errors)) == (2, 3)
-    assert "mini.lock: pairs.en-en.collection: not locked, found ./data (content " in said.errors[0]
+    assert "mini.lock: pairs.en-en.collection: is not in the lock file, found ./data (content " in said.errors[0]
     assert locked("--set", "pairs={sw-sw: {collection: ./data}}").code == 0
 
 
@@ -97,13 +99,13 @@ def other_limits(content):
         (
             other_machine,
             [
-                "training.precision: bfloat16 was locked, and this machine takes float32; "
-                "--set training.precision=bfloat16 takes the other",
+                "training.precision is float32 (bfloat16 locked); "
+                "--set training.precision=bfloat16 restores the locked one",
                 "another number of threads: {threads} (64 locked); set OMP_NUM_THREADS=64",
                 "other instruction sets: {units} (avx2 locked)",
             ],
         ),
-        (other_limits, ["other limits to instruction sets: none (ATEN_CPU_CAPABILITY=avx2 locked)"]),
+        (other_limits, ["other limits on instruction sets: none (ATEN_CPU_CAPABILITY=avx2 locked)"]),
     ],
 )
 def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab, change, said):
@@ -116,7 +118,7 @@ def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab,
     here = {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "units": " ".join(instruction_sets()) or "none told",
+        "units": " ".join(instruction_sets()) or "unknown",
         "threads": os.environ["OMP_NUM_THREADS"],
     }
     lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
@@ -137,7 +139,7 @@ def test_a_lock_that_is_none_is_one_line(locked, own_lab, text):
     (own_lab.root / "mini.lock").write_text(text)
     said = locked()
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
-    assert "mini.lock: a lock of format 1 expected (" in said.err
+    assert "mini.lock: a lock file of format 1 expected, found " in said.err
 
 
 def test_what_cannot_be_locked(optical, own_lab, tmp_path):
@@ -146,18 +148,18 @@ def test_what_cannot_be_locked(optical, own_lab, tmp_path):
     said = optical("lock", own_lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
     assert said.errors == [
-        f"error: {own_lab.root / 'mini.lock'}: cannot be written; copy the experiment to a folder of yours"
+        f"error: {own_lab.root / 'mini.lock'}: cannot be written; copy the experiment to a folder that you can write to"
     ]
     assert "is part of the package" in optical("lock", "tiny").err
     said = optical("plan", "tiny", "--locked", "--cache-dir", tmp_path / "cache")
-    assert said.errors == ["error: --locked: no lock of tiny is there; `optical lock` writes one beside its file"]
+    assert said.errors == ["error: --locked: tiny has no lock file; it is part of the package, so leave out --locked"]
 
 
 def test_a_table_a_record_and_what_differs(optical, lab, own_swept):
     said = optical("verify", lab.experiment, "--cache-dir", own_swept)
     assert said.code == 0, said.err
     assert said.out.count("same") == 12
-    assert said.err.splitlines()[-1] == "12 of 12 artifacts came out the same, 0 did not"
+    assert said.err.splitlines()[-1] == "12 of 12 artifacts identical, 0 not"
     (path,) = own_swept.glob("runs/sw-sw-full-reg0-*/run.trec")
     scores = next(own_swept.glob("scores/sw-sw-full-reg0-*/scores.json"))
     text = scores.read_text()
@@ -167,14 +169,14 @@ def test_a_table_a_record_and_what_differs(optical, lab, own_swept):
     wrong = [record for record in json.loads(said.out) if record["state"] != "same"]
     assert [(record["label"], record["state"]) for record in wrong] == [("sw-sw-full-reg0-seed13", "damaged")]
     assert "SHA-256 differs" in wrong[0]["reasons"][0]
-    assert said.err.splitlines()[-1] == "11 of 12 artifacts came out the same, 1 did not"
+    assert said.err.splitlines()[-1] == "11 of 12 artifacts identical, 1 not"
     scores.write_text(text)
     path.unlink()
     path.with_name("manifest.json").unlink()
     said = optical("verify", lab.experiment, "--cache-dir", own_swept)
     assert said.code == 0
-    assert "made of runs/sw-sw-full-reg0-seed13, which the cache does not hold" in said.out
-    assert said.err.splitlines()[-1] == "11 of 12 artifacts came out the same, 0 did not"
+    assert "inputs are damaged or not in the cache: runs/sw-sw-full-reg0-seed13" in said.out
+    assert said.err.splitlines()[-1] == "11 of 12 artifacts identical, 0 not"
 
 
 def test_deep_of_a_kind(optical, lab, swept):
@@ -186,13 +188,15 @@ def test_deep_of_a_kind(optical, lab, swept):
 
 def test_what_cannot_be_asked(optical, lab, swept, tmp_path):
     said = optical("verify", lab.experiment, "--kind", "runs", "--cache-dir", swept)
-    assert said.errors == ["error: --kind: stands with --deep; without it scores alone are verified"]
+    assert said.errors == [
+        "error: --kind: needs --deep, as only scores are verified without it; add --deep, or leave out --kind"
+    ]
     said = optical("verify", lab.experiment, "--deep", "--kind", "run", "--cache-dir", swept)
     assert (said.code, len(said.errors)) == (2, 1)
     assert said.errors[0].startswith("error: --kind run: one of encodings, checkpoints, ")
     said = optical("verify", lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
-    assert "nothing of it to verify in the cache; run `optical sweep " in said.err
+    assert "the cache holds nothing to verify; run `optical sweep " in said.err
 
 
 @pytest.fixture
@@ -257,7 +261,7 @@ def test_an_input_that_is_gone_is_named_by_what_takes_its_place(why, optical, ow
 def test_an_empty_cache_is_said_to_be_one(optical, lab, tmp_path):
     said = optical("why", "index", lab.experiment, "--pair", "sw-en", "--cache-dir", tmp_path / "none")
     assert (said.code, said.out.count("\n")) == (0, 1)
-    assert "holds no artifact of this stage" in said.out
+    assert "has no artifact of this stage" in said.out
 
 
 def test_differences_are_a_table(optical, lab, swept):
@@ -265,7 +269,7 @@ def test_differences_are_a_table(optical, lab, swept):
         "why", "distill", lab.experiment, "--reg", "0.1", "--pair", "sw-sw", "--cache-dir", swept,
         "--set", "training.epochs=3",
     )  # fmt: skip
-    assert "the nearest there is sw-reg0.1-seed13-" in said.out
+    assert "the most similar artifact, sw-reg0.1-seed13-" in said.out
     (row,) = [line.split() for line in said.out.splitlines() if "training.epochs" in line]
     assert row == ["sw-reg0.1-seed13", "training.epochs", "1", "3"]
 

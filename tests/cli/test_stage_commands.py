@@ -34,8 +34,8 @@ def test_a_run_of_another_system_becomes_a_row_of_the_report(evaluate, optical, 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--pair", "sw-en", "--reg", "0.1"], "--run: a run of another system has no reg, objective or seed"),
-        ([], "--pair: the experiment has several pairs, say which"),
+        (["--pair", "sw-en", "--reg", "0.1"], "--run: the run of another system has no reg, objective or seed"),
+        ([], "--pair: the experiment has several pairs; give one of"),
         (["--pair", "sw-yo"], "--pair sw-yo: not in the experiment"),
     ],
 )
@@ -80,7 +80,7 @@ def runs(tmp_path):
 def test_the_path_is_printed_and_topics_that_a_run_lacks_are_said(optical, runs, tmp_path):
     said = optical("fuse", *runs, "-o", tmp_path / "out.trec", "--depth", 1)
     assert (said.code, said.out) == (0, f"{tmp_path / 'out.trec'}\n")
-    assert "1 of 2 topics are not in every run" in said.err
+    assert "not in every run: 1 of 2 topics" in said.err
     assert {q: [doc for doc, _ in found] for q, found in read_run(tmp_path / "out.trec").items()} == {
         "q1": ["b"], "q2": ["a"]
     }  # fmt: skip
@@ -93,9 +93,9 @@ def test_the_path_is_printed_and_topics_that_a_run_lacks_are_said(optical, runs,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--method", "rff"], "--method rff: rrf, sum, mnz expected"),
-        (["-o", "{0}"], "--output {0}: is there already; name another file, or add --force to replace it"),
-        (["{0}"], "fuse: a run stands there twice; name each once"),
+        (["--method", "rff"], "--method rff: one of rrf, sum, mnz expected"),
+        (["-o", "{0}"], "--output {0}: already exists; name another file, or replace it with --force"),
+        (["{0}"], "RUN: two runs are one file; name each run once"),
         (["{root}/absent.trec"], "{root}/absent.trec cannot be read"),
         (["-o", "{root}/absent/out.trec"], "{root}/absent/out.trec: the run file cannot be written: No such file or"),
         (["--tag", "my run"], "the run file: expected a run tag without white space, found 'my run'"),

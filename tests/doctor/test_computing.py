@@ -23,8 +23,8 @@ def test_plans_that_cost_too_much_are_found(monkeypatch):
     monkeypatch.setattr("optical_cli.transport.solve", worse)
     finding = try_transport()
     assert finding.state == "fault"
-    assert finding.found.startswith("off by ")
-    assert "report it" in finding.mend
+    assert finding.found.startswith("an error of ")
+    assert "report the output of" in finding.mend
 
 
 def test_plans_of_nothing_are_found(monkeypatch):
@@ -44,7 +44,7 @@ def test_a_missed_document_and_a_wrong_score_are_found(monkeypatch):
         )
 
     monkeypatch.setattr(MaxSim, "best", missing)
-    assert [(f.state, f.found) for f in try_search()] == [("fault", "a document that is among the best was missed")]
+    assert [(f.state, f.found) for f in try_search()] == [("fault", "a document among the 10 best was missed")]
     monkeypatch.setattr(MaxSim, "best", lambda *given: ((n, s + np.float32(0.01)) for n, s in whole(*given)))
     assert [finding.state for finding in try_search()] == ["fault", "fault"]
 

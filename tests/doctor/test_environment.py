@@ -23,7 +23,7 @@ def test_packages_that_are_missing_or_of_another_version(monkeypatch):
     _, found = look_at_packages()
     assert found.state == "fault"
     assert "numpy" in found.found
-    assert ">=99 wanted" in found.found
+    assert "numpy>=99 expected, found" in found.found
     assert "absent-from-here is not installed" in found.found
     assert "pytest" not in found.found
     assert "other" not in found.found
@@ -32,7 +32,7 @@ def test_packages_that_are_missing_or_of_another_version(monkeypatch):
 def test_an_old_python(monkeypatch):
     monkeypatch.setattr(environment, "OLDEST", (9, 9))
     python, _ = look_at_packages()
-    assert (python.state, python.mend) == ("fault", "Python 9.9 or later is needed: make an environment of it")
+    assert (python.state, python.mend) == ("fault", "install optical for Python 9.9 or later")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_ray_is_needed_by_nobody_who_does_not_ask_for_it(monkeypatch):
 
 @pytest.mark.usefixtures("installed")
 def test_without_an_address_a_cluster_would_be_of_this_machine():
-    assert "starts a cluster of this machine" in look_at_ray().found
+    assert "starts a cluster on this machine" in look_at_ray().found
 
 
 @pytest.mark.usefixtures("installed")
@@ -137,7 +137,7 @@ def test_offline_by_choice_asks_nobody(monkeypatch, name, value, off):
 def test_a_folder_that_is_yet_to_be_made_is_tried_where_it_would_be_and_nothing_is_left(tmp_path):
     finding = look_at_cache(tmp_path / "not" / "yet")
     assert finding.state in ("ok", "warning")
-    assert "can be written, locks hold" in finding.found
+    assert "writable, file locks work" in finding.found
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,4 +165,4 @@ def test_locks_that_hold_nobody_back_are_a_fault(tmp_path, monkeypatch):
     monkeypatch.setattr("filelock.FileLock", lambda *_args, **_kwargs: nullcontext())
     finding = look_at_cache(tmp_path)
     assert finding.state == "fault"
-    assert "a lock does not keep a second process out" in finding.found
+    assert "file locks have no effect" in finding.found

@@ -42,7 +42,7 @@ def test_precision_is_what_was_measured_and_nothing_is_measured_for_it(monkeypat
     from optical_cli.encoder import precision
 
     monkeypatch.setattr(precision, "_has_bfloat16_units", lambda: True)
-    assert look_at_precision(tmp_path).found.startswith("measured when")
+    assert look_at_precision(tmp_path).found.startswith("not measured yet")
     monkeypatch.setattr(precision, "_measured", lambda: {"float32": 1.0, "bfloat16": 0.2})
     precision.resolve_precision("auto", tmp_path)
     assert look_at_precision(tmp_path).found == "bfloat16"

@@ -138,7 +138,8 @@ def test_what_does_not_fit_is_said_before_anything_is_begun(lab, optical, tmp_pa
     found = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--json")
     assert found.code == 0
     warnings = [line for line in found.err.splitlines() if line.startswith("warning: ")]
-    assert "what is to be made takes about 0.0 GB on the disk, and 0.0 GB are free in" in warnings[0]
+    assert f"{tmp_path}: the missing artifacts take about " in warnings[0]
+    assert " of disk, and 1.0 kB are free; " in warnings[0]
     assert "of memory, and this machine has 1.0 GB; lower retrieval.memory" in warnings[-1]
     assert leftovers(tmp_path) == []
     swept = optical("sweep", lab.experiment, "--cache-dir", tmp_path)

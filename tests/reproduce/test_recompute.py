@@ -105,7 +105,7 @@ def nudged(folder):
 @pytest.mark.parametrize(
     ("kind", "part", "change", "said"),
     [
-        ("scores", "sw-en-full-reg0.1-", better, "scores.json: ndcg@10 0.999000 then, 0."),
+        ("scores", "sw-en-full-reg0.1-", better, "scores.json: ndcg@10 0.999000 in the cache, 0."),
         ("runs", "sw-en-full-reg0.1-", swapped, "run.trec: 1 of "),
         ("indexes", "en-._data", nudged, "tokens.f16: "),
     ],
@@ -124,7 +124,7 @@ def test_a_damaged_artifact_is_named_and_nothing_is_computed_from_it(pipeline, o
     path.write_bytes(path.read_bytes().replace(b" Q0 ", b" Q1 ", 1))
     (scores,) = verify_scores(pipeline, scratch)
     assert scores.state == "not verified"
-    assert scores.reasons == ("made of runs/sw-en-full-reg0.1-seed13, which the cache does not hold, or not whole",)
+    assert scores.reasons == ("inputs are damaged or not in the cache: runs/sw-en-full-reg0.1-seed13",)
     (run,) = verify_stages(pipeline, "cpu", Silence(), scratch, ["runs"])
     assert run.state == "damaged"
     assert f"{path}: its content is not what was written (SHA-256 differs)" in run.reasons[0]

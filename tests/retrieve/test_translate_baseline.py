@@ -155,7 +155,7 @@ def test_a_pair_without_translations_is_refused(optical, lab, tmp_path):
     found = optical("evaluate", lab.experiment, "--objective", "translate", "--pair", "sw-en", "--cache-dir", tmp_path)
     assert found.errors == ["error: sw-en: its topics have no translation; add translate.sw.model, or topics and by"]
     found = optical("evaluate", lab.experiment, "--objective", "translate", "--reg", "0", "--pair", "sw-en")
-    assert found.errors == ["error: --reg 0: the objective translate has no transport to regularize"]
+    assert found.errors == ["error: --reg 0: translate has no regularization; leave out --reg"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_another_run_of_the_same_tag_is_refused_until_the_first_is_gone(pipeline
     artifact, _ = pipeline.obtain(import_step(pipeline, "sw-sw", theirs))
     theirs.write_text("q1 Q0 d2 1 2.5 theirs\n", encoding="utf-8")
     pipeline.cache.fingerprints._files.clear()  # as in another process
-    with pytest.raises(DataError, match=f"the tag theirs already stands.*cache remove {artifact.folder.name}"):
+    with pytest.raises(DataError, match=f"the tag theirs is taken by another run.*cache remove {artifact.folder.name}"):
         import_step(pipeline, "sw-sw", theirs)
     pipeline.cache.remove(artifact)
     assert pipeline.obtain(import_step(pipeline, "sw-sw", theirs))[1]
@@ -93,7 +93,7 @@ def test_a_run_over_more_than_the_pool_is_refused(own_lab, open_pipeline, theirs
     pipeline.cache.fingerprints._files.clear()
     with pytest.raises(
         DataError,
-        match=r"en-en \(pooled 0\) expected, found 1 documents .* 'd4' of topic 'q1'",
+        match=r"en-en \(pooled 0\) expected, found 1 document outside it.* 'd4' of topic 'q1'",
     ):
         pipeline.obtain(import_step(pipeline, "en-en", theirs))
 
@@ -122,7 +122,7 @@ def test_a_run_over_candidates_is_checked_against_these_and_not_against_a_pool(r
     assert pipeline.obtain(import_step(pipeline, "sw-sw", path))[1]  # d6 is judged for no topic that was asked for it
     path.write_text("q1 Q0 d2 1 2.5 rerun\n")  # a candidate of q2, judged, and none of q1
     pipeline.cache.fingerprints._files.clear()
-    with pytest.raises(DataError, match=r"candidates of first.* found 1 documents .* 'd2' of topic 'q1'"):
+    with pytest.raises(DataError, match=r"candidates of first.* found 1 document outside it.* 'd2' of topic 'q1'"):
         pipeline.obtain(import_step(reranked(cache="other"), "sw-sw", path))
 
 
