@@ -1,4 +1,4 @@
-"""`optical report`, and how results stand on a terminal: a line a cell, tables, a curve, the answer."""
+"""`optical report`, and results on a terminal: a line for each cell, tables, a chart, the answer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from optical_cli.cli.options import Experiment, Opening, takes
+from optical_cli.cli.compare_command import setting_named
+from optical_cli.cli.options import Experiment, Opening, command_line, set_options, takes
 from optical_cli.cli.records import print_json, study_record
-from optical_cli.cli.terminal import TerminalProgress, plain, print_in_blocks, print_table, print_text
-from optical_cli.errors import DataError
+from optical_cli.cli.terminal import (
+    TEXT_WIDTH,
+    TerminalProgress,
+    plain,
+    print_in_blocks,
+    print_table,
+    print_text,
+    text_width,
+)
+from optical_cli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from optical_cli.artifacts.result import Result
     from optical_cli.artifacts.scores import Scores
+    from optical_cli.config.experiment import Experiment as ExperimentSettings
+    from optical_cli.report.findings import Findings
+    from optical_cli.report.sections import Section
     from optical_cli.report.study import Study
 
 MAIN_MEASURES = ("ndcg@10", "recall@100")
@@ -26,9 +38,16 @@ def report(
     opening: Opening,
     output: Annotated[Path | None, Option("--output", "-o", help="Folder; reports/NAME by default.")] = None,
     html: Annotated[Path | None, Option(help="File of the page; report.html there by default.")] = None,
+    measures: Annotated[
+        str | None, Option(metavar="M,M", help="Measures of report.tex and the terminal; by default all.")
+    ] = None,
+    rows: Annotated[
+        str | None, Option(metavar="ROW,ROW", help="Rows of report.tex, figure and terminal, such as bm25,0,inf.")
+    ] = None,
+    details: Annotated[bool, Option("--details", help="Also print tests, other measures and trainings.")] = False,
     alignments: Annotated[int | None, Option(min=1, help="Draw this many held-out pairs of a language.")] = None,
 ) -> None:
-    """Show and write what the cache holds of an experiment: an HTML page, Markdown, LaTeX, curve, CSV."""
+    """Report what the cache holds of an experiment: terminal, HTML page, Markdown, LaTeX, figure, CSV."""
     from optical_cli.report.gather import cached_study
     from optical_cli.report.write_report import write_report
 
@@ -43,32 +62,66 @@ def report(
         if not study.alignments:
             reason = "the cache holds no student of a reg, or no bitext holds sentences out"
             TerminalProgress().say(f"--alignments: nothing to show; {reason}")
-    files = write_report(study, output or Path("reports") / study.name, html)
+    in_paper = _chosen(study, pipeline.experiment, measures, rows)
+    files = write_report(study, output or Path("reports") / study.name, html, in_paper=in_paper)
     if opening.as_json:
         print_json({"experiment": study.name, "files": files, **study_record(study)})
         return
-    _print_study(study)
+    _print_study(study, in_paper, measures is not None, with_details=details)
+    if not details:
+        again = command_line("report", experiment, *set_options(opening.overrides), "--details")
+        print_text(f"Details (tests, pair by pair, choosing reg): {again}")
     print(*files, sep="\n")
 
 
-def _print_study(study: "Study") -> None:
-    from optical_cli.report.answer import answer
-    from optical_cli.report.sections import measure_section
+def _chosen(study: "Study", experiment: "ExperimentSettings", measures: str | None, rows: str | None) -> "Study":
+    """Return the study with the measures and rows that options name; all of them without the options."""
+    names = measures.split(",") if measures else list(study.measures)
+    if unknown := [name for name in names if name not in study.measures]:
+        raise ConfigError(f"--measures {unknown[0]}: not in the experiment; it has {', '.join(study.measures)}")
+    wanted = [setting_named(name, experiment) for name in rows.split(",")] if rows else None
+    results = [result for result in study.results if wanted is None or result.setting in wanted]
+    if not any(result.scores for result in results):
+        raise DataError(f"--rows {rows}: the cache holds no scores of these rows")
+    return replace(study, measures=names, results=results)
 
-    for measure in main_measures(study.measures):
-        section = measure_section(study, measure)
-        heads = [f"{head} {section.title}" if head else "" for head in section.heads]
-        print_in_blocks(heads, [[str(cell) for cell in row] for row in section.rows])
-        for note in section.after:
-            print_text(note)
-    _print_curve(study.results, study.measures)
+
+def _print_study(study: "Study", in_paper: "Study", with_measures: bool, *, with_details: bool) -> None:
+    from optical_cli.report.answer import answer
+    from optical_cli.report.sections import details, failures, measure_section
+
+    for bullet in answer(study):
+        print_text(bullet, "- ")
+    _print_curve(in_paper.results, study.findings.measure, study.findings)
+    for measure in in_paper.measures if with_measures else [study.findings.measure]:
+        section = measure_section(in_paper, measure)
+        print(f"\n{section.title}")
+        _print_section(section)
+    if study.what_was_run:
+        print("\nWhat was run")
+        names = max(len(name) for name, _ in study.what_was_run)
+        for name, what in study.what_was_run:
+            print_text(what, f"  {plain(name):<{names}}  ")
+    for line in failures(study.results):
+        print_text(line, "failed: ")
     print()
-    for paragraph in answer(study):
-        print_text(f"{paragraph}\n")
+    for section in details(study) if with_details else ():
+        print(section.title)
+        _print_section(section)
+        print()
+
+
+def _print_section(section: "Section") -> None:
+    for note in section.before:
+        print_text(note)
+    if section.rows:
+        print_in_blocks(section.heads, [[str(cell) for cell in row] for row in section.rows])
+    for note in section.after:
+        print_text(note)
 
 
 def print_results(results: "Sequence[Result]", measures: Sequence[str]) -> None:
-    """Print the main measures by reg and pair, and the first of them against reg."""
+    """Print the main measures as a table, and the first of them as a chart against reg."""
     from optical_cli.report import tabulate
 
     table = tabulate(results, main_measures(measures))
@@ -76,17 +129,18 @@ def print_results(results: "Sequence[Result]", measures: Sequence[str]) -> None:
     print_table(["", *(column.head for column in table.columns)], rows, numbers_from=1)
     for note in table.notes:
         print(plain(note))
-    _print_curve(results, measures)
+    _print_curve(results, main_measures(measures)[0])
 
 
-def _print_curve(results: "Sequence[Result]", measures: Sequence[str]) -> None:
+def _print_curve(results: "Sequence[Result]", measure: str, findings: "Findings | None" = None) -> None:
     from optical_cli.report import text_curve
 
-    print("", *map(plain, text_curve(results, main_measures(measures)[0])), sep="\n")
+    width = min(text_width(), TEXT_WIDTH)
+    print("", *map(plain, text_curve(results, measure, findings, width)), sep="\n")
 
 
 def result_line(result: "Result", measures: Sequence[str]) -> str:
-    """Describe a cell: its main measures with warnings, or why it failed."""
+    """Describe a cell in a line: its main measures with warnings, or why it failed."""
     what = f"{result.pair}  {result.setting.label}  seed {result.seed}"
     if result.scores is None:
         return f"{what}  failed: {result.failure}"
@@ -99,11 +153,13 @@ def result_line(result: "Result", measures: Sequence[str]) -> str:
 
 
 def topics_left_out(scores: "Scores") -> list[str]:
-    """Say which topics a mean leaves out or counts as 0."""
+    """Describe the topics that a mean leaves out or counts as 0."""
+    from optical_cli.report.text import several
+
     counts = {"judgements left out": scores.unjudged_topics, "results scored 0": scores.empty_topics}
-    return [f"{count} topics without {said}" for said, count in counts.items() if count]
+    return [f"{several(count, 'topic')} without {said}" for said, count in counts.items() if count]
 
 
 def main_measures(measures: Sequence[str]) -> list[str]:
-    """The measures that a terminal has room for: nDCG@10 and Recall@100, or else the first two."""
+    """Return the measures of a sweep's table: nDCG@10 and Recall@100, or else the first two."""
     return [measure for measure in MAIN_MEASURES if measure in measures] or list(measures[:2])

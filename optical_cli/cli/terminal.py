@@ -89,9 +89,13 @@ def print_in_blocks(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None
         print_table([heads[i] for i in block], [[row[i] for i in block] for row in rows])
 
 
-def print_text(text: str) -> None:
-    """Print a paragraph in lines that fit the terminal and can be read with ease."""
-    print(textwrap.fill(plain(text), min(text_width(), TEXT_WIDTH), replace_whitespace=False))
+def print_text(text: str, before: str = "") -> None:
+    """Print a paragraph in lines that fit the terminal and can be read with ease, `before` it a bullet or a name."""
+    width, indent = min(text_width(), TEXT_WIDTH), " " * len(before)
+    wrapped = textwrap.fill(
+        plain(text), width, initial_indent=before, subsequent_indent=indent, replace_whitespace=False
+    )
+    print(wrapped)
 
 
 def text_width() -> int:

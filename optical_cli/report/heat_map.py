@@ -10,8 +10,8 @@ from pathlib import Path
 
 from optical_cli.align.aligned_pair import AlignedPair, Alignment, all_alike, receivers
 from optical_cli.artifacts.result import format_reg
-from optical_cli.report.drawing import Drawing, Label, Line, Shape, box, sheet, slot, width_of, write_svg
-from optical_cli.report.png import find_glyphs, write_png
+from optical_cli.report.drawing import Drawing, Label, Line, Shape, box, sheet, slot, width_of
+from optical_cli.report.figure_files import find_glyphs, write_figure
 
 SQUARE = 15.0
 LONGEST = 18  # characters of a label
@@ -56,8 +56,8 @@ def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path
     first, *others = [maps[i : i + most] for i in range(0, len(maps), most)]
     title += ": which share of its mass each token sends where"
     drawing = sheet([[*first, _scale()], *others], title, list(filter(glyphs.draw, (pair.text, pair.translation))))
-    write_svg(drawing, path_svg)
-    write_png(drawing, path_png)
+    write_figure(drawing, path_svg)
+    write_figure(drawing, path_png)
     return all(map(glyphs.draw, tokens))
 
 

@@ -1,4 +1,4 @@
-"""Every per-topic score, means with intervals and comparisons as CSV; the scores as Parquet, too."""
+"""Per-topic scores, means with intervals, comparisons and held-out figures as CSV; the scores as Parquet, too."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from optical_cli.report.table import tabulate
 
 CELL = ("pair", "corpus", "objective", "reg")
 REPEATED = pa.dictionary(pa.int32(), pa.string())  # stores a repeated text once
+RULERS = ("p@1", "transport_cost")
 COMPARED = {
     "difference": "difference", "low": "low", "high": "high", "d_z": "effect", "p": "p", "p_holm": "corrected",
     "smallest_difference": "smallest", "wins": "wins", "losses": "losses", "seeds": "seeds",
@@ -25,7 +26,7 @@ TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed
 
 
 def write_scores_csv(path: Path, study: Study) -> None:
-    """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then a column a measure."""
+    """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then every measure."""
     scored = [(one, one.scores.per_topic) for one in study.results if one.scores]
     cells = [((*_cell(one.pair, one.corpus, one.setting), one.seed), per_topic) for one, per_topic in scored]
     rows = (
@@ -39,7 +40,7 @@ def write_scores_csv(path: Path, study: Study) -> None:
 def write_scores_parquet(path: Path, scores_csv: Path) -> None:
     """Write the rows and columns of `scores.csv` with types: reg is a number, inf included, or null.
 
-    The rows are read from that file: from Python lists, pyarrow would load pandas, which takes longer than the rest.
+    The rows come from that file: for Python lists, pyarrow would load pandas, which takes longer than all the rest.
     """
     with scores_csv.open(encoding="utf-8", newline="") as file:
         heads = next(csv.reader(file))
@@ -67,13 +68,25 @@ def write_means_csv(path: Path, study: Study) -> None:
 
 
 def write_comparisons_csv(path: Path, study: Study) -> None:
-    """Write a line for each reg and reference, with all that `Comparison` has."""
+    """Write a line for each reg and reference, with every figure of a `Comparison`."""
     compared, measure = attrgetter(*COMPARED.values()), study.findings.measure
     rows = (
         (*_cell(one.pair, one.corpus, one.setting), one.reference.label, measure, *compared(one))
         for one in study.findings.comparisons
     )
     _write(path, (*CELL, "reference", "measure", *COMPARED), rows)
+
+
+def write_held_out_csv(path: Path, study: Study) -> None:
+    """Write a line for each trained cell: P@1 and transport cost on the held-out bitext, before and after training."""
+    rows = (
+        (*_cell(one.pair, one.corpus, one.setting), one.seed, *(
+            (figures or {}).get(ruler) for ruler in RULERS for figures in (one.held_out_start, one.held_out)
+        ))
+        for one in study.results
+        if one.held_out
+    )  # fmt: skip
+    _write(path, (*CELL, "seed", *(f"{ruler}_{when}" for ruler in RULERS for when in ("start", "end"))), rows)
 
 
 def _cell(pair: str, corpus: str, setting: Setting) -> tuple[str, str, str, str]:

@@ -10,10 +10,10 @@ SMALLEST_P = 1e-4
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, which steer a terminal and no SVG may have, and bidirectional overrides, which reorder text."""
 MARKDOWN_MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
-LATEX_COMMANDS = {
+LATEX_COMMANDS = {  # of LaTeX itself: amssymb has nicer triangles, but does not go with acmart
     **{sign: f"\\{sign}" for sign in "{}$&#_%"}, "\\": r"\textbackslash{}", "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
-    "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
+    "▲": r"$\uparrow$", "▼": r"$\downarrow$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
     "–": "--", "−": "$-$",
 }  # fmt: skip
 LATEX_SYNTAX = {
@@ -48,9 +48,9 @@ def several(count: int, one: str) -> str:
     return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+def listed(names: Sequence[str], joint: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`, or with another `joint`."""
+    return f" {joint} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def harmless(text: str) -> str:
@@ -85,5 +85,5 @@ def render(template: str, escape: Callable[[str], str], /, **context: Any) -> st
         finalize=lambda value: value if isinstance(value, Markup) else Markup(escape(str(value))),  # noqa: S704
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, **syntax,
     )  # fmt: skip
-    environment.filters |= {form.__name__: form for form in (signed, p_value, percent, several, listed)}
+    environment.filters[signed.__name__] = signed
     return environment.get_template(template).render(context)

@@ -40,8 +40,8 @@ def test_comparisons_are_those_of_the_report(make_world, study_of, tmp_path):
     write_comparisons_csv(tmp_path / "c.csv", study)
     rows = rows_of(tmp_path / "c.csv")
     assert [(row["reg"], row["reference"], row["mark"]) for row in rows] == [
-        ("0.02", "no training", "▲"),
-        ("0.1", "no training", "▲"),
+        ("0.02", "untrained start", "▲"),
+        ("0.1", "untrained start", "▲"),
     ]
     assert float(rows[0]["p_holm"]) == pytest.approx(study.findings.comparisons[0].corrected)
 

@@ -1,16 +1,18 @@
-"""Drawings as PNG by matplotlib, with fonts of the machine for what its own lacks."""
+"""Drawings as SVG, PNG and PDF files. Matplotlib draws the last two, with fonts of the machine beside its own."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, Shape
+from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, Shape, write_svg
 from optical_cli.report.text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
     from matplotlib.font_manager import FontEntry
     from matplotlib.transforms import Transform
 
@@ -23,10 +25,15 @@ ALIGNMENTS = {"start": "left", "middle": "center", "end": "right"}
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The fonts that together draw what can be drawn."""
+    """The fonts for some texts.
 
-    families: tuple[str, ...]  # the base font first, each later one for what those before it lack
-    missing: frozenset[str]  # characters that no installed font has, or that are not for drawing
+    Attributes:
+        families: The base font, then fonts for the characters that those before them lack.
+        missing: Characters that no installed font has, or that cannot be drawn.
+    """
+
+    families: tuple[str, ...]
+    missing: frozenset[str]
 
     def draw(self, text: str) -> bool:
         """Whether every character of a text can be drawn."""
@@ -34,7 +41,7 @@ class Glyphs:
 
 
 def find_glyphs(texts: Iterable[str]) -> Glyphs:
-    """Find fonts for texts: the base font alone if that will do, else plain ones of the machine besides."""
+    """Find fonts for texts: the base font, and plain fonts of the machine if it lacks a character."""
     from matplotlib.font_manager import findfont, fontManager
 
     wanted = {char for text in texts for char in text}
@@ -51,7 +58,7 @@ def find_glyphs(texts: Iterable[str]) -> Glyphs:
 
 
 def _is_plain(font: "FontEntry") -> bool:
-    """An upright text font; one of last resort has a box for every character, and one of emoji cannot be drawn."""
+    """Whether a font is an upright text font; fonts of last resort have boxes, and emoji cannot be drawn."""
     special = re.search("last ?resort|emoji", font.name.lower())
     return font.style == "normal" and font.weight in (400, "normal") and not special
 
@@ -61,31 +68,61 @@ def _characters(path: str, wanted: Iterable[str]) -> set[str]:
 
     try:
         known = FT2Font(path).get_charmap()
-    except (OSError, RuntimeError):  # a file that FreeType cannot read is no font for us
+    except (OSError, RuntimeError):  # a file that FreeType cannot read is not usable
         return set()
     return {char for char in wanted if ord(char) in known}
 
 
-def write_png(drawing: Drawing, path: Path) -> None:
-    """Write a file; the same drawing gives the same bytes."""
-    import matplotlib as mpl
+def write_figure(drawing: Drawing, path: Path) -> None:
+    """Write a file of the kind that its name ends in: .svg, .png or .pdf; the same drawing gives the same bytes."""
+    WRITERS[path.suffix.lower()](drawing, path)
+
+
+def _write_png(drawing: Drawing, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with _own_settings():
+        canvas: Any = FigureCanvasAgg(_figure(drawing, SCALE))
+        canvas.print_png(path, metadata={"Software": None})
+
+
+def _write_pdf(drawing: Drawing, path: Path) -> None:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    with _own_settings():
+        canvas: Any = FigureCanvasPdf(_figure(drawing, 1))
+        canvas.print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+
+
+WRITERS = {".svg": write_svg, ".png": _write_png, ".pdf": _write_pdf}
+"""Writers by the end of a file's name."""
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Draw with matplotlib's defaults, whatever the user's matplotlibrc says."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
+        mpl.rcParams["pdf.fonttype"] = 42  # TrueType: publishers refuse the default, Type 3
+        yield
+
+
+def _figure(drawing: Drawing, scale: int) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
-    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(SCALE)
+    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(scale)
     placed = [(shape, Affine2D().translate(x, y) + down) for shape, x, y in _flat(drawing.shapes)]
     glyphs = find_glyphs(harmless(shape.text) for shape, _ in placed if isinstance(shape, Label))
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
-        figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * SCALE)
-        for shape, transform in placed:
-            artist = _artist(shape, glyphs, transform)
-            artist.set_zorder(0)  # as they come: matplotlib would put every text on top
-            figure.add_artist(artist)
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.print_png(path, metadata={"Software": None})
+    figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * scale)
+    for shape, transform in placed:
+        artist = _artist(shape, glyphs, transform)
+        artist.set_zorder(0)  # in the order of the shapes: matplotlib would put every text on top
+        figure.add_artist(artist)
+    return figure
 
 
 def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[tuple[Line | Dot | Label, float, float]]:
