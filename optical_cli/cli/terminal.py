@@ -93,7 +93,12 @@ def print_text(text: str, before: str = "") -> None:
     """Print a paragraph in lines that fit the terminal and can be read with ease, `before` it a bullet or a name."""
     width, indent = min(text_width(), TEXT_WIDTH), " " * len(before)
     wrapped = textwrap.fill(
-        plain(text), width, initial_indent=before, subsequent_indent=indent, replace_whitespace=False
+        plain(text),
+        width,
+        initial_indent=before,
+        subsequent_indent=indent,
+        replace_whitespace=False,
+        break_on_hyphens=False,
     )
     print(wrapped)
 

@@ -67,11 +67,11 @@ def _highest(study: Study, means: Mapping[Place, Mapping[Setting, float]], best:
         )
     places = [f"{one.label}{by_name(own)}" for one, own in sorted(pairs.items(), key=lambda one: -len(one[1]))]
     if only:
-        return f"A single reg is scored on each pair: {listed(places)}."
+        return f"A single reg is scored on each pair: {'; '.join(places)}."
     if len(pairs) == 1:
         ((setting, own),) = pairs.items()
         return f"{setting.label} has the highest mean {label}{on_pairs(own, len(best))}."
-    return f"The highest mean {label} is at {listed(places)}."
+    return f"The highest mean {label} is at {'; '.join(places)}."
 
 
 def _gap_bullets(study: Study) -> list[str]:
@@ -88,7 +88,8 @@ def _gap_sentence(gaps: Gaps, label: str) -> str:
     least, most = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
     ends = dict.fromkeys(f"{signed(values[end])} ({end.label})" for end in (least, most))
     corpus = "" if gaps.corpus == FULL else f" (corpus {gaps.corpus})"
-    return f"The other pairs less the low-resource pairs{corpus}: a gap in mean {label} of {' to '.join(ends)}."
+    ahead = "; below 0 the low-resource pairs are ahead" if min(values.values()) < 0 else ""
+    return f"Mean {label} of the other pairs less that of the low-resource pairs{corpus}: {' to '.join(ends)}{ahead}."
 
 
 def _limits(study: Study) -> str:

@@ -42,7 +42,7 @@ class Score:
 
     @property
     def said(self) -> str:
-        """`reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
+        """The score in words: `reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
         interval = f", 95 % interval {' to '.join(map(_figure, self.ends))}" if self.ends else ""
         return f"{self.setting.label}: {_figure(self.mean)}{interval}."
 

@@ -34,6 +34,7 @@ HELD_OUT = (
     "is that of the exact plan, 0 to 2. Start: before the training. End: the student that was searched with."
 )
 CURVES = "The curves run over the steps of a training, a line for each seed: loss from 0, held-out P@1 from 0 to 1."
+SHOWN_SHARE = 0.005  # smallest share of choices that a table shows: below it is 0 %
 
 
 @dataclass(frozen=True)
@@ -178,17 +179,17 @@ def _choice_section(findings: Findings) -> Section | None:
     rows = []
     for choice in findings.choices:
         by_bitext = {one.ruler: one for one in choice.by_bitext}
+        often = [f"{reg.label} {percent(share)}" for reg, share in choice.shares[:3] if share >= SHOWN_SHARE]
         row = {
             "pair": choice.pair, "corpus": choice.corpus,
-            "chosen on other topics": ", ".join(f"{reg.label} {percent(share)}" for reg, share in choice.shares[:3]),
-            f"its {label}": f"{choice.score:.3f}",
-            "best on all topics": choice.best.label, f"best {label}": f"{choice.best_score:.3f}",
+            "chosen on other topics": ", ".join(often), label: f"{choice.score:.3f}",
+            "best on all topics": choice.best.label, f"{label} of the best": f"{choice.best_score:.3f}",
             "overstated by": signed(choice.flattered),
         }  # fmt: skip
         for ruler in rulers:
             chosen = by_bitext.get(ruler)
-            row[f"chosen by held-out {ruler}"] = chosen.setting.label if chosen else MISSING
-            row[f"{label} of the choice by {ruler}"] = f"{chosen.score:.3f}" if chosen else MISSING
+            row[f"by held-out {ruler}"] = chosen.setting.label if chosen else MISSING
+            row[f"{label} by {ruler}"] = f"{chosen.score:.3f}" if chosen else MISSING
         rows.append(row)
     return _section("Choosing reg", rows, CHOICE)
 

@@ -65,7 +65,7 @@ def test_the_best_reg_of_each_pair_is_named_with_its_pairs(make_world, study_of)
     other = make_world({"none": -0.2, 0.1: 0.0, 1.0: 0.2}, "b-a", start=8)
     third = make_world({"none": 0.2, 0.1: 0.2, 1.0: 0.0}, "b-b", start=9)
     first, second, *_ = answer(study_of([*one, *other, *third]))
-    assert first == "The highest mean nDCG@10 is at reg 0.1 on a-b and b-b and reg 1 on b-a."
+    assert first == "The highest mean nDCG@10 is at reg 0.1 on a-b and b-b; reg 1 on b-a."
     assert second == (
         "The best reg of each pair is above the untrained start on 2 of 3 pairs (p < .05, corrected); not shown on b-b."
     )

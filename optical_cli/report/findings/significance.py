@@ -85,7 +85,8 @@ def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: 
     having = (" that has it" if of == 1 else " that have it") if of < pairs else ""
     itself = f"; {against} is the best reg itself{by_name(outcome.itself)}" if outcome.itself else ""
     if not outcome.above and not outcome.below:
-        everywhere = f" on {'either pair' if of == 2 else f'any of the {of} pairs'}{having}" if of > 1 else having
+        several_pairs = f" on {'either pair' if of == 2 else f'any of the {of} pairs'}{having}"
+        everywhere = several_pairs if of > 1 else on_pairs(outcome.not_shown, of, having)
         return f"{subject} is not shown to differ from {listed(references, 'or')}{everywhere}{itself}."
     parts: list[str] = []
     for word, some in (("above", outcome.above), ("below", outcome.below)):

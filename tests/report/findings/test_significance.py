@@ -46,6 +46,12 @@ def test_a_reference_of_some_pairs_is_counted_over_those(found):
     assert against(findings, dict.fromkeys(("a-b", "b-a", "b-b"), 0.1)) == [said]
 
 
+def test_a_reference_of_one_pair_is_compared_there(found):
+    findings = found(("a-b", {"bm25": 0.0, 0.1: 0.0}), ("b-a", {0.1: 0.0}))
+    said = "reg 0.1 is not shown to differ from BM25 on the pair that has it."
+    assert against(findings, dict.fromkeys(("a-b", "b-a"), 0.1)) == [said]
+
+
 def test_a_reference_that_is_the_best_reg_is_not_compared_with_itself(found):
     findings = found(("a-b", {0.1: 0.2, inf: 0.0}), ("b-a", {0.1: 0.0, inf: 0.2}))
     (said,) = against(findings, {"a-b": 0.1, "b-a": inf})
