@@ -1,6 +1,7 @@
 """The answer in at most five short sentences that claim no more than the tests show."""
 
 from collections.abc import Mapping
+from statistics import fmean
 
 from optical_cli.artifacts.result import Setting
 from optical_cli.config.measures import parse_measure
@@ -9,7 +10,7 @@ from optical_cli.report.findings.pairs import Gaps
 from optical_cli.report.findings.significance import Place, by_name, on_pairs
 from optical_cli.report.published import drifts
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL, tabulate
+from optical_cli.report.table import FULL
 from optical_cli.report.text import listed, one_line, several, signed
 
 MOST = 5
@@ -32,21 +33,21 @@ def answer(study: Study) -> list[str]:
 
 
 def means_by_pair(study: Study) -> dict[Place, dict[Setting, float]]:
-    """Return the mean of the tested measure of every scored reg, by pair and corpus mode."""
-    trained = [result for result in study.results if result.reg is not None]
-    table = tabulate(trained, [study.findings.measure])
-    means: dict[Place, dict[Setting, float]] = {}
-    for i, column in enumerate(table.columns):
-        own = {row.setting: row.cells[i].mean for row in table.rows}
-        if scored := {setting: mean for setting, mean in own.items() if mean is not None}:
-            means[column.pair, column.corpus] = scored
-    return means
+    """Return the mean of the tested measure of every scored reg, by pair and corpus mode, from reg 0 to inf."""
+    values: dict[Place, dict[Setting, list[float]]] = {}
+    for result in sorted(study.results, key=lambda result: result.setting.rank):
+        value = result.value(study.findings.measure)
+        if result.reg is not None and value is not None:
+            values.setdefault((result.pair, result.corpus), {}).setdefault(result.setting, []).append(value)
+    order = dict.fromkeys((result.pair, result.corpus) for result in study.results)
+    return {place: {one: fmean(own) for one, own in values[place].items()} for place in order if place in values}
 
 
 def place_names(study: Study) -> dict[Place, str]:
     """Return the name of each pair: `yo-yo`, or `yo-yo (pooled 5000)` where not every corpus is full."""
-    table = tabulate(study.results, [study.findings.measure])
-    return {(column.pair, column.corpus): column.pair_head for column in table.columns}
+    places = dict.fromkeys((result.pair, result.corpus) for result in study.results)
+    labelled = any(corpus != FULL for _, corpus in places)
+    return {(pair, corpus): f"{pair} ({corpus})" if labelled else pair for pair, corpus in places}
 
 
 def _highest(study: Study, means: Mapping[Place, Mapping[Setting, float]], best: Mapping[Place, Setting]) -> str:

@@ -156,8 +156,7 @@ def draw_curve(study: Study, *paths: Path) -> None:
     title = f"{study.name}: {'full corpus' if modes == [FULL] else mode if modes else 'no results'}"
     against = f"{label} against reg (regularization of the transport, in units of cosine distance)"
     drawing = sheet(rows, title, [against], [legend(curves, study.findings.measure)])
-    for path in paths:
-        write_figure(drawing, path)
+    write_figure(drawing, *paths)
 
 
 def draw_curves(curves: Sequence[Curve], room: int = NAME) -> list[Drawing]:

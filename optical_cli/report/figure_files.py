@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,56 +72,57 @@ def _characters(path: str, wanted: Iterable[str]) -> set[str]:
     return {char for char in wanted if ord(char) in known}
 
 
-def write_figure(drawing: Drawing, path: Path) -> None:
-    """Write a file of the kind that its name ends in: .svg, .png or .pdf; the same drawing gives the same bytes."""
-    WRITERS[path.suffix.lower()](drawing, path)
+def write_figure(drawing: Drawing, *paths: Path) -> None:
+    """Write files of the kinds that their names end in: .svg, .png or .pdf; the same drawing gives the same bytes."""
+    drawn = [path for path in paths if path.suffix.lower() in WRITERS]
+    for path in paths:
+        if path not in drawn:
+            write_svg(drawing, path)
+    if drawn:
+        import matplotlib as mpl
+
+        with mpl.rc_context():
+            mpl.rcdefaults()  # whatever the user's matplotlibrc says
+            mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
+            mpl.rcParams["pdf.fonttype"] = 42  # TrueType: publishers refuse the default, Type 3
+            figure = _figure(drawing)
+            for path in drawn:
+                WRITERS[path.suffix.lower()](figure, path)
 
 
-def _write_png(drawing: Drawing, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with _own_settings():
-        canvas: Any = FigureCanvasAgg(_figure(drawing, SCALE))
-        canvas.print_png(path, metadata={"Software": None})
-
-
-def _write_pdf(drawing: Drawing, path: Path) -> None:
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-    with _own_settings():
-        canvas: Any = FigureCanvasPdf(_figure(drawing, 1))
-        canvas.print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-
-
-WRITERS = {".svg": write_svg, ".png": _write_png, ".pdf": _write_pdf}
-"""Writers by the end of a file's name."""
-
-
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """Draw with matplotlib's defaults, whatever the user's matplotlibrc says."""
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
-        mpl.rcParams["pdf.fonttype"] = 42  # TrueType: publishers refuse the default, Type 3
-        yield
-
-
-def _figure(drawing: Drawing, scale: int) -> "Figure":
+def _figure(drawing: Drawing) -> "Figure":
+    """Build the figure, in inches, so that it has one size at any resolution."""
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
-    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(scale)
-    placed = [(shape, Affine2D().translate(x, y) + down) for shape, x, y in _flat(drawing.shapes)]
-    glyphs = find_glyphs(harmless(shape.text) for shape, _ in placed if isinstance(shape, Label))
-    figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * scale)
-    for shape, transform in placed:
-        artist = _artist(shape, glyphs, transform)
+    figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * SCALE)
+    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(1 / POINTS) + figure.dpi_scale_trans
+    placed = list(_flat(drawing.shapes))
+    glyphs = find_glyphs(harmless(shape.text) for shape, _, _ in placed if isinstance(shape, Label))
+    for shape, x, y in placed:
+        artist = _artist(shape, glyphs, Affine2D().translate(x, y) + down)
         artist.set_zorder(0)  # in the order of the shapes: matplotlib would put every text on top
         figure.add_artist(artist)
     return figure
+
+
+def _write_png(figure: "Figure", path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(path, metadata={"Software": None})
+
+
+def _write_pdf(figure: "Figure", path: Path) -> None:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    canvas: Any = FigureCanvasPdf(figure)
+    canvas.print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+
+
+WRITERS = {".png": _write_png, ".pdf": _write_pdf}
+KINDS = (".svg", *WRITERS)
+"""Ends of the names of files that can be written."""
 
 
 def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[tuple[Line | Dot | Label, float, float]]:

@@ -62,8 +62,7 @@ def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path
     first, *others = [maps[i : i + most] for i in range(0, len(maps), most)]
     title += ": where each token sends its mass"
     drawing = sheet([[*first, _scale()], *others], title, list(filter(glyphs.draw, (pair.text, pair.translation))))
-    write_figure(drawing, path_svg)
-    write_figure(drawing, path_png)
+    write_figure(drawing, path_svg, path_png)
     return all(map(glyphs.draw, tokens))
 
 

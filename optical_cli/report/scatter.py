@@ -8,7 +8,7 @@ from pathlib import Path
 from optical_cli.config.measures import parse_measure
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.report.drawing import Dot, Drawing, Label, Line, Shape, sheet
-from optical_cli.report.figure_files import WRITERS, write_figure
+from optical_cli.report.figure_files import KINDS, write_figure
 from optical_cli.report.findings import Duel
 from optical_cli.report.table import FULL
 
@@ -22,10 +22,8 @@ SIDES = {"above": "above", "below": "below", "alike": "equal"}  # looks, and the
 
 def check_picture(path: Path, option: str) -> None:
     """Raise a ConfigError for a file name without the end of a known kind of picture."""
-    if path.suffix.lower() not in WRITERS:
-        raise ConfigError(
-            f"{option} {path}: a file that ends in {', '.join(list(WRITERS)[:-1])} or {list(WRITERS)[-1]} expected"
-        )
+    if path.suffix.lower() not in KINDS:
+        raise ConfigError(f"{option} {path}: a file that ends in {', '.join(KINDS[:-1])} or {KINDS[-1]} expected")
 
 
 def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from functools import cache
+from io import StringIO
 from operator import attrgetter
 from pathlib import Path
 
@@ -27,14 +29,16 @@ TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed
 
 def write_scores_csv(path: Path, study: Study) -> None:
     """Write a line for each topic of each cell: pair, corpus, objective, reg, seed, topic, then every measure."""
-    scored = [(one, one.scores.per_topic) for one in study.results if one.scores]
-    cells = [((*_cell(one.pair, one.corpus, one.setting), one.seed), per_topic) for one, per_topic in scored]
-    rows = (
-        (*cell, topic, *(per_topic[name][topic] for name in study.measures))
-        for cell, per_topic in cells
-        for topic in per_topic[study.measures[0]]
-    )
-    _write(path, (*CELL, "seed", "topic", *study.measures), rows)
+    quoted = cache(_line)  # the bytes of csv.writer in half its time: a text is quoted once, not at every topic
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(f"{_line(*CELL, 'seed', 'topic', *study.measures)}\n")
+        for one in study.results:
+            if one.scores:
+                cell = _line(*_cell(one.pair, one.corpus, one.setting), one.seed)
+                by_measure = [one.scores.per_topic[name] for name in study.measures]
+                for topic in by_measure[0]:
+                    values = ",".join([repr(of_topic[topic]) for of_topic in by_measure])
+                    file.write(f"{cell},{quoted(topic)},{values}\n")
 
 
 def write_scores_parquet(path: Path, scores_csv: Path) -> None:
@@ -98,3 +102,9 @@ def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(heads)
         writer.writerows(rows)
+
+
+def _line(*values: object) -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from string import ascii_lowercase
 
 import numpy as np
@@ -46,11 +46,19 @@ class Findings:
 
     def marks(self, pair: str, corpus: str, setting: Setting) -> str:
         """`▲ab▼c`: above the references a and b, below c; nothing if no difference is shown."""
-        letters = {ABOVE: "", BELOW: ""}
+        return self._marks.get((pair, corpus, setting), "")
+
+    @cached_property
+    def _marks(self) -> dict[tuple[str, str, Setting], str]:
+        letters: dict[tuple[str, str, Setting], dict[str, str]] = {}
         for one in self.comparisons:
-            if one.mark and (one.pair, one.corpus, one.setting) == (pair, corpus, setting):
-                letters[one.mark] += self.letter(one.reference)
-        return "".join(mark + own for mark, own in letters.items() if own)
+            if one.mark:
+                own = letters.setdefault((one.pair, one.corpus, one.setting), {ABOVE: "", BELOW: ""})
+                own[one.mark] += self.letter(one.reference)
+        return {
+            place: "".join(mark + references for mark, references in own.items() if references)
+            for place, own in letters.items()
+        }
 
 
 def find(
