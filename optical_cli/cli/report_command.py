@@ -39,10 +39,10 @@ def report(
     output: Annotated[Path | None, Option("--output", "-o", help="Folder; reports/NAME by default.")] = None,
     html: Annotated[Path | None, Option(help="File of the page; report.html there by default.")] = None,
     measures: Annotated[
-        str | None, Option(metavar="M,M", help="Measures of report.tex and the terminal; by default all.")
+        str | None, Option(metavar="M,M", help="Measures of report.tex and of the terminal, such as ndcg@10,map.")
     ] = None,
     rows: Annotated[
-        str | None, Option(metavar="ROW,ROW", help="Rows of report.tex, figure and terminal, such as bm25,0,inf.")
+        str | None, Option(metavar="ROW,ROW", help="Rows of report.tex, figure and terminal, such as none,0,inf.")
     ] = None,
     details: Annotated[bool, Option("--details", help="Also print tests, other measures and trainings.")] = False,
     alignments: Annotated[int | None, Option(min=1, help="Draw this many held-out pairs of a language.")] = None,
@@ -67,7 +67,8 @@ def report(
     if opening.as_json:
         print_json({"experiment": study.name, "files": files, **study_record(study)})
         return
-    _print_study(study, in_paper, measures is not None, with_details=details)
+    shown = in_paper if measures else replace(in_paper, measures=[study.findings.measure])
+    _print_study(study, shown, with_details=details)
     if not details:
         again = command_line("report", experiment, *set_options(opening.overrides), "--details")
         print_text(f"Details (tests, pair by pair, choosing reg): {again}")
@@ -76,25 +77,26 @@ def report(
 
 def _chosen(study: "Study", experiment: "ExperimentSettings", measures: str | None, rows: str | None) -> "Study":
     """Return the study with the measures and rows that options name; all of them without the options."""
-    names = measures.split(",") if measures else list(study.measures)
+    names = [name.strip() for name in measures.split(",")] if measures else list(study.measures)
     if unknown := [name for name in names if name not in study.measures]:
         raise ConfigError(f"--measures {unknown[0]}: not in the experiment; it has {', '.join(study.measures)}")
-    wanted = [setting_named(name, experiment) for name in rows.split(",")] if rows else None
+    wanted = [setting_named(name.strip(), experiment) for name in rows.split(",")] if rows else None
     results = [result for result in study.results if wanted is None or result.setting in wanted]
     if not any(result.scores for result in results):
         raise DataError(f"--rows {rows}: the cache holds no scores of these rows")
     return replace(study, measures=names, results=results)
 
 
-def _print_study(study: "Study", in_paper: "Study", with_measures: bool, *, with_details: bool) -> None:
+def _print_study(study: "Study", shown: "Study", *, with_details: bool) -> None:
+    """Print the answer, then the chart and the tables with the measures and rows of `shown`, then what was run."""
     from optical_cli.report.answer import answer
     from optical_cli.report.sections import details, failures, measure_section
 
     for bullet in answer(study):
         print_text(bullet, "- ")
-    _print_curve(in_paper.results, study.findings.measure, study.findings)
-    for measure in in_paper.measures if with_measures else [study.findings.measure]:
-        section = measure_section(in_paper, measure)
+    _print_curve(shown.results, study.findings.measure, study.findings)
+    for measure in shown.measures:
+        section = measure_section(shown, measure)
         print(f"\n{section.title}")
         _print_section(section)
     if study.what_was_run:

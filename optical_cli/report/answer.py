@@ -22,7 +22,7 @@ def answer(study: Study) -> list[str]:
     best = {place: max(own, key=own.__getitem__) for place, own in means.items()}
     first = [_highest(study, means, best) if best else "No reg has been scored yet."]
     pairs = [*significance.pairs_differ(study.findings.interactions), *_gap_bullets(study)]
-    limits = [_limits(study)] if _limits(study) else []
+    limits = list(filter(None, [_limits(study)]))
     room = MOST - len(first) - len(limits)
     pairs = pairs if len(pairs) < room else [" ".join(pairs)]
     against = significance.best_against_references(study.findings, best, place_names(study))
@@ -100,9 +100,9 @@ def _limits(study: Study) -> str:
     unscored, doubtful = len(results) - len(scored), sum(result.doubtful for result in results)
     corpora = dict.fromkeys(result.corpus for result in scored if result.corpus != FULL)
     off = dict.fromkeys(drift.pair for drift in drifts(study.published, results) if drift.flagged)
+    seeds = {result.seed for result in scored if result.setting.is_trained}
     limits = {
-        "one seed, so another training may give another result": len({r.seed for r in scored if r.setting.is_trained})
-        == 1,
+        "one seed, so another training may give another result": len(seeds) == 1,
         f"figures on a {listed(list(corpora))} corpus do not compare with those of a full one": corpora,
         f"{unscored} of {several(len(results), 'cell')} without scores": unscored,
         f"{several(doubtful, 'cell')} with transport plans that did not converge (†)": doubtful,

@@ -59,7 +59,7 @@ def test_the_mode_is_shown_and_topics_without_candidates_are_said_and_count(expe
     said = optical("sweep", path, "--cache-dir", tmp_path / "cache", "--device", "cpu")
     assert said.code == 0, said.err
     assert "sw-sw: 2 topics have no candidates, and so no results" in said.err
-    assert "1 topics without results scored 0" in said.err  # q3 is judged, q4 is not
+    assert "1 topic without results scored 0" in said.err  # q3 is judged, q4 is not
     assert "sw-sw (candidates of theirs)" in said.out
     (words,) = (tmp_path / "cache").glob("runs/sw-sw-candidatesoftheirs-bm25-folding-*/run.trec")
     assert {q: {doc for doc, _ in found} for q, found in read_run(words).items()} == {
