@@ -90,7 +90,7 @@ def _chosen(study: "Study", experiment: "ExperimentSettings", measures: str | No
 def _print_study(study: "Study", shown: "Study", *, with_details: bool) -> None:
     """Print the answer, then the chart and the tables with the measures and rows of `shown`, then what was run."""
     from optical_cli.report.answer import answer
-    from optical_cli.report.sections import details, failures, measure_section
+    from optical_cli.report.sections import details, failures, measure_section, what_was_run_section
 
     for bullet in answer(study):
         print_text(bullet, "- ")
@@ -99,11 +99,11 @@ def _print_study(study: "Study", shown: "Study", *, with_details: bool) -> None:
         section = measure_section(shown, measure)
         print(f"\n{section.title}")
         _print_section(section)
-    if study.what_was_run:
-        print("\nWhat was run")
-        names = max(len(name) for name, _ in study.what_was_run)
-        for name, what in study.what_was_run:
-            print_text(what, f"  {plain(name):<{names}}  ")
+    ran = what_was_run_section(study)
+    print(f"\n{ran.title}")
+    rows = [[str(cell) for cell in row] for row in ran.rows]
+    for name, what in rows:
+        print_text(what, f"  {plain(name):<{max(len(other) for other, _ in rows)}}  ")
     for line in failures(study.results):
         print_text(line, "failed: ")
     print()

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import HEALTH, Result, Setting, in_order
+from optical_cli.artifacts.result import HEALTH, Result, Setting, corpora, in_order
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import TRANSLATE, UNTRAINED
 from optical_cli.report.drawing import svg
@@ -16,6 +16,7 @@ from optical_cli.report.study import Entry, Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
 from optical_cli.report.text import effect, listed, p_value, percent, signed
 from optical_cli.report.training_curves import COST, P1, Training, draw_small
+from optical_cli.report.what_was_run import seeds_in_words
 
 GAP = (
     "The gap is the mean {label} of the other pairs less that of the low-resource pairs, with equal weight for each "
@@ -74,9 +75,18 @@ def details(study: Study, *, page: bool = False) -> list[Section]:
     return [section for section in sections if section and (section.rows or section.before)]
 
 
-def what_was_run_section(study: Study) -> Section | None:
-    """Return the settings and the sizes of the data."""
-    return Section("What was run", ("", ""), tuple(study.what_was_run)) if study.what_was_run else None
+def what_was_run_section(study: Study) -> Section:
+    """Tabulate the settings and the sizes of the data, or what results tell of them, and how many cells have scores."""
+    results = study.results
+    seeds = sorted({result.seed for result in results if result.setting.is_trained})
+    known = study.what_was_run or (
+        ("transport", study.transport),
+        ("corpus", ", ".join(corpora(list(results)))),
+        ("seeds", seeds_in_words(seeds)),
+    )
+    scored, failed = sum(result.scores is not None for result in results), len(failures(results))
+    cells = f"{scored} scored, {failed} failed, {len(results) - scored - failed} not made"
+    return Section("What was run", ("", ""), (*known, ("cells", cells)))
 
 
 def failures(results: Sequence[Result]) -> list[str]:

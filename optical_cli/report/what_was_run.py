@@ -30,10 +30,15 @@ def what_was_run(pipeline: Pipeline, results: Sequence[Result], made: Mapping[st
         ("training", _training(x)),
         ("objectives", _objectives(x)),
         ("transport", x.transport.in_words),
-        ("seeds", ", ".join(map(str, x.seeds))),
+        ("seeds", seeds_in_words(x.seeds)),
         *_pairs(pipeline, results, made),
         ("search", _search(x)),
     )  # fmt: skip
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """`13`, `13, 14; figures are means over them`."""
+    return ", ".join(map(str, seeds)) + ("; figures are means over them" if len(seeds) > 1 else "")
 
 
 def untrained_start(experiment: Experiment) -> str:

@@ -70,7 +70,7 @@ def markdown(study: Study, curve: str) -> str:
     tested = study.findings.measure
     return render(
         "report.md.jinja", escape_markdown, study=study, curve=curve, label=parse_measure(tested).label,
-        seeds=sorted({result.seed for result in study.results if result.setting.is_trained}), answer=answer(study),
+        answer=answer(study),
         main_table=measure_section(study, tested), what_was_run=what_was_run_section(study), details=details(study),
         failures=failures(study.results),
     )  # fmt: skip

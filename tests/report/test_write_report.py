@@ -91,8 +91,8 @@ def test_a_report_says_what_was_measured_and_what_failed(sweep, study_of):
     text = markdown(study_of(sweep, ["ndcg@10", "recall@100"], "my_run", "sinkhorn, idf marginals"), "curve.svg")
     assert text.startswith("# my\\_run\n")
     assert "![nDCG@10 against reg](curve.svg)" in text
-    assert "- Corpus: full\n- Transport: sinkhorn, idf marginals\n- Seeds: 1, 2, 3 (figures are means over 3)\n" in text
-    assert "- Cells: 26 scored, 4 failed, 0 not made" in text
+    assert "| transport | sinkhorn, idf marginals |\n| corpus | full |\n" in text
+    assert "| seeds | 1, 2, 3; figures are means over them |\n| cells | 26 scored, 4 failed, 0 not made |\n" in text
     assert "## nDCG@10\n\n|  | sw-sw | en-sw |\n| --- | --: | --: |\n| untrained start (a) | 0.100 | 0.200 |" in text
     assert "| reg 0.02 | 0.420 | failed |" in text
     assert "| reg 0.02 | 0.840 | failed |" in text
