@@ -11,7 +11,7 @@ from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.drawing import Drawing, Line, Shape
 
 WIDTH, HEIGHT = 110.0, 26.0
-MOST_POINTS = 40  # of a curve
+POINTS = 40  # of a curve, about
 HELD_OUT = b'"held_out"'
 P1, COST = "p@1", "transport_cost"
 
@@ -21,10 +21,14 @@ Curve = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True)
 class Log:
-    """What a training wrote about itself."""
+    """The curves in the log of a training.
+
+    Attributes:
+        p1: P@1 on the held-out bitext, 0 to 1.
+    """
 
     loss: Curve
-    p1: Curve  # of the held-out bitext; 0 to 1
+    p1: Curve
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,19 @@ def trainings(results: Sequence[Result]) -> tuple[Training, ...]:
 
 
 def _means(figures: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
-    """Average figures over seeds; none where a seed has none."""
+    """Average figures over seeds; none if a seed has none."""
     known = [one for one in figures if one]
-    return (
-        {name: fmean(one[name] for one in known) for name in known[0]} if known and len(known) == len(figures) else {}
-    )
+    if len(known) < len(figures):
+        return {}
+    return {name: fmean(one[name] for one in known) for name in known[0]}
 
 
 def read_log(path: Path) -> Log:
-    """Read a training.jsonl, at most `MOST_POINTS` lines with a loss and every look at the held-out bitext."""
+    """Read a training.jsonl: about `POINTS` of its losses, evenly spaced, and every look at the held-out bitext."""
     lines = path.read_bytes().splitlines()
     looks = [json.loads(line) for line in lines if HELD_OUT in line]
     steps = [line for line in lines if HELD_OUT not in line]
-    thinned = [json.loads(line) for line in steps[:: max(1, len(steps) // MOST_POINTS)]]
+    thinned = [json.loads(line) for line in steps[:: max(1, len(steps) // POINTS)]]
     return Log(
         [(line["step"], line["loss"]) for line in thinned],
         [(look["step"], look["held_out"][P1]) for look in looks],

@@ -5,7 +5,7 @@ import pytest
 
 from optical_cli.report.drawing import Line
 from optical_cli.report.gather import cached_study
-from optical_cli.report.training_curves import MOST_POINTS, WIDTH, draw_small, read_log, trainings
+from optical_cli.report.training_curves import POINTS, WIDTH, draw_small, read_log, trainings
 
 START, END = {"p@1": 0.1, "transport_cost": 0.9}, {"p@1": 0.5, "transport_cost": 0.3}
 
@@ -23,7 +23,7 @@ def log(tmp_path):
 
 def test_a_log_is_read_in_so_many_points_and_every_look_at_the_held_out_bitext(log):
     found = read_log(log(1000))
-    assert MOST_POINTS <= len(found.loss) <= 2 * MOST_POINTS
+    assert POINTS <= len(found.loss) <= 2 * POINTS
     assert (found.loss[0], found.p1) == ((1, 1.0), [(0, 0.1), (1000, 0.5)])
 
 
