@@ -1,7 +1,8 @@
-"""Results of a sweep, one for each cell, and the settings that reports compare."""
+"""The result of a cell of a sweep: its scores, or why there are none, and how its training went."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from optical_cli.artifacts.scores import Scores
 from optical_cli.config.experiment import Index
@@ -21,26 +22,41 @@ HEALTH = {
     "grad_norm_max": "gradient norm (largest)",
     "steps": "optimizer steps",
 }
-"""Descriptions of the health figures of a training, by name."""
+"""The figures of a training's health, as tables name them."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a cell: scores, a failure, or neither if the cell was not made yet."""
+    """One cell of a sweep: scored, failed, or (neither `scores` nor `failure`) not made yet.
+
+    Attributes:
+        objective: `transport`, a baseline, or `run TAG` for an imported run.
+        reg: Of transport only; None for a baseline.
+        corpus: The corpus mode as tables show it: `full`, `pooled 5000`.
+        failure: Why there are no scores.
+        held_out_start: `transport_cost` and `p@1` of the student on the held-out bitext before its training.
+        held_out: The same two figures after its training.
+        log: File with the log of the training, training.jsonl.
+        search: None for an exact search.
+        index: The index settings, if the index keeps less of the documents than was encoded.
+        variant: See `Setting`.
+    """
 
     pair: str
-    objective: str  # "transport" or a baseline
-    reg: float | None  # None for every objective but transport
+    objective: str
+    reg: float | None
     seed: int
-    corpus: str  # label of the corpus mode, such as "full" or "pooled 5000"
+    corpus: str
     scores: Scores | None
-    failure: str | None  # why there are no scores
+    failure: str | None
     health: dict[str, float] | None
     seconds: float | None
-    held_out: dict[str, float] | None = None  # of the trained student on the held-out bitext: transport_cost, p@1
-    search: "ApproximateSearch | None" = None  # None for exact search
-    index: Index | None = None  # None if the index keeps all tokens in the default storage
-    variant: str = ""  # `Setting.variant`
+    held_out_start: dict[str, float] | None = None
+    held_out: dict[str, float] | None = None
+    log: Path | None = None
+    search: "ApproximateSearch | None" = None
+    index: Index | None = None
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.failure is not None:
@@ -53,28 +69,27 @@ class Result:
 
     @property
     def setting(self) -> "Setting":
-        """The setting that the cell belongs to: objective, reg and variant."""
+        """The objective with its reg: the row of a table."""
         return Setting(self.objective, self.reg, self.variant)
 
     @property
     def doubtful(self) -> bool:
-        """Whether a larger share of the training's plans than `TOLERATED_SHARE` missed the threshold."""
+        """Whether more than the tolerated share of the training's plans missed their threshold."""
         health = self.health or {}
         return health.get("unconverged", 0) > TOLERATED_SHARE * health.get("plans", 0)
 
     def value(self, measure: str) -> float | None:
-        """Return the mean of a measure over the topics; None if it was not measured."""
+        """The mean of a measure over the topics; None without scores."""
         return self.scores.means.get(measure) if self.scores else None
 
 
 @dataclass(frozen=True)
 class ApproximateSearch:
-    """A search that did not score every document.
+    """A search by a `retrieval.engine` that does not score every document.
 
     Attributes:
-        engine: value of `retrieval.engine`.
-        overlap: share of the exact results that it found, the mean over the checked topics; None if no topic was
-            checked, or if the run is no longer in the cache.
+        overlap: Share of the exact results that it found, 0 to 1, the mean over the topics that were checked; None if
+            no topic was, or if the run is no longer in the cache.
     """
 
     engine: str
@@ -83,9 +98,10 @@ class ApproximateSearch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of a result table: a baseline, or transport at one reg.
+    """A row of a table: a baseline, or transport at one reg.
 
-    `variant` follows the name, and tells rows of equal objective and reg apart.
+    Attributes:
+        variant: Tells two equal settings apart, behind the name: `with index.storage=int8`, `of tiny`.
     """
 
     objective: str
@@ -94,7 +110,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """Label in tables: `no training`, `reg 0.02`, `BM25 folding`, or `reg 0 with index.storage=int8`."""
+        """`untrained start`, `reg 0.02`, `BM25 folding`, `run anserini`, `reg 0 of tiny`."""
         return f"{self._name} {self.variant}" if self.variant else self._name
 
     @property
@@ -107,12 +123,18 @@ class Setting:
 
     @property
     def baseline(self) -> str:
-        """Name in experiment files: `bm25` for every analyzer; the name of an imported run is unchanged."""
+        """The name in an experiment file: `bm25` whatever its analyzer; `run TAG` of an imported run."""
         return row_name(self.objective)
 
     @property
+    def is_trained(self) -> bool:
+        """Whether each seed trains a student of its own: not for BM25, the untrained start or an imported run."""
+        row = OBJECTIVES.get(self.baseline)
+        return row is not None and row.is_trained
+
+    @property
     def rank(self) -> tuple[int, str, float]:
-        """Sort key of tables: baselines, the untrained student before trained ones, and then reg from 0 to inf."""
+        """Sort key of tables: baselines, the untrained start before the trained ones, then reg from 0 to inf."""
         if self.reg is not None:
             return len(OBJECTIVES) + 1, "", self.reg
         known = list(OBJECTIVES)
@@ -125,5 +147,5 @@ def in_order(settings: Iterable[Setting]) -> list[Setting]:
 
 
 def corpora(results: list[Result]) -> list[str]:
-    """Return the labels of the results' corpus modes, each once, in order."""
+    """Return the corpus modes of the results, each once, in their order."""
     return list(dict.fromkeys(result.corpus for result in results))

@@ -1,4 +1,4 @@
-"""`optical compare`: two settings against each other, topic by topic, of one experiment or of two."""
+"""`optical compare`: two settings of one experiment or of two, topic by topic."""
 
 import textwrap
 from collections import Counter
@@ -32,18 +32,19 @@ def compare(
     opening: Opening,
     other: Annotated[str | None, Argument(metavar="[OTHER]", help="Like ONE; with --with, ONE by default.")] = None,
     pair: Pair = None,
-    count: Annotated[int, Option(min=1, help="How many topics of either end are shown.")] = 5,
+    count: Annotated[int, Option(min=1, help="Number of topics to show at either end.")] = 5,
     with_: Annotated[str | None, Option("--with", metavar="EXPERIMENT", help="OTHER is of this experiment.")] = None,
-    scatter: Annotated[Path | None, Option(metavar="FILE", help="Draw a point a topic into an .svg or .png.")] = None,
+    scatter: Annotated[
+        Path | None, Option(metavar="FILE", help="Draw a point for each topic: .svg, .png or .pdf.")
+    ] = None,
     of_one: Annotated[
         list[str] | None, Option("--set-one", metavar="KEY=VALUE", help="--set for ONE. Repeatable.")
     ] = None,
 ) -> None:
     """Compare two settings topic by topic, on every pair.
 
-    Prints the test, wins and losses, and the topics that moved most. With --with the second is of another experiment,
-    on the pairs that both have. Reads the cache alone, and tests what `optical report` tests; p is corrected for the
-    pairs that are compared.
+    With --with, OTHER is of another experiment, on the pairs that both have. Scores come from the cache alone. The
+    test is that of `optical report`; p is corrected for the number of pairs.
     """
     from optical_cli.report.gather import Side, cached_duels, measure_of_both
     from optical_cli.report.scatter import check_picture, draw_scatter
@@ -59,17 +60,16 @@ def compare(
     pairs = _pairs(pair, own.experiment, theirs.experiment)
     of_own, of_theirs = _whose((experiment, own.experiment.name), (second, theirs.experiment.name))
     changed = [f"with {', '.join(of_one)}"] if of_one else []
-    setting = _setting(one, own.experiment, " ".join(changed + of_own))
-    reference = _setting(other, theirs.experiment, " ".join(of_theirs))
+    setting = setting_named(one, own.experiment, " ".join(changed + of_own))
+    reference = setting_named(other, theirs.experiment, " ".join(of_theirs))
     if setting == reference:
-        raise ConfigError(f"{one} and {other}: two settings expected, found {setting.label} twice")
+        raise ConfigError(f"{one} and {other}: two different settings expected, found {setting.label} twice")
     sides = Side(own, setting), Side(theirs, reference)
     duels, texts = cached_duels(*sides, pairs)
     if not duels:
         sweeps = command_line("sweep", experiment, *set_options(of_one)), command_line("sweep", second)
         remedy = f"run {' and '.join(f'`{sweep}`' for sweep in dict.fromkeys(sweeps))} first"
-        both = f"{setting.label} and {reference.label} on two topics or more in the cache"
-        raise DataError(f"no pair has scores of both {both}; {remedy}")
+        raise DataError(f"no pair has scores of {setting.label} and {reference.label} on two topics or more; {remedy}")
     if scatter is not None:
         draw_scatter(duels, measure_of_both(*sides), scatter)
     if opening.as_json:
@@ -88,18 +88,19 @@ def _pairs(wanted: str | None, own: "ExperimentSettings", theirs: "ExperimentSet
     if shared := [name for name in own.pairs if name in theirs.pairs]:
         return [wanted] if wanted else shared
     found = f"one has {', '.join(own.pairs)}, the other {', '.join(theirs.pairs)}"
-    raise ConfigError(f"--with: an experiment with a pair in common expected; {found}")
+    raise ConfigError(f"--with: the two experiments need a pair in common; {found}")
 
 
 def _whose(one: tuple[str, str], other: tuple[str, str]) -> tuple[list[str], list[str]]:
-    """Tell two experiments, each given by file and name, apart: `of NAME`, or `of FILE` if both have one name."""
+    """Tell two experiments apart, each given by file and name: `of NAME`, or `of FILE` if their names are equal."""
     if one[0] == other[0]:
         return [], []
     told = 0 if one[1] == other[1] else 1
     return [f"of {one[told]}"], [f"of {other[told]}"]
 
 
-def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Setting":
+def setting_named(text: str, experiment: "ExperimentSettings", variant: str = "") -> "Setting":
+    """Return the row of a report that a text names: a baseline, a reg or `run TAG`; ConfigError for any other."""
     from optical_cli.artifacts.result import Setting
     from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.objectives import BM25, TRANSPORT
@@ -113,7 +114,7 @@ def _setting(text: str, experiment: "ExperimentSettings", variant: str) -> "Sett
         if float(text) in experiment.transport.reg:
             return Setting(TRANSPORT, float(text), variant)
     known = ", ".join([*experiment.baselines, *map(format_reg, experiment.transport.reg)])
-    raise ConfigError(f"{text}: one of {experiment.name}'s baselines or values of reg expected: {known}")
+    raise ConfigError(f"{text}: a baseline or a reg of {experiment.name} expected, one of {known}")
 
 
 def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) -> None:
@@ -136,15 +137,16 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
 
     one = duel.comparison
     where = "" if one.corpus == FULL else f" ({one.corpus})"
-    shown = {ABOVE: "higher", BELOW: "lower"}.get(one.mark, "no difference shown")
-    family = f", {p_value(one.corrected)} after Holm's correction for {pairs} pairs" if pairs > 1 else ""
+    outcome = {ABOVE: "is above", BELOW: "is below"}.get(one.mark, "is not shown to differ from")
+    corrected = f", {p_value(one.corrected)} after Holm's correction for {pairs} pairs" if pairs > 1 else ""
+    equal = len(duel.topics) - one.wins - one.losses
+    seeds = "" if one.seeds == 1 else f" {one.agreeing} of {one.seeds} seeds agree."
     return [
-        f"{one.pair}{where}: {one.setting.label} {duel.mean:.3f}, {one.reference.label} {duel.reference_mean:.3f} on "
-        f"{several(len(duel.topics), 'topic')} and {several(one.seeds, 'seed')}; {shown}: "
-        f"{signed(one.difference)} [{signed(one.low)}, {signed(one.high)}], d_z {effect(one.effect)}, p "
-        f"{p_value(one.p)}{family}.",
-        f"{several(one.wins, 'topic')} won, {one.losses} lost, {len(duel.topics) - one.wins - one.losses} alike; "
-        f"seeds that agree: {one.agreeing} of {one.seeds}. Detectable difference: {one.smallest:.3f}.",
+        f"{one.pair}{where}: {one.setting.label} ({duel.mean:.3f}) {outcome} {one.reference.label} "
+        f"({duel.reference_mean:.3f}) on {several(len(duel.topics), 'topic')} and {several(one.seeds, 'seed')}.",
+        f"Difference {signed(one.difference)}, 95 % interval {signed(one.low)} to {signed(one.high)}, d_z "
+        f"{effect(one.effect)}, p {p_value(one.p)}{corrected}. Detectable difference: {one.smallest:.3f}.",
+        f"{several(one.wins, 'topic')} won, {one.losses} lost, {equal} equal.{seeds}",
     ]
 
 

@@ -178,12 +178,14 @@ def study_record(study: "Study") -> Record:
     """Return the record of the results and findings of a study."""
     from optical_cli.report.answer import answer
     from optical_cli.report.published import drifts
+    from optical_cli.report.sections import details
 
     findings = study.findings
     return {
         "results": [*map(result_record, study.results)],
         **_of(study, "translated", "translators"),
         "answer": answer(study),
+        "details": [note for section in details(study) for note in section.before],
         "comparisons": [{**vars(one), "mark": one.mark} for one in findings.comparisons],
         "interactions": [{**vars(one), "shown": one.shown} for one in findings.interactions],
         "choices": [

@@ -143,9 +143,17 @@ def print_in_blocks(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numb
         print_table([heads[i] for i in block], part, numbers_from=1 if numbers else math.inf)
 
 
-def print_text(text: str) -> None:
-    """Print a paragraph, wrapped at the width of the terminal or at 100 characters."""
-    print(textwrap.fill(plain(text), min(text_width(), TEXT_WIDTH), replace_whitespace=False))
+def print_text(text: str, before: str = "") -> None:
+    """Print a paragraph, wrapped at the width of the terminal or at 100 characters; `before` is a bullet or a name."""
+    wrapped = textwrap.fill(
+        plain(text),
+        min(text_width(), TEXT_WIDTH),
+        initial_indent=before,
+        subsequent_indent=" " * len(before),
+        replace_whitespace=False,
+        break_on_hyphens=False,
+    )
+    print(wrapped)
 
 
 def print_lines(text: str, indent: str) -> None:

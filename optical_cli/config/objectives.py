@@ -48,7 +48,7 @@ _ROWS = (
     Objective(TRANSLATE, "translated topics", is_trained=False, has_student=False, suits=_into_teachers_language),
     Objective(
         UNTRAINED,
-        "no training",
+        "untrained start",
         "It was not trained on any translation: it is a baseline, the student as it was initialised.",
         is_trained=False,
     ),

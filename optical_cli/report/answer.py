@@ -1,104 +1,115 @@
-"""The answer in sentences that claim no more than the tests do; the sentences are in `templates`."""
+"""The answer in at most five short sentences that claim no more than the tests show."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from statistics import fmean
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.findings import Comparison
-from optical_cli.report.findings.comparison import ABOVE, BELOW
-from optical_cli.report.published import TOLERANCE, drifts
+from optical_cli.errors import several
+from optical_cli.report.findings import significance
+from optical_cli.report.findings.pairs import Gaps
+from optical_cli.report.findings.significance import Place, by_name, on_pairs
+from optical_cli.report.published import drifts
 from optical_cli.report.study import Study
-from optical_cli.report.table import FULL, approximate_note, smaller_note, tabulate
-from optical_cli.report.text import listed, one_line, render
-from optical_cli.transport.solvers import format_reg
+from optical_cli.report.table import FULL
+from optical_cli.report.text import listed, one_line, signed
 
-
-@dataclass(frozen=True)
-class Against:
-    """Which values of reg of a pair are above or below references, in words; "" for none."""
-
-    above: str
-    below: str
-    undetected: str
-    detectable: str  # the largest difference that the undetected comparisons could have missed
+MOST = 5
 
 
 def answer(study: Study) -> list[str]:
-    """Paragraphs on all pairs together, then on each."""
-    return [*overall(study), *pair_by_pair(study)]
+    """Return the bullets: the best reg, what it is shown to beat, how pairs differ, and what to be careful about."""
+    means = means_by_pair(study)
+    best = {place: max(own, key=own.__getitem__) for place, own in means.items()}
+    first = [_highest(study, means, best) if best else "No reg has been scored yet."]
+    pairs = [*significance.pairs_differ(study.findings.interactions), *_gap_bullets(study)]
+    limits = list(filter(None, [_limits(study)]))
+    room = MOST - len(first) - len(limits)
+    pairs = pairs if len(pairs) < room else [" ".join(pairs)]
+    against = significance.best_against_references(study.findings, best, place_names(study))
+    room -= len(pairs)
+    if len(against) > room:
+        against = [*against[: room - 1], " ".join(against[room - 1 :])]
+    return [one_line(said) for said in (*first, *against, *pairs, *limits)]
 
 
-def overall(study: Study) -> list[str]:
-    """Paragraphs on what holds for all pairs together, and on the limits of it."""
-    findings, scored = study.findings, [result for result in study.results if result.scores]
-    best = Counter(choice.best.label for choice in findings.choices)
-    compared = {
-        reference.label: Counter(one.mark for one in findings.comparisons if one.reference == reference)
-        for reference in findings.references
+def means_by_pair(study: Study) -> dict[Place, dict[Setting, float]]:
+    """Return the mean of the tested measure of every scored reg, by pair and corpus mode, from reg 0 to inf."""
+    values: dict[Place, dict[Setting, list[float]]] = {}
+    for result in sorted(study.results, key=lambda result: result.setting.rank):
+        value = result.value(study.findings.measure)
+        if result.reg is not None and value is not None:
+            values.setdefault((result.pair, result.corpus), {}).setdefault(result.setting, []).append(value)
+    order = dict.fromkeys((result.pair, result.corpus) for result in study.results)
+    return {place: {one: fmean(own) for one, own in values[place].items()} for place in order if place in values}
+
+
+def place_names(study: Study) -> dict[Place, str]:
+    """Return the name of each pair: `yo-yo`, or `yo-yo (pooled 5000)` where not every corpus is full."""
+    places = dict.fromkeys((result.pair, result.corpus) for result in study.results)
+    labelled = any(corpus != FULL for _, corpus in places)
+    return {(pair, corpus): f"{pair} ({corpus})" if labelled else pair for pair, corpus in places}
+
+
+def _highest(study: Study, means: Mapping[Place, Mapping[Setting, float]], best: Mapping[Place, Setting]) -> str:
+    label, names = parse_measure(study.findings.measure).label, place_names(study)
+    pairs: dict[Setting, list[str]] = {}
+    for place, setting in best.items():
+        pairs.setdefault(setting, []).append(names[place])
+    only = all(len(own) == 1 for own in means.values())
+    if len(best) == 1:
+        ((place, setting),) = best.items()
+        mean = f"{means[place][setting]:.3f}"
+        if only:
+            return f"{setting.label}, the only reg that is scored, has a mean {label} of {mean}."
+        lowest = min(means[place], key=means[place].__getitem__)
+        return (
+            f"{setting.label} has the highest mean {label}, {mean}; {lowest.label} has the lowest, "
+            f"{means[place][lowest]:.3f}."
+        )
+    places = [f"{one.label}{by_name(own)}" for one, own in sorted(pairs.items(), key=lambda one: -len(one[1]))]
+    if only:
+        return f"A single reg is scored on each pair: {'; '.join(places)}."
+    if len(pairs) == 1:
+        ((setting, own),) = pairs.items()
+        return f"{setting.label} has the highest mean {label}{on_pairs(own, len(best))}."
+    return f"The highest mean {label} is at {'; '.join(places)}."
+
+
+def _gap_bullets(study: Study) -> list[str]:
+    label = parse_measure(study.findings.measure).label
+    return [
+        _gap_sentence(gaps, label)
+        for gaps in study.findings.gaps
+        if any(one.setting.reg is not None for one in gaps.by_setting)
+    ]
+
+
+def _gap_sentence(gaps: Gaps, label: str) -> str:
+    values = {gap.setting: gap.value for gap in gaps.by_setting if gap.setting.reg is not None}
+    least, most = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+    ends = dict.fromkeys(f"{signed(values[end])} ({end.label})" for end in (least, most))
+    corpus = "" if gaps.corpus == FULL else f" (corpus {gaps.corpus})"
+    ahead = "; below 0 the low-resource pairs are ahead" if min(values.values()) < 0 else ""
+    return f"Mean {label} of the other pairs less that of the low-resource pairs{corpus}: {' to '.join(ends)}{ahead}."
+
+
+def _limits(study: Study) -> str:
+    """Say in one sentence what keeps a reader from relying on the figures; nothing without a limit."""
+    results = study.results
+    scored = [result for result in results if result.scores]
+    unscored, doubtful = len(results) - len(scored), sum(result.doubtful for result in results)
+    corpora = dict.fromkeys(result.corpus for result in scored if result.corpus != FULL)
+    off = dict.fromkeys(drift.pair for drift in drifts(study.published, results) if drift.flagged)
+    seeds = {result.seed for result in scored if result.setting.is_trained}
+    limits = {
+        "one seed, so another training may give another result": len(seeds) == 1,
+        f"figures on a {listed(list(corpora))} corpus do not compare with those of a full one": corpora,
+        f"{unscored} of {several(len(results), 'cell')} without scores": unscored,
+        f"{several(doubtful, 'cell')} with transport plans that did not converge (†)": doubtful,
+        "approximate search (≈)": any(result.search for result in scored),
+        "indexes that keep less than was encoded (‡)": any(result.index for result in scored),
+        f"BM25 is off its published figure on {listed(list(off))}": off,
     }
-    return _paragraphs(
-        "overall.txt.jinja",
-        label=parse_measure(findings.measure).label,
-        best=[f"{setting} on {count}" for setting, count in best.most_common()],
-        best_of_all=next(iter(best), None) if len(best) == 1 else None,
-        pairs=best.total(), compared=compared, interactions=findings.interactions,
-        gaps=[
-            (gaps, min(trained, key=lambda gap: gap.value), max(trained, key=lambda gap: gap.value))
-            for gaps in findings.gaps
-            if (trained := [gap for gap in gaps.by_setting if gap.setting.reg is not None])
-        ],
-        drifts=drifts(study.published, study.results), tolerance=f"{TOLERANCE:g}", results=study.results,
-        seeds=len({result.seed for result in scored if result.reg is not None}),
-        notes=[
-            *approximate_note([result.search for result in study.results if result.search]),
-            *smaller_note([result.index.in_words for result in scored if result.index]),
-        ],
-    )  # fmt: skip
-
-
-def pair_by_pair(study: Study) -> list[str]:
-    """A paragraph for each pair with a scored reg."""
-    pairs = dict.fromkeys((result.pair, result.corpus) for result in study.results if result.scores)
-    return [paragraph for pair in pairs for paragraph in _of_pair(study, *pair)]
-
-
-def _of_pair(study: Study, pair: str, corpus: str) -> list[str]:
-    scored = [one for one in study.results if (one.pair, one.corpus) == (pair, corpus) and one.scores]
-    trained = [result for result in scored if result.reg is not None]
-    table = tabulate(trained, [study.findings.measure])
-    means = {row.setting: row.cells[0].mean for row in table.rows if row.cells[0].mean is not None}
-    if not means:
-        return []
-    return _paragraphs(
-        "pair.txt.jinja", label=parse_measure(study.findings.measure).label,
-        pair=pair, corpus=None if corpus == FULL else corpus,
-        topics=max(result.scores.topics for result in scored if result.scores),
-        seeds=len({result.seed for result in trained}), means=means,
-        lowest=min(means, key=means.__getitem__), highest=max(means, key=means.__getitem__),
-        against=_against([one for one in study.findings.comparisons if (one.pair, one.corpus) == (pair, corpus)]),
-        choices=[one for one in study.findings.choices if (one.pair, one.corpus) == (pair, corpus)],
-    )  # fmt: skip
-
-
-def _against(compared: Sequence[Comparison]) -> dict[Against, list[str]]:
-    """The references by outcome, so that those with the same one share a sentence."""
-    said: dict[Against, list[str]] = {}
-    for reference in dict.fromkeys(one.reference for one in compared):
-        own = [one for one in compared if one.reference == reference]
-        above, below, rest = ([one for one in own if one.mark == mark] for mark in (ABOVE, BELOW, ""))
-        detectable = f"{max(one.smallest for one in rest):.3f}" if rest else ""
-        outcome = Against(_named(above, len(own)), _named(below, len(own)), _named(rest, len(own)), detectable)
-        said.setdefault(outcome, []).append(reference.label)
-    return said
-
-
-def _named(some: Sequence[Comparison], of: int) -> str:
-    if len(some) == of > 1:
-        return "every other reg" if some[0].reference.reg is not None else "every reg"
-    return f"reg {listed([format_reg(one.setting.reg) for one in some if one.setting.reg is not None])}" if some else ""
-
-
-def _paragraphs(template: str, **context: Any) -> list[str]:
-    return [one_line(block) for block in render(template, one_line, **context).split("\n\n") if block.strip()]
+    found = [limit for limit, there in limits.items() if there]
+    return f"Limits: {'; '.join(found)}." if found else ""

@@ -1,7 +1,8 @@
 """Curves of a measure against reg: a drawing for each pair, with level lines for its baselines.
 
-reg stands on a log axis. 0 (the exact plan) and inf (the product of the marginals) are named points at its ends, each
-set apart by a break in the axis. All drawings of a report span the same difference of the measure.
+The axis of reg is logarithmic. 0 (the exact plan) and inf (the product of the marginals) are named points at its ends,
+set apart by a break in the axis. All drawings of a report span the same difference of the measure, as far as the values
+of reg need: a baseline beyond that is an arrow at the edge of the axis, with its value.
 """
 
 import math
@@ -13,18 +14,18 @@ from pathlib import Path
 
 from optical_cli.artifacts.result import Setting, corpora
 from optical_cli.config.measures import parse_measure
-from optical_cli.report.drawing import Bundle, Dot, Drawing, Label, Line, Shape, sheet, width_of, write_svg
+from optical_cli.report.drawing import Bundle, Dot, Drawing, Label, Line, Shape, sheet, width_of
+from optical_cli.report.figure_files import write_figure
 from optical_cli.report.findings import Interval
-from optical_cli.report.png import write_png
 from optical_cli.report.study import Study
 from optical_cli.report.table import FAILED, FULL, tabulate
 from optical_cli.transport.solvers import format_reg
 
-LEFT, RIGHT, TOP, FOOT = 44, 318, 14, 222  # edges of the axes
+LEFT, RIGHT, TOP, FOOT = 58, 332, 14, 222  # edges of the axes
 BELOW = 38  # room for the names of reg
 MIDDLE = (LEFT + RIGHT) / 2
 LINE = 15.0  # height of the name of a baseline
-NAME = 23  # characters of a baseline that have room beside the axes, the figure with them, unless they get more
+NAME = 23  # characters for the name of a baseline with its value, beside the axes
 NAMED = 9  # values of reg that have room below them
 TICKS = 5
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -33,7 +34,7 @@ GAP = 0.45  # decades between 0 or inf and the rest of the axis
 
 @dataclass(frozen=True)
 class Score:
-    """What a setting scored: the mean over topics and seeds, and the value of each seed."""
+    """The score of a setting: the mean over topics and seeds, and the value of each seed."""
 
     setting: Setting
     mean: float
@@ -42,46 +43,55 @@ class Score:
 
     @property
     def said(self) -> str:
-        """`reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
+        """The score in words: `reg 0.02: 0.523, 95 % interval 0.491 to 0.555.`."""
         interval = f", 95 % interval {' to '.join(map(_figure, self.ends))}" if self.ends else ""
         return f"{self.setting.label}: {_figure(self.mean)}{interval}."
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """Of the interval; none without one."""
+        """Lower and upper end of the interval; empty without one."""
         return (self.interval.low, self.interval.high) if self.interval else ()
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of a pair, or of the gap between pairs."""
+    """The content of a drawing: the scores of a pair, or the gap between pairs.
+
+    Attributes:
+        axis: Name of the upright axis.
+        said: For a screen reader.
+        scores: Baselines first.
+        failed: Values of reg without a score, of which a seed failed.
+        floor: The lowest possible value.
+    """
 
     caption: str
     corpus: str
-    said: str  # for a screen reader
-    scores: Sequence[Score]  # baselines first
-    failed: Sequence[float] = ()  # values of reg of which no seed was scored and one failed
-    floor: float = 0.0  # the lowest that there can be
+    axis: str
+    said: str
+    scores: Sequence[Score]
+    failed: Sequence[float] = ()
+    floor: float = 0.0
 
     @property
     def trained(self) -> dict[float, Score]:
-        """By reg, what was scored with one."""
+        """The scores of transport, by reg."""
         return {one.setting.reg: one for one in self.scores if one.setting.reg is not None}
 
     @property
     def levels(self) -> list[Score]:
-        """The baselines, from the top down."""
+        """The scores of the baselines, highest first."""
         return sorted((one for one in self.scores if one.setting.reg is None), key=lambda one: -one.mean)
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest that has to be seen: of baselines only where there is nothing else."""
+        """The lowest and the highest value to show: of reg and its intervals, or of baselines if no reg has a score."""
         values = [value for one in list(self.trained.values()) or self.levels for value in (one.mean, *one.ends)]
         return min(values, default=0.0), max(values, default=0.0)
 
 
 def pair_curves(study: Study) -> list[Curve]:
-    """A curve for each pair on a corpus."""
+    """Return a curve for each pair on a corpus."""
     measure = study.findings.measure
     table = tabulate(study.results, [measure], study.findings)
     seeds: dict[tuple[str, str, Setting], list[float]] = defaultdict(list)
@@ -98,42 +108,45 @@ def pair_curves(study: Study) -> list[Curve]:
         ]
         failed = [setting.reg for setting, cell in cells if setting.reg is not None and cell.text == FAILED]
         said = f"{parse_measure(measure).label} of {column.pair_head} against reg."
-        curves.append(Curve(column.pair_head, column.corpus, said, scores, failed))
+        axis = parse_measure(measure).label
+        curves.append(Curve(column.pair_head, column.corpus, axis, said, scores, failed))
     return curves
 
 
 def gap_curves(study: Study) -> list[Curve]:
-    """The gap between low-resource and other pairs, for each corpus mode that has both."""
+    """Return the gap between low-resource and other pairs, for each corpus mode that has both."""
     label = parse_measure(study.findings.measure).label
     curves = []
     for gaps in study.findings.gaps:
         caption = "Gap" if gaps.corpus == FULL else f"Gap ({gaps.corpus})"
         said = f"{label} of {', '.join(gaps.high)} less that of {', '.join(gaps.low)}, against reg."
         scores = [Score(gap.setting, gap.value, gap.interval) for gap in gaps.by_setting]
-        curves.append(Curve(caption, gaps.corpus, said, scores, floor=-math.inf))
+        curves.append(Curve(caption, gaps.corpus, f"gap in {label}", said, scores, floor=-math.inf))
     return curves
 
 
 def legend(curves: Sequence[Curve], measure: str) -> str:
-    """What the signs of drawings mean, as far as one has them."""
+    """Explain the signs that the drawings have."""
     several = any(len(one.seeds) > 1 for curve in curves for one in curve.scores)
     over = "topics and seeds" if several else "topics"
     signs = {
-        f"Dots are means over {over}": True,
-        "rings single seeds": several,
-        f"bars 95 % intervals over {over}": any(one.interval for curve in curves for one in curve.scores),
-        "dashed lines baselines (an arrow points to one beyond the drawing)": any(curve.levels for curve in curves),
-        "crosses what failed": any(curve.failed for curve in curves),
+        f"Dot: mean over {over}": True,
+        "ring: a single seed": several,
+        f"bar: 95 % interval over {over}": any(one.interval for curve in curves for one in curve.scores),
+        "dashed line: a baseline, or an arrow at the edge with its value if it is off the axis": any(
+            curve.levels for curve in curves
+        ),
+        "cross: failed": any(curve.failed for curve in curves),
     }
     return (
-        f"{', '.join(sign for sign, drawn in signs.items() if drawn)}. Every drawing spans the same difference of "
-        f"{parse_measure(measure).label}, so that slopes compare; the axes do not begin at 0. reg 0 and inf stand "
-        "apart: nothing is known in between."
+        f"{'; '.join(sign for sign, drawn in signs.items() if drawn)}. The axes span the same difference of "
+        f"{parse_measure(measure).label}, so slopes compare; they do not begin at 0. Dotted: nothing is known between "
+        "reg 0 or inf and the next value."
     )
 
 
-def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
-    """Draw the tested measure against reg into both files; the same results give the same bytes."""
+def draw_curve(study: Study, *paths: Path) -> None:
+    """Draw the tested measure against reg into .svg, .png or .pdf files; the same results give the same bytes."""
     curves, label = pair_curves(study), parse_measure(study.findings.measure).label
     room = max([NAME, *(len(_named(one)) for curve in curves for one in curve.levels)])  # a picture has no pointer
     drawings = draw_curves(curves, room)
@@ -144,18 +157,17 @@ def draw_curve(study: Study, path_svg: Path, path_png: Path) -> None:
     title = f"{study.name}: {'full corpus' if modes == [FULL] else mode if modes else 'no results'}"
     against = f"{label} against reg (regularization of the transport, in units of cosine distance)"
     drawing = sheet(rows, title, [against], [legend(curves, study.findings.measure)])
-    write_svg(drawing, path_svg)
-    write_png(drawing, path_png)
+    write_figure(drawing, *paths)
 
 
 def draw_curves(curves: Sequence[Curve], room: int = NAME) -> list[Drawing]:
-    """Draw curves, all on one span, with `room` characters for the name of a baseline and its figure."""
+    """Draw curves on axes of one span, with `room` characters for the name of a baseline and its value."""
     span = 1.15 * max([0.02, *(high - low for low, high in (curve.ends for curve in curves))])
     return [_draw(curve, span, room) for curve in curves]
 
 
 class Axes:
-    """Where values of reg and of the measure stand in a drawing: reg by decades, with 0 and inf set apart."""
+    """The places of reg and of the measure in a drawing: reg by decades, with 0 and inf set apart."""
 
     def __init__(self, regs: Iterable[float], bottom: float = 0.0, span: float = 1.0) -> None:
         self.regs, self.bottom, self.span = sorted(regs), bottom, span
@@ -167,11 +179,11 @@ class Axes:
         self.x = {reg: round(LEFT + 12 + (places[reg] - first) * decade, 1) for reg in self.regs}
 
     def y(self, value: float) -> float:
-        """The height of a value of the measure."""
+        """Return the height of a value of the measure."""
         return round(FOOT - (value - self.bottom) / self.span * (FOOT - TOP), 1)
 
     def named(self, most: float) -> list[float]:
-        """The values of reg to name where there is room for `most` names: both ends, then what fits between."""
+        """Return the values of reg to name if there is room for `most` names: both ends, then what fits between."""
         room = (self.x[self.regs[-1]] - self.x[self.regs[0]]) / most if self.regs else 0.0
         named: list[float] = []
         for reg in dict.fromkeys([*self.regs[:1], *self.regs[-1:], *self.regs]):
@@ -181,7 +193,7 @@ class Axes:
 
     @property
     def breaks(self) -> list[tuple[float, float]]:
-        """Neighbours with a break between them."""
+        """Neighbouring values of reg with a break of the axis between them."""
         return [(one, other) for one, other in pairwise(self.regs) if one == 0 or math.isinf(other)]
 
     @property
@@ -226,6 +238,7 @@ def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
     for reg in axes.named(most=NAMED):
         yield Label("tick", axes.x[reg], FOOT + 17, format_reg(reg))
     yield Label("tick", MIDDLE, FOOT + 34, "reg")
+    yield Label("tick", 12, (TOP + FOOT) / 2, curve.axis, turned=True)
     for reg in curve.failed:
         x, y = axes.x[reg], FOOT - 8
         cross = ((x - 4, y - 4), (x + 4, y + 4), (x, y), (x + 4, y - 4), (x - 4, y + 4))

@@ -1,7 +1,7 @@
-"""Pictures as plain shapes: one drawing becomes the SVG in the page, the SVG file and the PNG.
+"""Pictures as plain shapes, from which come the SVG of the page and the SVG, PNG and PDF files.
 
-Coordinates are CSS pixels from the upper left corner. A shape names its look, a class of `drawing.css`. The page sets
-the colours of these classes anew for the dark and for paper.
+Coordinates are CSS pixels from the upper left corner. The look of a shape is a class of `drawing.css`. The page has
+other colours for these classes on dark screens and on paper.
 """
 
 import re
@@ -17,21 +17,28 @@ from optical_cli.report.text import harmless
 
 STYLE = (Path(__file__).parent / "templates" / "drawing.css").read_text(encoding="utf-8")
 COLOURS = dict(re.findall(r"--(\w+): (#\w+);", STYLE))
-LIGHT_STYLE = re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[found[1]], STYLE)  # for readers of SVG without variables
+LIGHT_STYLE = re.sub(
+    r"var\(--(\w+)\)", lambda found: COLOURS[found[1]], STYLE
+)  # for programs that read SVG without variables
 LOOKS = {name: dict(re.findall(r"(\S+): (.*?);", look)) for name, look in re.findall(r"svg \.(\w+) (.*)", LIGHT_STYLE)}
-MARGIN = 14.0  # around a file, and between its drawings
+MARGIN = 14.0  # around a picture, and between its drawings
 LINE = 18.0  # height of a line of text
-NARROWEST = 360.0  # of a file, so that its text has room
-LETTER, BOLD_LETTER = 0.6, 0.68  # width of one of DejaVu Sans, in units of its size; most systems have narrower fonts
+NARROWEST = 360.0  # width of a picture, so that its text has room
+LETTER, BOLD_LETTER = 0.6, 0.68  # width of a letter of DejaVu Sans, in units of its size; most fonts are narrower
 
 
 @dataclass(frozen=True)
 class Line:
-    """Straight lines from point to point, or the area that they enclose, whose opacity is `strength`."""
+    """Straight lines from point to point, or the area that they enclose.
+
+    Attributes:
+        said: Tooltip, of any shape.
+        strength: Opacity of the area, 0 to 1.
+    """
 
     look: str
     points: Sequence[tuple[float, float]]
-    said: str = ""  # to a pointer that rests on it, as of every shape
+    said: str = ""
     strength: float = 1.0
 
 
@@ -48,7 +55,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text, `turned` to read upwards."""
+    """A line of text, which reads upwards if `turned`."""
 
     look: str
     x: float
@@ -60,7 +67,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Shapes that are moved, and explained, together."""
+    """Shapes that share an offset and a tooltip."""
 
     shapes: Sequence["Shape"]
     said: str = ""
@@ -73,23 +80,28 @@ Shape = Line | Dot | Label | Bundle
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture, with the lines of a caption that stand above it."""
+    """A picture.
+
+    Attributes:
+        caption: Lines above the picture.
+        said: Text for a screen reader; without it the drawing is hidden from screen readers.
+    """
 
     width: float
     height: float
     shapes: Sequence[Shape]
     caption: Sequence[str] = ()
-    said: str = ""  # to a screen reader, from which a drawing without is hidden
+    said: str = ""
 
 
 def box(look: str, x: float, y: float, width: float, height: float, said: str = "", strength: float = 1.0) -> Line:
-    """A rectangle."""
+    """Return a rectangle."""
     right, foot = x + width, y + height
     return Line(look, ((x, y), (right, y), (right, foot), (x, foot), (x, y)), said, strength)
 
 
 def width_of(text: str, look: str) -> float:
-    """Estimate the width of a text: letters of East Asia are twice as wide as others, marks on letters have none."""
+    """Estimate the width of a text: East Asian letters count twice, combining marks not at all."""
     letters = (2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)
     letter = BOLD_LETTER if "font-weight" in LOOKS[look] else LETTER
     return sum(letters) * letter * float(LOOKS[look]["font-size"].removesuffix("px"))
@@ -98,7 +110,7 @@ def width_of(text: str, look: str) -> float:
 def sheet(
     rows: Sequence[Sequence[Drawing]], title: str, text: Sequence[str] = (), notes: Sequence[str] = ()
 ) -> Drawing:
-    """Set drawings in rows, each below its caption, between a title with some text and notes."""
+    """Arrange drawings in rows, each below its caption, between a title with some text and notes."""
     wide = max([NARROWEST, *(sum(map(slot, row)) - MARGIN for row in rows)])
     shapes: list[Shape] = []
     foot = MARGIN
@@ -131,12 +143,12 @@ def _caption(drawing: Drawing) -> list[Label]:
 
 
 def slot(drawing: Drawing) -> float:
-    """Width of a drawing with its caption and the gap to its neighbour."""
+    """Return the width of a drawing with its caption and the gap to its neighbour."""
     return max([drawing.width, *(width_of(line.text, line.look) for line in _caption(drawing))]) + MARGIN
 
 
 def svg(drawing: Drawing, name: str, attributes: str = "", before: str = "") -> Markup:
-    """The drawing as an element with `name` for the id of its title, in a page that has the classes."""
+    """Return an SVG element for a page that has the classes of `drawing.css`; `name` is the id of its title."""
     width, height = f"{drawing.width:g}", f"{drawing.height:g}"
     role = f'role="img" aria-labelledby="{name}"' if drawing.said else 'aria-hidden="true"'
     title = f'<title id="{name}">{escape(drawing.said)}</title>\n' if drawing.said else ""
@@ -148,7 +160,7 @@ def svg(drawing: Drawing, name: str, attributes: str = "", before: str = "") -> 
 
 
 def write_svg(drawing: Drawing, path: Path) -> None:
-    """Write a file that needs nothing besides."""
+    """Write a self-contained SVG file."""
     paper = _element(box("paper", 0, 0, drawing.width, drawing.height))
     before = f"<style>\n{LIGHT_STYLE}</style>\n{paper}\n"
     text = svg(drawing, "said", ' xmlns="http://www.w3.org/2000/svg"', before)

@@ -1,4 +1,4 @@
-"""What the cache holds of an experiment, and what it says."""
+"""A study from the cache: the results of an experiment, what was found in them, and where they came from."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +21,14 @@ from optical_cli.report.findings import Duel, duels, find
 from optical_cli.report.published import Published, published_on
 from optical_cli.report.study import Entry, Study
 from optical_cli.report.text import listed
+from optical_cli.report.training_curves import trainings
+from optical_cli.report.what_was_run import untrained_start, what_was_run
 from optical_cli.sweep.imported_runs import imported_runs
 from optical_cli.sweep.results import cached_results, every_result
 
 
 def cached_study(pipeline: Pipeline) -> Study:
-    """Every cell that the cache holds scores of, with findings; nothing is computed but these."""
+    """Gather the cells that the cache holds scores of, and what was found in them; no artifact is made."""
     experiment, others = pipeline.experiment, list(imported_runs(pipeline))
     results = [*cached_results(pipeline), *(other.result for other in others)]
     evaluation, measures = experiment.evaluation, experiment.evaluation.measures
@@ -36,21 +38,23 @@ def cached_study(pipeline: Pipeline) -> Study:
         reference=evaluation.reference, seed=evaluation.seed, low_resource=low_resource,
     )  # fmt: skip
     translated = [cell.pair for cell in cells_of(experiment) if cell.objective == TRANSLATE]
-    sources, made = pipeline.sources, [one.artifact for one in plan(pipeline) if one.artifact]
+    sources, made = pipeline.sources, {one.step.key.digest: one.artifact for one in plan(pipeline) if one.artifact}
     return Study(
         name=experiment.name, transport=experiment.transport.in_words,
         measures=measures, results=results, findings=findings,
         texts={moved.pair: _texts(sources, moved.pair) for moved in findings.moved},
-        ledger=[_entry(artifact) for artifact in (*made, *(other.artifact for other in others))],
+        ledger=[_entry(artifact) for artifact in (*made.values(), *(other.artifact for other in others))],
         published=tuple(_published(experiment, sources)),
         translated={name: pair.translated_by for name, pair in experiment.pairs.items() if pair.translated_by},
         translators={pair: translator_of(experiment, pair) for pair in translated},
+        what_was_run=what_was_run(pipeline, results, made), untrained_start=untrained_start(experiment),
+        trainings=trainings(results),
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of two settings that are compared, and its experiment; a variant tells apart what has one name."""
+    """A setting to compare, and its experiment; its `variant` tells two equal settings apart."""
 
     pipeline: Pipeline
     setting: Setting
@@ -59,9 +63,14 @@ class Side:
 def cached_duels(
     one: Side, other: Side, pairs: Collection[str]
 ) -> tuple[tuple[Duel, ...], dict[str, Mapping[str, str]]]:
-    """Two settings on pairs that both experiments have, by the tested measure, and by pair the texts of the topics.
+    """Compare two settings on pairs that both experiments have, by the tested measure.
 
-    ConfigError if both do not have that measure; DataError if one side had other topics, judgements or documents.
+    Returns:
+        the comparisons, and the texts of the topics by pair and topic id.
+
+    Raises:
+        ConfigError: the first experiment lacks the tested measure of the second.
+        DataError: the two differ in topics, judgements or documents.
     """
     measure, seed = measure_of_both(one, other), other.pipeline.experiment.evaluation.seed
     every = {pipeline: every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
@@ -79,12 +88,14 @@ def cached_duels(
 
 
 def measure_of_both(one: Side, other: Side) -> str:
-    """The measure that the second's experiment tests; ConfigError if the first's does not have it."""
+    """Return the measure that the second experiment tests; ConfigError if the first does not have it."""
     known, wanted = (side.pipeline.experiment.evaluation.measures for side in (one, other))
     measure = main_measure(wanted)
     if measure not in known:
-        expected = f"{measure}, which is compared, expected among those of {one.setting.label}"
-        raise ConfigError(f"evaluation.measures: {expected}, found {', '.join(known)}")
+        raise ConfigError(
+            f"evaluation.measures: {measure}, the measure to compare by, is missing in the experiment of "
+            f"{one.setting.label}; it has {', '.join(known)}"
+        )
     return measure
 
 
@@ -94,9 +105,9 @@ def _scored(results: Iterable[Result], setting: Setting, pair: str) -> list[Resu
 
 
 def _of_shared_seeds(own: Sequence[Result], theirs: Sequence[Result]) -> list[Result]:
-    """Both without the seeds that one of them lacks, so that means and differences are of the same students.
+    """Drop the seeds that one side lacks, so that means and differences are over the same seeds.
 
-    A single seed stands against every seed of the other; if several share none, all are taken.
+    A single seed is compared with every seed of the other side; two sides that share no seed keep all of theirs.
     """
     seeds = {result.seed for result in own} & {result.seed for result in theirs}
     if not seeds or 1 in (len(own), len(theirs)):
@@ -112,23 +123,23 @@ def _check_topics(results: Iterable[Result]) -> None:
         asked = frozenset(topic for of_one in result.scores.per_topic.values() for topic in of_one)
         if asked != first.setdefault(result.pair, asked):
             raise DataError(
-                f"{result.pair}: {result.setting.label} was scored on other topics; the same topics and judgements "
-                "expected of what is compared"
+                f"{result.pair}: {result.setting.label} was scored on other topics; both settings need the same topics "
+                "and judgements"
             )
 
 
 def _check_same(one: Pipeline, other: Pipeline, pair: str) -> None:
-    """Refuse scores of other documents or judgements: topics may have the same ids there and ask for something else."""
+    """Refuse scores on other documents or judgements: equal topic ids do not make equal topics."""
     own, theirs = _of_what(one, pair), _of_what(other, pair)
     if differing := [name for name, content in own.items() if content != theirs[name]]:
         raise DataError(
-            f"{pair}: the {listed(differing)} of the two differ; the same expected of what is compared, or else a "
-            "difference is not one of the settings alone"
+            f"{pair}: the {listed(differing)} of the two experiments differ; compare experiments that share them, so "
+            "that a difference comes from the settings alone"
         )
 
 
 def _of_what(pipeline: Pipeline, pair: str) -> dict[str, Any]:
-    """What two runs of a pair have to share for their scores to compare; the words of their topics may differ."""
+    """Return what two runs of a pair must share for their scores to compare; the topics' words may differ."""
     sources = pipeline.sources
     return {
         "collections": sources.fingerprint(sources.documents(pair)),
@@ -148,7 +159,7 @@ def _published(experiment: Experiment, sources: Sources) -> Iterator[Published]:
 
 
 def _texts(sources: Sources, pair: str) -> Mapping[str, str]:
-    """The topics of a pair; none where they are no longer at hand, which scores in the cache can do without."""
+    """Return the topics of a pair; none if they cannot be read: a report can do without their texts."""
     try:
         return sources.topics(pair).topics()
     except DataError:

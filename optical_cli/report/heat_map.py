@@ -1,7 +1,7 @@
 """Heat maps of a sentence pair, one for each reg: where the mass of each teacher token goes.
 
-Every picture has one scale: the share of a teacher token's mass, 0 to 100 %. The tint grows with its square root, so
-that mass spread thin over twenty tokens can be told from none.
+All maps have one scale: the share of a teacher token's mass, 0 to 100 %. The tint grows with the square root of the
+share, so that mass spread over twenty tokens still differs from none.
 """
 
 import math
@@ -9,20 +9,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from optical_cli.align.aligned_pair import AlignedPair, Alignment, all_alike, receivers
-from optical_cli.report.drawing import Drawing, Label, Line, Shape, box, sheet, slot, width_of, write_svg
-from optical_cli.report.png import find_glyphs, write_png
+from optical_cli.report.drawing import Drawing, Label, Line, Shape, box, sheet, slot, width_of
+from optical_cli.report.figure_files import find_glyphs, write_figure
 from optical_cli.transport.solvers import format_reg
 
 SQUARE = 15.0
 LONGEST = 18  # characters of a label
-FAINTEST = 0.01  # a share below which nothing is drawn, so that a page of long sentences stays light
-WIDEST = 1500.0  # of a row of maps; a further map goes below
-STEPS, STEP = 24, 5.0  # of the scale of tints
-MARKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # beside it
+FAINTEST = 0.01  # smallest share that is drawn, which keeps a page of long sentences small
+WIDEST = 1500.0  # width of a row of maps; the next map goes below
+STEPS, STEP = 24, 5.0  # number and height of the tints of the scale
+MARKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # beside the scale
 
 
 def draw_maps(pair: AlignedPair, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> list[Drawing]:
-    """A map for each reg: rows are teacher tokens, columns student tokens, with these names instead of their own."""
+    """Draw a map for each reg: teacher tokens down, student tokens across.
+
+    Args:
+        rows: Names of the teacher tokens; by default the tokens.
+        columns: Names of the student tokens; by default the tokens.
+    """
     rows, columns = list(map(_short, rows or pair.teacher_tokens)), list(map(_short, columns or pair.student_tokens))
     left, below = (8 + max(width_of(name, "token") for name in names) for names in (rows, columns))
     width, foot = SQUARE * len(columns), SQUARE * len(rows)
@@ -41,9 +46,10 @@ def draw_maps(pair: AlignedPair, rows: Sequence[str] = (), columns: Sequence[str
 
 
 def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path) -> bool:
-    """Draw the alignments of a pair into both files, and return whether all tokens could be named.
+    """Draw the alignments of a pair into both files; the same plans give the same bytes.
 
-    One that no installed font can draw is named by its place, from #1. The same plans give the same bytes.
+    Returns:
+        whether the installed fonts could draw every token; the others are named by their place, from #1.
     """
     tokens = (*pair.teacher_tokens, *pair.student_tokens)
     glyphs = find_glyphs((*tokens, pair.text, pair.translation))
@@ -54,15 +60,14 @@ def draw_heat_maps(pair: AlignedPair, title: str, path_svg: Path, path_png: Path
     maps = draw_maps(pair, rows, columns)
     most = max(1, int(WIDEST / max(map(slot, maps))))
     first, *others = [maps[i : i + most] for i in range(0, len(maps), most)]
-    title += ": which share of its mass each token sends where"
+    title += ": where each token sends its mass"
     drawing = sheet([[*first, _scale()], *others], title, list(filter(glyphs.draw, (pair.text, pair.translation))))
-    write_svg(drawing, path_svg)
-    write_png(drawing, path_png)
+    write_figure(drawing, path_svg, path_png)
     return all(map(glyphs.draw, tokens))
 
 
 def _tiles(pair: AlignedPair, alignment: Alignment, left: float) -> Iterator[Line]:
-    """A tile for each share worth one; a token whose mass goes everywhere about alike has a single one."""
+    """Draw a tile for each share from `FAINTEST` on; a token with nearly equal shares gets a single tile."""
     for row, (token, shares) in enumerate(zip(pair.teacher_tokens, alignment.shares.tolist(), strict=True)):
         y = SQUARE * row
         if all_alike(shares):

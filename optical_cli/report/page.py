@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page."""
+"""The report as one self-contained HTML page: the answer, the charts, the table, what was run; details that open."""
 
 import re
 from typing import Any
@@ -9,7 +9,8 @@ from markupsafe import Markup, escape
 from optical_cli.align.aligned_pair import receivers
 from optical_cli.artifacts.result import corpora
 from optical_cli.config.measures import parse_measure
-from optical_cli.report import answer, sections
+from optical_cli.report import sections
+from optical_cli.report.answer import answer
 from optical_cli.report.curve import draw_curves, gap_curves, legend, pair_curves
 from optical_cli.report.drawing import svg
 from optical_cli.report.heat_map import draw_maps
@@ -19,26 +20,26 @@ from optical_cli.report.text import render
 from optical_cli.transport.solvers import format_reg
 
 SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search", "‡": "of a smaller index"}
-"""What a screen reader says for the marks."""
+"""The signs of tables, as a screen reader speaks them."""
 
 
 def page(study: Study) -> str:
-    """The whole page; every text from data is escaped, and nothing is loaded from elsewhere."""
+    """Return the whole page; every text from data is escaped, and nothing is loaded from elsewhere."""
     tested = study.findings.measure
     curves, gaps = ([one for one in every if one.trained] for every in (pair_curves(study), gap_curves(study)))
     return render(
         "page.html", escape, study=study, label=parse_measure(tested).label,
         corpora=[corpus for corpus in corpora(list(study.results)) if corpus != FULL],
-        overall=answer.overall(study), pair_by_pair=answer.pair_by_pair(study),
-        curves=draw_curves(curves), legend=legend(curves, tested), gaps=draw_curves(gaps), heat=_heat(study),
-        sections=sections.page_sections(study), failures=sections.failures(study.results),
-        keys=sections.keys_section(study.ledger),
+        answer=answer(study), curves=draw_curves(curves), legend=legend(curves, tested), gaps=draw_curves(gaps),
+        heat=_heat(study), main_table=sections.measure_section(study, tested),
+        what_was_run=sections.what_was_run_section(study), details=sections.details(study, page=True),
+        failures=sections.failures(study.results), keys=sections.keys_section(study.ledger),
         maps=draw_maps, receivers=receivers, reg=format_reg, signs=_signs, svg=svg,
     )  # fmt: skip
 
 
 def _heat(study: Study) -> dict[str, Any]:
-    """Rows by pair: each mean and its tint, 0 to 100, for how far it is above its pair's lowest on one scale."""
+    """Tint the means of each pair, 0 to 100, by how far they are above its lowest one, on one scale for all pairs."""
     trained = [result for result in study.results if result.reg is not None]
     if not any(result.scores for result in trained):
         return {}

@@ -1,4 +1,4 @@
-"""Figures that others have published of a collection, shown beside results on the whole of it and nowhere else."""
+"""Figures that others have published, shown beside results on the whole collection only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,28 @@ from optical_cli.report.table import FULL, MISSING, Column
 from optical_cli.report.text import listed
 
 FILE = Path(__file__).with_name("published.yaml")
-TOLERANCE = 0.003  # how far BM25 may be from its published figure, with the same words and formula but other code
+TOLERANCE = 0.003  # largest difference of BM25 from its published figure that another implementation explains
 
 
 @dataclass(frozen=True)
 class Published:
-    """What others have published of a system on a pair."""
+    """The published figures of a system on a pair.
+
+    Attributes:
+        means: By measure.
+        same_words: Whether our BM25 with analyzer `whitespace` should give these figures.
+    """
 
     pair: str
     system: str
-    means: Mapping[str, float]  # by measure
+    means: Mapping[str, float]
     source: str
-    same_words: bool  # whether our BM25 with analyzer `whitespace` should give these figures
+    same_words: bool
 
 
 @dataclass(frozen=True)
 class Drift:
-    """BM25 and its published figure."""
+    """Our BM25 and its published figure."""
 
     pair: str
     measure: str
@@ -40,7 +45,7 @@ class Drift:
 
     @property
     def difference(self) -> float:
-        """Ours less theirs."""
+        """Our figure less the published one."""
         return self.ours - self.theirs
 
     @property
@@ -50,16 +55,17 @@ class Drift:
 
     @property
     def flagged(self) -> bool:
-        """Whether it is more than other code explains."""
+        """Whether the difference is too large for another implementation alone."""
         return abs(self.difference) > TOLERANCE
 
 
 def published_on(
     pair: str, language: str, collection: str, topics: str, judgements: str, *, our_bm25_is_theirs: bool
 ) -> Iterator[Published]:
-    """The published figures of a whole collection in `language`, with topics and judgements; all by ir_datasets id.
+    """Yield the published figures of a whole collection, given with its topics and judgements by ir_datasets id.
 
-    `our_bm25_is_theirs` says whether BM25 reads the same text with the same k1 and b.
+    Args:
+        our_bm25_is_theirs: Whether our BM25 reads the same text with the same k1 and b.
     """
     content = _content()
     wanted = content["topics"].format(language=language)
@@ -75,7 +81,7 @@ def published_on(
 
 
 def published_rows(published: Sequence[Published], columns: Sequence[Column]) -> list[tuple[str, ...]]:
-    """A row for each system with a figure: its name, then a figure or a dash for each column; none of other corpora."""
+    """Return a row for each system: its name, then a figure or a dash for each column; columns must be full corpora."""
     means = {(one.system, one.pair, FULL, name): mean for one in published for name, mean in one.means.items()}
     rows = []
     for system in dict.fromkeys(one.system for one in published):
@@ -86,7 +92,7 @@ def published_rows(published: Sequence[Published], columns: Sequence[Column]) ->
 
 
 def sources_note(published: Sequence[Published], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """One note with the sources of the rows; none without rows."""
+    """Return one note with the sources of the rows; none without rows."""
     by_source: dict[str, dict[str, None]] = {}
     shown = {row[0].removeprefix("published: ") for row in rows}
     for one in published:
@@ -95,11 +101,11 @@ def sources_note(published: Sequence[Published], rows: Iterable[tuple[str, ...]]
     if not by_source:
         return []
     sources = "; ".join(f"{listed(list(systems))}: {source}" for source, systems in by_source.items())
-    return [f"Published rows were measured by others, on the whole collection, and have no test here. {sources}."]
+    return [f"Published rows were measured by others, on the whole collection, and are not tested here. {sources}."]
 
 
 def drifts(published: Iterable[Published], results: Iterable[Result]) -> list[Drift]:
-    """BM25 with analyzer `whitespace` beside the published figures that it should give."""
+    """Compare our BM25 with analyzer `whitespace` with the published figures that it should give."""
     ours = {
         result.pair: result.scores.means
         for result in results

@@ -1,4 +1,4 @@
-"""Two settings topic by topic: a point a topic, to the right what one of them scored, upwards what the other did."""
+"""Two settings topic by topic: a point for each topic, one score to the right, the other upwards."""
 
 import tempfile
 from collections import Counter
@@ -7,32 +7,33 @@ from pathlib import Path
 
 from optical_cli.config.measures import parse_measure
 from optical_cli.errors import ConfigError, DataError
-from optical_cli.report.drawing import Dot, Drawing, Label, Line, Shape, sheet, write_svg
+from optical_cli.report.drawing import Dot, Drawing, Label, Line, Shape, sheet
+from optical_cli.report.figure_files import KINDS, write_figure
 from optical_cli.report.findings import Duel
-from optical_cli.report.png import write_png
 from optical_cli.report.table import FULL
 
-WRITERS = {".svg": write_svg, ".png": write_png}
 SIDE = 240.0  # of the square from 0 to 1
 LEFT, TOP, FOOT = 34.0, 12.0, 26.0  # around it
 MOST_COLUMNS = 3
 SMALLEST = 2.0  # radius of a single topic
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-SIDES = ("above", "below", "alike")
+SIDES = {"above": "above", "below": "below", "alike": "equal"}  # looks, and their words
 
 
 def check_picture(path: Path, option: str) -> None:
-    """Raise a ConfigError for a file of which no picture can be made."""
-    if path.suffix.lower() not in WRITERS:
-        raise ConfigError(f"{option} {path}: a file that ends in {' or '.join(WRITERS)} expected")
+    """Raise a ConfigError for a file name without the end of a known kind of picture."""
+    if path.suffix.lower() not in KINDS:
+        raise ConfigError(f"{option} {path}: a file that ends in {', '.join(KINDS[:-1])} or {KINDS[-1]} expected")
 
 
 def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:
-    """Draw a panel for each duel of two settings into an .svg or .png file; the same scores give the same bytes.
+    """Draw a panel for each duel of two settings into an .svg, .png or .pdf file; the same scores give the same bytes.
 
-    Above the diagonal are the topics that the setting won, below it those that it lost. Topics at one place are one
-    point, the larger the more they are: its area grows with their root, for a thousand topics have many at 0 and at 1.
-    DataError if the file cannot be written.
+    Topics that the setting won are above the diagonal, topics that it lost below. Topics with equal scores share a
+    point, whose area grows with the root of their number: of a thousand topics many are at 0 or 1.
+
+    Raises:
+        DataError: the file cannot be written.
     """
     panels = [_panel(duel) for duel in duels]
     rows = [panels[i : i + MOST_COLUMNS] for i in range(0, len(panels), MOST_COLUMNS)]
@@ -43,8 +44,8 @@ def draw_scatter(duels: Sequence[Duel], measure: str, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".scatter-") as beside:
-            made = Path(beside) / "picture"
-            WRITERS[path.suffix.lower()](drawing, made)
+            made = Path(beside) / f"picture{path.suffix}"
+            write_figure(drawing, made)
             made.replace(path)
     except OSError as error:
         raise DataError(f"{path}: the picture cannot be written: {error.strerror or error}") from error
@@ -55,7 +56,7 @@ def _panel(duel: Duel) -> Drawing:
     places = Counter((topic.reference_score, topic.score) for topic in duel.topics)
     counts = Counter(_side(topic.reference_score, topic.score) for topic in duel.topics)
     where = one.pair if one.corpus == FULL else f"{one.pair} ({one.corpus})"
-    caption = f"{where}: {', '.join(f'{counts[side]} {side}' for side in SIDES)}"
+    caption = f"{where}: {', '.join(f'{counts[side]} {word}' for side, word in SIDES.items())}"
     shapes = [*_axes(), *(_point(*place, topics) for place, topics in places.items())]
     return Drawing(LEFT + SIDE + TOP, TOP + SIDE + FOOT, shapes, [caption], f"{caption}.")
 

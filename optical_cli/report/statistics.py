@@ -1,4 +1,4 @@
-"""Inference from per-topic scores: intervals, tests, power, cross-fitted choice. Arrays in, arrays out, numpy alone.
+"""Inference from per-topic scores: intervals, tests, power, cross-fitted choice; on arrays, with numpy alone.
 
 Student's t and Snedecor's F are integrated here, as importing `scipy.special` takes 0.3 seconds.
 """
@@ -142,7 +142,7 @@ def _spread(means: Floats, counts: NDArray[np.int_]) -> Floats:
 
 @dataclass(frozen=True)
 class CrossFit:
-    """The outcome of a repeated choice among settings."""
+    """The outcome of a repeated choice among settings, each scored on topics that it was chosen without."""
 
     shares: Floats  # (settings,): how often each was chosen, summing to 1
     score: float  # mean over topics and repeats of what was chosen without the topic

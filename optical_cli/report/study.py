@@ -1,4 +1,4 @@
-"""A sweep and what was found in it: what every form of a report is written from."""
+"""A sweep and what was found in it: the data of every form of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,8 @@ from optical_cli.align.aligned_pair import AlignedSentences
 from optical_cli.artifacts.result import Result
 from optical_cli.report.findings import Findings
 from optical_cli.report.published import Published
+from optical_cli.report.training_curves import Training
+from optical_cli.report.what_was_run import Row
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,34 @@ class Entry:
 
 @dataclass(frozen=True)
 class Study:
-    """What a report is about."""
+    """The subject of a report.
 
-    name: str  # of the experiment
-    transport: str  # how plans are solved, in words
-    measures: Sequence[str]  # to show
+    Attributes:
+        name: Name of the experiment.
+        transport: How plans are solved, in words.
+        measures: Measures to show.
+        texts: Texts of topics, by pair and topic id.
+        ledger: Every artifact behind the report.
+        published: Figures that others have published of the same collections.
+        alignments: Alignments of held-out sentences for the page to draw.
+        translated: Who or what translated the topics of a pair, by pair.
+        translators: Who or what translated the topics of the baseline `translate`, by pair.
+        what_was_run: Settings and sizes of the data, in rows of a table.
+        untrained_start: What the student is before its training; "" if not known.
+        trainings: Held-out figures and logs of the students.
+    """
+
+    name: str
+    transport: str
+    measures: Sequence[str]
     results: Sequence[Result]
     findings: Findings
-    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of topics, by pair and id
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Sequence[Entry] = ()
-    published: Sequence[Published] = ()  # figures of others on the same collections
-    alignments: Sequence[AlignedSentences] = ()  # for the page to draw
-    translated: Mapping[str, str] = field(default_factory=dict)  # by pair: who or what translated its topics
-    translators: Mapping[str, str] = field(default_factory=dict)  # the same for the baseline `translate`
+    published: Sequence[Published] = ()
+    alignments: Sequence[AlignedSentences] = ()
+    translated: Mapping[str, str] = field(default_factory=dict)
+    translators: Mapping[str, str] = field(default_factory=dict)
+    what_was_run: Sequence[Row] = ()
+    untrained_start: str = ""
+    trainings: Sequence[Training] = ()

@@ -1,4 +1,4 @@
-"""How figures and data become the text of a report: formats, escapes for each form, templates."""
+"""The text of reports: formats of figures, escapes of data, templates."""
 
 import math
 import re
@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from optical_cli.errors import several
-
 SMALLEST_P = 1e-4
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, which steer a terminal and no SVG may have, and bidirectional overrides, which reorder text."""
+"""Control characters, which a terminal obeys and SVG forbids, and bidirectional overrides, which reorder text."""
 MARKDOWN_MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
-LATEX_COMMANDS = {
+LATEX_COMMANDS = {  # of LaTeX itself: amssymb has nicer triangles, but does not go with acmart
     **{sign: f"\\{sign}" for sign in "{}$&#_%"}, "\\": r"\textbackslash{}", "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
-    "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
+    "▲": r"$\uparrow$", "▼": r"$\downarrow$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
     "–": "--", "−": "$-$",
 }  # fmt: skip
 LATEX_SYNTAX = {
@@ -45,33 +43,33 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+def listed(names: Sequence[str], joint: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`, or with another `joint`."""
+    return f" {joint} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def harmless(text: str) -> str:
-    """Spell out the characters that steer a terminal or turn text around."""
+    """Spell out control characters and bidirectional overrides."""
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def escape_markdown(text: str) -> str:
-    """Text from data as inline Markdown that shows as it is, in a table cell too: one line, no markup."""
+    """Escape a text from data for Markdown, on one line, also in the cell of a table."""
     return MARKDOWN_MARKUP.sub(r"\\\1", one_line(text))
 
 
 def escape_latex(text: str) -> str:
-    """Text from data as LaTeX that prints as it is, on one line; marks as symbols."""
+    """Escape a text from data for LaTeX, on one line; marks become symbols."""
     return "".join(LATEX_COMMANDS.get(character, character) for character in one_line(text))
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks or repeated spaces."""
+    """Return the text without line breaks or repeated spaces."""
     return " ".join(text.split())
 
 
 def render(template: str, escape: Callable[[str], str], /, **context: Any) -> str:
-    """Fill a template of the folder `templates`; every value is escaped for its form."""
+    """Fill a template of the folder `templates`; `escape` is applied to every value."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -82,5 +80,5 @@ def render(template: str, escape: Callable[[str], str], /, **context: Any) -> st
         finalize=lambda value: value if isinstance(value, Markup) else Markup(escape(str(value))),  # noqa: S704
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, **syntax,
     )  # fmt: skip
-    environment.filters |= {form.__name__: form for form in (signed, p_value, percent, several, listed)}
+    environment.filters[signed.__name__] = signed
     return environment.get_template(template).render(context)

@@ -1,4 +1,4 @@
-"""From a cell's scores in the cache to the result that reports are made of."""
+"""The results of an experiment that the cache holds."""
 
 from typing import Any
 
@@ -11,21 +11,24 @@ from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.step import Step
 from optical_cli.sweep.imported_runs import imported_runs
 
+LOG = "training.jsonl"
+
 
 def cached_results(pipeline: Pipeline) -> list[Result]:
-    """A result for each cell, from what the cache holds."""
+    """Return a result for each cell, from what the cache holds."""
     return [result_of(pipeline, cell, pipeline.cache.find(*pipeline.scores(cell).address)) for cell in pipeline.cells]
 
 
 def every_result(pipeline: Pipeline) -> list[Result]:
-    """A result for each cell and each imported run, from what the cache holds."""
+    """Return a result for each cell and each imported run, from what the cache holds."""
     return [*cached_results(pipeline), *(one.result for one in imported_runs(pipeline))]
 
 
 def result_of(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: str | None = None) -> Result:
-    """The result of a cell, with what the cache still holds of its training and its search.
+    """Return the result of a cell, with what the cache holds of its training and its search.
 
-    Without scores, `failure` says why; None if the cell is not made yet.
+    Args:
+        failure: Why there are no scores; None if the cell is not made yet.
     """
     x = pipeline.experiment
     found: dict[str, Any] = {"scores": None, "health": None, "seconds": None}
@@ -49,16 +52,18 @@ def result_of(pipeline: Pipeline, cell: Cell, scores: Artifact | None, failure: 
 
 
 def _training(cache: Cache, scores: Step) -> dict[str, Any]:
-    """Health, held-out figures and seconds of the training behind scores; none without a student in the cache."""
+    """Return health, held-out figures, log and seconds of the training behind scores, as far as the cache has them."""
     step = scores.upstream("checkpoint")
     student = cache.find(*step.address) if step else None
     if step is None or student is None:
         return {"health": None, "seconds": None}
     health = student.manifest["health"]
-    # a student that was averaged with its start is made in no time: the training came before
+    # averaging a student with its start takes no time: the training is a step before it, and has the log
     trained = cache.find(*step.inputs.get("trained", step).address)
     return {
         "health": {name: value for name, value in health.items() if isinstance(value, int | float)},
+        "held_out_start": health.get("held_out_start"),
         "held_out": health.get("held_out_end"),
+        "log": trained.folder / LOG if trained and LOG in trained.manifest["files"] else None,
         "seconds": float(trained.manifest["seconds"]) if trained else None,
     }

@@ -58,8 +58,8 @@ def test_plan_sweep_and_cache_as_json_can_be_read(optical, lab, swept):
 def test_a_topic_without_judgements_is_counted_and_said(evaluate, optical, lab, swept):
     said = optical("sweep", lab.experiment, "--cache-dir", swept)
     assert said.code == 0
-    assert said.err.count("1 topic without judgements left out") == 12
-    assert "1 topic without judgements left out" in evaluate(swept, "--reg", "0.1", "--pair", "sw-sw").err
+    assert said.err.count("(1 topic without judgements left out)") == 12
+    assert "(1 topic without judgements left out)" in evaluate(swept, "--reg", "0.1", "--pair", "sw-sw").err
 
 
 def test_a_second_sweep_says_that_nothing_was_computed(optical, lab, swept):

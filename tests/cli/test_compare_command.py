@@ -16,7 +16,9 @@ def test_every_pair_has_its_test_its_histogram_and_its_topics(compare):
     said = compare("0.1", "none")
     assert said.code == 0
     text = " ".join(said.out.split())
-    assert text.count(" on 3 topics and 1 seed; no difference shown: ") == 3  # three topics cannot show any
+    assert (
+        text.count(" is not shown to differ from ") == text.count(" on 3 topics and 1 seed.") == 3
+    )  # three topics cannot show any
     assert text.count("after Holm's correction for 3 pairs") == 3
     assert text.count(" Detectable difference: 0.") == 3
     assert "Juma buys the net" in said.out
@@ -25,7 +27,7 @@ def test_every_pair_has_its_test_its_histogram_and_its_topics(compare):
 
 def test_one_pair_is_no_family(compare):
     out = compare("0", "inf", "--pair", "sw-en").out
-    assert out.startswith("sw-en: reg 0 ")
+    assert out.startswith("sw-en: reg 0 (")
     assert "Holm" not in out
 
 
@@ -38,12 +40,15 @@ def test_json_has_the_scores_of_every_topic(compare):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["0.3", "inf"], "0.3: one of mini's baselines or values of reg expected: none, 0, 0.1, inf"),
-        (["greedy", "inf"], "greedy: one of mini's baselines or values of reg expected"),
-        (["0", "0.0"], "two settings expected, found reg 0 twice"),
+        (["0.3", "inf"], "0.3: a baseline or a reg of mini expected, one of none, 0, 0.1, inf"),
+        (["greedy", "inf"], "greedy: a baseline or a reg of mini expected"),
+        (["0", "0.0"], "two different settings expected, found reg 0 twice"),
         (["0", "inf", "--pair", "sw-yo"], "--pair sw-yo: not in mini; it has sw-sw, sw-en, en-sw"),
         (["0"], "OTHER: a second setting expected, or --with EXPERIMENT for ONE of another experiment"),
-        (["0", "inf", "--scatter", "points.pdf"], "--scatter points.pdf: a file that ends in .svg or .png expected"),
+        (
+            ["0", "inf", "--scatter", "points.gif"],
+            "--scatter points.gif: a file that ends in .svg, .png or .pdf expected",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(compare, options, said):
@@ -66,7 +71,7 @@ def test_both_scores_of_every_topic_are_drawn(compare, tmp_path):
     records = json.loads(compare("0", "inf", "--json", "--scatter", tmp_path / "new" / "points.svg").out)
     for record in records:
         alike = len(record["topics"]) - record["wins"] - record["losses"]
-        assert f"{record['pair']}: {record['wins']} above, {record['losses']} below, {alike} alike" in texts
+        assert f"{record['pair']}: {record['wins']} above, {record['losses']} below, {alike} equal" in texts
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["points.svg"]
 
 
@@ -90,22 +95,22 @@ def scored(optical, others, own_swept):
 
 def test_two_experiments_are_compared_on_the_pair_that_both_have(optical, compare, others, scored):
     (record,) = json.loads(compare("none", "--with", others["mini-shallow"], "--json", cache=scored).out)
-    assert (record["setting"], record["reference"]) == ("no training of mini", "no training of mini-shallow")
+    assert (record["setting"], record["reference"]) == ("untrained start of mini", "untrained start of mini-shallow")
     there = optical("evaluate", others["mini-shallow"], "--objective", "none", "--json", "--cache-dir", scored)
     assert record["reference_mean"] == pytest.approx(json.loads(there.out)["means"]["ndcg@10"])
     said = compare("inf", "none", "--with", others["mini-shallow"], cache=scored).out
-    assert "sw-en: reg inf of mini 0." in said
+    assert "sw-en: reg inf of mini (0." in said
     assert "Holm" not in said
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["none", "--with", "mini-elsewhere"], "--with: an experiment with a pair in common expected; one has sw-sw, "),
-        (["none", "--with", "mini-pooled"], "sw-en: the corpora of the two differ; the same expected"),
+        (["none", "--with", "mini-elsewhere"], "--with: the two experiments need a pair in common; one has sw-sw, "),
+        (["none", "--with", "mini-pooled"], "sw-en: the corpora of the two experiments differ; compare experiments"),
         (["none", "--with", "mini-shallow", "--pair", "sw-sw"], "--pair sw-sw: not in mini-shallow; it has sw-en"),
-        (["0", "--with", "mini-shallow"], "reg 0 of mini and reg 0 of mini-shallow on two topics or more in the cache"),
-        (["greedy", "--with", "mini-shallow"], "greedy: one of mini's baselines or values of reg expected"),
+        (["0", "--with", "mini-shallow"], "reg 0 of mini and reg 0 of mini-shallow on two topics or more"),
+        (["greedy", "--with", "mini-shallow"], "greedy: a baseline or a reg of mini expected"),
     ],
 )
 def test_what_of_two_experiments_cannot_be_compared_is_one_line(compare, others, scored, options, said):
@@ -117,4 +122,4 @@ def test_what_of_two_experiments_cannot_be_compared_is_one_line(compare, others,
 def test_an_experiment_with_itself_is_no_comparison(compare, lab):
     found = compare("0", "--with", lab.experiment)
     assert (found.code, len(found.errors)) == (2, 1)
-    assert "two settings expected, found reg 0 twice" in found.err
+    assert "two different settings expected, found reg 0 twice" in found.err

@@ -119,7 +119,7 @@ def test_on_a_terminal_the_sweep_is_live_and_stdout_carries_the_table_alone(lab,
     text = shown.decode()
     assert process.returncode == 0, text
     assert "12 of 12 cells done" in text
-    assert text.count("topic without judgements left out") == 12
+    assert text.count("(1 topic without judgements left out)") == 12
     assert "\x1b" not in out
     assert re.search(r"^ reg 0 ", out, re.MULTILINE)
 

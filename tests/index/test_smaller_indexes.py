@@ -50,10 +50,11 @@ def test_a_report_marks_and_explains_runs_of_a_smaller_index(experiment, optical
     assert (whole.code, "‡" in whole.out) == (0, False)
     smaller = reported(*SMALLER)
     assert (smaller.code, smaller.errors) == (0, [])
-    lines = smaller.out.split("\n\n")[0].splitlines()
-    marked = {name: "‡" in line for name in ("BM25 folding", "no training") for line in lines if name in line}
-    assert marked == {"BM25 folding": False, "no training": True}
-    note = "‡ The index of these runs keeps less of the documents than was encoded: tokens pooled by 2 "
+    names = ("BM25 folding", "untrained start")
+    lines = [line.strip() for line in smaller.out.splitlines()]
+    marked = {name: "‡" in line for name in names for line in lines if line.startswith(name)}
+    assert marked == {"BM25 folding": False, "untrained start": True}
+    note = "‡ The index keeps less of the documents than was encoded: tokens pooled by 2 "
     assert f"{note}(index.pool_factor), embeddings stored as int8 (index.storage)." in " ".join(smaller.out.split())
     for name in ("report.html", "report.md"):
         assert "keeps less of the documents than was encoded: " in (tmp_path / "report" / name).read_text()
@@ -68,8 +69,8 @@ def test_compare_measures_what_a_smaller_index_costs(experiment, optical, cache)
     compared = optical("compare", experiment, "none", "none", *to_one, "--cache-dir", cache)
     assert (compared.code, compared.errors) == (0, [])
     text = " ".join(compared.out.split())
-    assert "sw-en: no training with index.storage=int8, index.pool_factor=2 0." in text
-    assert ", no training 0." in text
+    assert "sw-en: untrained start with index.storage=int8, index.pool_factor=2 (0." in text
+    assert " untrained start (0." in text
     (record,) = json.loads(
         optical("compare", experiment, "none", "none", *to_one, "--pair", "sw-en", "--json", "--cache-dir", cache).out
     )
@@ -86,7 +87,7 @@ def test_compare_measures_what_a_smaller_index_costs(experiment, optical, cache)
     ("options", "fault"),
     [
         (["none", "none", "--set-one", "index.storage=int4"], "index.storage"),
-        (["none", "none"], "two settings expected, found no training twice"),
+        (["none", "none"], "two different settings expected, found untrained start twice"),
         (
             ["none", "none", "--set-one", "index.pool_factor=7"],
             "run `optical sweep small.yaml --set index.pool_factor=7` and `optical sweep small.yaml` first",

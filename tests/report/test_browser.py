@@ -47,6 +47,15 @@ STICKING_OUT = """
 """
 """What is cut off at the right edge, unless it can be scrolled to."""
 
+LINES_OF_LABELS = """
+    return [...document.querySelectorAll('.scroll tbody th')].map(label => {
+        const range = document.createRange();
+        range.selectNodeContents(label);
+        return new Set([...range.getClientRects()].map(box => Math.round(box.bottom / 9))).size;
+    });
+"""
+"""The number of lines of each label of a row."""
+
 CONTRASTS = """
     const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
     const over = (paper, colour) => {
@@ -200,8 +209,11 @@ def shown(make_world, entries, tmp_path):
 def test_nothing_is_cut_off_on_a_phone(tab, shown):
     tab.open(shown, width=PHONE, height=800)
     assert tab.value("return innerWidth") == PHONE
+    assert tab.value("return document.documentElement.scrollHeight") < 6000
     assert tab.value(STICKING_OUT) == []
     assert tab.value("return document.documentElement.scrollWidth") == PHONE
+    tab.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert max(tab.value(LINES_OF_LABELS)) == 1
     letters = tab.value(
         "return [...document.querySelectorAll('.panels svg text:not(.watermark)')]"
         ".map(text => text.getBoundingClientRect().height)"
@@ -236,8 +248,12 @@ def test_a_printer_gets_dark_letters_whatever_the_screen_has_and_what_was_folded
 
 def test_a_screen_reader_is_given_headings_in_order_names_and_tables(tab, shown):
     tab.open(shown)
+    closed = {name for role, name, _ in tab.tree() if role == "heading"}
+    assert {"The answer", "nDCG@10 against reg", "Tests of nDCG@10", "Artifacts"} <= closed
+    tab.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     tree = tab.tree()
-    levels = [level for role, _, level in tree if role == "heading"]
+    levels = tab.value("return [...document.querySelectorAll('h1, h2, h3, h4')].map(one => Number(one.tagName[1]))")
+    assert sorted(levels) == sorted(level for role, _, level in tree if role == "heading")
     assert levels[0] == 1
     assert all(deeper <= level + 1 for level, deeper in pairwise(levels))
     roles = [role for role, _, _ in tree]
@@ -248,3 +264,4 @@ def test_a_screen_reader_is_given_headings_in_order_names_and_tables(tab, shown)
     assert all(images)
     regions = [name for role, name, _ in tree if role == "region"]
     assert {"The answer", "nDCG@10 against reg", "Pair by reg", "Tests of nDCG@10"} <= set(regions)
+    assert sum(role == "table" for role in roles) > 5

@@ -54,11 +54,12 @@ def test_the_same_results_give_the_same_bytes(draw, sweep, tmp_path):
 def test_names_pairs_baselines_and_both_ends(draw, sweep, tmp_path):
     texts = drawn_text(draw(sweep, tmp_path)[0])
     assert {"0", "0.02", "0.1", "inf"} <= set(texts)
-    assert {"sw-sw", "en-sw", "no training 0.100", "no training 0.200", "tiny: full corpus"} <= set(texts)
+    assert {"sw-sw", "en-sw", "untrained start 0.100", "untrained start 0.200", "tiny: full corpus"} <= set(texts)
     said = " ".join(texts)
     assert "nDCG@10 against reg" in said
-    assert "Dots are means over topics and seeds, rings single seeds, " in said
-    assert "crosses what failed." in said
+    assert "Dot: mean over topics and seeds; ring: a single seed; " in said
+    assert "cross: failed." in said
+    assert texts.count("nDCG@10") == 2  # names of the axes
 
 
 def test_differing_corpora_are_named_with_each_pair(draw, make_result, tmp_path):
@@ -105,8 +106,8 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(draw, sweep, tmp_path):
 
 def test_intervals_are_drawn_and_named(draw, make_world, make_result, tmp_path):
     svg = draw(make_world({0.1: 0.0, 1.0: 0.1}), tmp_path)[0]
-    assert "bars 95 % intervals over topics and seeds" in " ".join(drawn_text(svg))
+    assert "bar: 95 % interval over topics and seeds" in " ".join(drawn_text(svg))
     assert svg.read_text().count('class="interval"') == 2
     svg = draw([make_result(reg=0.1, value=0.2)], tmp_path)[0]
-    assert "bars" not in " ".join(drawn_text(svg))
+    assert "bar:" not in " ".join(drawn_text(svg))
     assert 'class="interval"' not in svg.read_text()

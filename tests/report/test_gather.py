@@ -10,7 +10,7 @@ def test_a_study_is_what_the_cache_holds_and_what_follows_from_it(lab, swept, op
     study = cached_study(open_pipeline(lab.experiment, swept))
     assert (study.name, len(study.results)) == ("mini", 12)
     assert study.findings.measure == "ndcg@10"
-    assert [setting.label for setting in study.findings.references] == ["no training", "reg inf"]
+    assert [setting.label for setting in study.findings.references] == ["untrained start", "reg inf"]
     assert study.texts["sw-en"]["q1"] == study.texts["sw-sw"]["q1"] == "Amina anatengeneza mashua"
     assert {entry.kind for entry in study.ledger} == {"encodings", "checkpoints", "indexes", "runs", "scores"}
     assert len(study.ledger) == len(list(swept.rglob("manifest.json")))

@@ -5,8 +5,10 @@ from math import inf
 
 import pytest
 
+from optical_cli.artifacts.result import Setting
 from optical_cli.report.page import page
 from optical_cli.report.study import Entry
+from optical_cli.report.training_curves import Log, Training
 
 VOID = {"meta"}
 
@@ -89,9 +91,9 @@ def test_tables_and_drawings_can_be_read_aloud(world, study_of):
     assert len(set(outline.ids)) == len(outline.ids)
     named = [attributes["aria-labelledby"] for _, attributes in outline.elements if "aria-labelledby" in attributes]
     assert set(named) <= set(outline.ids)
-    assert re.search(r"nDCG@10 of yo-yo against reg\. no training: 0\.\d+, 95 % interval", outline.text)
+    assert re.search(r"nDCG@10 of yo-yo against reg\. untrained start: 0\.\d+, 95 % interval", outline.text)
     assert {attributes["aria-label"] for attributes in outline.all("span") if attributes.get("role") == "img"} == {
-        "above"
+        *("above", "below"),
     }
 
 
@@ -107,7 +109,7 @@ def test_the_corpus_mode_is_a_mark_on_page_and_drawing(make_world, study_of):
     assert '<p class="corpus" role="note">Corpus: pooled 5000. These figures do not compare' in pooled
     assert re.search(r'<text class="watermark"[^>]*>pooled 5000</text>', pooled)
     full = page(study_of(make_world({0.1: 0.0, inf: 0.0})))
-    assert "Corpus: full." in full
+    assert 'class="corpus"' not in full
     assert 'class="watermark"' not in full
 
 
@@ -123,7 +125,7 @@ def test_baselines_are_level_lines_or_arrows_to_where_they_would_be(make_world, 
     assert text.count('<path class="level"') == 1
     assert text.count('<path class="beyond"') == 1
     assert re.search(r'class="name"[^>]*>BM25 0\.', text)
-    assert re.search(r'class="name"[^>]*>no training 0\.', text)
+    assert re.search(r'class="name"[^>]*>untrained start 0\.', text)
 
 
 def test_cost_and_provenance_are_summed_up(world, study_of):
@@ -149,12 +151,12 @@ def test_a_sweep_without_any_score_of_reg_still_makes_a_page(make_result, study_
 def test_many_pairs_are_folded_up_behind_what_they_have_in_common(make_world, study_of):
     results = [one for i in range(5) for one in make_world({0.1: 0.1, inf: 0.0}, f"a{'bcdef'[i]}-en", start=i)]
     text = page(study_of(results))
-    assert "<summary>Pair by pair (5)</summary>" in text
+    assert re.search(r"<details>\n<summary><h3[^>]*>Pair by pair</h3></summary>", text)
     assert text.count("<figure>") == 5
 
 
 def test_texts_that_were_not_at_hand_are_said_to_be_missing(world, study_of):
-    said = "could not be read where this page was made"
+    said = "could not be read when this page was made"
     assert said in page(study_of(world))
     assert said not in page(study_of(world, texts={"yo-yo": {"q001": "Ibéèrè"}}))
 
@@ -165,7 +167,7 @@ def test_a_reg_that_failed_is_a_cross_and_a_gap_in_the_line(make_world, make_res
     assert (whole.count('<path class="curve"'), whole.count('class="failed"')) == (2, 0)
     broken = page(study_of([result for result in scored if result.reg != 0.1] + [make_result(reg=0.1, failure="no")]))
     assert (broken.count('<path class="curve"'), broken.count('class="failed"')) == (0, 1)
-    assert ", crosses what failed." in broken
+    assert "; cross: failed." in broken
 
 
 def test_a_name_too_long_for_the_drawing_is_cut_there_and_told_in_full(make_world, study_of):
@@ -188,13 +190,25 @@ def test_names_of_reg_have_room_below_the_drawing(make_world, study_of):
         assert next_x - x > letter * (len(name) + len(next_name)) / 2, (name, next_name)
 
 
-def test_a_table_of_many_rows_is_folded(make_world, study_of):
-    few = page(study_of(make_world({"none": 0.0, 0.1: 0.0, inf: 0.0}, topics=8)))
-    many = page(
-        study_of(
-            [*make_world({"none": 0.0, **dict.fromkeys([0.1 * i for i in range(1, 22)], 0.0), inf: 0.0}, topics=8)]
-        )
-    )
-    assert "rows</summary>" not in few
-    assert "<summary>43 rows</summary>" in many  # 22 against no training, 21 against reg inf
-    Outline(many)
+def test_what_explains_is_folded_and_what_answers_is_not(world, study_of):
+    study = study_of(world, what_was_run=[("teacher", "a <teacher>")])
+    shown, _, folded = page(study).partition('<h2 id="details">')
+    assert "<details>" not in shown
+    for title in ("The answer", "nDCG@10 against reg", "nDCG@10", "What was run"):
+        assert f">{title}</h2>" in shown
+    assert "a &lt;teacher&gt;" in shown
+    for title in ("Pair by reg", "Tests of nDCG@10", "Pair by pair", "Choosing reg", "Topics"):
+        assert f">{title}</h3>" in folded
+    Outline(page(study))
+
+
+def test_trainings_have_their_figures_in_columns_and_small_curves(world, study_of):
+    log = Log([(10, 0.8), (20, 0.2)], [(0, 0.1), (20, 0.9)])
+    one = Training(
+        Setting("transport", 0.1), ("yo-yo", "en-yo"), 1, {"p@1": 0.1, "transport_cost": 0.9},
+        {"p@1": 0.9, "transport_cost": 0.2}, (log,),
+    )  # fmt: skip
+    text = page(study_of(world, trainings=[one]))
+    assert "<td>yo-yo, en-yo</td><td>1</td><td>0.100</td><td>0.900</td><td>0.900</td><td>0.200</td><td><svg" in text
+    assert text.count('<path class="small"') == 2
+    Outline(text)

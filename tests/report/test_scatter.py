@@ -27,7 +27,7 @@ def test_every_topic_is_above_below_or_on_the_diagonal(found, tmp_path):
     for duel in found:
         one = duel.comparison
         alike = len(duel.topics) - one.wins - one.losses
-        assert f"{one.pair}: {one.wins} above, {one.losses} below, {alike} alike" in texts
+        assert f"{one.pair}: {one.wins} above, {one.losses} below, {alike} equal" in texts
     assert "↑ nDCG@10 of reg 0.1 (means over seeds)" in texts
     assert any(text.startswith("→ nDCG@10 of reg inf (means over seeds)") for text in texts)
 
@@ -40,7 +40,7 @@ def test_topics_at_one_place_are_one_larger_point(make_result, tmp_path):
     together = duels([cell(0.1, [1, 1, 1, 0]), cell(inf, [0, 0, 0, 0])], SHARP, BLUNT, "ndcg@10", 13)
     draw_scatter(together, "ndcg@10", tmp_path / "points.svg")
     drawn = (tmp_path / "points.svg").read_text()
-    assert "yo-yo: 3 above, 0 below, 1 alike" in drawn
+    assert "yo-yo: 3 above, 0 below, 1 equal" in drawn
     assert len(re.findall(r'<path class="above"', drawn)) == 1
     assert len(re.findall(r'<circle class="alike"', drawn)) == 1
 
@@ -55,7 +55,7 @@ def test_no_name_runs_over_the_edge_of_a_single_panel(found, tmp_path):
         assert min(edge.min() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1])) == 1
 
 
-@pytest.mark.parametrize("name", ["points.svg", "points.PNG"])
+@pytest.mark.parametrize("name", ["points.svg", "points.PNG", "points.pdf"])
 def test_the_same_scores_give_the_same_bytes(found, tmp_path, name):
     for folder in "ab":
         draw_scatter(found, "ndcg@10", tmp_path / folder / name)
@@ -64,7 +64,7 @@ def test_the_same_scores_give_the_same_bytes(found, tmp_path, name):
 
 
 def test_a_file_of_another_kind_is_refused():
-    with pytest.raises(ConfigError, match=r"--scatter points: a file that ends in \.svg or \.png expected"):
+    with pytest.raises(ConfigError, match=r"--scatter points: a file that ends in \.svg, \.png or \.pdf expected"):
         check_picture(Path("points"), "--scatter")
 
 

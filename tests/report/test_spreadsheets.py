@@ -7,6 +7,7 @@ import pytest
 
 from optical_cli.report.spreadsheets import (
     write_comparisons_csv,
+    write_held_out_csv,
     write_means_csv,
     write_scores_csv,
     write_scores_parquet,
@@ -40,8 +41,8 @@ def test_comparisons_are_those_of_the_report(make_world, study_of, tmp_path):
     write_comparisons_csv(tmp_path / "c.csv", study)
     rows = rows_of(tmp_path / "c.csv")
     assert [(row["reg"], row["reference"], row["mark"]) for row in rows] == [
-        ("0.02", "no training", "▲"),
-        ("0.1", "no training", "▲"),
+        ("0.02", "untrained start", "▲"),
+        ("0.1", "untrained start", "▲"),
     ]
     assert float(rows[0]["p_holm"]) == pytest.approx(study.findings.comparisons[0].corrected)
 
@@ -86,3 +87,12 @@ def test_a_topic_is_a_text_whatever_it_looks_like(make_result, study_of, tmp_pat
     table = pyarrow.parquet.read_table(tmp_path / "s.parquet")
     assert sorted(table["topic"].to_pylist()) == sorted(asked)
     assert set(table["ndcg@10"].to_pylist()) == {1 / 3}
+
+
+def test_held_out_figures_of_start_and_end_have_columns_of_their_own(make_result, study_of, tmp_path):
+    start, end = {"p@1": 0.1, "transport_cost": 0.9}, {"p@1": 0.5, "transport_cost": 0.3}
+    trained = replace(make_result(reg=0.1, value=0.5), held_out_start=start, held_out=end)
+    write_held_out_csv(tmp_path / "h.csv", study_of([trained, make_result(objective="none", value=0.1)]))
+    (row,) = rows_of(tmp_path / "h.csv")
+    assert (row["reg"], row["p@1_start"], row["p@1_end"]) == ("0.1", "0.1", "0.5")
+    assert (row["transport_cost_start"], row["transport_cost_end"]) == ("0.9", "0.3")

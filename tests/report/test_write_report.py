@@ -11,7 +11,7 @@ from optical_cli.report.text import escape_latex, escape_markdown
 from optical_cli.report.write_report import latex, markdown, write_report
 
 PAPER = r"""\documentclass{article}
-\usepackage{booktabs, amssymb, graphicx}
+\usepackage{booktabs, graphicx}
 \begin{document}
 \input{report.tex}
 \end{document}
@@ -23,8 +23,8 @@ def test_a_report_is_these_files(sweep, study_of, tmp_path):
     study = study_of(sweep, ["recall@100", "ndcg@10"])
     paths = write_report(study, tmp_path / "reports" / "tiny")
     assert [path.name for path in paths] == [
-        *("report.html", "report.md", "report.tex", "curve.svg", "curve.png"),
-        *("scores.csv", "scores.parquet", "means.csv", "comparisons.csv"),
+        *("report.html", "report.md", "report.tex", "curve.svg", "curve.png", "curve.pdf"),
+        *("scores.csv", "scores.parquet", "means.csv", "comparisons.csv", "held_out.csv"),
     ]
     assert "![nDCG@10 against reg](curve.svg)" in paths[1].read_text()
 
@@ -91,9 +91,9 @@ def test_a_report_says_what_was_measured_and_what_failed(sweep, study_of):
     text = markdown(study_of(sweep, ["ndcg@10", "recall@100"], "my_run", "sinkhorn, idf marginals"), "curve.svg")
     assert text.startswith("# my\\_run\n")
     assert "![nDCG@10 against reg](curve.svg)" in text
-    assert "- Corpus: full\n- Transport: sinkhorn, idf marginals\n- Seeds: 1, 2, 3 (figures are means over 3)\n" in text
-    assert "- Cells: 26 scored, 4 failed, 0 not made" in text
-    assert "## nDCG@10\n\n|  | sw-sw | en-sw |\n| --- | --: | --: |\n| no training (a) | 0.100 | 0.200 |" in text
+    assert "| transport | sinkhorn, idf marginals |\n| corpus | full |\n" in text
+    assert "| seeds | 1, 2, 3; figures are means over them |\n| cells | 26 scored, 4 failed, 0 not made |\n" in text
+    assert "## nDCG@10\n\n|  | sw-sw | en-sw |\n| --- | --: | --: |\n| untrained start (a) | 0.100 | 0.200 |" in text
     assert "| reg 0.02 | 0.420 | failed |" in text
     assert "| reg 0.02 | 0.840 | failed |" in text
     assert "| en-sw | full | 119 | 2 | 1 |" in text
@@ -137,10 +137,10 @@ def test_a_student_of_plans_that_did_not_converge_is_marked_wherever_its_figures
 
 def test_tests_choice_and_answer_stand_in_it(make_world, study_of):
     text = markdown(study_of(make_world({"none": -0.15, 0.0: 0.1, 1.0: 0.0, float("inf"): 0.0})), "c.svg")
-    assert "yo-yo (60 topics, 3 seeds): over 3 values of reg, mean nDCG@10 ranges from" in text
-    assert "## Tests of nDCG@10" in text
+    assert "yo-yo (60 topics, 3 seeds): mean nDCG@10 ranges from" in text
+    assert "<summary>Tests of nDCG@10</summary>" in text
     assert "| yo-yo | full | reg 0 − reg inf | +0.1" in text
-    assert "## Choosing reg" in text
+    assert "<summary>Choosing reg</summary>" in text
     assert "| yo-yo | full | reg 0 100 % |" in text
     assert "**" not in text
 
@@ -148,16 +148,18 @@ def test_tests_choice_and_answer_stand_in_it(make_world, study_of):
 def tex_is_here():
     if shutil.which("pdflatex") is None or (asks := shutil.which("kpsewhich")) is None:
         return False
-    return subprocess.run([asks, "booktabs.sty", "amssymb.sty"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([asks, "booktabs.sty", "graphicx.sty"], capture_output=True, check=False).returncode == 0
 
 
 def test_a_booktabs_table_with_small_intervals_and_raised_marks(make_world, study_of):
     text = latex(study_of(make_world({"none": -0.2, 0.1: 0.0, inf: -0.2}, "yo_x-en"), name="my_run"))
     assert "\\toprule\n & yo\\_x-en \\\\\n\\midrule" in text
     assert "\\caption{nDCG@10, my\\_run." in text
+    assert "\\label{tab:my-run-ndcg-10}" in text
+    assert "amssymb" not in text
     row = next(line for line in text.splitlines() if line.startswith("reg 0.1 "))
     assert "{\\scriptsize[." in row
-    assert row.endswith("\\textsuperscript{$\\blacktriangle$ab} \\\\")
+    assert row.endswith("\\textsuperscript{$\\uparrow$ab} \\\\")
     assert all(mark not in text for mark in "▲▼†–−")
 
 

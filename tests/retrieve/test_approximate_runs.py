@@ -36,10 +36,10 @@ def test_a_sweep_marks_approximate_runs_and_reports_their_overlap(experiment, op
     swept = optical("sweep", experiment(), "--cache-dir", cache)
     assert (swept.code, swept.errors) == (0, [])
     table = swept.out.split("\n\n")[0]
-    names = ("BM25 folding", "no training", "reg 0.1")
+    names = ("BM25 folding", "untrained start", "reg 0.1")
     marked = {name: "≈" in line for name in names for line in table.splitlines() if line.strip().startswith(name)}
-    assert marked == {"BM25 folding": False, "no training": True, "reg 0.1": True}
-    assert "≈ These runs did not score every document (retrieval.engine: approximate): " in " ".join(swept.out.split())
+    assert marked == {"BM25 folding": False, "untrained start": True, "reg 0.1": True}
+    assert "≈ Approximate search (retrieval.engine: approximate): " in " ".join(swept.out.split())
 
     again = optical("sweep", experiment(), "--cache-dir", cache, "--json")
     results = json.loads(again.out)["results"]

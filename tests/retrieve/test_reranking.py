@@ -57,7 +57,7 @@ def test_the_mode_is_shown_and_topics_without_candidates_are_reported_and_score_
     swept = optical("sweep", path, "--cache-dir", tmp_path / "cache", "--device", "cpu")
     assert swept.code == 0, swept.err
     assert "sw-sw: 2 topics have no candidates, and so no results" in swept.err
-    assert "1 topics without results scored 0" in swept.err  # q3 is judged, q4 is not
+    assert "1 topic without results scored 0" in swept.err  # q3 is judged, q4 is not
     assert "sw-sw (candidates of theirs)" in swept.out
     (words,) = (tmp_path / "cache").glob("runs/sw-sw-candidatesoftheirs-bm25-folding-*/run.trec")
     found = {q: {doc for doc, _ in ranking} for q, ranking in read_run(words).items()}

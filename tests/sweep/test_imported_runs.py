@@ -30,7 +30,7 @@ def test_it_is_measured_over_the_same_topics_and_stands_in_the_report(pipeline, 
     (row,) = [result for result in study.results if result.setting.label == "run theirs"]
     assert (row.pair, row.corpus, row.scores.topics) == ("sw-sw", "full", 3)
     assert row.scores.per_topic["ndcg@10"] == {"q1": 1.0, "q2": 0.0, "q3": 0.0}
-    assert [setting.label for setting in study.findings.references] == ["no training", "run theirs", "reg inf"]
+    assert [setting.label for setting in study.findings.references] == ["untrained start", "run theirs", "reg inf"]
     assert any(entry.label == "sw-sw-full-theirs" for entry in study.ledger)
 
 

@@ -1,4 +1,4 @@
-"""What a sweep's scores say, and how sure they are of it."""
+"""What the scores of a sweep say, and how certain it is; the sentences about that are in `significance`."""
 
 from optical_cli.report.findings.choice import BitextChoice, Choice, Movers
 from optical_cli.report.findings.comparison import Comparison, Duel, Mover, duels

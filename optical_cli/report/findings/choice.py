@@ -1,4 +1,4 @@
-"""Which reg would be chosen without the topics it is scored on, and which topics the chosen reg moves."""
+"""Choosing reg: the score of a choice without the scored topics, and the topics that the chosen reg moves."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,39 +11,50 @@ from optical_cli.report.findings.group import Group, RngOf
 from optical_cli.report.statistics import cross_fit
 
 RULERS: Mapping[str, tuple[str, int]] = {"p@1": ("P@1", 1), "transport_cost": ("transport cost", -1)}
-"""Figures on the held-out bitext: label, and 1 where more is better."""
+"""Figures on the held-out bitext: label, and 1 if higher is better, -1 if lower is."""
 SHOWN_MOVERS = 5
 
 
 @dataclass(frozen=True)
 class BitextChoice:
-    """The reg whose students are best on the held-out bitext, without any topic."""
+    """The reg whose students are best on the held-out bitext.
+
+    Attributes:
+        ruler: The figure on the held-out bitext: `P@1` or `transport cost`.
+        score: Mean of the tested measure over all topics.
+    """
 
     ruler: str
     setting: Setting
-    score: float  # on all topics
+    score: float
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What choosing reg is worth on one pair and corpus mode."""
+    """What choosing reg is worth on a pair and corpus mode.
+
+    Attributes:
+        shares: How often each reg was chosen on four fifths of the topics, most often first; they sum to 1.
+        score: Score of the chosen reg on the other fifth, the mean over topics and repeats.
+        best: The best reg on all topics.
+    """
 
     pair: str
     corpus: str
-    shares: tuple[tuple[Setting, float], ...]  # how often each reg was chosen on four fifths of the topics; most first
-    score: float  # of the chosen reg on the other fifth: mean over topics and repeats
-    best: Setting  # on all topics
+    shares: tuple[tuple[Setting, float], ...]
+    score: float
+    best: Setting
     best_score: float
     by_bitext: tuple[BitextChoice, ...]
 
     @property
     def flattered(self) -> float:
-        """By how much the best reg on all topics overstates what a choice scores."""
+        """How far the mean of the best reg on all topics is above the score of a choice."""
         return self.best_score - self.score
 
 
 def choose(group: Group, measure: str, rng_of: RngOf) -> Choice | None:
-    """Choose among the values of reg of a pair; None with fewer than two, or than two topics."""
+    """Choose among the values of reg of a pair; None with fewer than two of them, or fewer than two topics."""
     regs = group.regs
     if len(regs) < 2 or len(group.topics) < 2:
         return None
@@ -69,7 +80,7 @@ def _by_bitext(group: Group, means: Mapping[Setting, float]) -> Iterator[BitextC
 
 @dataclass(frozen=True)
 class Movers:
-    """The topics of a pair that the most often chosen reg moves most against a reference."""
+    """The topics of a pair that change most from a reference to the most often chosen reg."""
 
     pair: str
     corpus: str
@@ -80,7 +91,7 @@ class Movers:
 
 
 def movers(group: Group, choice: Choice, references: Sequence[Setting], measure: str) -> Movers | None:
-    """Compare the chosen reg with the last other reference that the pair has; None without any."""
+    """Compare the most often chosen reg with the last other reference that the pair has; None without one."""
     setting = choice.shares[0][0]
     there = [reference for reference in references if reference in group.results and reference != setting]
     if not there:

@@ -1,4 +1,4 @@
-"""Settings against references: test, interval, effect, detectable difference, and the topics behind them."""
+"""A setting against a reference: test, interval, effect size, detectable difference, and the topics behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,27 +16,41 @@ ABOVE, BELOW = "▲", "▼"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One setting less a reference, on one pair and corpus mode."""
+    """A setting less a reference, on a pair and corpus mode.
+
+    Attributes:
+        difference: Difference of the means.
+        low: Lower end of the 95 % interval of the difference over topics and seeds.
+        high: Upper end of that interval.
+        effect: d_z of the topics' differences, means over seeds.
+        p: P value of the randomization test over topics, on means over seeds.
+        corrected: P value after Holm's correction over all comparisons of the report.
+        smallest: Detectable difference: found with 80 % power by these topics and seeds, uncorrected.
+        wins: Number of topics on which the setting is higher.
+        losses: Number of topics on which it is lower.
+        seeds: Number of seeds that were compared.
+        agreeing: Number of seeds whose difference has the sign of `difference`.
+    """
 
     pair: str
     corpus: str
     setting: Setting
     reference: Setting
-    difference: float  # of the means
-    low: float  # of the 95 % interval of the difference over topics and seeds
+    difference: float
+    low: float
     high: float
-    effect: float  # d_z of the topics' differences, means over seeds
-    p: float  # of the randomization test over topics, on means over seeds
-    corrected: float  # p after Holm's correction over all comparisons of the report
-    smallest: float  # difference that these topics and seeds detect with 80 % power, uncorrected
-    wins: int  # topics on which the setting is higher
+    effect: float
+    p: float
+    corrected: float
+    smallest: float
+    wins: int
     losses: int
-    seeds: int  # that were compared
-    agreeing: int  # seeds whose difference has the sign of `difference`
+    seeds: int
+    agreeing: int
 
     @property
     def mark(self) -> str:
-        """▲ or ▼ if the corrected p is below 0.05 and the interval over topics and seeds leaves out 0, else nothing."""
+        """▲ or ▼ if the corrected p is below 0.05 and the interval leaves out 0, else nothing."""
         if self.corrected >= ALPHA:
             return ""
         return ABOVE if self.low > 0 else BELOW if self.high < 0 else ""
@@ -45,7 +59,7 @@ class Comparison:
 def compare(
     groups: Sequence[Group], wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf
 ) -> tuple[Comparison, ...]:
-    """Compare (setting, reference) on every pair of two topics or more that has both; all tests are one family."""
+    """Compare each (setting, reference) on the pairs that have both, on two topics or more; p is corrected over all."""
     found = [one for group in groups if len(group.topics) > 1 for one in _of_group(group, wanted, measure, rng_of)]
     corrected = holm(np.array([one.p for one in found]))
     return tuple(replace(one, corrected=p) for one, p in zip(found, corrected.tolist(), strict=True))
@@ -74,7 +88,7 @@ def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: 
 
 @dataclass(frozen=True)
 class Mover:
-    """A topic and both its scores, means over the seeds."""
+    """A topic and its scores under a setting and a reference, means over seeds."""
 
     topic: str
     score: float
@@ -82,12 +96,12 @@ class Mover:
 
     @property
     def difference(self) -> float:
-        """Above 0 for a gain."""
+        """Score less reference score: above 0 for a gain."""
         return self.score - self.reference_score
 
 
 def by_difference(group: Group, setting: Setting, reference: Setting, measure: str) -> list[Mover]:
-    """Every topic, from the largest gain to the largest loss."""
+    """Return every topic, from the largest gain to the largest loss."""
     own, others = group.means([setting, reference], measure).T.tolist()
     moved = map(Mover, group.topics, own, others)
     return sorted(moved, key=lambda mover: (-mover.difference, mover.topic))
@@ -95,24 +109,24 @@ def by_difference(group: Group, setting: Setting, reference: Setting, measure: s
 
 @dataclass(frozen=True)
 class Duel:
-    """A comparison on one pair and all its topics, from the largest gain to the largest loss."""
+    """A comparison on a pair, with all topics from the largest gain to the largest loss."""
 
     comparison: Comparison
     topics: tuple[Mover, ...]
 
     @property
     def mean(self) -> float:
-        """Of the setting, over topics and seeds."""
+        """Mean of the setting over topics and seeds."""
         return fmean(topic.score for topic in self.topics)
 
     @property
     def reference_mean(self) -> float:
-        """Of the reference."""
+        """Mean of the reference over topics and seeds."""
         return fmean(topic.reference_score for topic in self.topics)
 
 
 def duels(results: Sequence[Result], setting: Setting, reference: Setting, measure: str, seed: int) -> tuple[Duel, ...]:
-    """Compare two settings on each pair that has scores of both; the tests of all pairs are one family."""
+    """Compare two settings on each pair that has scores of both; p is corrected over the pairs."""
     groups = groups_of(results)
     compared = compare(groups, [(setting, reference)], measure, partial(rng_of, seed))
     group_of = {(group.pair, group.corpus): group for group in groups}

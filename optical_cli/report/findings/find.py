@@ -1,8 +1,8 @@
-"""From results to findings, for every part of a report to look up."""
+"""What the scores of a sweep say, for every part of a report to look up."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from string import ascii_lowercase
 
 import numpy as np
@@ -17,29 +17,48 @@ from optical_cli.report.statistics import bootstrap_intervals
 
 @dataclass(frozen=True)
 class Findings:
-    """What the scores of a sweep say."""
+    """What the scores of a sweep say.
 
-    measure: str  # the one that is tested; others have intervals only
-    references: tuple[Setting, ...]  # what every reg was compared with
-    intervals: Mapping[tuple[str, str, Setting, str], Interval]  # by pair, corpus, setting and measure
-    comparisons: tuple[Comparison, ...]  # one family of tests
+    Attributes:
+        measure: The tested measure; other measures have intervals only.
+        references: The settings that every reg is compared with.
+        intervals: 95 % intervals of means, by pair, corpus, setting and measure.
+        comparisons: All tests of the report, which p is corrected for together.
+        choices: One for each pair with several values of reg.
+        moved: One for each pair with a choice and a reference.
+        seed: Seed of all resampling.
+        gaps: One for each corpus mode that has low-resource pairs and others.
+    """
+
+    measure: str
+    references: tuple[Setting, ...]
+    intervals: Mapping[tuple[str, str, Setting, str], Interval]
+    comparisons: tuple[Comparison, ...]
     interactions: tuple[Interaction, ...]
-    choices: tuple[Choice, ...]  # for each pair that has several values of reg
-    moved: tuple[Movers, ...]  # for each pair with a choice and a reference
-    seed: int  # of all resampling
-    gaps: tuple[Gaps, ...] = ()  # for each corpus mode with low-resource pairs and others
+    choices: tuple[Choice, ...]
+    moved: tuple[Movers, ...]
+    seed: int
+    gaps: tuple[Gaps, ...] = ()
 
     def letter(self, setting: Setting) -> str:
-        """What stands for a reference in marks: a, b, c; nothing for other settings."""
+        """Return the letter of a reference in marks: a, b, c; nothing for other settings."""
         return ascii_lowercase[self.references.index(setting)] if setting in self.references else ""
 
     def marks(self, pair: str, corpus: str, setting: Setting) -> str:
-        """`▲ab▼c`: above the references a and b, below c; nothing where no difference was shown."""
-        letters = {ABOVE: "", BELOW: ""}
+        """`▲ab▼c`: above the references a and b, below c; nothing if no difference is shown."""
+        return self._marks.get((pair, corpus, setting), "")
+
+    @cached_property
+    def _marks(self) -> dict[tuple[str, str, Setting], str]:
+        letters: dict[tuple[str, str, Setting], dict[str, str]] = {}
         for one in self.comparisons:
-            if one.mark and (one.pair, one.corpus, one.setting) == (pair, corpus, setting):
-                letters[one.mark] += self.letter(one.reference)
-        return "".join(mark + own for mark, own in letters.items() if own)
+            if one.mark:
+                own = letters.setdefault((one.pair, one.corpus, one.setting), {ABOVE: "", BELOW: ""})
+                own[one.mark] += self.letter(one.reference)
+        return {
+            place: "".join(mark + references for mark, references in own.items() if references)
+            for place, own in letters.items()
+        }
 
 
 def find(
@@ -51,10 +70,14 @@ def find(
     seed: int = 13,
     low_resource: Collection[str] = (),
 ) -> Findings:
-    """Everything a report says of the per-topic scores; results without scores are left out.
+    """Compute everything that a report says about the per-topic scores; results without scores are left out.
 
-    All `measures` get intervals, and the one that is `tested` is tested against the baselines and values of reg in
-    `reference`, by default each baseline and reg inf. `low_resource` are names of pairs.
+    Args:
+        measures: Measures to compute intervals of.
+        tested: The measure to test.
+        reference: Baselines and values of reg to test every reg against; by default each baseline and reg inf.
+        seed: Seed of all resampling.
+        low_resource: Names of the low-resource pairs.
     """
     draw = partial(rng_of, seed)
     groups = groups_of(results)
@@ -74,7 +97,7 @@ def find(
 
 
 def _references(groups: Sequence[Group], wanted: Sequence[str | float] | None) -> tuple[Setting, ...]:
-    """The references that any pair has, in the order asked for, or else of tables; at most as many as letters."""
+    """Return the references that any pair has, in the given order or that of tables; no more than there are letters."""
     there = in_order(setting for group in groups for setting in group.results)
     if wanted is None:
         found = [setting for setting in there if setting.reg is None or setting.reg == np.inf]

@@ -29,22 +29,23 @@ class Group:
 
     @property
     def regs(self) -> list[Setting]:
-        """The settings that have a reg, from 0 to inf."""
+        """The settings with a reg, from 0 to inf."""
         return [setting for setting in self.results if setting.reg is not None]
 
     def scores(self, setting: Setting, measure: str) -> Floats:
-        """(topics, seeds) of a setting."""
+        """Return the scores of a setting: (topics, seeds)."""
         return np.array([self._of_topics(result, measure) for result in self.results[setting].values()]).T
 
     def means(self, settings: Sequence[Setting], measure: str) -> Floats:
-        """(topics, settings): means over the seeds of each."""
+        """Return the means over the seeds of each setting: (topics, settings)."""
         return np.column_stack([self.scores(setting, measure).mean(axis=1) for setting in settings])
 
     def differences(self, setting: Setting, reference: Setting, measure: str) -> Floats:
-        """(topics, seeds): a setting less the reference, seed by seed.
+        """Return a setting less the reference, seed by seed: (topics, seeds).
 
         A setting with one seed, such as a baseline without training, is compared with every seed of the other. Seeds
-        that one of the two lacks are left out; if they share none, means over seeds are compared: (topics, 1).
+        that one of the two lacks are left out. Two settings without a common seed are compared by their means over
+        seeds: (topics, 1).
         """
         own, others = self.results[setting], self.results[reference]
         if len(own) == 1 or len(others) == 1:
@@ -54,18 +55,19 @@ class Group:
         return np.array(shared).T if shared else self.means([setting], measure) - self.means([reference], measure)
 
     def _of_topics(self, result: Result, measure: str) -> Floats:
-        assert result.scores is not None  # noqa: S101 - `groups_of` takes no other
+        assert result.scores is not None  # noqa: S101 - `groups_of` leaves out others
         per_topic = result.scores.per_topic[measure]
         if len(per_topic) != len(self.topics):
             raise ValueError(f"{self.pair} ({self.corpus}): {result.setting.label} was scored on other topics")
         return np.array([per_topic[topic] for topic in self.topics])
 
 
-RngOf: TypeAlias = Callable[[str, Group], np.random.Generator]  # for a purpose and a pair
+RngOf: TypeAlias = Callable[[str, Group], np.random.Generator]
+"""Returns the random generator for a purpose and a pair."""
 
 
 def rng_of(seed: int, purpose: str, group: Group) -> np.random.Generator:
-    """A generator that depends on these alone, so that the figures of a pair do not depend on the other pairs."""
+    """Return a random generator that depends on these alone, so that a pair's figures do not depend on other pairs."""
     return np.random.default_rng([seed, *f"{purpose} {group.pair} {group.corpus}".encode()])
 
 

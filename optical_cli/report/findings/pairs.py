@@ -1,4 +1,4 @@
-"""How pairs differ: whether the effect of reg depends on the pair, and how far low-resource pairs lie behind."""
+"""Differences between pairs: in the effect of reg, and the gap between low-resource and other pairs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,25 @@ from optical_cli.report.statistics import Floats
 
 @dataclass(frozen=True)
 class Interaction:
-    """The test of reg by pair among the pairs of one corpus mode."""
+    """The test whether the effect of reg depends on the pair, among the pairs of one corpus mode.
+
+    Attributes:
+        settings: The values of reg that all pairs have.
+        same_topics: Whether all pairs have the same topics, which are then permuted together.
+        p: P value of the permutation test over topics, on means over seeds.
+        p_seeds: P value of the F test over the seeds that all pairs have; None with fewer than two.
+    """
 
     corpus: str
     pairs: tuple[str, ...]
-    settings: tuple[Setting, ...]  # the values of reg that all pairs have
-    same_topics: bool  # of all pairs, which were then kept together
-    p: float  # of no interaction, by the permutation test over topics, on means over seeds
-    p_seeds: float | None  # by the F test over the seeds that all have; None with fewer than two
+    settings: tuple[Setting, ...]
+    same_topics: bool
+    p: float
+    p_seeds: float | None
 
     @property
     def shown(self) -> bool:
-        """Whether p is below 0.05 by both tests, or by the only one."""
+        """Whether p is below 0.05 in both tests, or in the only one."""
         return self.p < statistics.ALPHA and (self.p_seeds is None or self.p_seeds < statistics.ALPHA)
 
 
@@ -55,27 +62,39 @@ def _over_seeds(groups: Sequence[Group], settings: Sequence[Setting], measure: s
 
 @dataclass(frozen=True)
 class Gap:
-    """The other pairs less the low-resource ones, under one setting that every pair was scored with."""
+    """The gap between the other pairs and the low-resource pairs, under a setting that all pairs have.
+
+    Attributes:
+        low: Mean over the low-resource pairs.
+        high: Mean over the other pairs.
+        interval: 95 % interval of `high` less `low`.
+        changes: This gap less that of each reference, with its interval; below 0 this gap is narrower.
+    """
 
     corpus: str
     setting: Setting
-    low: float  # mean over the low-resource pairs
-    high: float  # mean over the others
-    interval: Interval  # of `high` less `low`
-    changes: tuple[tuple[Setting, float, Interval], ...] = ()  # by reference: less its gap; below 0 it is narrower
+    low: float
+    high: float
+    interval: Interval
+    changes: tuple[tuple[Setting, float, Interval], ...] = ()
 
     @property
     def value(self) -> float:
-        """How far the low-resource pairs lie behind."""
+        """`high` less `low`."""
         return self.high - self.low
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """The gaps of one corpus mode."""
+    """The gaps of one corpus mode.
+
+    Attributes:
+        low: Names of the low-resource pairs.
+        high: Names of the other pairs.
+    """
 
     corpus: str
-    low: tuple[str, ...]  # low-resource pairs
+    low: tuple[str, ...]
     high: tuple[str, ...]
     by_setting: tuple[Gap, ...]
 
@@ -83,10 +102,10 @@ class Gaps:
 def gaps(
     groups: Sequence[Group], low_resource: Collection[str], references: Sequence[Setting], measure: str, rng_of: RngOf
 ) -> tuple[Gaps, ...]:
-    """Compare low-resource pairs with the others in each corpus mode that has both, and a setting that all share.
+    """Compare low-resource pairs with the others in each corpus mode that has both and a setting of all pairs.
 
-    Every pair counts alike, by its mean over topics. Intervals are of these pairs: topics and seeds are drawn, together
-    for pairs with the same topics, and pairs are not. The gaps are compared with each other under `references`.
+    Every pair has the same weight, by its mean over topics. Intervals are about these pairs: the bootstrap draws topics
+    and seeds, together for pairs with the same topics, and no pairs. Each gap is compared with that of every reference.
     """
     found = []
     for corpus, own in _by_corpus(groups):
@@ -114,7 +133,7 @@ def gaps(
 def _draws(
     groups: Sequence[Group], settings: Sequence[Setting], measure: str, rng_of: RngOf
 ) -> Mapping[tuple[str, Setting], Floats]:
-    """Bootstrap means (draws,) of each pair under each setting; pairs with the same topics are drawn alike."""
+    """Bootstrap the mean of each pair under each setting, (draws,) each; pairs with the same topics share draws."""
     drawn: dict[tuple[str, Setting], Floats] = {}
     for topics in dict.fromkeys(group.topics for group in groups):
         own = [group for group in groups if group.topics == topics]
@@ -139,7 +158,7 @@ def _names(groups: Sequence[Group]) -> tuple[str, ...]:
 
 
 def _by_corpus(groups: Sequence[Group]) -> Iterator[tuple[str, list[Group]]]:
-    """The pairs of two topics or more of each corpus mode; figures of different modes do not compare."""
+    """Yield the pairs with two topics or more of each corpus mode; figures of different modes do not compare."""
     for corpus in dict.fromkeys(group.corpus for group in groups):
         yield corpus, [group for group in groups if group.corpus == corpus and len(group.topics) > 1]
 

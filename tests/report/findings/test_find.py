@@ -15,10 +15,10 @@ def found(results, **settings):
 def test_every_baseline_and_reg_inf_are_references_unless_others_are_named(make_world):
     world = make_world({"bm25": 0.1, "none": -0.1, 0.02: 0.0, inf: 0.0})
     default = found(world)
-    assert [setting.label for setting in default.references] == ["BM25", "no training", "reg inf"]
+    assert [setting.label for setting in default.references] == ["BM25", "untrained start", "reg inf"]
     assert [default.letter(setting) for setting in default.references] == ["a", "b", "c"]
     named = found(world, reference=[0.02, "none"])
-    assert [setting.label for setting in named.references] == ["reg 0.02", "no training"]
+    assert [setting.label for setting in named.references] == ["reg 0.02", "untrained start"]
     assert len(named.comparisons) == 1 + 2
 
 

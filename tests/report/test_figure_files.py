@@ -2,13 +2,13 @@ import pytest
 from matplotlib.font_manager import fontManager
 from matplotlib.image import imread
 
-from optical_cli.report import png
+from optical_cli.report import figure_files
 from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, box
 
 
 def pixels(shapes, path, size=40):
     """The picture as rows of red, green and blue, two pixels to one of the drawing."""
-    png.write_png(Drawing(size, size, shapes), path)
+    figure_files.write_figure(Drawing(size, size, shapes), path)
     return imread(path)[..., :3]
 
 
@@ -54,9 +54,9 @@ def test_the_settings_of_the_user_do_not_count_and_are_left_alone(tmp_path):
     import matplotlib as mpl
 
     shapes = [Label("text", 0, 20, "text"), Line("level", ((0, 0), (40, 40)))]
-    png.write_png(Drawing(40, 40, shapes), tmp_path / "a.png")
+    figure_files.write_figure(Drawing(40, 40, shapes), tmp_path / "a.png")
     with mpl.rc_context({"font.size": 17.0, "lines.scale_dashes": True, "figure.facecolor": "black"}):
-        png.write_png(Drawing(40, 40, shapes), tmp_path / "b.png")
+        figure_files.write_figure(Drawing(40, 40, shapes), tmp_path / "b.png")
         assert mpl.rcParams["font.size"] == 17.0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
@@ -68,15 +68,26 @@ def test_fonts_are_added_for_what_those_before_lack(monkeypatch):
     paths = {font_manager.findfont("DejaVu Sans"): "DejaVu Sans"} | {name: name for name in held}
     fonts = [font_manager.FontEntry(fname=name, name=name, style="normal", weight=400) for name in held]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
-    monkeypatch.setattr(png, "_characters", lambda path, wanted: {c for c in wanted if c in held[paths[path]]})
-    found = png.find_glyphs(["ak", "m", "x", "\x07"])
+    monkeypatch.setattr(figure_files, "_characters", lambda path, wanted: {c for c in wanted if c in held[paths[path]]})
+    found = figure_files.find_glyphs(["ak", "m", "x", "\x07"])
     assert found.families == ("DejaVu Sans", "Noto Sans Kaithi")
     assert found.missing == {"x", "\x07"}
     assert found.draw("akm")
     assert not found.draw("ax")
-    assert png.find_glyphs(["l"]).families == ("DejaVu Sans", "Old Face")
+    assert figure_files.find_glyphs(["l"]).families == ("DejaVu Sans", "Old Face")
 
 
 def test_a_font_file_that_cannot_be_read_has_no_characters(tmp_path):
     (tmp_path / "bad.ttf").write_bytes(b"no font")
-    assert png._characters(str(tmp_path / "bad.ttf"), "a") == set()
+    assert figure_files._characters(str(tmp_path / "bad.ttf"), "a") == set()
+
+
+def test_a_pdf_is_of_the_drawings_size_with_fonts_that_publishers_take(tmp_path):
+    shapes = [Label("text", 0, 20, "text नाव"), Line("level", ((0, 0), (40, 40))), Dot("mean", 5, 5, 4)]
+    for name in "ab":
+        figure_files.write_figure(Drawing(144, 72, shapes), tmp_path / f"{name}.pdf")
+    written = (tmp_path / "a.pdf").read_bytes()
+    assert written == (tmp_path / "b.pdf").read_bytes()
+    assert b"/MediaBox [ 0 0 144 72 ]" in written
+    assert b"/Subtype /Type3" not in written
+    assert b"/FontFile2" in written

@@ -1,4 +1,4 @@
-"""Drawings as PNG by matplotlib, with fonts of the machine for what its own lacks."""
+"""Drawings as SVG, PNG and PDF files. Matplotlib draws the last two, with fonts of the machine beside its own."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, Shape
+from optical_cli.report.drawing import LOOKS, Bundle, Dot, Drawing, Label, Line, Shape, write_svg
 from optical_cli.report.text import harmless
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
     from matplotlib.font_manager import FontEntry
     from matplotlib.transforms import Transform
 
@@ -23,10 +24,15 @@ ALIGNMENTS = {"start": "left", "middle": "center", "end": "right"}
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The fonts that together draw what can be drawn."""
+    """The fonts for some texts.
 
-    families: tuple[str, ...]  # the base font first, each later one for what those before it lack
-    missing: frozenset[str]  # characters that no installed font has, or that are not for drawing
+    Attributes:
+        families: The base font, then fonts for the characters that those before them lack.
+        missing: Characters that no installed font has, or that cannot be drawn.
+    """
+
+    families: tuple[str, ...]
+    missing: frozenset[str]
 
     def draw(self, text: str) -> bool:
         """Whether every character of a text can be drawn."""
@@ -34,7 +40,7 @@ class Glyphs:
 
 
 def find_glyphs(texts: Iterable[str]) -> Glyphs:
-    """Find fonts for texts: the base font alone if that will do, else plain ones of the machine besides."""
+    """Find fonts for texts: the base font, and plain fonts of the machine if it lacks a character."""
     from matplotlib.font_manager import findfont, fontManager
 
     wanted = {char for text in texts for char in text}
@@ -51,7 +57,7 @@ def find_glyphs(texts: Iterable[str]) -> Glyphs:
 
 
 def _is_plain(font: "FontEntry") -> bool:
-    """An upright text font; one of last resort has a box for every character, and one of emoji cannot be drawn."""
+    """Whether a font is an upright text font; fonts of last resort have boxes, and emoji cannot be drawn."""
     special = re.search("last ?resort|emoji", font.name.lower())
     return font.style == "normal" and font.weight in (400, "normal") and not special
 
@@ -61,31 +67,62 @@ def _characters(path: str, wanted: Iterable[str]) -> set[str]:
 
     try:
         known = FT2Font(path).get_charmap()
-    except (OSError, RuntimeError):  # a file that FreeType cannot read is no font for us
+    except (OSError, RuntimeError):  # a file that FreeType cannot read is not usable
         return set()
     return {char for char in wanted if ord(char) in known}
 
 
-def write_png(drawing: Drawing, path: Path) -> None:
-    """Write a file; the same drawing gives the same bytes."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def write_figure(drawing: Drawing, *paths: Path) -> None:
+    """Write files of the kinds that their names end in: .svg, .png or .pdf; the same drawing gives the same bytes."""
+    drawn = [path for path in paths if path.suffix.lower() in WRITERS]
+    for path in paths:
+        if path not in drawn:
+            write_svg(drawing, path)
+    if drawn:
+        import matplotlib as mpl
+
+        with mpl.rc_context():
+            mpl.rcdefaults()  # whatever the user's matplotlibrc says
+            mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
+            mpl.rcParams["pdf.fonttype"] = 42  # TrueType: publishers refuse the default, Type 3
+            figure = _figure(drawing)
+            for path in drawn:
+                WRITERS[path.suffix.lower()](figure, path)
+
+
+def _figure(drawing: Drawing) -> "Figure":
+    """Build the figure, in inches, so that it has one size at any resolution."""
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
-    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(SCALE)
-    placed = [(shape, Affine2D().translate(x, y) + down) for shape, x, y in _flat(drawing.shapes)]
-    glyphs = find_glyphs(harmless(shape.text) for shape, _ in placed if isinstance(shape, Label))
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever the user's matplotlibrc says
-        mpl.rcParams["lines.scale_dashes"] = False  # by the width of the line
-        figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * SCALE)
-        for shape, transform in placed:
-            artist = _artist(shape, glyphs, transform)
-            artist.set_zorder(0)  # as they come: matplotlib would put every text on top
-            figure.add_artist(artist)
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.print_png(path, metadata={"Software": None})
+    figure = Figure((drawing.width / POINTS, drawing.height / POINTS), dpi=POINTS * SCALE)
+    down = Affine2D().scale(1, -1).translate(0, drawing.height).scale(1 / POINTS) + figure.dpi_scale_trans
+    placed = list(_flat(drawing.shapes))
+    glyphs = find_glyphs(harmless(shape.text) for shape, _, _ in placed if isinstance(shape, Label))
+    for shape, x, y in placed:
+        artist = _artist(shape, glyphs, Affine2D().translate(x, y) + down)
+        artist.set_zorder(0)  # in the order of the shapes: matplotlib would put every text on top
+        figure.add_artist(artist)
+    return figure
+
+
+def _write_png(figure: "Figure", path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(path, metadata={"Software": None})
+
+
+def _write_pdf(figure: "Figure", path: Path) -> None:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    canvas: Any = FigureCanvasPdf(figure)
+    canvas.print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+
+
+WRITERS = {".png": _write_png, ".pdf": _write_pdf}
+KINDS = (".svg", *WRITERS)
+"""Ends of the names of files that can be written."""
 
 
 def _flat(shapes: Sequence[Shape], x: float = 0.0, y: float = 0.0) -> Iterator[tuple[Line | Dot | Label, float, float]]:

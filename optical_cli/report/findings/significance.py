@@ -1,0 +1,215 @@
+"""What a report says about significance: which differences are shown, how they are tested, and what is not shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from optical_cli.artifacts.result import Setting
+from optical_cli.config.objectives import UNTRAINED
+from optical_cli.errors import several
+from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison
+from optical_cli.report.findings.find import Findings
+from optical_cli.report.findings.pairs import Interaction
+from optical_cli.report.text import listed, p_value
+from optical_cli.transport.solvers import format_reg
+
+Place = tuple[str, str]
+"""A pair and its corpus mode."""
+SHOWN = "p < .05, corrected"
+MOST_NAMED = 3  # pairs that a sentence names; it counts more
+
+
+def named(setting: Setting) -> str:
+    """Return the setting's label as a sentence has it: `the untrained start`, `reg 0.02`."""
+    return f"the {setting.label}" if setting.objective == UNTRAINED else setting.label
+
+
+def on_pairs(some: Sequence[str], of: int, having: str = "") -> str:
+    """`on all 3 pairs`, `on both pairs`, `on 2 of 3 pairs`; nothing for a single pair, unless only it is `having`."""
+    if of == 1:
+        return f" on the pair{having}" if having else ""
+    if len(some) == of:
+        return f" on {'both' if of == 2 else f'all {of}'} pairs{having}"
+    return f" on {len(some)} of {of} pairs{having}"
+
+
+def by_name(pairs: Sequence[str]) -> str:
+    """`on sw-en`, `on sw-en and en-sw`, `on 7 pairs`."""
+    return f" on {listed(pairs)}" if len(pairs) <= MOST_NAMED else f" on {len(pairs)} pairs"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the best reg of each pair compares with a reference: the names of the pairs of each kind."""
+
+    above: tuple[str, ...]
+    below: tuple[str, ...]
+    not_shown: tuple[str, ...]
+    itself: tuple[str, ...]  # the reference is the best reg there
+
+    @property
+    def pairs(self) -> int:
+        """The number of pairs that have the reference."""
+        return len(self.above) + len(self.below) + len(self.not_shown) + len(self.itself)
+
+
+def best_against_references(findings: Findings, best: Mapping[Place, Setting], names: Mapping[Place, str]) -> list[str]:
+    """Say where the best reg of each pair is above or below the references, a sentence for each outcome.
+
+    Choosing the best reg first does no harm: p is corrected for the comparisons of every reg.
+    """
+    known = {(one.pair, one.corpus, one.setting, one.reference): one.mark for one in findings.comparisons}
+    alike: dict[Outcome, list[str]] = {}
+    of_itself: list[str] = []  # where the best reg is a reference
+    for reference in findings.references:
+        found: dict[str, list[str]] = {ABOVE: [], BELOW: [], "": [], "itself": []}
+        for place, setting in best.items():
+            mark = "itself" if setting == reference else known.get((*place, setting, reference))
+            if mark is not None:
+                found[mark].append(names[place])
+        outcome = Outcome(*map(tuple, found.values()))
+        if outcome.pairs > len(outcome.itself):
+            alike.setdefault(outcome, []).append(named(reference))
+        elif outcome.itself:
+            own = [one for one in findings.comparisons if one.reference == reference and one.setting.reg is not None]
+            lower = sum(one.mark == BELOW for one in own)
+            of_itself.append(
+                f"{named(reference)} is shown to be above another reg in {lower} of {several(len(own), 'comparison')} "
+                f"({SHOWN})."
+            )
+    labels = {setting.label for setting in best.values()}
+    subject = next(iter(labels)) if len(labels) == 1 else "The best reg of each pair"
+    against = [_sentence(subject, outcome, references, len(best)) for outcome, references in alike.items()]
+    return [*against, *of_itself]
+
+
+def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: int) -> str:
+    against, of = listed(references), outcome.pairs
+    having = (" that has it" if of == 1 else " that have it") if of < pairs else ""
+    itself = f"; {against} is the best reg itself{by_name(outcome.itself)}" if outcome.itself else ""
+    if not outcome.above and not outcome.below:
+        several_pairs = f" on {'either pair' if of == 2 else f'any of the {of} pairs'}{having}"
+        everywhere = several_pairs if of > 1 else on_pairs(outcome.not_shown, of, having)
+        return f"{subject} is not shown to differ from {listed(references, 'or')}{everywhere}{itself}."
+    parts: list[str] = []
+    for word, some in (("above", outcome.above), ("below", outcome.below)):
+        if some and not parts:
+            parts.append(f"{word} {against}{on_pairs(some, of, having)} ({SHOWN})")
+        elif some:
+            parts.append(f"{word}{by_name(some)}")
+    if outcome.not_shown:
+        parts.append(f"not shown{by_name(outcome.not_shown)}")
+    return f"{subject} is {'; '.join(parts)}{itself}."
+
+
+def pairs_differ(interactions: Iterable[Interaction]) -> list[str]:
+    """Say whether the effect of reg differs between the pairs of a corpus mode."""
+    return [
+        f"The effect of reg differs between {_pairs(found)} (p < .05)."
+        if found.shown
+        else f"It is not shown that the effect of reg differs between {_pairs(found)}."
+        for found in interactions
+    ]
+
+
+def _pairs(found: Interaction) -> str:
+    return listed(found.pairs) if len(found.pairs) <= MOST_NAMED else f"the {len(found.pairs)} pairs"
+
+
+def legend(findings: Findings) -> str:
+    """What the marks of a table mean, in a line."""
+    return (
+        f"{ABOVE} above, {BELOW} below {_lettered(findings)}: {SHOWN} for {len(findings.comparisons)} tests. No mark: "
+        "no difference is shown."
+    )
+
+
+def legend_in_full(findings: Findings, over: str) -> str:
+    """What the marks of a table mean, for a caption that has to stand alone; intervals are `over` topics, or more."""
+    return (
+        f"{ABOVE} above, {BELOW} below {_lettered(findings)}: paired randomization test over topics, p < .05 after "
+        f"Holm's correction for {len(findings.comparisons)} tests, and a 95 % interval of the difference over {over} "
+        "that leaves out 0. No mark: no difference is shown."
+    )
+
+
+def _lettered(findings: Findings) -> str:
+    compared = {one.reference for one in findings.comparisons}
+    return " or ".join(
+        f"{named(reference)} ({findings.letter(reference)})"
+        for reference in findings.references
+        if reference in compared
+    )
+
+
+def how_tested(findings: Findings, seeds: int) -> list[str]:
+    """Explain the table of tests: every figure in it, and what a missing mark means."""
+    over = "topics and seeds" if seeds > 1 else "topics"
+    about_seeds = (
+        "Seeds that agree: the number of seeds whose difference has the sign of the mean difference."
+        if seeds > 1
+        else "With one seed the tests are about these students. Whether another training gives the same result is not "
+        "tested."
+    )
+    return [
+        f"A row compares two settings on the same topics. The difference is that of the means, and its 95 % interval "
+        f"is a bootstrap over {over}. p comes from a two-sided paired randomization test over topics; p (Holm) is "
+        f"corrected for all {len(findings.comparisons)} rows. The resampling starts from seed {findings.seed}.",
+        f"A difference is shown, and marked {ABOVE} or {BELOW}, if p (Holm) is below .05 and the interval leaves out "
+        "0. Two settings without a mark need not be equal: the experiment may be too small to tell them apart. The "
+        "detectable difference says how small a true difference can be and still be shown four times in five (80 % "
+        "power, before the correction).",
+        "d_z is the effect size: the mean difference over its standard deviation between topics. By Cohen's convention "
+        "0.2 is small, 0.5 medium and 0.8 large.",
+        about_seeds,
+    ]
+
+
+def totals(findings: Findings) -> list[str]:
+    """Count the outcomes of all comparisons, a sentence for each reference."""
+    said = []
+    for reference in findings.references:
+        own = [one for one in findings.comparisons if one.reference == reference]
+        if own:
+            above, below = (sum(one.mark == mark for one in own) for mark in (ABOVE, BELOW))
+            said.append(
+                f"Against {named(reference)}: of {several(len(own), 'comparison')} (a reg on a pair), {above} higher, "
+                f"{below} lower, {len(own) - above - below} not shown to differ."
+            )
+    return said
+
+
+def interaction_test(found: Interaction) -> str:
+    """Say how the effect of reg was compared between pairs, and with what result."""
+    seeds = "" if found.p_seeds is None else f"; F test over seeds, {_equals(found.p_seeds)}"
+    return (
+        f"The effect of {len(found.settings)} values of reg is {'' if found.shown else 'not '}shown to differ between "
+        f"{listed(found.pairs)}, in shape or in size (permutation test over topics, {_equals(found.p)}{seeds})."
+    )
+
+
+def _equals(p: float) -> str:
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def on_one_pair(compared: Sequence[Comparison]) -> list[str]:
+    """Say which values of reg are above, below or not shown to differ from each reference on a pair."""
+    alike: dict[str, list[str]] = {}
+    for reference in dict.fromkeys(one.reference for one in compared):
+        own = [one for one in compared if one.reference == reference]
+        above, below, rest = ([one for one in own if one.mark == mark] for mark in (ABOVE, BELOW, ""))
+        detectable = f" (detectable difference: {max(one.smallest for one in rest):.3f})" if rest else ""
+        parts = {
+            f"{_values(above, len(own))} higher": above,
+            f"{_values(below, len(own))} lower": below,
+            f"{_values(rest, len(own))} not shown to differ{detectable}": rest,
+        }
+        alike.setdefault("; ".join(part for part, some in parts.items() if some), []).append(named(reference))
+    return [f"Against {listed(references)}: {outcome}." for outcome, references in alike.items()]
+
+
+def _values(some: Sequence[Comparison], of: int) -> str:
+    if len(some) == of > 1:
+        return "every other reg" if some[0].reference.reg is not None else "every reg"
+    regs = [format_reg(one.setting.reg) for one in some if one.setting.reg is not None]
+    return f"reg {listed(regs)}"
