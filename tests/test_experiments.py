@@ -27,7 +27,7 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
     if path.stem in FILES_TO_BE_MADE:
         assert said.code == 2
         assert said.errors
-        absent = ("does not exist", "neither an existing path", "(FileNotFoundError")
+        absent = ("does not exist", "neither an existing path", "neither a folder under", "(FileNotFoundError")
         assert all(any(word in line for word in absent) for line in said.errors)
         return
     assert (said.code, said.errors) == (0, [])

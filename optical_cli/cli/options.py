@@ -122,13 +122,16 @@ class Wanted:
         if (reg := self.reg) is None:
             several = "--reg: the experiment has several values"
             reg = _only(experiment.transport.reg, several, "; or name an --objective", format_reg)
-        elif abs(reg) not in experiment.transport.reg:
-            grid = ", ".join(map(format_reg, experiment.transport.reg))
-            TerminalProgress().say(
-                f"warning: --reg {format_reg(reg)} is not among transport.reg ({grid}): `optical report` shows it only "
-                f"with --set transport.reg='[{grid}, {format_reg(reg)}]'"
-            )
         return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
+
+    def warn_outside_grid(self, experiment: "ExperimentSettings") -> None:
+        """Warn if the reg is not one of the experiment's, so that its reports leave it out."""
+        if self.reg is not None and abs(self.reg) not in experiment.transport.reg:
+            grid, reg = ", ".join(map(format_reg, experiment.transport.reg)), format_reg(self.reg)
+            TerminalProgress().say(
+                f"warning: --reg {reg} is not among transport.reg ({grid}): `optical report` shows it only with "
+                f"--set transport.reg='[{grid}, {reg}]'"
+            )
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
         """Return the name of the pair, by default the only one of the experiment."""

@@ -92,6 +92,7 @@ def evaluate(
 
     pipeline = opening.pipeline(experiment)
     if run is None:
+        wanted.warn_outside_grid(pipeline.experiment)
         step = pipeline.scores(wanted.cell(pipeline.experiment))
     elif (wanted.reg, wanted.objective, wanted.seed) == (None, None, None):
         step = import_step(pipeline, wanted.named_pair(pipeline.experiment), run)
@@ -105,6 +106,7 @@ def evaluate(
 def _make(stage: Stage, experiment: str, wanted: Wanted, opening: Opening) -> None:
     with opening.remote(TerminalProgress().say) as remote:
         pipeline = opening.pipeline(experiment, remote=remote)
+        wanted.warn_outside_grid(pipeline.experiment)
         for step in stage.steps_of(pipeline, wanted):
             _obtain(opening, pipeline, step)
 

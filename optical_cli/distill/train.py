@@ -164,7 +164,9 @@ def _say_what_was_learned(name: str, summary: Mapping[str, Any], held_out: int, 
     start, end = (summary[look]["p@1"] for look in ("held_out_start", "held_out_end"))
     say(f"{name}: held-out P@1 {start:.3f} at the start, {end:.3f} at the end")
     doubt = "check that the columns of the bitext, and teacher and student, are not swapped"
-    if held_out >= FEWEST_HELD_OUT and end < SOUND_P_AT_1:
+    if held_out < FEWEST_HELD_OUT:
+        return
+    if end < SOUND_P_AT_1:
         say(
             f"warning: {name}: {end:.1%} of {held_out} held-out sentences find their translation first; so few suggest "
             f"a fault: {doubt}"

@@ -261,14 +261,14 @@ def test_bytes_that_are_no_text_on_the_command_line_are_a_line(lab, optical, swe
     )
     assert (said.code, said.errors) == (
         2,
-        ["error: --text: text in UTF-8 expected, found other bytes; check the encoding of the terminal"],
+        ["error: --text: text in UTF-8 expected, found other bytes; check the terminal's encoding"],
     )
 
 
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("transport.reg=0,0.1", "a list is written in brackets, as [0,0.1]"),
+        ("transport.reg=0,0.1", "write a list in brackets: [0,0.1]"),
         ("epochs=2", "epochs: unknown key; did you mean training.epochs?"),
         ("depth=20", "depth: unknown key; did you mean retrieval.depth?"),
     ],
@@ -281,7 +281,7 @@ def test_a_wrong_path_of_a_model_stands_beside_the_other_faults(lab, optical, tm
     options = ("--set", "teacher.model=models/mine", "--set", "bitext.sw.source=nope.tsv", "--cache-dir", tmp_path)
     lines = optical("plan", lab.experiment, *options).errors
     assert [line for line in lines if "nope.tsv" in line]
-    assert [line for line in lines if "models/mine is no folder under" in line]
+    assert [line for line in lines if "models/mine is neither a folder under" in line]
 
 
 def test_a_reg_outside_the_grid_is_trained_and_said_to_be_in_no_report(lab, optical, own_swept):
@@ -318,7 +318,7 @@ def test_a_null_in_a_path_is_a_line(lab, optical, tmp_path):
     path.write_text(json.dumps(experiment), encoding="utf-8")
     said = optical("plan", path, "--cache-dir", tmp_path / "cache")
     assert said.code == 2
-    assert any("holds a null character" in line for line in said.errors)
+    assert any("has a null character" in line for line in said.errors)
 
 
 @pytest.mark.parametrize("command", ["sweep", "plan"])

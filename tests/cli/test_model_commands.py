@@ -177,7 +177,7 @@ def teach(optical, lab, data, tmp_path):
 def test_a_taught_teacher_is_the_teacher_of_an_experiment(teach, optical, own_lab, tmp_path):
     said = teach("--epochs", 3)
     assert (said.code, said.out) == (0, f"{tmp_path / 'teacher'}\n"), said.err
-    assert "trained on 4 examples with 1 negative each in 6 steps: loss " in said.err
+    assert "trained on 4 examples with 1 negative each in 9 steps: loss " in said.err
     pairs = {"en-en": {"collection": "./data"}, "sw-en": {"collection": "./data"}}
     teacher = {"model": str(tmp_path / "teacher"), "language": "en"}
     experiment = own_lab.write(own_lab.settings(teacher=teacher, pairs=pairs, transport={"reg": 0.1}))

@@ -41,8 +41,14 @@ def test_the_lock_says_what_the_figures_come_from(own_lab, optical, tmp_path):
     assert json.loads(again.out) == {"path": str(path), **content}
 
 
+def about_the_lock(said):
+    """What was printed, but for the warning that topics of the mini world are sentences of its bitext."""
+    return [line for line in said.err.splitlines() if not line.startswith("warning: bitext.sw: ")]
+
+
 def test_what_is_as_it_was_locked_is_not_spoken_of(locked):
-    assert [(said.code, said.err) for said in (locked(), locked("--locked"))] == [(0, ""), (0, "")]
+    for said in (locked(), locked("--locked")):
+        assert (said.code, about_the_lock(said)) == (0, [])
 
 
 @pytest.mark.parametrize("command", ["plan", "sweep", "status", "report"])
@@ -124,7 +130,7 @@ def test_other_versions_and_another_machine_are_told_or_refused(locked, own_lab,
     lines = [f"{own_lab.root / 'mini.lock'}: {line.format(**here)}" for line in said]
     told = locked(change=change)
     assert told.code == 0
-    assert told.err.splitlines() == [f"{line}; last digits may differ" for line in lines]
+    assert about_the_lock(told) == [f"{line}; last digits may differ" for line in lines]
     refused = locked("--locked")
     assert (refused.code, refused.out) == (2, "")
     assert refused.errors == [f"error: {line}" for line in lines]

@@ -31,4 +31,4 @@ def test_a_training_that_looks_as_if_it_had_failed_is_a_warning(start, end, warn
 
 
 def test_few_held_out_pairs_are_too_few_to_doubt():
-    assert len(said(0.0, 0.1, held_out=6)) == 1
+    assert len(said(0.0, 0.1, held_out=6)) == len(said(0.5, 0.4, held_out=6)) == 1

@@ -47,7 +47,7 @@ def test_a_pooler_may_be_missing(copied):
 def test_a_tensor_of_another_shape_is_refused(copied):
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps({**config, "intermediate_size": config["intermediate_size"] + 1}))
-    with pytest.raises(DataError, match="no encoder can be loaded from it"):
+    with pytest.raises(DataError, match="cannot load the encoder"):
         load_encoder(copied, **LENGTHS)
 
 
