@@ -78,7 +78,7 @@ def sweep(
     for result in failed:
         say(result_line(result, []))
     if not opening.as_json and len(failed) < len(results):
-        say(f"next: {command_line('report', experiment, *_shared_options(opening))}")
+        say(f"next: {command_line('report', experiment, *_shared_options(opening, but_variables=True))}")
     if failed:
         raise Exit(1)
 
@@ -91,9 +91,14 @@ def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
     return command_line("evaluate", experiment, *words, *device, *["--offline"] * opening.offline)
 
 
-def _shared_options(opening: Opening) -> list[str]:
-    """Return the options that name the settings and the cache of a sweep, for another command."""
+def _shared_options(opening: Opening, *, but_variables: bool = False) -> list[str]:
+    """Return the options that name the settings and the cache of a sweep, for another command.
+
+    `but_variables` leaves out a cache that OPTICAL_CACHE names, for a command in this shell.
+    """
     folder = [] if opening.cache_dir is None else ["--cache-dir", str(opening.cache_dir)]
+    if but_variables and os.environ.get("OPTICAL_CACHE") == str(opening.cache_dir):
+        folder = []
     return [*set_options(opening.overrides), *folder]
 
 
