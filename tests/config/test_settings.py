@@ -22,7 +22,7 @@ def described(section):
     return {name for doc in docs for name in re.findall(r"^    (\w+): \S", doc.partition("Attributes:\n")[2], re.M)}
 
 
-@pytest.mark.parametrize("section", sections(), ids=lambda section: section.__name__)
+@pytest.mark.parametrize("section", list(sections()), ids=lambda section: section.__name__)
 def test_every_setting_is_described(section):
     """The settings reference of the documentation is generated from these descriptions."""
     assert described(section) >= section.model_fields.keys()
