@@ -20,10 +20,10 @@ from bench.results import Recorder
 from optical_cli.config.student import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
-from optical_cli.distill import objectives
+from optical_cli.distill import losses
+from optical_cli.distill.batch_loss import AlignmentLoss
 from optical_cli.distill.health import Guard
-from optical_cli.distill.loss import AlignmentLoss
-from optical_cli.distill.objectives import Aligned, Schedule, Tokens
+from optical_cli.distill.losses import Aligned, Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.trainer import LengthBatches, StudentTrainer, plain_attention, set_dropout, trainer_arguments
 from optical_cli.encoder.encode import encode_texts, pad
@@ -121,7 +121,7 @@ def _seconds(world: World, stored: TeacherTokens, way: Way, folder: Path) -> flo
     training = Training(batch_size=BATCH, learning_rate=1e-5)
     teacher = stored if way.stored_teacher else cast("TeacherTokens", _CalledTeacher(world))
     guard = Guard(Transport(on_unconverged="warn"), len(world.pairs), world.pairs, lambda _line: None)
-    objective = objectives.transport(Schedule(REG), Transport()) if way.our_transport else _with_pot
+    objective = losses.transport(Schedule(REG), Transport()) if way.our_transport else _with_pot
     loss = AlignmentLoss(student, teacher, ("query",), objective, guard)
     sentences = [pair.foreign for pair in world.pairs]
     arguments = trainer_arguments(

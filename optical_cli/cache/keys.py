@@ -1,4 +1,8 @@
-"""Cache keys: the SHA-256 of everything that a result depends on."""
+"""Cache keys: the SHA-256 of everything that a result depends on.
+
+Which settings belong in a key is decided beside each setting (`SpeedOnly`, `key_material` in `config/settings.py`); the
+steps in `pipeline/` add fingerprints of inputs and the keys of other artifacts.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,7 @@
-"""Corpus modes: which documents of a collection are searched. `pipeline/corpus.py` selects the documents."""
+"""Corpus modes: which documents of a collection are searched.
+
+To add a mode, add a row to `CORPUS_MODES`, and to `pipeline/corpus.py` a class that selects the documents.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The table of objectives and baselines: names, labels, descriptions, and the pairs that each can be used on.
 
-To add an objective, add a row here and a loss to `distill/objectives.py`. A baseline without a student also needs a
+To add an objective, add a row here and a loss to `distill/losses.py`. A baseline without a student also needs a
 search that makes its run. This module imports nothing heavy, because `optical --help` reads it.
 """
 

@@ -16,10 +16,10 @@ from optical_cli.config.objectives import OBJECTIVES
 from optical_cli.config.student import Adapters, Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import Split
+from optical_cli.distill.batch_loss import DIVERGED, AlignmentLoss, Idf
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
-from optical_cli.distill.loss import DIVERGED, AlignmentLoss, Idf
-from optical_cli.distill.objectives import LOSSES, Schedule
+from optical_cli.distill.losses import LOSSES, Schedule
 from optical_cli.distill.savepoints import Savepoints
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import (

@@ -11,9 +11,9 @@ from sentence_transformers import MultiVectorEncoder
 from transformers import TrainerCallback
 
 from optical_cli.config.student import Training
+from optical_cli.distill.batch_loss import AlignmentLoss
 from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.held_out import HeldOut
-from optical_cli.distill.loss import AlignmentLoss
 from optical_cli.distill.savepoints import Savepoints, load_learned, read_marker, save_learned
 from optical_cli.processes import Processes
 from optical_cli.progress import Advance

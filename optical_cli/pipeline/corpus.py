@@ -1,6 +1,6 @@
 """Corpus modes: the documents of a collection that a pair searches, and their part of the keys.
 
-To add a mode, add a class here and a row to `config/corpus.py`.
+To add a mode, add a row to `CORPUS_MODES` in `config/corpus.py`, and here a class and its row of `MODES`.
 """
 
 from collections.abc import Callable, Iterator

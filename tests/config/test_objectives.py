@@ -1,7 +1,7 @@
 import pytest
 
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, Objective, objective_of
-from optical_cli.distill.objectives import LOSSES, Aligned
+from optical_cli.distill.losses import LOSSES, Aligned
 
 
 @pytest.mark.parametrize("row", OBJECTIVES.values(), ids=list(OBJECTIVES))

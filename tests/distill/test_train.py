@@ -9,11 +9,11 @@ from sentence_transformers.multi_vector_encoder.modules import HierarchicalToken
 
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
-from optical_cli.distill import objectives, teacher_tokens
+from optical_cli.distill import losses, teacher_tokens
+from optical_cli.distill.batch_loss import AlignmentLoss, Idf
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
-from optical_cli.distill.loss import AlignmentLoss, Idf
-from optical_cli.distill.objectives import Schedule, Tokens
+from optical_cli.distill.losses import Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.trainer import plain_attention, set_dropout
 from optical_cli.encoder.encode import encode_texts, pad, scored_ids
@@ -52,7 +52,7 @@ PAIRS = [SentencePair(row, *both) for row, both in enumerate(zip(ENGLISH, SWAHIL
 
 def alignment_loss(encoder, encoded, sides, objective=None, idf=None, **settings):
     guard = Guard(Transport(**settings), 1000, PAIRS, lambda _line: None)
-    objective = objective or objectives.transport(Schedule(0.1), Transport())
+    objective = objective or losses.transport(Schedule(0.1), Transport())
     return AlignmentLoss(encoder, encoded, sides, objective, guard, idf)
 
 
@@ -70,7 +70,7 @@ def test_rows_count_sentences_through_several_bitexts(encoded, encoder):
 
 @pytest.mark.parametrize("side", ["query", "document"])
 def test_the_loss_covers_exactly_the_tokens_that_maxsim_scores(encoder, encoded, side):
-    objective = objectives.transport(Schedule(0.1), Transport())
+    objective = losses.transport(Schedule(0.1), Transport())
     loss = alignment_loss(encoder, encoded, (side,), objective)
     rows = torch.tensor([2, 0, 3])
     texts = [SWAHILI[row] for row in rows]
@@ -106,7 +106,7 @@ def broken_solver(monkeypatch, value):
         potentials = torch.zeros_like(problem.a), torch.zeros_like(problem.b)
         return Coupling(problem, plan, potentials, torch.full((len(plan),), 10), 1e-4)
 
-    monkeypatch.setattr(objectives, "solve", solved)
+    monkeypatch.setattr(losses, "solve", solved)
 
 
 @pytest.mark.parametrize("on_unconverged", ["fail", "warn"])
@@ -116,7 +116,7 @@ def test_a_plan_of_zeros_or_nan_stops_the_training(encoder, encoded, monkeypatch
     broken_solver(monkeypatch, value)
     settings = Transport(on_unconverged=on_unconverged)
     loss = alignment_loss(
-        encoder, encoded, ("query",), objectives.transport(Schedule(0.005), settings), on_unconverged=on_unconverged
+        encoder, encoded, ("query",), losses.transport(Schedule(0.005), settings), on_unconverged=on_unconverged
     )
     loss.step = 4
     with pytest.raises(NotConverged) as caught:
@@ -135,7 +135,7 @@ def test_idf_marginals_cover_the_tokens_that_are_scored(encoder, encoded):
 
     def note(teacher, student, _step):
         seen["teacher"], seen["student"] = teacher, student
-        return objectives.Aligned(student.vectors.sum((1, 2)))
+        return losses.Aligned(student.vectors.sum((1, 2)))
 
     rows = [3, 0]
     for side in sides:

@@ -8,7 +8,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.distill.health import Guard, TrainingHealth
-from optical_cli.distill.objectives import Loss, Tokens
+from optical_cli.distill.losses import Loss, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import pools_tokens, scored_ids
 from optical_cli.encoder.setup import Side

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import normalize
 
 from optical_cli.config.transport import Transport
-from optical_cli.distill import objectives
-from optical_cli.distill.objectives import Schedule, Tokens
+from optical_cli.distill import losses
+from optical_cli.distill.losses import Schedule, Tokens
 from optical_cli.errors import NotConverged
 from optical_cli.transport import solve, uniform_marginals
 
@@ -21,10 +21,10 @@ def tokens(vectors, mask):
 
 
 def transport(reg, settings=SETTINGS):
-    return objectives.transport(Schedule(reg), settings)
+    return losses.transport(Schedule(reg), settings)
 
 
-def losses(objective, T, t_mask, S, s_mask):
+def loss_of(objective, T, t_mask, S, s_mask):
     return objective(tokens(T, t_mask), tokens(S, s_mask), 1).losses
 
 
@@ -41,7 +41,7 @@ def batch():
 
 
 def every_objective():
-    named = [("pooled_mse", objectives.pooled_mse), ("greedy", objectives.greedy)]
+    named = [("pooled_mse", losses.pooled_mse), ("greedy", losses.greedy)]
     return named + [(f"reg {reg}", transport(reg)) for reg in (0.0, 0.05, 0.5, math.inf)]
 
 
@@ -69,7 +69,7 @@ def test_the_loss_is_the_cost_of_pots_plan_without_the_entropy(batch, reg):
 def test_the_gradient_is_that_of_the_cost_with_the_plan_held(batch, reg):
     T, t_mask, S, s_mask = batch
     S.requires_grad_()
-    losses(transport(reg), T, t_mask, S, s_mask).sum().backward()
+    loss_of(transport(reg), T, t_mask, S, s_mask).sum().backward()
     for pair, (n, m) in enumerate(LENGTHS):
         C = (1 - T[pair, :n] @ S[pair, :m].T).detach().double().numpy()
         expected = -torch.from_numpy(plan_of_pot(C, reg)).float().T @ T[pair, :n]  # d<P, 1 - T S'>/dS = -P' T
@@ -80,7 +80,7 @@ def test_the_gradient_is_that_of_the_cost_with_the_plan_held(batch, reg):
 def test_masked_tokens_change_neither_loss_nor_gradient(batch, name, objective):
     T, t_mask, S, s_mask = batch
     S.requires_grad_()
-    before = losses(objective, T, t_mask, S, s_mask)
+    before = loss_of(objective, T, t_mask, S, s_mask)
     before.sum().backward()
     assert S.grad[~s_mask].eq(0).all(), name
     assert S.grad[s_mask].ne(0).any()
@@ -89,7 +89,7 @@ def test_masked_tokens_change_neither_loss_nor_gradient(batch, name, objective):
         torch.where(mask[:, :, None], X, normalize(torch.randn(X.shape, generator=generator), dim=-1))
         for X, mask in ((T, t_mask), (S.detach(), s_mask))
     )
-    torch.testing.assert_close(losses(objective, other_T, t_mask, other_S, s_mask), before.detach(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(loss_of(objective, other_T, t_mask, other_S, s_mask), before.detach(), atol=1e-6, rtol=0)
 
 
 def test_the_baselines_by_hand():
@@ -97,16 +97,16 @@ def test_the_baselines_by_hand():
     T, S = torch.stack([e[0], e[1]])[None], torch.stack([e[0], e[0], e[2]])[None]
     batch = T, torch.ones(1, 2, dtype=torch.bool), S, torch.ones(1, 3, dtype=torch.bool)
     # the mean tokens are one half of e0 and e1, and two thirds of e0 with one of e2
-    assert float(losses(objectives.pooled_mse, *batch)) == pytest.approx(1 / 36 + 1 / 4 + 1 / 9)
+    assert float(loss_of(losses.pooled_mse, *batch)) == pytest.approx(1 / 36 + 1 / 4 + 1 / 9)
     # the nearest teacher token is the same one, the same one, and at a right angle
-    assert float(losses(objectives.greedy, *batch)) == pytest.approx(1 / 3)
+    assert float(loss_of(losses.greedy, *batch)) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("reg", [0.0, math.inf])
 def test_threshold_and_iterations_change_nothing_at_reg_0_and_inf(batch, reg):
     """The keys of these cells leave both settings out."""
     strict = transport(reg, Transport(threshold=1e-12, max_iterations=1))
-    torch.testing.assert_close(losses(strict, *batch), losses(transport(reg), *batch), atol=0, rtol=0)
+    torch.testing.assert_close(loss_of(strict, *batch), loss_of(transport(reg), *batch), atol=0, rtol=0)
     assert strict(tokens(*batch[:2]), tokens(*batch[2:]), 1).coupling.threshold > 1e-12
 
 
@@ -119,7 +119,7 @@ def test_the_plan_has_the_given_marginals(batch):
 
 
 def test_the_loss_has_the_reg_of_the_step(batch):
-    annealed = objectives.transport(Schedule(0.0, start=1.0, annealed=3, floor=0.001), SETTINGS)
+    annealed = losses.transport(Schedule(0.0, start=1.0, annealed=3, floor=0.001), SETTINGS)
     sides = tokens(*batch[:2]), tokens(*batch[2:])
     regs = [annealed(*sides, step).reg for step in (1, 2, 3)]
     assert regs == [1.0, pytest.approx(0.001), 0.0]
@@ -129,16 +129,14 @@ def test_the_loss_has_the_reg_of_the_step(batch):
 
 def test_the_settings_reach_the_solver(batch, monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        objectives, "solve", lambda problem, reg, **how: calls.append((reg, how)) or solve(problem, 1.0)
-    )
+    monkeypatch.setattr(losses, "solve", lambda problem, reg, **how: calls.append((reg, how)) or solve(problem, 1.0))
     for settings, reg in (
         (Transport(solver="proximal", steps=4), 0.1),
         (Transport(solver="unbalanced", reg_marginal=3.0, max_iterations=7), 0.1),
         (Transport(solver="quadratic", threshold=1e-3), 0.1),
         (Transport(solver="quadratic"), 0.0),
     ):
-        losses(transport(reg, settings), *batch)
+        loss_of(transport(reg, settings), *batch)
     common = {"threshold": 1e-5, "max_iterations": 10_000}
     assert calls == [
         (0.1, {"solver": "proximal", "steps": 4} | common),
@@ -152,7 +150,7 @@ def test_the_error_of_a_solver_that_gives_up_names_the_step(batch, monkeypatch):
     def gives_up(*_problem, **_how):
         raise NotConverged("exact transport of plan 1 of the batch: too many pivots")
 
-    monkeypatch.setattr(objectives, "solve", gives_up)
+    monkeypatch.setattr(losses, "solve", gives_up)
     with pytest.raises(NotConverged, match=r"step 7, reg 0: exact transport of plan 1 .*; choose a larger reg"):
         transport(0.0)(tokens(*batch[:2]), tokens(*batch[2:]), 7)
 
