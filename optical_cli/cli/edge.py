@@ -27,6 +27,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # numba's OpenMP layer would share that of torch, and change the number of threads that torch computes on
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
+    if os.environ.get("OPTICAL_CACHE") == "":  # of an unset shell variable: it would name the current folder
+        del os.environ["OPTICAL_CACHE"]
     signal.signal(signal.SIGTERM, _terminated)
     if not Processes().first or sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until this process ends

@@ -41,7 +41,7 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file cannot be read, is not a YAML mapping, or has faults; the message lists all of them.
     """
-    path = path.resolve() if path.is_symlink() else path  # a link is the file that it leads to: `extends`, data, lock
+    path = _target_of(path)
     content = _load_extended(path, ())
     for override in overrides:
         _apply(content, override)
@@ -57,7 +57,15 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         raise ConfigError("\n".join(lines)) from error
 
 
-def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
+def _target_of(path: Path) -> Path:
+    """Return the file that a link leads to, beside which `extends`, data and the lock are looked for."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{path}: a link that leads nowhere ({error}); name the experiment file itself") from error
+
+
+def _load_extended(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
     """Return the settings of a file merged into those of the file it extends; `extending` are files that extend it."""
     content = _load(path)
     if EXTENDS not in content:
@@ -66,9 +74,10 @@ def _load_extended(path: Path, extending: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:  # relative paths need one base
         found = shortened(repr(name))
         raise ConfigError(f"{path}: {EXTENDS}: expected the name of a file in the same folder, found {found}")
-    if name in (path.name, *extending):
+    extended = _target_of(path.with_name(name))
+    if extended in (path, *extending):
         raise ConfigError(f"{path}: {EXTENDS}: {name} extends itself, directly or through other files")
-    return _merged(_load_extended(path.with_name(name), (*extending, path.name)), content)
+    return _merged(_load_extended(extended, (*extending, path)), content)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,8 +106,10 @@ def _absent_files(folder: Path) -> str | None:
 
     A module without settings, such as a normalisation, has no folder in a download: its absence says nothing.
     """
-    modules = _json(folder / "modules.json") or [{"path": "", "type": "Transformer"}]
+    modules = _json(folder / "modules.json", list) or [{"path": "", "type": "Transformer"}]
     for module in modules:
+        if not isinstance(module, dict) or not isinstance(module.get("path", ""), str):
+            return f"{folder / 'modules.json'} is no list of modules with a path and a type"
         part, kind = folder / module.get("path", ""), str(module.get("type", ""))
         if kind.endswith(("Dense", "Transformer")) and not any(part.glob("*.safetensors")):
             return f"{part} has no weights: expected a *.safetensors file"
@@ -115,25 +117,27 @@ def _absent_files(folder: Path) -> str | None:
             continue
         if not (part / "config.json").is_file():
             return f"{part / 'config.json'} is missing"
-        declared = str(_json(part / "tokenizer_config.json").get("tokenizer_class", ""))
+        declared = str(_json(part / "tokenizer_config.json", dict).get("tokenizer_class", ""))
         held = names_in(part)
         if not declared.startswith(_WITHOUT_VOCABULARY) and not any(map(_VOCABULARY.fullmatch, held)):
             return (
                 f"{part} has no vocabulary: expected tokenizer.json, vocab.txt or a *.model file, found {listed(held)}"
             )
-    for index in folder.rglob("*.safetensors.index.json"):
-        for shard in sorted(set(_json(index).get("weight_map", {}).values())):
+    for index in (path for path in _files(folder) if path.name.endswith(".safetensors.index.json")):
+        shards = _json(index, dict).get("weight_map")
+        for shard in sorted(set(shards.values())) if isinstance(shards, dict) else ():
             if not (index.parent / shard).is_file():
                 return f"{index.parent / shard} is missing, which {index.name} names"
     return None
 
 
-def _json(path: Path) -> Any:
-    """The content of a file; an empty dict if there is none or it is damaged, which loading will report."""
+def _json(path: Path, kind: type[Any]) -> Any:
+    """Return the content of a file; an empty one if it is missing, damaged or of another kind: loading reports that."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return kind()
+    return content if isinstance(content, kind) else kind()
 
 
 def _files(folder: Path) -> Iterator[Path]:

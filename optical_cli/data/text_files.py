@@ -117,6 +117,9 @@ def lines_of(file: IO[bytes], source: str) -> Iterator[tuple[Place, str]]:
         if len(read) > LONGEST:
             mend = "check that it is the right file, and that its lines end with line breaks"
             raise place.fault(expected=f"at most {LONGEST >> 20} MiB", found="more", mend=mend)
+        if b"\0" in read:
+            found = "null characters, as UTF-16 text has them"
+            raise place.fault(expected="UTF-8", found=found, mend="convert the file, for example with iconv")
         line = (read.removeprefix(_BOM) if number == 1 else read).removesuffix(b"\n").removesuffix(b"\r")
         try:
             text = line.decode("utf-8")
@@ -163,4 +166,6 @@ def checked_id(value: object, field: str, place: Place) -> str:
     if isinstance(value, str) and value and value.split() == [value] and not _CONTROL.search(value):
         return value
     mend = "rename it: columns of run files are separated by white space"
+    if isinstance(value, int | float):
+        mend = "put it in quotation marks"
     raise place.fault(expected=f"a {field} that is text without white space", found=quoted(value), mend=mend)

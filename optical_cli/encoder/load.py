@@ -17,7 +17,12 @@ from transformers.utils import logging as transformers_logging
 
 from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapters, save_adapters, start_of
 from optical_cli.encoder.device import keep_threads
-from optical_cli.encoder.whole import positions_of, refuse_empty_vocabulary, refuse_missing_weights
+from optical_cli.encoder.whole import (
+    positions_of,
+    refuse_empty_vocabulary,
+    refuse_foreign_tokenizer,
+    refuse_missing_weights,
+)
 from optical_cli.errors import DataError
 
 # progress bars of the library would disturb those of the command line
@@ -60,6 +65,7 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
         transformer: Any = encoder[0]
         refuse_missing_weights(Path(transformer.model.config.name_or_path), transformer.model)
         refuse_empty_vocabulary(whole, transformer.tokenizer)
+        refuse_foreign_tokenizer(whole, transformer.tokenizer, transformer.model)
         limits = (encoder.get_max_seq_length(), positions_of(transformer.model))
         longest = min((limit for limit in limits if limit), default=sys.maxsize)
         transformer.query_length = min(query_length, longest)

@@ -10,6 +10,8 @@ from optical_cli.errors import DataError, shortened
 
 UNUSED = ("pooler",)
 """Parts of a transformer that no token embedding comes from; checkpoints often lack them."""
+MOST_TOKENS = 1.01
+"""Tokens of a tokenizer per embedding of its model; some tokenizers have a few special tokens more."""
 
 
 def refuse_missing_weights(folder: Path, model: Any, missing: Iterable[str] | None = None) -> None:
@@ -46,6 +48,16 @@ def refuse_empty_vocabulary(folder: Path, tokenizer: Any) -> None:
         raise DataError(
             f"{folder}: its tokenizer has no vocabulary, only {len(tokenizer)} special tokens; add the model's "
             "tokenizer.json (or vocab.txt, or its *.model file) to the folder"
+        )
+
+
+def refuse_foreign_tokenizer(folder: Path, tokenizer: Any, model: Any) -> None:
+    """Raise DataError if a tokenizer has many more tokens than its model has embeddings: it is another model's."""
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > MOST_TOKENS * rows:
+        raise DataError(
+            f"{folder}: its tokenizer has {len(tokenizer)} tokens, and its model embeddings of {rows}; check that both "
+            "are of one model"
         )
 
 

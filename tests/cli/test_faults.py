@@ -330,3 +330,13 @@ def test_an_encoding_that_lacks_the_characters_and_a_closed_stdout_do_no_harm(la
         assert done.returncode == 0, done.stderr
         assert (done.stdout + done.stderr).isascii()
         assert b"Traceback" not in done.stderr
+
+
+def test_an_empty_cache_variable_does_not_make_the_current_folder_the_cache(lab, optical, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTICAL_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert optical("plan", lab.experiment).code == 0
+    assert list((tmp_path / "here").iterdir()) == []
+    assert (tmp_path / "home" / "optical").is_dir()

@@ -82,3 +82,20 @@ def test_faults_of_both_files_are_all_listed(read):
     with pytest.raises(ConfigError) as caught:
         read("extends: y.yaml\nname: x\ntrainig: {}\n", y=BELOW + "training: {epochs: -1}\n")
     assert ["trainig" in line or "training.epochs" in line for line in str(caught.value).splitlines()] == [True, True]
+
+
+def test_a_linked_file_that_is_extended_is_the_file_that_it_leads_to(read, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "root.yaml").write_text("seeds: [7]\n", encoding="utf-8")
+    (other / "middle.yaml").write_text(
+        "extends: root.yaml\n" + BELOW.replace("seeds: [1, 2, 3]\n", ""), encoding="utf-8"
+    )
+    (tmp_path / "middle.yaml").symlink_to(other / "middle.yaml")
+    assert read("extends: middle.yaml\nname: x\n", root="seeds: [8]\n").seeds == (7,)
+
+
+def test_a_link_in_a_circle_is_a_line(tmp_path):
+    (tmp_path / "circle.yaml").symlink_to(tmp_path / "circle.yaml")
+    with pytest.raises(ConfigError, match=r"circle\.yaml: a link that leads nowhere"):
+        read_experiment(tmp_path / "circle.yaml")

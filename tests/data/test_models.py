@@ -192,3 +192,23 @@ def test_a_whole_snapshot_is_taken_though_a_blob_beside_it_is_not(hub, tmp_path)
     (hub / "blobs" / "abc.incomplete").touch()
     with downloads_off():
         assert resolve_model("acme/small", tmp_path).folder.name == "c0ffee"
+
+
+@pytest.mark.parametrize("content", ['["a"]', '[{"path": null, "type": "models.Transformer"}]'])
+def test_modules_of_another_shape_are_a_line(model, write, tmp_path, content):
+    write(f"{model.name}/modules.json", content)
+    with pytest.raises(DataError, match=r"modules\.json is no list of modules with a path and a type"):
+        resolve_model("model", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", "[]"),
+        ("model.safetensors.index.json", '{"weight_map": ["a"]}'),
+        ("modules.json", "{}"),
+    ],
+)
+def test_other_files_of_another_shape_are_left_to_loading(model, write, tmp_path, name, content):
+    write(f"{model.name}/{name}", content)
+    assert resolve_model("model", tmp_path).folder == model

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from optical_cli.data.text_files import read_lines
+from optical_cli.data.text_files import Place, checked_id, read_lines
 from optical_cli.errors import DataError
 
 
@@ -51,3 +51,14 @@ def test_a_damaged_zstandard_file_is_refused_and_all_frames_are_read(write):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"absent\.txt cannot be read"):
         texts(tmp_path / "absent.txt")
+
+
+def test_utf_16_without_a_byte_order_mark_is_named(write):
+    path = write("b.tsv", "one\tmoja".encode("utf-16-le"))
+    with pytest.raises(DataError, match="expected UTF-8, found null characters, as UTF-16 text has them"):
+        list(read_lines(path))
+
+
+def test_a_number_as_an_id_has_the_remedy():
+    with pytest.raises(DataError, match="found '1'; put it in quotation marks"):
+        checked_id(1, "doc_id", Place("docs.jsonl", 1))

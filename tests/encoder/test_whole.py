@@ -78,3 +78,12 @@ def test_texts_are_cut_where_the_positions_of_an_encoder_end(copied, tmp_path, p
     assert len(tokens) <= positions - 2
     assert encoder[0].document_length == positions - 2
     assert torch.isfinite(tokens).all()
+
+
+def test_the_tokenizer_of_another_model_is_refused(copied):
+    tokenizer = json.loads((copied / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary |= {f"word{n}": len(vocabulary) + n for n in range(len(vocabulary))}
+    (copied / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(DataError, match=r"its tokenizer has .* tokens, and its model embeddings of"):
+        load_encoder(copied, **LENGTHS)
