@@ -75,9 +75,8 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     x = sources.experiment
     warnings: dict[str, str] = {}
     with sources.downloads():
-        for pair in x.pairs:
-            _check_engine(sources, corpus_of(pair))
-        faults = _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
+        faults = _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
+        faults += _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)

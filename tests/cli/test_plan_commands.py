@@ -180,3 +180,13 @@ def test_an_empty_cache_is_no_fault_and_stays_empty(optical, lab, tmp_path):
     assert "12 to do" in said.out
     assert "time left unknown" in said.out
     assert list(Cache(tmp_path / "none").entries()) == []
+
+
+def test_approximate_search_of_an_absent_collection_is_planned_too(optical, lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "ir_datasets"))
+    monkeypatch.setenv("IR_DATASETS_SKIP_DISK_FREE", "true")
+    path = lab.write(lab.settings(pairs={"sw-sw": {"collection": "miracl/sw/dev", "corpus": "pooled"}}), "absent.yaml")
+    engine = ("--set", "retrieval.engine=approximate", "--set", "retrieval.approximate.code_bytes=4")
+    found = optical("plan", path, *engine, "--cache-dir", tmp_path / "cache")
+    assert (found.code, found.errors) == (0, [])
+    assert "not checked: miracl/sw/dev is missing or incomplete in" in found.err
