@@ -141,8 +141,8 @@ def write_data(root: Path) -> None:
     (root / "bitext.tsv").write_text("".join(f"{en}\t{sw}\n" for en, sw in pairs), encoding="utf-8")
 
 
-def save_transformer(folder: Path, tokenizer: Any, hidden: int, seed: int) -> None:
-    """Save a BERT of one layer with random weights."""
+def save_transformer(folder: Path, tokenizer: Any, hidden: int, seed: int, layers: int = 1) -> None:
+    """Save a BERT with random weights."""
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -158,7 +158,7 @@ def save_transformer(folder: Path, tokenizer: Any, hidden: int, seed: int) -> No
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=hidden,
-        num_hidden_layers=1,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=2 * hidden,
         max_position_embeddings=64,
@@ -215,7 +215,7 @@ def build_teacher(folder: Path, *, seed: int = 0) -> None:
 @pytest.fixture(scope="session")
 def save_backbone() -> Callable[..., None]:
     """Save a small transformer with a given tokenizer."""
-    return lambda folder, tokenizer: save_transformer(folder, tokenizer, hidden=24, seed=7)
+    return lambda folder, tokenizer, layers=1: save_transformer(folder, tokenizer, hidden=24, seed=7, layers=layers)
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,9 @@ def run(recorder: Recorder) -> None:
         folder = Path(name)
         experiment = write_experiment(make_world(folder, PAIRS), folder, [REG])
         for activations, chosen in ACTIVATIONS.items():
-            peer = _costs(experiment, folder, DEFAULTS + chosen)
+            peer = costs_of(experiment, folder, DEFAULTS + chosen)
             for way, settings in WAYS.items():
-                ours = _costs(experiment, folder, DEFAULTS + chosen + settings)
+                ours = costs_of(experiment, folder, DEFAULTS + chosen + settings)
                 add = partial(recorder.add, unit="%", peer_name="the whole student", unit_of_both="MB", init=init.name)
                 add(
                     f"distill/{way}/memory/{activations}",
@@ -56,13 +56,20 @@ def run(recorder: Recorder) -> None:
 
 @dataclass(frozen=True)
 class Costs:
-    """Peak memory of a training and size of its checkpoint, in bytes."""
+    """Costs of a training.
+
+    Attributes:
+        memory: peak memory in bytes.
+        size: size of the checkpoint in bytes.
+        seconds: time of the training, without start-up.
+    """
 
     memory: float
     size: float
+    seconds: float
 
 
-def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
+def costs_of(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
     """Measure a training, after its inputs have been made."""
     cache = Cache(folder / "cache")
     pipeline = Pipeline(read_experiment(experiment, settings), cache, "cpu")
@@ -74,4 +81,5 @@ def _costs(experiment: Path, folder: Path, settings: tuple[str, ...]) -> Costs:
     chosen = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "optical_cli", "distill", str(experiment), "--cache-dir", str(cache.root), *chosen]
     done = subprocess.run([sys.executable, "-c", PEAK, *command], capture_output=True, text=True, check=True)  # noqa: S603
-    return Costs(1024.0 * int(done.stdout), float(pipeline.obtain(step)[0].size))
+    made, _ = pipeline.obtain(step)
+    return Costs(1024.0 * int(done.stdout), float(made.size), float(made.manifest["seconds"]))

@@ -73,6 +73,9 @@ class Student(Settings):
         init: Encoder to start from: `teacher` for a copy of it, a folder, or a Hugging Face id.
         warm_start: Projection of another encoder than the teacher into the teacher's space; null if the encoder is in
             that space already.
+        train_layers: Number of upper layers to train, with the projection; `all` trains everything. Layers below and
+            the word embeddings stay as they are, and what they compute of the bitext is stored once, for trainings of
+            every reg, objective and seed.
         freeze_embeddings: Do not train the word embeddings.
         vocabulary: `full` keeps every token. `trim` drops the embeddings of tokens that occur in no bitext, collection
             or topic of the student's languages; embeddings of these texts do not change.
@@ -83,6 +86,7 @@ class Student(Settings):
 
     init: str = "teacher"
     warm_start: WarmStart | None = WarmStart()
+    train_layers: Annotated[Literal["all"] | Count, Field(union_mode="left_to_right")] = "all"
     freeze_embeddings: Flag = False
     vocabulary: Literal["full", "trim"] = "full"
     vocabulary_floor: CountFromZero = 2000

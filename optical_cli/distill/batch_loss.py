@@ -1,6 +1,7 @@
 """The loss of a batch of sentence pairs, as a module for the trainer of sentence-transformers."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from sentence_transformers import MultiVectorEncoder
 
 from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.losses import Loss, Tokens
+from optical_cli.distill.stored_states import StoredStates
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.encoder.encode import pools_tokens, scored_ids
 from optical_cli.encoder.setup import Side
@@ -77,7 +79,8 @@ class AlignmentLoss(torch.nn.Module):
     """The mean of an objective over the sentence pairs of a batch and over the trained sides.
 
     The label of a sentence is the row of its translation in the teacher's encodings, so that training does not run the
-    teacher. Only the tokens that MaxSim scores are trained. Marginals are uniform without `idf`.
+    teacher. Only the tokens that MaxSim scores are trained. Marginals are uniform without `idf`. With `states`, the
+    student runs from the stored states of the sentences, which have the rows of their translations.
 
     Attributes:
         step: current step of the optimizer, from 1.
@@ -94,6 +97,7 @@ class AlignmentLoss(torch.nn.Module):
         objective: Loss,
         guard: Guard,
         idf: Idf | None = None,
+        states: StoredStates | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -102,6 +106,7 @@ class AlignmentLoss(torch.nn.Module):
         self._objective = objective
         self._guard = guard
         self._idf = idf
+        self._states = states
         self.step = 1
         self.reg: float | None = None
         self.window = TrainingHealth()
@@ -111,7 +116,7 @@ class AlignmentLoss(torch.nn.Module):
         """Compute the loss of a batch, from the features of its foreign sentences for each side."""
         losses, rows = [], labels.tolist()
         for side, features in zip(self._sides, sentence_features, strict=True):
-            student = self._student_tokens(features, side)
+            student = self._student_tokens(features, rows, side)
             teacher = self._teacher_tokens(rows, side, student.vectors.device)
             with torch.autocast(student.vectors.device.type, enabled=False):  # bfloat16 rounds costs by more than a reg
                 aligned = self._objective(teacher, student, self.step)
@@ -122,8 +127,9 @@ class AlignmentLoss(torch.nn.Module):
             losses.append(_mean_of_all_processes(aligned.losses))
         return torch.stack(losses).mean()
 
-    def _student_tokens(self, features: dict[str, Any], side: Side) -> Tokens:
-        output = self.model(features, task=side)
+    def _student_tokens(self, features: dict[str, Any], rows: Sequence[int], side: Side) -> Tokens:
+        with self._states.reading(rows, side, features) if self._states else nullcontext():
+            output = self.model(features, task=side)
         S = torch.nn.functional.normalize(output["token_embeddings"].float(), dim=-1)
         if not torch.isfinite(S).all():
             raise NotConverged(f"step {self.step}: {DIVERGED}")

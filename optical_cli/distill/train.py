@@ -13,14 +13,16 @@ from sentence_transformers import MultiVectorEncoder
 from transformers import PrinterCallback
 
 from optical_cli.config.objectives import OBJECTIVES
-from optical_cli.config.student import Adapters, Training
+from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import Split
 from optical_cli.distill.batch_loss import DIVERGED, AlignmentLoss, Idf
+from optical_cli.distill.bitext_store import BitextStore
 from optical_cli.distill.health import Guard
 from optical_cli.distill.held_out import HeldOut
 from optical_cli.distill.losses import LOSSES, Schedule
 from optical_cli.distill.savepoints import Savepoints
+from optical_cli.distill.stored_states import StoredStates
 from optical_cli.distill.teacher_tokens import TeacherTokens
 from optical_cli.distill.trainer import (
     LengthBatches,
@@ -33,6 +35,7 @@ from optical_cli.distill.trainer import (
 from optical_cli.distill.training_log import TrainingLog
 from optical_cli.encoder.adapters import add_adapters
 from optical_cli.encoder.encode import sides_differ
+from optical_cli.encoder.layers import UpperLayers
 from optical_cli.encoder.load import load_encoder, save_student
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup, Side
@@ -60,8 +63,8 @@ def train_student(
     reg: float,
     transport: Transport,
     training: Training,
-    freeze_embeddings: bool,
-    adapters: Adapters | None,
+    student: Student,
+    states: BitextStore | None,
     setup: EncoderSetup,
     precision: Resolved,
     seed: int,
@@ -83,8 +86,8 @@ def train_student(
         reg: strength of the regularization in units of the cost; with annealing, that of the last step.
         transport: settings of the solver, the marginals and annealing.
         training: settings of the optimizer, the batches and the log.
-        freeze_embeddings: do not train the word embeddings.
-        adapters: adapters to train in place of all weights; None to train the weights.
+        student: which layers to train, and whether adapters in place of the weights.
+        states: states of the foreign sentences that enter the upper layers; None if all layers are trained.
         setup: lengths, batch size of encoding, and device.
         precision: precision of the training.
         seed: seed of batches, dropout and adapters.
@@ -105,10 +108,10 @@ def train_student(
         start, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
     )
     lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
-    _prepare(encoder, training, freeze_embeddings=freeze_embeddings)
+    stored = _prepare(encoder, training, student, states)
     plain_attention(encoder, max(lengths.values()), precision)
-    if adapters is not None:
-        add_adapters(encoder, adapters, seed)
+    if student.adapters is not None:
+        add_adapters(encoder, student.adapters, seed, within=stored.upper.names if stored else ())
     alike = teacher.alike and len(set(lengths.values())) == 1 and not sides_differ(encoder)
     trained: tuple[Side, ...] = tuple(sides[:1] if alike else sides)
     sentences = [pair.foreign for split in bitexts for pair in split.train]
@@ -124,7 +127,7 @@ def train_student(
     pairs = [pair for split in bitexts for pair in split.pairs]
     guard = Guard(transport, plans // processes.count, pairs, progress.say)
     loss_of_objective = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
-    loss = AlignmentLoss(encoder, teacher, trained, loss_of_objective, guard, idf)
+    loss = AlignmentLoss(encoder, teacher, trained, loss_of_objective, guard, idf, stored)
     unfinished.mkdir(parents=True, exist_ok=True)
     savepoints, path = Savepoints(unfinished, training.save_every), unfinished / TRAINING_LOG
     held_out = HeldOut.of(bitexts, teacher, trained[0], setup.batch_size)
@@ -176,9 +179,16 @@ def _say_what_was_learned(name: str, summary: Mapping[str, Any], held_out: int, 
         say(f"warning: {name}: {fell}; lower training.learning_rate, or {doubt}")
 
 
-def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddings: bool) -> None:
+def _prepare(
+    encoder: MultiVectorEncoder, training: Training, student: Student, states: BitextStore | None
+) -> StoredStates | None:
+    """Freeze what is not trained, and return the upper layers with the states that enter them, if only they are."""
     transformer: Any = encoder[0]
-    if freeze_embeddings:
+    stored = None
+    if states is not None and student.train_layers != "all":
+        stored = StoredStates(UpperLayers(encoder, student.train_layers), states)
+        stored.upper.freeze_others()
+    if student.freeze_embeddings:
         transformer.model.get_input_embeddings().requires_grad_(False)
     if (pooler := getattr(transformer.model, "pooler", None)) is not None:
         pooler.requires_grad_(False)  # it is unused, and several processes would wait for its gradients
@@ -186,6 +196,7 @@ def _prepare(encoder: MultiVectorEncoder, training: Training, *, freeze_embeddin
         set_dropout(encoder, training.dropout)
     if training.recompute:
         recompute_activations(encoder)
+    return stored
 
 
 def _batches(

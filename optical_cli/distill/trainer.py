@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from optical_cli.config.student import Training
 from optical_cli.distill.savepoints import load_learned, save_learned
+from optical_cli.encoder.encode import prompt_of
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import Side
 from optical_cli.processes import Processes
@@ -184,7 +185,7 @@ def trainer_arguments(
         weight_decay=training.weight_decay,
         max_grad_norm=NO_CLIPPING,
         max_length={str(side): length for side, length in lengths.items()},
-        prompts={str(side): prompt for side in sides if (prompt := student.prompts.get(side))},
+        prompts={str(side): prompt for side in sides if (prompt := prompt_of(student, side))},
         router_mapping={str(side): str(side) for side in sides},  # each column is tokenized and scored as this task
         bf16=precision == "bfloat16",
         use_cpu=on_cpu,

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,20 @@ def backbone_of(encoder: MultiVectorEncoder) -> Any:
     return transformer.model
 
 
-def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int) -> None:
+def add_adapters(encoder: MultiVectorEncoder, settings: Adapters, seed: int, within: Sequence[str] = ()) -> None:
     """Add adapters to a student, in place. The adapters and the projection are trained, everything else is frozen.
 
     New adapters change no embedding: one matrix of each is zero, and the other is drawn with the seed.
+
+    Args:
+        within: names of the layers that may get adapters; empty for all.
 
     Raises:
         ConfigError: no linear layer of the transformer matches `targets`.
         MissingDependency: peft is not installed.
     """
     peft, backbone = _peft(), backbone_of(encoder)
-    names = _linear_layers(backbone)
+    names = [name for name in _linear_layers(backbone) if not within or name.startswith(tuple(f"{w}." for w in within))]
     auto = settings.targets == "auto"
     targets = [name for name in names if auto or any(is_called(name, end) for end in settings.targets)]
     if not targets:

@@ -66,6 +66,31 @@ def dimensions_of(model: Path) -> int | None:
     return next((int(size) for size in sizes if size), None)
 
 
+def hidden_size_of(model: Path) -> int | None:
+    """Return the size of the states of a transformer; None if unknown."""
+    return _of_transformer(model, "hidden_size", "dim")
+
+
+def layers_of(model: Path) -> int | None:
+    """Return the number of layers of a transformer; None if unknown."""
+    return _of_transformer(model, "num_hidden_layers", "n_layers")
+
+
+def _of_transformer(model: Path, *names: str) -> int | None:
+    """Return the first of these settings that the configuration of a transformer has."""
+    paths = ["", *(module["path"] for module in _json(model / "modules.json"))]
+    configs = [_json(model / path / "config.json") for path in paths]
+    return next((int(config[name]) for config in configs for name in names if name in config), None)
+
+
+def may_tell_sides_apart(model: Path) -> bool:
+    """Return whether a model has a setting by which it could encode a text otherwise as a query than as a document."""
+    configs = [_json(model / module["path"] / "config.json") for module in _json(model / "modules.json")]
+    settings = ("skiplist_words", "keep_only_token_ids", "query_expansion")
+    prompts = _json(model / "config_sentence_transformers.json").get("prompts", {})
+    return any(prompts.values()) or any(config.get(name) for config in configs for name in settings)
+
+
 def weight_bytes(model: Path) -> int:
     """Return the size of a model's weights in bytes."""
     return sum(path.stat().st_size for path in model.rglob("*.safetensors"))

@@ -25,6 +25,7 @@ class Stage(NamedTuple):
 
 STAGES = {
     "encodings": Stage("encodings", 3),
+    "states": Stage("states", 1),
     "start": Stage("checkpoints", 2),
     "distill": Stage("checkpoints", 3),
     "average": Stage("checkpoints", 1),

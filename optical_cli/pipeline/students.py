@@ -1,12 +1,12 @@
 """Steps of students: the teacher's encodings of a bitext, the training, and the averaging with the start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
-from optical_cli.encoder.setup import SIDES, Side
+from optical_cli.encoder.setup import SIDES, EncoderSetup, Side, layers_of
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
@@ -18,7 +18,7 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
     """Return the step of the teacher's token embeddings of a bitext."""
     x, sources = context.experiment, context.sources
     teacher = sources.teacher
-    lengths = {side: _training_length(context, side) for side in context.lengths if side in sides}
+    lengths = _training_lengths(context, sides)
     material = {
         "teacher": teacher.fingerprint,
         "bitext": sources.bitext_material(language),
@@ -36,14 +36,13 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
         sentences = [pair.teacher for pair in sources.split(language).pairs]
         fit = tokenizer_fit(teacher.folder, sentences, first, lengths[first])
         reported = report_fit(fit, "teacher", x.teacher.language, say)
-        query_length, document_length = (lengths.get(side, lengths[first]) for side in SIDES)
         tokens = encode_bitext(
             sentences,
             teacher.folder,
             sides,
             folder,
-            known_from=_reusable_encodings(context, material),
-            setup=replace(context.setup, query_length=query_length, document_length=document_length),
+            known_from=_reusable(context, "encodings", material),
+            setup=_cut_to(context.setup, lengths),
             progress=context.progress,
         )
         return {**tokens, "bitext": dropped, "tokenizer": reported}
@@ -51,18 +50,74 @@ def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> 
     return make_step("encodings", f"{teacher.label}-{language}", material, build)
 
 
-def _reusable_encodings(context: Context, material: Mapping[str, Any]) -> list[Path]:
-    """Return cached encodings of other bitexts with equal settings, whose sentences need not be encoded again."""
+def _reusable(context: Context, stage: str, material: Mapping[str, Any]) -> list[Path]:
+    """Return cached artifacts of other bitexts with equal settings, whose sentences need not be computed again."""
     varying = {"bitext": None, "lengths": None}
-    comparable = {**material, "stage": "encodings", "version": STAGES["encodings"].version, **varying}
+    comparable = {**material, "stage": stage, "version": STAGES[stage].version, **varying}
     lengths = material["lengths"].items()
     return [
         artifact.folder
-        for artifact in context.cache.entries("encodings")
+        for artifact in context.cache.entries(STAGES[stage].kind)
         if {**artifact.manifest["material"], **varying} == comparable
         and lengths <= artifact.manifest["material"]["lengths"].items()
         and not artifact.faults()
     ]
+
+
+def states_step(context: Context, language: str, student: Student, layers: int) -> Step:
+    """Return the step of the states of a bitext that enter the upper layers of a student.
+
+    They depend on the model that the student starts from, and not on its projection, so that one artifact serves every
+    teacher, warm start and vocabulary.
+    """
+    x, sources, start = context.experiment, context.sources, start_step(context, student)
+    lengths = _training_lengths(context, student.sides)
+    init = sources.model(sources.init)
+    _refuse_too_many(layers, init.folder)
+    material = {
+        "init": init.fingerprint,
+        "projected": x.student.init != "teacher" and x.student.warm_start is not None,  # which drops prompts
+        "layers": layers,
+        "bitext": sources.bitext_material(language),
+        "lengths": lengths,
+        "precision": context.training_precision,
+    }
+
+    def build(folder: Path, inputs: Folders) -> Health:
+        from optical_cli.distill.stored_states import store_states
+
+        return store_states(
+            [pair.foreign for pair in sources.split(language).pairs],
+            inputs["start"],
+            layers,
+            student.sides,
+            folder,
+            known_from=_reusable(context, "states", material),
+            setup=_cut_to(context.setup, lengths),
+            precision=context.training_precision,
+            progress=context.progress,
+        )
+
+    return make_step("states", f"{init.label}-{language}-upper{layers}", material, build, {"start": start})
+
+
+def _refuse_too_many(layers: int, model: Path) -> None:
+    found = layers_of(model)
+    if found is not None and layers > found:
+        raise ConfigError(
+            f"student.train_layers: at most {found} expected, as many as the student has layers, found {layers}; use "
+            "`all` to train the word embeddings as well"
+        )
+
+
+def _cut_to(setup: EncoderSetup, lengths: Mapping[Side, int]) -> EncoderSetup:
+    """Return the setup with these lengths; a side without one gets that of the other."""
+    query_length, document_length = (lengths.get(side, next(iter(lengths.values()))) for side in SIDES)
+    return replace(setup, query_length=query_length, document_length=document_length)
+
+
+def _training_lengths(context: Context, sides: Sequence[Side]) -> dict[Side, int]:
+    return {side: _training_length(context, side) for side in context.lengths if side in sides}
 
 
 def _training_length(context: Context, side: Side) -> int:
@@ -92,6 +147,12 @@ def student_step(context: Context, cell: Cell) -> Step:
 def _trained(context: Context, cell: Cell, student: Student) -> Step:
     x, start = context.experiment, start_step(context, student)
     bitexts = {language: encodings_step(context, language, student.sides) for language in student.languages}
+    layers = x.student.train_layers
+    states = {
+        f"states {language}": states_step(context, language, student, layers)
+        for language in student.languages
+        if layers != "all"
+    }
     if cell.reg is not None and (fault := x.transport.fault_of(cell.reg)):
         raise ConfigError(f"transport.reg: {fault}")
     material = {
@@ -101,13 +162,16 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         "objective": cell.objective,
         "transport": None if cell.reg is None else x.transport.key_material_of(cell.reg),
         "training": {**x.training.key_material(), "precision": context.training_precision},
-        "freeze_embeddings": x.student.freeze_embeddings,
+        "freeze_embeddings": x.student.freeze_embeddings or layers != "all",
         "seed": cell.seed,
     }
+    if layers != "all":
+        material["train_layers"] = layers
     if x.student.adapters is not None:
         material["adapters"] = x.student.adapters.key_material()
 
     def build(folder: Path, inputs: Folders) -> Health:
+        from optical_cli.distill.bitext_store import BitextStore
         from optical_cli.distill.teacher_tokens import TeacherTokens
         from optical_cli.distill.train import train_student
 
@@ -125,8 +189,8 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             transport=x.transport,
             training=x.training,
             precision=context.training_precision,
-            freeze_embeddings=x.student.freeze_embeddings,
-            adapters=x.student.adapters,
+            student=x.student,
+            states=BitextStore([inputs[name] for name in states], student.sides) if states else None,
             setup=context.setup,
             deadline=context.deadline,
             processes=context.processes,
@@ -135,7 +199,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         return {**health, "tokenizer": fit}
 
     label = f"{student.name}-{cell.name}"
-    step = make_step("distill", label, material, build, {"start": start, **bitexts}, together=True)
+    step = make_step("distill", label, material, build, {"start": start, **bitexts, **states}, together=True)
     return step
 
 
@@ -177,7 +241,8 @@ def _averaged(context: Context, trained: Step, student: Student) -> Step:
         measured = held_out.measure(encoder)
         return {**artifact.manifest["health"], **({"held_out_end": measured} if measured else {})}
 
-    return make_step("average", f"{trained.label}-averaged", material, build, {**trained.inputs, "trained": trained})
+    inputs = {name: step for name, step in trained.inputs.items() if step.kind != "states"}
+    return make_step("average", f"{trained.label}-averaged", material, build, {**inputs, "trained": trained})
 
 
 def refuse_bm25(cell: Cell) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from optical_cli.artifacts.token_store import DEFAULT, FORMATS
 from optical_cli.config.engines import STRUCTURE
-from optical_cli.encoder.setup import weight_bytes
+from optical_cli.encoder.setup import hidden_size_of, may_tell_sides_apart, weight_bytes
 from optical_cli.errors import byte_size
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
@@ -62,12 +63,34 @@ class _Estimates:
 
     def of(self, one: Planned) -> Estimate:
         """Estimate the artifact of a step."""
-        by_kind = {"indexes": self._index, STRUCTURE: self._structure, "runs": self._run, "checkpoints": self._student}
+        by_kind = {
+            "encodings": self._bitext,
+            "states": self._bitext,
+            "checkpoints": self._student,
+            "indexes": self._index,
+            STRUCTURE: self._structure,
+            "runs": self._run,
+        }
         found = by_kind.get(one.step.kind, Estimate)(one)
         if found.seconds is None:
             seconds = self._times.seconds_for(one)
             found = replace(found, seconds=seconds, basis=None if seconds is None else "artifacts like it")
         return found
+
+    def _bitext(self, one: Planned) -> Estimate:
+        """Estimate the teacher's tokens of a bitext, or the states of a student below its trained layers."""
+        material, extent = one.step.key.material, self._extent
+        states, lengths = one.step.kind == "states", list(material["lengths"].values())
+        model = extent.init if states else extent.teacher.folder
+        if not may_tell_sides_apart(model):
+            lengths = list(set(lengths))  # one store serves both sides
+        width = hidden_size_of(model) if states else extent.dimensions
+        language = extent.language_of(material["bitext"])
+        tokens = [extent.sentence_tokens(language, model, length, foreign=states) for length in lengths]
+        known = [count for count in tokens if count is not None]
+        if width is None or len(known) < len(tokens):
+            return Estimate(one)
+        return Estimate(one, tokens=sum(known), disk=sum(known) * FORMATS[DEFAULT].row(width).itemsize)
 
     def _index(self, one: Planned) -> Estimate:
         pair = one.cell.pair

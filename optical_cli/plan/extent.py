@@ -66,6 +66,18 @@ class Extent:
         spread = islice(documents.documents(), 0, span, -(-span // SAMPLE))
         return [fill(template, document) for document in spread]
 
+    def language_of(self, bitext: object) -> str:
+        """Return the language of a bitext, given its key material."""
+        sources = self._pipeline.sources
+        return next(language for language in self._experiment.bitext if sources.bitext_material(language) == bitext)
+
+    def sentence_tokens(self, language: str, model: Path, longest: int, *, foreign: bool) -> int | None:
+        """Estimate the tokens of a side of a bitext from a sample; None if the tokenizer is not on this machine."""
+        pairs = self._pipeline.sources.split(language).pairs
+        sample = pairs[:: -(-len(pairs) // SAMPLE)]
+        counts = token_counts(model, [pair.foreign if foreign else pair.teacher for pair in sample], longest)
+        return None if counts is None else round(float(np.mean(counts)) * len(pairs))
+
     def _documents(self, pair: str) -> int | None:
         """Count the documents that are searched for a pair; None if unknown."""
         return self._pipeline.corpus(pair).upper_bound(self._pipeline.sources.documents(pair).count())

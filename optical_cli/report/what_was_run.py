@@ -68,8 +68,14 @@ def _weights(x: Experiment) -> str:
     adapters = x.student.adapters
     if adapters is not None:
         targets = "all linear layers" if adapters.targets == "auto" else ", ".join(adapters.targets)
-        return f"low-rank adapters of rank {adapters.rank} on {targets}"
+        return f"low-rank adapters of rank {adapters.rank} on {targets}{_where(x)}"
+    if x.student.train_layers != "all":
+        return f"the upper {several(x.student.train_layers, 'layer')} and the projection"
     return "all but the word embeddings" if x.student.freeze_embeddings else "all"
+
+
+def _where(x: Experiment) -> str:
+    return "" if x.student.train_layers == "all" else f" of the upper {several(x.student.train_layers, 'layer')}"
 
 
 def _bitexts(x: Experiment, steps: Iterable[Step], made: Mapping[str, Artifact]) -> Iterator[Row]:

@@ -9,8 +9,10 @@ import pytest
 
 from optical_cli.pipeline.cells import Cell
 
+OTHER = ("training.batch_tokens=40", "student.adapters={rank: 2}", "student.train_layers=1")
 
-@pytest.mark.parametrize("settings", [(), ("training.batch_tokens=40", "student.adapters={rank: 2}")])
+
+@pytest.mark.parametrize("settings", [(), OTHER])
 def test_two_processes_have_the_loss_curve_of_one(own_lab, own_swept, open_pipeline, settings):
     """Run two processes under torchrun, with the command of the README; one of them writes all artifacts."""
     settings = ("training.epochs=3", "encoding.query_length=12", *settings)

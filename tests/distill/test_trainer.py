@@ -2,7 +2,10 @@ from itertools import chain
 
 import pytest
 
-from optical_cli.distill.trainer import LengthBatches
+from optical_cli.config.student import Training
+from optical_cli.distill.trainer import LengthBatches, trainer_arguments
+from optical_cli.encoder.load import load_encoder
+from optical_cli.processes import Processes
 
 LENGTHS = [3, 9, 4, 9, 3, 5, 7, 4, 8, 3, 6, 5, 9, 3]
 
@@ -61,3 +64,13 @@ def test_processes_and_parts_divide_the_batches_of_one_process():
         held = [share[2 * step + part] for share in shares for part in range(2)]
         assert sorted(chain(*held)) == batch
         assert max(map(len, held)) - min(map(len, held)) <= 1
+
+
+def test_a_student_is_trained_with_the_prompts_it_encodes_with(lab, tmp_path):
+    encoder = load_encoder(lab.teacher, query_length=16, document_length=16, device="cpu")
+    encoder.prompts = {"query": "q: ", "passage": "p: "}
+    sides = ("query", "document")
+    arguments = trainer_arguments(
+        encoder, tmp_path, Training(), dict.fromkeys(sides, 16), sides, "float32", 13, Processes()
+    )
+    assert arguments.prompts == {"query": "q: ", "document": "p: "}

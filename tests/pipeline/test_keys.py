@@ -168,6 +168,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "student.warm_start.refinements": (2, []),
     "student.warm_start.pairs": (10, []),
     "student.warm_start.reg": (0.5, []),
+    "student.train_layers": (1, ["distill:*"]),
     "student.freeze_embeddings": (True, ["distill:*"]),
     "student.vocabulary": ("trim", ["start"]),
     "student.vocabulary_floor": (5, []),  # applies to a trimmed vocabulary (see below)
