@@ -38,8 +38,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush all files of a folder, and the folder itself, to the disk."""
+    """Give all files of a folder the permissions of the umask, and flush them and the folder to the disk.
+
+    safetensors writes files that only their owner can read, so that others could not use a shared cache.
+    """
+    os.umask(mask := os.umask(0o077))  # it can only be read by setting it
     for path in [*folder.rglob("*"), folder]:
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o666 & ~mask)
         sync(path)
 
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from optical_cli.cache.files import not_made, remedy, system_error, write_text
+from optical_cli.cache.files import not_made, remedy, sync_folder, system_error, write_text
 from optical_cli.errors import CacheError
 
 
@@ -60,3 +60,25 @@ def test_a_failed_write_is_reported_and_leaves_nothing(tmp_path):
     with pytest.raises(CacheError, match=r"cannot write .*--cache-dir"):
         write_text(tmp_path / "x", "text")  # x is a folder
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_files_of_a_finished_folder_have_the_permissions_of_the_umask(tmp_path, mask):
+    path = tmp_path / "1_Dense" / "model.safetensors"
+    path.parent.mkdir()
+    path.touch(0o600)
+    before = os.umask(mask)
+    try:
+        sync_folder(tmp_path)
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_others_can_read_the_artifacts_of_a_shared_cache(swept):
+    files = [path for path in swept.rglob("*.safetensors") if path.is_file()]
+    assert files
+    mask = os.umask(0o022)
+    os.umask(mask)
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~mask}
