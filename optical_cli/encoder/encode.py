@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -92,8 +92,11 @@ def pad(texts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def sides_differ(encoder: MultiVectorEncoder, probe: str = "What does a fisherman, say, mend at dawn?") -> bool:
     """Return whether the encoder encodes a text differently as a query and as a document."""
+    transformer: Any = encoder[0]
     if any(mask.skiplist_words or mask.keep_only_token_ids for mask in masks_of(encoder)):
         return True  # the probe may not have such a token
+    if getattr(transformer, "query_expansion", None):
+        return True  # the probe may be too long to be expanded
     as_query, as_document = (encode_texts(encoder, [probe], side, 1)[0] for side in SIDES)
     return as_query.shape != as_document.shape or not torch.equal(as_query, as_document)
 

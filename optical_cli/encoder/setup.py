@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,12 +84,37 @@ def _of_transformer(model: Path, *names: str) -> int | None:
     return next((int(config[name]) for config in configs for name in names if name in config), None)
 
 
+@cache
 def may_tell_sides_apart(model: Path) -> bool:
-    """Return whether a model has a setting by which it could encode a text otherwise as a query than as a document."""
-    configs = [_json(model / module["path"] / "config.json") for module in _json(model / "modules.json")]
-    settings = ("skiplist_words", "keep_only_token_ids", "query_expansion")
-    prompts = _json(model / "config_sentence_transformers.json").get("prompts", {})
-    return any(prompts.values()) or any(config.get(name) for config in configs for name in settings)
+    """Return whether a model could encode a text otherwise as a query than as a document, by its files.
+
+    Only a model whose modules are all known, and that has no setting of a side, is known not to. The answer is kept for
+    the duration of the process.
+    """
+    modules = _json(model / "modules.json") or []
+    kinds = {module["type"].rpartition(".")[2] for module in modules}
+    paths = ["", *(module["path"] for module in modules)]
+    configs = [_json(model / path / name) for path in paths for name in _CONFIGS]
+    colbert = any(_COLBERT & {config.get("model_type"), *(config.get("architectures") or [])} for config in configs)
+    prompted = any(prompt for config in configs for prompt in (config.get("prompts") or {}).values())
+    set_apart = any(config.get(name) for config in configs for name in _OF_A_SIDE)
+    return colbert or prompted or set_apart or not kinds <= _SIDELESS
+
+
+_CONFIGS = ("config.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+_SIDELESS = {"Transformer", "Dense", "Normalize", "Pooling", "MultiVectorMask"}
+"""Modules that encode queries and documents alike unless a setting says otherwise."""
+_OF_A_SIDE = (
+    "skiplist_words",
+    "keep_only_token_ids",
+    "query_expansion",
+    "do_query_expansion",
+    "query_prefix",
+    "document_prefix",
+)
+"""Settings of one side, of sentence-transformers and of PyLate."""
+_COLBERT = {"ColBERT", "HF_ColBERT"}
+"""Marks of PyLate and Stanford ColBERT, whose defaults tell sides apart."""
 
 
 def weight_bytes(model: Path) -> int:

@@ -7,11 +7,22 @@ from typing import Any
 from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import languages_of
 from optical_cli.data.documents import fill
-from optical_cli.encoder.setup import Side
+from optical_cli.encoder.setup import SIDES, Side, may_tell_sides_apart
 from optical_cli.pipeline.cells import Student
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Folders, Step, make_step
+
+
+def sides_of(context: Context, student: Student) -> tuple[Side, ...]:
+    """Return the sides to train: those that the pairs use, or one if both would be trained on the same tokens.
+
+    So another pair, which uses the other side, changes no key where it changes no result.
+    """
+    lengths = {min(length, context.experiment.training.max_length) for length in context.lengths.values()}
+    models = (context.sources.teacher, context.sources.model(context.sources.init))
+    alike = len(lengths) == 1 and not any(may_tell_sides_apart(model.folder) for model in models)
+    return SIDES[:1] if alike else student.sides
 
 
 def start_step(context: Context, student: Student) -> Step:
@@ -25,7 +36,7 @@ def start_step(context: Context, student: Student) -> Step:
         material["warm_start"] = warm_start and {
             **warm_start.key_material(),
             "precision": context.encoding_precision,
-            "side": student.sides[0],
+            "side": sides_of(context, student)[0],
             "bitexts": [sources.bitext_material(language) for language in student.languages],
         }
 
@@ -41,7 +52,7 @@ def start_step(context: Context, student: Student) -> Step:
             teacher.folder,
             warm_start,
             splits,
-            student.sides[0],
+            sides_of(context, student)[0],
             folder,
             setup=context.setup,
             progress=context.progress,

@@ -10,7 +10,7 @@ from optical_cli.encoder.setup import SIDES, EncoderSetup, Side, layers_of
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
-from optical_cli.pipeline.starts import start_step
+from optical_cli.pipeline.starts import sides_of, start_step
 from optical_cli.pipeline.step import STAGES, Folders, Step, make_step
 
 
@@ -71,7 +71,8 @@ def states_step(context: Context, language: str, student: Student, layers: int) 
     teacher, warm start and vocabulary.
     """
     x, sources, start = context.experiment, context.sources, start_step(context, student)
-    lengths = _training_lengths(context, student.sides)
+    sides = sides_of(context, student)
+    lengths = _training_lengths(context, sides)
     init = sources.model(sources.init)
     _refuse_too_many(layers, init.folder)
     material = {
@@ -90,7 +91,7 @@ def states_step(context: Context, language: str, student: Student, layers: int) 
             [pair.foreign for pair in sources.split(language).pairs],
             inputs["start"],
             layers,
-            student.sides,
+            sides,
             folder,
             known_from=_reusable(context, "states", material),
             setup=_cut_to(context.setup, lengths),
@@ -145,8 +146,8 @@ def student_step(context: Context, cell: Cell) -> Step:
 
 
 def _trained(context: Context, cell: Cell, student: Student) -> Step:
-    x, start = context.experiment, start_step(context, student)
-    bitexts = {language: encodings_step(context, language, student.sides) for language in student.languages}
+    x, start, sides = context.experiment, start_step(context, student), sides_of(context, student)
+    bitexts = {language: encodings_step(context, language, sides) for language in student.languages}
     layers = x.student.train_layers
     states = {
         f"states {language}": states_step(context, language, student, layers)
@@ -158,7 +159,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
     material = {
         "start": start.key.digest,
         "encodings": [step.key.digest for step in bitexts.values()],
-        "sides": student.sides,
+        "sides": sides,
         "objective": cell.objective,
         "transport": None if cell.reg is None else x.transport.key_material_of(cell.reg),
         "training": {**x.training.key_material(), "precision": context.training_precision},
@@ -178,9 +179,9 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         fit = _tokenizer_fit(context, student, inputs["start"])
         health = train_student(
             inputs["start"],
-            TeacherTokens([inputs[language] for language in student.languages], student.sides),
+            TeacherTokens([inputs[language] for language in student.languages], sides),
             [context.sources.split(language) for language in student.languages],
-            student.sides,
+            sides,
             folder,
             unfinished=context.cache.unfinished(step.kind, step.key),
             objective=cell.objective,
@@ -190,7 +191,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             training=x.training,
             precision=context.training_precision,
             student=x.student,
-            states=BitextStore([inputs[name] for name in states], student.sides) if states else None,
+            states=BitextStore([inputs[name] for name in states], sides) if states else None,
             setup=context.setup,
             deadline=context.deadline,
             processes=context.processes,
@@ -208,7 +209,7 @@ def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
     from optical_cli.distill.tokenizer_fit import report_fit, tokenizer_fit
 
     if student not in context.tokenizer_fits:
-        side = student.sides[0]
+        side = sides_of(context, student)[0]
         fits = {}
         for language in student.languages:
             sentences = [pair.foreign for pair in context.sources.split(language).train]
@@ -220,7 +221,7 @@ def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:
 
 def _averaged(context: Context, trained: Step, student: Student) -> Step:
     """Return the step that averages a trained student with its start; one training serves every share."""
-    start_share = context.experiment.training.start_share
+    start_share, sides = context.experiment.training.start_share, sides_of(context, student)
     training = {**trained.key.material["training"], "start_share": start_share}
     material = {"trained": trained.key.digest, "training": training}
 
@@ -230,9 +231,9 @@ def _averaged(context: Context, trained: Step, student: Student) -> Step:
         from optical_cli.distill.teacher_tokens import TeacherTokens
 
         encoder = average_student(inputs["trained"], inputs["start"], start_share, folder, context.setup)
-        teacher = TeacherTokens([inputs[language] for language in student.languages], student.sides)
+        teacher = TeacherTokens([inputs[language] for language in student.languages], sides)
         splits = [context.sources.split(language) for language in student.languages]
-        held_out = HeldOut.of(splits, teacher, student.sides[0], context.setup.batch_size)
+        held_out = HeldOut.of(splits, teacher, sides[0], context.setup.batch_size)
         artifact = context.cache.find(*trained.address)
         if artifact is None:
             raise CacheError(

@@ -59,6 +59,24 @@ def test_a_student_learns_the_sides_that_the_pairs_require(with_pairs, pairs, si
     assert student_of(with_pairs(*pairs).experiment, pairs[0]).sides == sides
 
 
+@pytest.mark.parametrize(("teacher", "kept"), [("./student", True), ("./teacher", False)])
+@pytest.mark.parametrize("init", ["teacher", "./student"])
+def test_another_pair_retrains_a_student_only_where_the_two_sides_differ(
+    own_lab, open_pipeline, tmp_path, teacher, kept, init
+):
+    """The documents of `teacher` have no full stops; `student` encodes queries and documents alike."""
+    keys = []
+    for pairs in (["sw-en"], ["en-sw"], ["sw-en", "en-sw", "sw-sw"]):
+        content = own_lab.settings(
+            teacher={"model": teacher}, student={"init": init}, pairs={pair: {"collection": "./data"} for pair in pairs}
+        )
+        pipeline = open_pipeline(own_lab.write(content), tmp_path / "cache")
+        keys.append({step.key.digest for step in pipeline.checkpoint(cell(pairs[0])).with_inputs()})
+    assert (keys[0] == keys[1] == keys[2]) == kept
+    longer = open_pipeline(own_lab.write(content), tmp_path / "cache", "training.max_length=20")  # queries have 16
+    assert longer.checkpoint(cell("sw-sw")).key.material["sides"] == ("query", "document")
+
+
 def test_two_foreign_languages_of_a_pair_share_a_student(with_pairs):
     pipeline = with_pairs("sw-yo", "yo-en", "ha-en", "en-en")
     x = pipeline.experiment
