@@ -196,11 +196,11 @@ class Session:
         if OBJECTIVES[objective].has_reg != (reg is not None):
             wanted = "None" if reg is not None else "a number from 0 to inf"
             raise ConfigError(f"reg {reg}: {wanted} expected for the objective {objective}")
-        from optical_cli.encoder.encode import open_encoder
+        from optical_cli.encoder.open import open_encoder
 
         cell = Cell(pair, objective, reg, self.experiment.seeds[0] if seed is None else seed)
         artifact, _ = self.pipeline.obtain(self.pipeline.checkpoint(cell))
-        return open_encoder(artifact.folder, self.pipeline.setup)
+        return open_encoder(artifact.folder, self.pipeline.student_setup)
 
     def _rows(self, results: Iterable[Result]) -> "DataFrame":
         measures = self.experiment.evaluation.measures

@@ -17,8 +17,9 @@ from bench.distill.world import make_world
 from bench.index.texts import passages
 from bench.results import Recorder
 from bench.timing import Paired, seconds
-from optical_cli.encoder.encode import encode_stream, open_encoder
+from optical_cli.encoder.encode import encode_stream
 from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 

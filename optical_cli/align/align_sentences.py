@@ -1,7 +1,7 @@
 """Align sentences with their translations, for each reg by its own student."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.data.models import resolve_model
 from optical_cli.encoder.device import resolve_device
-from optical_cli.encoder.encode import open_encoder, scored_ids
+from optical_cli.encoder.encode import scored_ids
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import DataError, quoted
@@ -52,16 +53,19 @@ def align_sentences(
         device=resolve_device(device),
     )
 
-    def encode(folder: Path, texts: list[str], trained: list[str]) -> list[ScoredTokens]:
+    def encode(folder: Path, setup: EncoderSetup, texts: list[str], trained: list[str]) -> list[ScoredTokens]:
         encoder = open_encoder(folder, setup)
         weights = rarity_weights(encoder, trained, side) if x.transport.marginals == "idf" else uniform_weights(encoder)
         return scored_tokens(encoder, texts, side, setup.batch_size, weights)
 
     teacher = resolve_model(x.teacher.model, x.base).folder
-    texts = encode(teacher, [sentence.text for sentence in sentences], [pair.teacher for pair in trained_on])
+    texts = encode(teacher, setup, [sentence.text for sentence in sentences], [pair.teacher for pair in trained_on])
     folders = {reg: obtain() for reg, obtain in students.items()}
     foreign = [sentence.translation for sentence in sentences], [pair.foreign for pair in trained_on]
-    translations = {folder: encode(folder, *foreign) for folder in dict.fromkeys(folders.values())}
+    if x.student.vocabulary == "trim":
+        init = teacher if x.student.init == "teacher" else resolve_model(x.student.init, x.base).folder
+        setup = replace(setup, vocabulary=init)
+    translations = {folder: encode(folder, setup, *foreign) for folder in dict.fromkeys(folders.values())}
     return [
         _align(x, sentence, texts[number], {reg: translations[folder][number] for reg, folder in folders.items()})
         for number, sentence in enumerate(sentences)

@@ -56,16 +56,16 @@ def export(
     cell = _cell(pipeline.experiment, wanted)
     checkpoint = opening.obtain_upstream(pipeline, pipeline.checkpoint(cell))
     from optical_cli.export.card import gather_facts, write_card
-    from optical_cli.export.write_folder import write_folder
+    from optical_cli.export.write_folder import open_student, write_folder
 
-    facts, encoding = gather_facts(pipeline, cell, checkpoint, licensed, push), pipeline.experiment.encoding
+    facts = gather_facts(pipeline, cell, checkpoint, licensed, push)
 
     def card(encoder: "MultiVectorEncoder", no_pylate: str | None) -> str:
         dimensions = int(encoder.encode_query("a", show_progress_bar=False).shape[1])
         return write_card(facts, dimensions, no_pylate)
 
-    lengths = {"query_length": encoding.query_length, "document_length": encoding.document_length}
-    no_pylate = write_folder(checkpoint.folder, output, card, **lengths, force=force)
+    encoder = open_student(pipeline, cell.pair, checkpoint.folder)
+    no_pylate = write_folder(encoder, output, card, force=force)
     say, key, url = TerminalProgress().say, checkpoint.manifest["key"], None
     if no_pylate is not None:
         say(f"PyLate cannot load {output}: {no_pylate}")

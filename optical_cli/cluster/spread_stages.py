@@ -17,7 +17,8 @@ from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.models import Model
 from optical_cli.encoder.device import device_of_worker
-from optical_cli.encoder.encode import chunks, encode_texts, open_encoder
+from optical_cli.encoder.encode import chunks, encode_texts
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import CacheError, DataError

@@ -77,8 +77,8 @@ class Student(Settings):
             the word embeddings stay as they are, and what they compute of the bitext is stored once, for trainings of
             every reg, objective and seed.
         freeze_embeddings: Do not train the word embeddings.
-        vocabulary: `full` keeps every token. `trim` drops the embeddings of tokens that occur in no bitext, collection
-            or topic of the student's languages; embeddings of these texts do not change.
+        vocabulary: `full` stores every token. `trim` trains and stores only the embeddings of tokens that occur in the
+            bitexts; the others are those of `init`, which texts are encoded with. No embedding changes.
         vocabulary_floor: Number of most frequent tokens that `trim` keeps whether they occur or not. Single characters
             and bytes are always kept.
         adapters: Train and store low-rank adapters only; null trains the weights.

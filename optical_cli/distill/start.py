@@ -11,8 +11,9 @@ from optical_cli.config.student import WarmStart
 from optical_cli.data.bitext import Split
 from optical_cli.distill.warm_start import Readers, fit_projection
 from optical_cli.encoder.adapters import is_adapted, scale_adapters
-from optical_cli.encoder.encode import encode_texts, open_encoder
+from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress

@@ -8,7 +8,8 @@ import torch
 
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.distill.bitext_store import BitextStore, store_of, write_bitext_store
-from optical_cli.encoder.encode import Int32, encode_stream, open_encoder, pad, scored_ids, sides_differ
+from optical_cli.encoder.encode import Int32, encode_stream, pad, scored_ids, sides_differ
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup, Side
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Progress

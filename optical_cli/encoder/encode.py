@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +15,7 @@ from sentence_transformers.multi_vector_encoder.modules import (
     MultiVectorMask,
 )
 
-from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, EncoderSetup, Side
+from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, Side
 from optical_cli.errors import DataError, quoted
 
 Int32 = npt.NDArray[np.int32]
@@ -26,18 +24,6 @@ TOGETHER = 256
 """Texts to tokenize at a time."""
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names of the prompts that `encode_query` and `encode_document` use; the first that exists is taken."""
-
-
-def open_encoder(folder: Path, setup: EncoderSetup) -> MultiVectorEncoder:
-    """Load an encoder with the lengths, device and precision of a setup.
-
-    Raises:
-        DataError: the folder has no model with weights in safetensors that can be loaded.
-        CacheError: it has adapters, and the weights they are added to are missing.
-    """
-    lengths = {"query_length": setup.query_length, "document_length": setup.document_length}
-    encoder = load_encoder(folder, **lengths, device=setup.device)
-    return encoder.to(torch.bfloat16 if setup.precision == "bfloat16" else torch.float32)
 
 
 def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int) -> list[torch.Tensor]:

@@ -26,6 +26,10 @@ class EncoderSetup:
     """Settings of the encoding of texts.
 
     Lengths are in tokens, special tokens included; the rest of a text is cut off.
+
+    Attributes:
+        vocabulary: folder of the model whose tokens an encoder with a trimmed vocabulary gets back when it is opened;
+            None for an encoder that has all of its tokens.
     """
 
     query_length: int
@@ -33,6 +37,7 @@ class EncoderSetup:
     precision: Resolved  # number format of the weights
     batch_size: int
     device: str
+    vocabulary: Path | None = None
 
     @property
     def lengths(self) -> dict[Side, int]:

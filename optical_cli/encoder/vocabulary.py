@@ -62,6 +62,28 @@ def trim_vocabulary(
     return {name: {"before": before[name], "after": after[name]} for name in before}
 
 
+def restore_vocabulary(encoder: MultiVectorEncoder, whole: MultiVectorEncoder) -> None:
+    """Give a trimmed encoder, in place, the tokens of the encoder that it was trimmed from.
+
+    Embeddings of the tokens that it has stay as they are, since they may be trained. Texts then have the tokens that
+    they have without trimming.
+
+    Args:
+        whole: encoder with the whole vocabulary. It is changed as well.
+    """
+    backbone, tokenizer = backbone_of(encoder), encoder.tokenizer
+    rows, own = whole.tokenizer.get_vocab(), tokenizer.get_vocab()
+    words, trained = backbone_of(whole).get_input_embeddings(), backbone.get_input_embeddings()
+    kept = sorted(own, key=own.__getitem__)
+    with torch.no_grad():
+        found = trained.weight[[own[token] for token in kept]]
+        words.weight[[rows[token] for token in kept]] = found.to(words.weight)
+    backbone.set_input_embeddings(words.to(trained.weight))
+    backbone.config.vocab_size = words.num_embeddings
+    tokenizer._tokenizer = whole.tokenizer._tokenizer  # there is no public setter
+    _renumber(encoder, tokenizer, {own[token]: rows[token] for token in kept})
+
+
 def _used_ids(encoder: MultiVectorEncoder, texts: Iterable[tuple[Side | None, str]], progress: Progress) -> set[int]:
     """Return the ids of all tokens of the texts, with their prompts and without a limit of length."""
     backend = Tokenizer.from_str(encoder.tokenizer.backend_tokenizer.to_str())

@@ -7,6 +7,7 @@ normalizes, and keeps prefixes, lengths and the words of documents that are not 
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
 from optical_cli.artifacts.output_folder import output_folder
-from optical_cli.encoder.load import LOCAL_AND_SAFE, load_encoder, save_encoder
+from optical_cli.encoder.load import LOCAL_AND_SAFE, save_encoder
+from optical_cli.encoder.open import open_encoder
 from optical_cli.errors import OpticalError
 from optical_cli.export.card import CARD_FILE
+from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.cells import student_of
+from optical_cli.pipeline.starts import trim_to_experiment
 
 PROBES = ("Who mends the boat at dawn, and where?", "Juma.")
 SAME = 1e-6  # largest difference of an embedding component that counts as equal
@@ -29,25 +34,35 @@ MODULES = [
 ]
 
 
+def open_student(pipeline: Pipeline, pair: str, checkpoint: Path) -> MultiVectorEncoder:
+    """Load the student of a pair on the CPU in float32. A trimmed one gets the tokens of all texts of the experiment.
+
+    Raises:
+        DataError: the checkpoint has no encoder that can be loaded.
+    """
+    setup = replace(pipeline.student_setup, device="cpu", precision="float32")
+    encoder = open_encoder(checkpoint, setup).eval()
+    student = student_of(pipeline.experiment, pair)
+    if setup.vocabulary is not None and student is not None:
+        trim_to_experiment(pipeline, student, encoder)
+    return encoder
+
+
 def write_folder(
-    checkpoint: Path,
+    encoder: MultiVectorEncoder,
     target: Path,
     card: Callable[[MultiVectorEncoder, str | None], str],
     *,
-    query_length: int,
-    document_length: int,
     force: bool,
 ) -> str | None:
-    """Write a checkpoint as a folder for Hugging Face, with the whole encoder and adapters merged.
+    """Write an encoder as a folder for Hugging Face, with the whole encoder and adapters merged.
 
     The folder appears once it is complete and has been loaded again.
 
     Args:
-        checkpoint: folder of the student.
+        encoder: the student, in float32 on the CPU.
         target: folder to write.
         card: makes the text of README.md from the encoder and the reason why PyLate cannot load it.
-        query_length: maximum number of tokens of a query.
-        document_length: maximum number of tokens of a document.
         force: replace a model in `target`.
 
     Returns:
@@ -55,10 +70,8 @@ def write_folder(
 
     Raises:
         ConfigError: the target cannot be written or is not empty.
-        DataError: the checkpoint has no encoder that can be loaded.
-        OpticalError: the written encoder gives other embeddings than the checkpoint.
+        OpticalError: the written folder gives other embeddings than the encoder.
     """
-    encoder = load_encoder(checkpoint, query_length=query_length, document_length=document_length, device="cpu").eval()
     reason = _beyond_pylate(encoder)
     with output_folder(target, force=force) as folder:
         save_encoder(encoder, folder)

@@ -14,7 +14,8 @@ from optical_cli.artifacts.token_store import Float32
 from optical_cli.config.experiment import Index
 from optical_cli.data.documents import Document, fill
 from optical_cli.encoder.device import idle_gpus
-from optical_cli.encoder.encode import encode_stream, open_encoder, pool_tokens, pools_tokens
+from optical_cli.encoder.encode import encode_stream, pool_tokens, pools_tokens
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index.shards import Shards

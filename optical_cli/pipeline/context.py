@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,13 @@ class Context:
         encoding = self.experiment.encoding
         device, precision = resolve_device(self.device), self.encoding_precision
         return EncoderSetup(encoding.query_length, encoding.document_length, precision, encoding.batch_size, device)
+
+    @cached_property
+    def student_setup(self) -> EncoderSetup:
+        """How texts are encoded by a student, which gets back the tokens that were trimmed."""
+        trimmed = self.experiment.student.vocabulary == "trim"
+        whole = self.sources.model(self.sources.init).folder if trimmed else None
+        return replace(self.setup, vocabulary=whole)
 
     @cached_property
     def encoding_precision(self) -> Resolved:

@@ -10,6 +10,7 @@ from optical_cli.config.baselines import STEMMED, Analyzer, bm25_objective, no_s
 from optical_cli.config.engines import STRUCTURE, SearchEngine, Structure
 from optical_cli.config.experiment import in_one_language, languages_of
 from optical_cli.config.objectives import TRANSLATE
+from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import ConfigError
 from optical_cli.pipeline.cells import Cell
 from optical_cli.pipeline.context import Context
@@ -57,7 +58,7 @@ def index_step(context: Context, cell: Cell) -> Step:
             template=template,
             count=selected.count,
             kept=x.index,
-            setup=context.setup,
+            setup=encoder.setup(context),
             progress=context.progress,
             encode=context.remote.encode if context.remote else None,
         )
@@ -117,7 +118,7 @@ def _maxsim_run(context: Context, cell: Cell, topics: TopicInput) -> Step:
             settings=x.retrieval,
             precision=context.search_precision(),
             tag=label,
-            setup=context.setup,
+            setup=encoder.setup(context),
             progress=context.progress,
             candidates=_candidates(context, corpus, inputs),
             structure=inputs.get(STRUCTURE),
@@ -210,6 +211,10 @@ class _Encoder(NamedTuple):
     def folder(self, folders: Folders) -> Path:
         """Return the folder of the encoder, given the folders of the inputs."""
         return folders["checkpoint"] if self.inputs else self.teacher
+
+    def setup(self, context: Context) -> EncoderSetup:
+        """Return how the encoder encodes texts."""
+        return context.student_setup if self.inputs else context.setup
 
 
 def _encoder(context: Context, language: str, cell: Cell) -> _Encoder:

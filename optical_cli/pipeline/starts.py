@@ -1,8 +1,10 @@
 """Steps of untrained students: a copy of the teacher, or another encoder projected into the teacher's space."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optical_cli.cache.artifact import Health
 from optical_cli.config.experiment import languages_of
@@ -12,6 +14,11 @@ from optical_cli.pipeline.cells import Student
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.step import Folders, Step, make_step
+
+if TYPE_CHECKING:  # these load torch
+    from sentence_transformers import MultiVectorEncoder
+
+    from optical_cli.distill.start import Trim
 
 
 def sides_of(context: Context, student: Student) -> tuple[Side, ...]:
@@ -65,55 +72,53 @@ def start_step(context: Context, student: Student) -> Step:
 
 def _vocabulary_material(context: Context, student: Student) -> dict[str, Any]:
     """Return the key material of the tokens that a student keeps; empty if it keeps all."""
-    settings, sources, languages = context.experiment.student, context.sources, student.languages
+    settings, sources = context.experiment.student, context.sources
     if settings.vocabulary == "full":
         return {}
-    texts = {
-        "bitexts": [sources.bitext_material(language) for language in sorted(languages)],
-        "documents": sorted(_collections_in(sources, languages)),
-        "topics": sorted(_topics_in(sources, languages)),
-    }
-    return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, **texts}}
+    bitexts = [sources.bitext_material(language) for language in student.languages]
+    return {"vocabulary": {"keep": "trim", "floor": settings.vocabulary_floor, "bitexts": bitexts}}
 
 
-def _trim(context: Context, student: Student) -> Callable[[Any], dict[str, Any]] | None:
-    settings = context.experiment.student
-    if settings.vocabulary == "full":
+def _trim(context: Context, student: Student) -> "Trim | None":
+    """Return a function that trims a start to the tokens of its bitexts, which are all that its training reads."""
+    if context.experiment.student.vocabulary == "full":
         return None
+    return partial(_trimmed, context, _sentences_of(context.sources, student))
+
+
+def trim_to_experiment(context: Context, student: Student, encoder: "MultiVectorEncoder") -> dict[str, Any]:
+    """Trim an encoder to all texts of the experiment that a student may encode, in place; return facts about it."""
+    sources = context.sources
+    return _trimmed(context, chain(_sentences_of(sources, student), _texts_of(sources, student.languages)), encoder)
+
+
+def _trimmed(
+    context: Context, texts: Iterator[tuple[Side | None, str]], encoder: "MultiVectorEncoder"
+) -> dict[str, Any]:
     from optical_cli.encoder.vocabulary import trim_vocabulary
 
-    texts = _texts_of(context.sources, student.languages)
-    return lambda encoder: trim_vocabulary(encoder, texts, settings.vocabulary_floor, context.progress)
+    return trim_vocabulary(encoder, texts, context.experiment.student.vocabulary_floor, context.progress)
 
 
-def _texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Side | None, str]]:
-    """Stream all texts that a student of these languages may encode in the experiment, each with its side.
-
-    The texts are both sides of its bitexts, because the warm start encodes the teacher's sentences too; whole
-    collections, so that all corpus modes share one student; and the topics. The side of bitext sentences is None.
-    """
-    for language in sorted(languages):
+def _sentences_of(sources: Sources, student: Student) -> Iterator[tuple[Side | None, str]]:
+    """Stream the sentences of a student's bitexts, as either side: the warm start encodes the teacher's too."""
+    for language in student.languages:
         for pair in sources.split(language).pairs:
             yield None, pair.teacher
             yield None, pair.foreign
-    for (_, template), name in sorted(_collections_in(sources, languages).items()):
-        for document in sources.documents(name).documents():
-            yield "document", fill(template, document)
-    for _, name in sorted(_topics_in(sources, languages).items()):
-        for text in sources.topics(name).topics().values():
-            yield "query", text
 
 
-def _collections_in(sources: Sources, languages: Collection[str]) -> dict[tuple[str, str], str]:
-    """Return a pair for each collection in these languages, by fingerprint and text template."""
-    return {
+def _texts_of(sources: Sources, languages: Collection[str]) -> Iterator[tuple[Side, str]]:
+    """Stream the whole collections and the topics in these languages, each text with its side."""
+    collections = {
         (sources.fingerprint(sources.documents(name)), pair.text): name
         for name, pair in sources.experiment.pairs.items()
         if languages_of(name)[1] in languages
     }
-
-
-def _topics_in(sources: Sources, languages: Collection[str]) -> dict[str, str]:
-    """Return a pair for each set of topics in these languages, by fingerprint."""
+    for (_, template), name in sorted(collections.items()):
+        for document in sources.documents(name).documents():
+            yield "document", fill(template, document)
     names = (name for name in sources.experiment.pairs if languages_of(name)[0] in languages)
-    return {sources.fingerprint(sources.topics(name)): name for name in names}
+    for name in {sources.fingerprint(sources.topics(name)): name for name in names}.values():
+        for text in sources.topics(name).topics().values():
+            yield "query", text

@@ -109,7 +109,8 @@ def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int
     import numpy as np
 
     from optical_cli.artifacts.token_store import TokenStore
-    from optical_cli.encoder.encode import encode_texts, open_encoder
+    from optical_cli.encoder.encode import encode_texts
+    from optical_cli.encoder.open import open_encoder
     from optical_cli.retrieve.maxsim import MaxSim
 
     encoder = open_encoder(model, setup)

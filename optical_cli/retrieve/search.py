@@ -9,7 +9,8 @@ from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import Ranking, write_run
 from optical_cli.config.engines import SearchEngine
 from optical_cli.config.retrieval import Retrieval
-from optical_cli.encoder.encode import chunks, encode_texts, open_encoder
+from optical_cli.encoder.encode import chunks, encode_texts
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError

@@ -4,8 +4,9 @@ import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
 
-from optical_cli.encoder.encode import encode_stream, encode_texts, open_encoder, pad, sides_differ
+from optical_cli.encoder.encode import encode_stream, encode_texts, pad, sides_differ
 from optical_cli.encoder.load import is_multi_vector, load_encoder, project, save_encoder
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 

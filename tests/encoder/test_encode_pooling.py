@@ -4,7 +4,8 @@ import pytest
 import torch
 from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
-from optical_cli.encoder.encode import encode_texts, open_encoder, pool_tokens, pools_tokens
+from optical_cli.encoder.encode import encode_texts, pool_tokens, pools_tokens
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 
 TEXTS = ["Amina mends the boat and Juma buys the net", "maize", "the farmer sells a book . the teacher buys maize ."]

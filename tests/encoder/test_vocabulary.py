@@ -4,7 +4,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from optical_cli.encoder.encode import encode_texts
 from optical_cli.encoder.load import load_encoder, save_encoder
-from optical_cli.encoder.vocabulary import trim_vocabulary
+from optical_cli.encoder.vocabulary import restore_vocabulary, trim_vocabulary
 from optical_cli.errors import ConfigError
 from optical_cli.progress import Silence
 
@@ -136,3 +136,27 @@ def test_a_python_tokenizer_is_refused(encoder, monkeypatch):
     monkeypatch.setattr(type(encoder), "tokenizer", object())
     with pytest.raises(ConfigError, match=r"student.vocabulary: .* found object, which has no tokenizer.json"):
         trim(encoder)
+
+
+def test_a_trimmed_encoder_gets_its_tokens_back_and_keeps_what_it_has_learned(encoder, tmp_path):
+    save_encoder(encoder, tmp_path / "whole")
+    whole = load_encoder(tmp_path / "whole", **LENGTHS).eval()
+    texts = [*USED, UNSEEN]
+    before, wanted = [tokens(encoder, text) for text in texts], encode_texts(encoder, [UNSEEN], "query", 1)[0]
+    trim(encoder)
+    assert tokens(encoder, UNSEEN) != before[-1]
+    used = set(encoder.tokenizer(USED[0])["input_ids"]) - set(encoder.tokenizer.all_special_ids)
+    with torch.no_grad():
+        encoder[0].model.get_input_embeddings().weight[sorted(used)] += 0.5  # as if it had been trained
+    trained = encode_texts(encoder, USED, "query", 2)
+    restore_vocabulary(encoder, whole)
+    assert [tokens(encoder, text) for text in texts] == before
+    assert len(encoder.tokenizer) == encoder[0].model.get_input_embeddings().num_embeddings
+    assert encoder[0].model.config.vocab_size == len(encoder.tokenizer)
+    for ours, theirs in zip(encode_texts(encoder, USED, "query", 2), trained, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+    if not used & set(encoder.tokenizer(UNSEEN)["input_ids"]):  # what was not trained is as before
+        torch.testing.assert_close(encode_texts(encoder, [UNSEEN], "query", 1)[0], wanted, atol=1e-6, rtol=0)
+    save_encoder(encoder, tmp_path / "restored")
+    again = load_encoder(tmp_path / "restored", **LENGTHS).eval()
+    assert torch.equal(encode_texts(again, [UNSEEN], "query", 1)[0], encode_texts(encoder, [UNSEEN], "query", 1)[0])

@@ -21,7 +21,8 @@ LENGTHS = {"query_length": 5, "document_length": 6}
 def written(tmp_path):
     def write(checkpoint, *, force=False):
         target = tmp_path / "out"
-        reason = write_folder(checkpoint, target, lambda _encoder, _why: "a card\n", force=force, **LENGTHS)
+        encoder = load_encoder(checkpoint, device="cpu", **LENGTHS).eval()
+        reason = write_folder(encoder, target, lambda _encoder, _why: "a card\n", force=force)
         return target, reason
 
     return write

@@ -308,11 +308,11 @@ WITH_A_TRIMMED_VOCABULARY: dict[str, tuple[Any, list[str]]] = {
     "student.vocabulary_floor": (5, ["start"]),
     "bitext.sw.source": ("other.tsv", ["start", "encodings"]),
     "bitext.en.source": ("other.tsv", []),
-    "pairs.sw-sw.collection": ("./data2", ["start", "index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", "bm25*"]),
+    "pairs.sw-sw.collection": ("./data2", ["index:sw-sw:*", "run:sw-sw:*", "scores:sw-sw:*", "bm25*"]),
     "pairs.sw-sw.corpus": ("full", ["index:sw-sw:*", "bm25"]),
     "pairs.sw-sw.pool_size": (2, ["index:sw-sw:*", "bm25"]),
-    "pairs.sw-sw.text": ("{text}", ["start", "index:sw-sw:*", "bm25"]),
-    "pairs.sw-en.collection": ("./data2", ["start", "index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),  # its topics
+    "pairs.sw-sw.text": ("{text}", ["index:sw-sw:*", "bm25"]),
+    "pairs.sw-en.collection": ("./data2", ["index:sw-en:*", "run:sw-en:*", "scores:sw-en:*"]),
     "pairs.sw-en.text": ("{text}", ["index:sw-en:*"]),  # the teacher encodes the documents
     "training.learning_rate": (2e-3, ["distill:*"]),
 }

@@ -1,9 +1,12 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import MultiVectorEncoder
+from tokenizers.trainers import WordPieceTrainer
+from transformers import AutoTokenizer
 
 from optical_cli.artifacts.indexes import DocumentIndex
 from optical_cli.artifacts.run import read_run
@@ -226,6 +229,49 @@ def test_a_trimmed_student_ranks_like_the_full_one(own_lab, open_pipeline, tmp_p
     size = starts[1].manifest["health"]["vocabulary"]["tokens"]
     assert size["after"] < size["before"]
     assert starts[1].size < starts[0].size
+
+
+@pytest.mark.parametrize("settings", [{}, {"adapters": {"rank": 2}}])
+def test_another_collection_retrains_no_trimmed_student_and_keeps_all_of_its_words(
+    own_lab, open_pipeline, optical, save_backbone, tmp_path, settings
+):
+    tokenizer = AutoTokenizer.from_pretrained(own_lab.student)._tokenizer
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    texts = [line for path in own_lab.data.glob("*.sw.*") for line in path.read_text().splitlines()]
+    tokenizer.train_from_iterator(texts, WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False))
+    save_backbone(own_lab.root / "words", tokenizer)  # most words are a piece
+    cells, runs = (cell("sw-sw"), Cell("sw-sw", "none", None, 13)), {}
+    lines = (own_lab.data / "docs.sw.jsonl").read_text().replace("mashua", "kitabu")
+    collection = own_lab.root / "other"
+    shutil.copytree(own_lab.data, collection)
+    (collection / "docs.sw.jsonl").write_text(lines)
+    for vocabulary in ("full", "trim"):
+        for data in ("./data", "./other"):
+            content = own_lab.settings(
+                student=small_student(init="./words", vocabulary=vocabulary, **settings),
+                bitext={"sw": {"source": "bitext.tsv", "held_out": 6, "max_pairs": 5}},
+                training={"weight_decay": 0},
+                pairs={"sw-sw": {"collection": data}},
+            )
+            pipeline = open_pipeline(own_lab.write(content, f"{vocabulary}.yaml"), tmp_path / "cache")
+            runs[vocabulary, data] = [
+                read_run(pipeline.obtain(pipeline.run(one))[0].folder / "run.trec") for one in cells
+            ]
+            if data == "./other":
+                assert pipeline.made == 4  # two indexes and two runs
+    for data in ("./data", "./other"):
+        for full, trimmed in zip(runs["full", data], runs["trim", data], strict=True):
+            for query in full:
+                assert dict(full[query]) == pytest.approx(dict(trimmed[query]), abs=2e-5)
+    where = ("--output", tmp_path / "out", "--cache-dir", tmp_path / "cache")
+    said = optical("export", own_lab.root / "trim.yaml", "--reg", "0.1", *where)
+    assert said.code == 0, said.err
+    exported = MultiVectorEncoder(str(tmp_path / "out"), device="cpu")
+    whole = own_lab.root / "words"
+    assert len(exported.tokenizer) < len(MultiVectorEncoder(str(whole), device="cpu").tokenizer)
+    text = "Amina anatengeneza kitabu ."  # of the collection
+    pieces = [model.tokenizer.tokenize(text) for model in (exported, MultiVectorEncoder(str(whole), device="cpu"))]
+    assert pieces[0] == pieces[1]
 
 
 def test_a_missing_start_of_adapters_is_made_again(own_lab, open_pipeline, tmp_path):

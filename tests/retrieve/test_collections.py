@@ -13,7 +13,8 @@ from optical_cli.config.retrieval import Retrieval
 from optical_cli.data.collections import open_documents, open_topics
 from optical_cli.data.documents import Document
 from optical_cli.data.paths import builtin_path
-from optical_cli.encoder.encode import encode_texts, open_encoder
+from optical_cli.encoder.encode import encode_texts
+from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.index import build_index
 from optical_cli.progress import Silence
