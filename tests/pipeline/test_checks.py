@@ -93,3 +93,29 @@ def test_swapped_columns_are_a_warning(own_lab, judged):
         "the teacher's sentences look like 'sw', 'en' expected; check whether the columns are swapped",
         "the translations look like 'en', 'sw' expected; check whether the columns are swapped",
     ]
+
+
+def test_documents_that_are_blank_in_the_template_are_counted_and_a_collection_of_them_is_refused(
+    own_lab, open_pipeline, tmp_path
+):
+    said = []
+
+    class Listener(Silence):
+        def say(self, message):
+            said.append(message)
+
+    def check(template):
+        override = f"pairs.sw-sw.text='{template}'"
+        open_pipeline(own_lab.experiment, tmp_path / "cache", override, progress=Listener()).check()
+        return [line for line in said if ".text: " in line]
+
+    path = own_lab.data / "docs.sw.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines, '{"doc_id": "t", "title": "Kahawa", "text": "\\u200b"}']), encoding="utf-8")
+    assert check("{title} {text}") == []
+    found = f"1 of {len(lines) + 1} documents of ./data are blank in 'x: {{text}}'; add {{title}} to it"
+    assert check("x: {text}") == [f"warning: pairs.sw-sw.text: {found}, or remove them"]
+    records = [{**json.loads(line), "title": "T", "text": ""} for line in lines]
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    with pytest.raises(DataError, match=f"{len(lines)} of {len(lines)} documents of ./data are blank"):
+        check("{text}")
