@@ -14,7 +14,7 @@ from optical_cli.data.languages import SAMPLE, looks_like_another
 from optical_cli.data.models import is_called, matrix_names
 from optical_cli.data.text_files import looks_like_header
 from optical_cli.data.topics import match_topics
-from optical_cli.encoder.setup import dimensions_of
+from optical_cli.encoder.setup import SIDES, Side, dimensions_of, tokens_around
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.inputs import inputs_of
@@ -72,7 +72,8 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     x = sources.experiment
     warnings: dict[str, str] = {}
     with sources.downloads():
-        faults = _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
+        faults = _faults_of(partial(_check_lengths, sources), dict.fromkeys((x.teacher.model, sources.init)))
+        faults += _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
         faults += _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
@@ -131,6 +132,33 @@ def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
             "header; remove the line"
         )
     return warnings
+
+
+def _check_lengths(sources: Sources, model: str) -> None:
+    """Raise DataError if a length has no room for a token of a text, so that every text would be encoded alike."""
+    x, opened = sources.experiment, sources.model(model)
+    if not sources.is_local(model):
+        return
+    settings: dict[str, tuple[int, Side, str]] = {
+        "encoding.query_length": (x.encoding.query_length, "query", ""),
+        "encoding.document_length": (x.encoding.document_length, "document", ""),
+    }
+    if x.bitext:
+        settings |= {f"training.max_length ({side})": (x.training.max_length, side, "") for side in SIDES}
+    for name, pair in x.pairs.items():
+        before = pair.text.partition("{")[0]
+        settings[f"encoding.document_length (pairs.{name}.text)"] = (x.encoding.document_length, "document", before)
+    faults = []
+    for key, (length, side, before) in settings.items():
+        asked = f"tokens around a text: {opened.fingerprint} {side} {before}"
+        around = sources.memo.of_inputs(asked, lambda: {"tokens": tokens_around(opened.folder, side, before)})["tokens"]  # noqa: B023
+        if around is not None and length <= around:
+            what = "special tokens, prompt and template" if before else "special tokens and prompt"
+            faults.append(
+                f"{key}: {length} tokens have no room for text, as {what} of {model} take {around}; expected at least "
+                f"{around + 1}"
+            )
+    _refuse(faults)
 
 
 def _check_engine(sources: Sources, corpus: FullCorpus) -> None:

@@ -119,3 +119,27 @@ def test_documents_that_are_blank_in_the_template_are_counted_and_a_collection_o
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     with pytest.raises(DataError, match=f"{len(lines)} of {len(lines)} documents of ./data are blank"):
         check("{text}")
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "room"),
+    [
+        ("encoding.query_length=2", "encoding.query_length", 3),
+        ("encoding.document_length=2", "encoding.document_length", 3),
+        ("training.max_length=1", r"training.max_length \(query\)", 3),
+        (f"pairs.sw-sw.text='{'who mends ' * 200}{{text}}'", r"encoding.document_length \(pairs.sw-sw.text\)", 100),
+    ],
+)
+def test_a_length_without_room_for_text_is_refused_before_any_work(lab, open_pipeline, tmp_path, override, key, room):
+    with pytest.raises(DataError, match=rf"{key}: \d+ tokens have no room for text, as .* at least (\d+)") as caught:
+        open_pipeline(lab.experiment, tmp_path / "cache", override).check()
+    assert int(str(caught.value).splitlines()[0].rsplit(" ", 1)[-1]) >= room
+
+
+def test_a_damaged_tokenizer_is_one_line(own_lab, open_pipeline, tmp_path):
+    path = own_lab.root / "teacher" / "tokenizer.json"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(
+        DataError, match=r"tokenizer\.json cannot be read \(Exception: .*check that the model is complete"
+    ):
+        open_pipeline(own_lab.experiment, tmp_path / "cache").check()
