@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from optical_cli.config.experiment import languages_of
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
 from optical_cli.data.documents import fills_blank
@@ -82,7 +83,19 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         faults += _faults_of(lambda pair: warnings.update(_look_for_judged(sources, pair)), x.pairs)
         faults += _faults_of(lambda pair: warnings.update(_look_for_blank(sources, pair)), x.pairs)
     _refuse(faults)
-    return list(warnings.values())
+    return [*_deeper_than_runs(x), *warnings.values()]
+
+
+def _deeper_than_runs(x: Experiment) -> list[str]:
+    """Warn of measures that look deeper than runs go; imported runs may go deeper than `retrieval.depth`."""
+    cutoffs = {name: parse_measure(name).cutoff or 0 for name in x.evaluation.measures}
+    deeper = [name for name, cutoff in cutoffs.items() if cutoff > x.retrieval.depth]
+    if not deeper:
+        return []
+    return [
+        f"evaluation.measures: {', '.join(deeper)} asked for, and retrieval.depth keeps {x.retrieval.depth} of the "
+        f"documents for a topic; raise it to {max(cutoffs.values())}, or the figures miss what lies below"
+    ]
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
