@@ -112,6 +112,12 @@ def read_tag(path: Path) -> str:
     return first.split()[-1]
 
 
+def read_tags(path: Path) -> list[str]:
+    """Return the distinct tags of a valid run file, in the order of the file."""
+    with _lines_of(path) as lines:
+        return list(dict.fromkeys(line.split()[-1] for _, line in lines))
+
+
 @contextmanager
 def _lines_of(path: Path) -> Iterator[Iterator[tuple[str, str]]]:
     """Open a file, packed or plain, as a stream of its lines that are not blank, each with file name and line number.

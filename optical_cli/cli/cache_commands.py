@@ -148,11 +148,14 @@ def _named(cache: "Cache", names: list[str]) -> "list[Artifact | Damaged]":
     chosen: dict[object, Artifact | Damaged] = {}
     for name in names:
         wanted = name.rstrip("/").rsplit("/", 1)[-1]
-        meant = [entry for entry in entries if entry.folder.name == wanted or key(entry).startswith(wanted)]
+        meant = [
+            entry for entry in entries if entry.folder.name == wanted or (wanted and key(entry).startswith(wanted))
+        ]
         if len(meant) != 1:
             found = ", ".join(f"{entry.kind}/{entry.folder.name}" for entry in meant) or f"none in {cache.root}"
             raise CacheError(
-                f"{name}: the name or key of one artifact expected, found {found}; see `optical cache list`"
+                f"{name or repr(name)}: the name or key of one artifact expected, found {found}; "
+                "see `optical cache list`"
             )
         chosen[meant[0].folder] = meant[0]
     return list(chosen.values())

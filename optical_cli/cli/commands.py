@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from typer import Exit, Option, Typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from optical_cli.cli.align_command import align
 from optical_cli.cli.cache_commands import cache_app
@@ -16,6 +16,8 @@ from optical_cli.cli.report_command import report
 from optical_cli.cli.reproduce_commands import lock, verify, why_app
 from optical_cli.cli.stage_commands import distill, evaluate, fuse, index, retrieve
 from optical_cli.cli.sweep_command import sweep
+from optical_cli.config.numbers import is_decimal
+from optical_cli.errors import ConfigError
 
 PANELS: dict[str, dict[Any, str]] = {
     "Pipeline": {
@@ -50,6 +52,24 @@ PANELS: dict[str, dict[Any, str]] = {
     },
 }
 """The commands under each heading of `optical --help`, and the example that ends the help of each."""
+
+
+class NumbersAsWritten(TyperCommand):
+    """A command that takes numbers as they are written: Python would read `--reg 1_0` as 10."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; ConfigError for an option whose number is not decimal."""
+        written = self.make_parser(ctx).parse_args(list(args))[0]
+        rest: list[str] = super().parse_args(ctx, args)
+        for option in self.params:
+            texts, values = (
+                found if isinstance(found, list) else [found]
+                for found in (written.get(option.name or ""), ctx.params.get(option.name or ""))
+            )
+            for text, value in zip(texts, values):  # noqa: B905 - other lengths than those of the values are defaults
+                if isinstance(value, int | float) and isinstance(text, str) and not is_decimal(text):
+                    raise ConfigError(f"{option.opts[0]} {text}: a decimal number expected")
+        return rest
 
 
 class PanelGroup(TyperGroup):
@@ -100,4 +120,4 @@ for _panel, _commands in PANELS.items():
         if isinstance(_command, Typer):
             app.add_typer(_command, rich_help_panel=_panel, epilog=example(_example))
         else:
-            app.command(rich_help_panel=_panel, epilog=example(_example))(_command)
+            app.command(cls=NumbersAsWritten, rich_help_panel=_panel, epilog=example(_example))(_command)

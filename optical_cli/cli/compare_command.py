@@ -3,7 +3,6 @@
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,6 +102,7 @@ def setting_named(text: str, experiment: "ExperimentSettings", variant: str = ""
     """Return the row of a report that a text names: a baseline, a reg or `run TAG`; ConfigError for any other."""
     from optical_cli.artifacts.result import Setting
     from optical_cli.config.baselines import bm25_objective
+    from optical_cli.config.numbers import is_decimal
     from optical_cli.config.objectives import BM25, TRANSPORT
     from optical_cli.transport.solvers import format_reg
 
@@ -110,9 +110,8 @@ def setting_named(text: str, experiment: "ExperimentSettings", variant: str = ""
         return Setting(bm25_objective(analyzer), None, variant)
     if text in experiment.baselines or text.startswith("run "):
         return Setting(text, None, variant)
-    with suppress(ValueError):
-        if float(text) in experiment.transport.reg:
-            return Setting(TRANSPORT, float(text), variant)
+    if is_decimal(text) and float(text) in experiment.transport.reg:
+        return Setting(TRANSPORT, float(text), variant)
     known = ", ".join([*experiment.baselines, *map(format_reg, experiment.transport.reg)])
     raise ConfigError(f"{text}: a baseline or a reg of {experiment.name} expected, one of {known}")
 

@@ -31,12 +31,12 @@ class Bm25(Settings):
         analyzers: How texts become words: `folding` (lower case, accents removed), `lower` (lower case), `whitespace`
             (split at white space only) or `stemmed` (lower case, Snowball stemmer, accents removed). Each analyzer is
             a row of its own in the tables.
-        k1: Term frequency saturation; 0 ignores how often a word occurs.
+        k1: Term frequency saturation, from 0 (how often a word occurs does not count) to 1000.
         b: Length normalisation, from 0 (none) to 1 (full).
     """
 
     analyzers: Annotated[tuple[Analyzer, ...], Field(min_length=1)] = ("folding",)
-    k1: Annotated[Number, Field(ge=0)] = 0.9
+    k1: Annotated[Number, Field(ge=0, le=1000)] = 0.9
     b: Annotated[Number, Field(ge=0, le=1)] = 0.4
 
     def analyzer_of(self, name: str) -> Analyzer | None:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from optical_cli.config.experiment import Experiment, Teacher, faults_between_sections
+from optical_cli.config.numbers import is_decimal
 from optical_cli.errors import ConfigError, shortened
 
 EXTENDS = "extends"
@@ -107,7 +108,9 @@ def _load(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise ConfigError(f"{where}: invalid YAML: {problem}") from error
+        line = text.split("\n")[mark.line] if mark else ""
+        hint = "; quote a text that begins with a brace" if re.search(r":\s*\{\w+\}", line) else ""
+        raise ConfigError(f"{where}: invalid YAML: {problem}{hint}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, found {shortened(repr(content))}")
     return content
@@ -152,14 +155,14 @@ class _CheckedLoader(yaml.SafeLoader):
         return node
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Read a whole number as it is written: YAML 1.1 would read 013 as 11, and 1:20 as 80."""
-        if not re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value):
+        """Read a whole number as it is written: YAML 1.1 would read 013 as 11, 1:20 as 80, and 1_0 as 10."""
+        if not re.fullmatch(r"[-+]?(0|[1-9][0-9]*|[1-9][0-9]{0,2}(_[0-9]{3})+)", node.value):
             raise _not_decimal(node)
         return int(node.value.replace("_", ""))
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        """Read a number as it is written: YAML 1.1 would read 1:20.5 as 80.5."""
-        if ":" in node.value:
+        """Read a number as it is written: YAML 1.1 would read 1:20.5 as 80.5, and 1_0.5 as 10.5."""
+        if not is_decimal(node.value) and node.value.lstrip("+-").lower() not in (".inf", ".nan"):
             raise _not_decimal(node)
         value: float = super().construct_yaml_float(node)
         return value
@@ -268,6 +271,8 @@ def _about_value(fault: Any) -> str:
     hint = ""
     if isinstance(found, str) and "," in found and kind.endswith(("_parsing", "_type")):
         hint = f"; write a list in brackets: [{found}]"
+    if kind.startswith("string") and isinstance(found, dict):
+        hint = "; quote a text that begins with a brace, as YAML reads {text} as a mapping"
     return f"expected {expected}, found {shortened(repr(found))}{hint}"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from optical_cli.config.numbers import is_decimal
 from optical_cli.transport.solvers import REG_EXPECTED, SMALLEST_REG
 
 
@@ -28,8 +29,9 @@ class Settings(BaseModel):
         return self.model_dump(mode="python", exclude=left_out)
 
 
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):  # True equals 1 in Python; in an experiment file it is a mistake
+def _as_written(value: object) -> object:
+    # True equals 1 in Python, and "1_0" is 10; in an experiment file both are mistakes
+    if isinstance(value, bool) or (isinstance(value, str) and not is_decimal(value)):
         raise ValueError("a number")
     return value
 
@@ -64,14 +66,14 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 CountFromZero = Annotated[int, Field(strict=True, ge=0)]
 Name = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, Field(strict=True)]
-Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(_as_written), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Precision = Literal["auto", "float32", "bfloat16"]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(strict=True, ge=1 << 20)]
 SEEDS = 2**32  # seeds are below it: numpy takes no larger ones
 Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
-Reg = Annotated[float, BeforeValidator(_refuse_bool), AfterValidator(checked_reg)]
+Reg = Annotated[float, BeforeValidator(_as_written), AfterValidator(checked_reg)]
 Sources = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=2)]
 """One file, or two files aligned by line."""
 Regs = Annotated[tuple[Reg, ...], BeforeValidator(as_tuple), Field(min_length=1)]

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.data.text_files import Place, checked_id, checked_text, json_object, read_lines
+from optical_cli.data.text_files import Place, checked_id, checked_text, is_blank, json_object, read_lines
 from optical_cli.errors import DataError, quoted
+
+_FIELD = re.compile(r"\{title\}|\{text\}")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,12 @@ class Document:
 def fill(template: str, document: Document) -> str:
     """Return the text to encode: the template, filled in one pass, so that braces in the document's text stay."""
     parts = {"{title}": document.title, "{text}": document.text}
-    return re.sub(r"\{title\}|\{text\}", lambda field: parts[field[0]], template).strip()
+    return _FIELD.sub(lambda field: parts[field[0]], template).strip()
+
+
+def fills_blank(template: str, document: Document) -> bool:
+    """Return whether a template takes nothing from a document: all fields that it names are blank."""
+    return all(is_blank(document.title if field == "{title}" else document.text) for field in _FIELD.findall(template))
 
 
 def read_documents(path: Path) -> Iterator[Document]:
@@ -43,7 +50,7 @@ def checked_documents(
     blanks = 0
     for place, document in documents:
         checked_id(document.doc_id, "doc_id", place)
-        blanks += not document.title.strip() and not document.text.strip()
+        blanks += is_blank(document.title) and is_blank(document.text)
         if blanks and not blank:
             found = f"document {quoted(document.doc_id)} with both blank"
             raise place.fault(expected="a title or a text", found=found, mend="add a text or remove the document")

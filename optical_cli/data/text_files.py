@@ -4,8 +4,9 @@ import gzip
 import json
 import re
 import sys
+import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,16 @@ _NO_TEXT = {
 """What a file is that begins with these bytes, and what to do with it."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 """Control characters, which would control the terminal that shows a run file, surrogates, and the byte order mark."""
+_INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+"""Unicode categories of characters without a glyph: control and format characters (U+200B, U+FEFF), white space."""
+_FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
+"""Characters of other categories that show nothing: joiner, Hangul fillers, the Braille pattern without dots."""
+HEADERS = {
+    *("id", "_id", "qid", "query_id", "query-id", "topic", "topic_id", "text", "query"),
+    *("source", "target", "src", "tgt", "teacher", "foreign", "sentence", "translation", "english", "en"),
+    *("positive", "negative", "negatives", "passage", "document", "pos", "neg"),
+}
+"""Words of a first line that is a header, in lower case."""
 
 
 class Place(NamedTuple):
@@ -87,6 +98,16 @@ def _zstd() -> ModuleType:
     return module
 
 
+def is_blank(text: str) -> bool:
+    """Return whether a text shows nothing: only white space, control characters and invisible characters."""
+    return all(unicodedata.category(char) in _INVISIBLE or char in _FILLERS for char in text)
+
+
+def looks_like_header(columns: Iterable[str], *more: str) -> bool:
+    """Return whether all columns of a first line are words of a header: those of `HEADERS`, or `more` words."""
+    return {column.strip().casefold() for column in columns} <= {*HEADERS, *more}
+
+
 def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
     r"""Stream the lines of a UTF-8 file without line ends, each with its position.
 
@@ -137,10 +158,28 @@ def columns_of(place: Place, line: str, count: int, names: str, mend: str, separ
     return columns
 
 
+class _DuplicateKeyError(ValueError):
+    """A key that an object of JSON has twice; Python would take the last."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DuplicateKeyError(next(key for key in keys if keys.count(key) > 1))
+    return record
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_distinct).decode
+
+
 def json_object(place: Place, line: str) -> dict[str, Any]:
-    """Parse a line as a JSON object; DataError if it is anything else."""
+    """Parse a line as a JSON object; DataError if it is anything else, or has a key twice."""
     try:
-        record = json.loads(line)
+        record = _decode(line)
+    except _DuplicateKeyError as error:
+        found = f"{quoted(str(error))} twice in {quoted(line)}"
+        raise place.fault(expected="each key once", found=found, mend="remove one of the two") from error
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, and deep nesting
         mend = f"correct the line ({one_line(error)})"
         raise place.fault(expected="a JSON object", found=quoted(line), mend=mend) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import Place, checked_id, columns_of, read_lines
+from optical_cli.data.text_files import Place, checked_id, columns_of, is_blank, read_lines
 from optical_cli.errors import DataError, quoted
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -34,7 +34,7 @@ def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dic
         if query_id in texts:
             found = f"{quoted(query_id)} again after {places[query_id].unit} {places[query_id].number}"
             raise place.fault(expected="a new query_id", found=found, mend="remove or rename one of the two")
-        if not text.strip():
+        if is_blank(text):
             found = f"topic {quoted(query_id)} with a blank text"
             raise place.fault(expected="a topic text", found=found, mend="add a text or remove the topic")
         texts[query_id], places[query_id] = text.strip(), place

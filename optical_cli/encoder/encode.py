@@ -15,15 +15,13 @@ from sentence_transformers.multi_vector_encoder.modules import (
     MultiVectorMask,
 )
 
-from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, Side
+from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, Side, prompt_in
 from optical_cli.errors import DataError, quoted
 
 Int32 = npt.NDArray[np.int32]
 Item = TypeVar("Item")
 TOGETHER = 256
 """Texts to tokenize at a time."""
-PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""Names of the prompts that `encode_query` and `encode_document` use; the first that exists is taken."""
 
 
 def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, batch_size: int) -> list[torch.Tensor]:
@@ -33,7 +31,7 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
         for each text its token embeddings, (tokens, dimensions) float32 on the CPU, of unit length.
 
     Raises:
-        DataError: a text has no token that MaxSim scores, or an embedding is not finite.
+        DataError: a text has no token that MaxSim scores, or its embeddings are not finite or all zero.
     """
     encode = encoder.encode_query if side == "query" else encoder.encode_document
     encoded = deque(encode(list(texts), batch_size=batch_size, show_progress_bar=False))
@@ -47,6 +45,11 @@ def encode_texts(encoder: MultiVectorEncoder, texts: Sequence[str], side: Side, 
             raise DataError(
                 f"the encoder returned an embedding that is not finite for the text {quoted(text)}; check the model, "
                 "or use precision float32"
+            )
+        if not bool(tokens.any()):
+            raise DataError(
+                f"all embeddings that the encoder returned for the text {quoted(text)} are zero, so that it scores "
+                "everything alike; check the weights of the model"
             )
     return embeddings
 
@@ -94,7 +97,7 @@ def masks_of(encoder: MultiVectorEncoder) -> list[MultiVectorMask]:
 
 def prompt_of(encoder: MultiVectorEncoder, side: Side) -> str | None:
     """Return the prompt of a side; None if the encoder has none."""
-    return next((encoder.prompts[name] for name in PROMPTS[side] if name in encoder.prompts), None)
+    return prompt_in(encoder.prompts, side)
 
 
 def scored_ids(

@@ -19,9 +19,11 @@ from optical_cli.encoder.adapters import has_adapters, is_adapted, merge_adapter
 from optical_cli.encoder.device import keep_threads
 from optical_cli.encoder.whole import (
     positions_of,
+    refuse_dead_weights,
     refuse_empty_vocabulary,
     refuse_foreign_tokenizer,
     refuse_missing_weights,
+    refuse_no_room,
 )
 from optical_cli.errors import DataError
 
@@ -49,7 +51,8 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
             for.
 
     Raises:
-        DataError: the folder has no model with weights in safetensors that can be loaded.
+        DataError: the folder has no model with weights in safetensors that can be loaded; a weight is not finite, or a
+            projection all zero; a length has no room for a token of a text.
         CacheError: it has adapters, and the weights they are added to are missing.
     """
     keep_threads()
@@ -70,9 +73,11 @@ def load_encoder(folder: Path, *, query_length: int, document_length: int, devic
         longest = min((limit for limit in limits if limit), default=sys.maxsize)
         transformer.query_length = min(query_length, longest)
         transformer.document_length = min(document_length, longest)
+        refuse_no_room(whole, encoder)
     if whole != folder:
         with faults_of_model(folder, "encoder"):
             merge_adapters(encoder, folder)
+    refuse_dead_weights(folder, encoder)
     return encoder
 
 

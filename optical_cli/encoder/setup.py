@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optical_cli.encoder.precision import Resolved
+from optical_cli.errors import DataError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,8 @@ SIDES: tuple[Side, Side] = ("query", "document")
 CHUNK_BATCHES = 32
 """Batches that are sorted by length together: enough to save padding, few enough to stream."""
 TOKENIZER = "tokenizer.json"
+PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Names of the prompts that `encode_query` and `encode_document` use; the first that exists is taken."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,15 @@ class EncoderSetup:
         return {"query": self.query_length, "document": self.document_length}
 
 
+def prompt_in(prompts: Mapping[str, str | None], side: Side) -> str | None:
+    """Return the prompt of a side among those of a model; None if there is none."""
+    return next((prompts[name] for name in PROMPTS[side] if name in prompts), None)
+
+
 def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDArray[np.int64] | None":
     """Count the tokens of each text, (texts,), special and unscored tokens included.
 
-    Returns None for a model without a fast tokenizer.
+    Returns None for a model without a fast tokenizer; DataError if its tokenizer.json is damaged.
     """
     found = next((path for path in (model / TOKENIZER, *sorted(model.glob(f"*/{TOKENIZER}"))) if path.is_file()), None)
     if found is None:
@@ -57,10 +66,23 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
     import numpy as np
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(found))
+    try:
+        tokenizer = Tokenizer.from_file(str(found))
+    except Exception as error:  # the library raises nothing more specific
+        raise DataError(f"{found} cannot be read ({one_line(error)}); check that the model is complete") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return np.minimum([len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))], max_length)
+
+
+def tokens_around(model: Path, side: Side, before: str = "") -> int | None:
+    """Count the tokens of a text that its own words cannot use: special tokens, the prompt, and `before`.
+
+    Returns None for a model without a fast tokenizer.
+    """
+    prompts = _json(model / "config_sentence_transformers.json").get("prompts") or {}
+    counts = token_counts(model, [(prompt_in(prompts, side) or "") + before], sys.maxsize)
+    return None if counts is None else int(counts[0])
 
 
 def dimensions_of(model: Path) -> int | None:

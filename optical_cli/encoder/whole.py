@@ -1,11 +1,14 @@
-"""Refuse models that libraries would complete in silence: with random weights, or with an empty vocabulary."""
+"""Refuse models that would score in silence: with random or dead weights, without vocabulary, or without room."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.base.modules import Dense
 
+from optical_cli.encoder.setup import SIDES, prompt_in
 from optical_cli.errors import DataError, shortened
 
 UNUSED = ("pooler",)
@@ -59,6 +62,29 @@ def refuse_foreign_tokenizer(folder: Path, tokenizer: Any, model: Any) -> None:
             f"{folder}: its tokenizer has {len(tokenizer)} tokens, and its model embeddings of {rows}; check that both "
             "are of one model"
         )
+
+
+def refuse_dead_weights(folder: Path, encoder: MultiVectorEncoder) -> None:
+    """Raise DataError if a weight is not finite, or a projection is all zero: every text would score alike."""
+    for name, weight in encoder.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise DataError(f"{folder}: its weights in {name} are not finite (NaN or inf); get the model again")
+    for name, module in encoder.named_children():
+        if isinstance(module, Dense) and not bool(module.linear.weight.any()):
+            raise DataError(f"{folder}: its projection (module {name}) is all zero; get the model again")
+
+
+def refuse_no_room(folder: Path, encoder: MultiVectorEncoder) -> None:
+    """Raise DataError if special tokens and prompt take all tokens of a query or a document."""
+    transformer: Any = encoder[0]
+    for side in SIDES:
+        prompt = prompt_in(encoder.prompts, side) or ""
+        around, length = len(transformer.tokenizer(prompt)["input_ids"]), getattr(transformer, f"{side}_length")
+        if length <= around:
+            raise DataError(
+                f"{folder}: {side}_length {length} has no room for text: special tokens and prompt take {around} "
+                f"tokens; expected at least {around + 1}"
+            )
 
 
 def positions_of(model: Any) -> int | None:

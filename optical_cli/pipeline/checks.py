@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from optical_cli.config.experiment import languages_of
+from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
+from optical_cli.data.documents import fills_blank
 from optical_cli.data.languages import SAMPLE, looks_like_another
 from optical_cli.data.models import is_called, matrix_names
+from optical_cli.data.text_files import looks_like_header
 from optical_cli.data.topics import match_topics
-from optical_cli.encoder.setup import dimensions_of
+from optical_cli.encoder.setup import SIDES, Side, dimensions_of, tokens_around
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.inputs import inputs_of
@@ -25,11 +28,6 @@ MOST_SHARING = 0.05
 """Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
 MOST_UNJUDGED = 0.5
 """Share of the topics that may lack judgements without a warning."""
-HEADERS = {
-    *("id", "_id", "qid", "query_id", "query-id", "topic", "topic_id", "text", "query"),
-    *("source", "target", "src", "tgt", "teacher", "foreign", "sentence", "translation", "english", "en"),
-}
-"""Words of a first line that is a header, in lower case."""
 MOST_ABSENT = 0.5
 """Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
@@ -75,15 +73,29 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     x = sources.experiment
     warnings: dict[str, str] = {}
     with sources.downloads():
-        faults = _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
+        faults = _faults_of(partial(_check_lengths, sources), dict.fromkeys((x.teacher.model, sources.init)))
+        faults += _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
         faults += _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
         faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
         faults += _faults_of(lambda pair: warnings.update(_look_for_judged(sources, pair)), x.pairs)
+        faults += _faults_of(lambda pair: warnings.update(_look_for_blank(sources, pair)), x.pairs)
     _refuse(faults)
-    return list(warnings.values())
+    return [*_deeper_than_runs(x), *warnings.values()]
+
+
+def _deeper_than_runs(x: Experiment) -> list[str]:
+    """Warn of measures that look deeper than runs go; imported runs may go deeper than `retrieval.depth`."""
+    cutoffs = {name: parse_measure(name).cutoff or 0 for name in x.evaluation.measures}
+    deeper = [name for name, cutoff in cutoffs.items() if cutoff > x.retrieval.depth]
+    if not deeper:
+        return []
+    return [
+        f"evaluation.measures: {', '.join(deeper)} asked for, and retrieval.depth keeps {x.retrieval.depth} of the "
+        f"documents for a topic; raise it to {max(cutoffs.values())}, or the figures miss what lies below"
+    ]
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
@@ -127,12 +139,39 @@ def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
     if guess := looks_like_another(list(texts.values()), languages_of(pair)[0]):
         found = f"{guess.share:.0%} of the topics of {topics.name} look like {guess.language!r}"
         warnings[f"{pair} language"] = f"pairs.{pair}: {found}, {languages_of(pair)[0]!r} expected"
-    if (first := next(iter(texts))).casefold() in HEADERS:
+    if looks_like_header([first := next(iter(texts))]):
         warnings[f"{pair} header"] = (
             f"pairs.{pair}: the first topic of {topics.name} is {first!r}, {texts[first]!r:.60}, which looks like a "
             "header; remove the line"
         )
     return warnings
+
+
+def _check_lengths(sources: Sources, model: str) -> None:
+    """Raise DataError if a length has no room for a token of a text, so that every text would be encoded alike."""
+    x, opened = sources.experiment, sources.model(model)
+    if not sources.is_local(model):
+        return
+    settings: dict[str, tuple[int, Side, str]] = {
+        "encoding.query_length": (x.encoding.query_length, "query", ""),
+        "encoding.document_length": (x.encoding.document_length, "document", ""),
+    }
+    if x.bitext:
+        settings |= {f"training.max_length ({side})": (x.training.max_length, side, "") for side in SIDES}
+    for name, pair in x.pairs.items():
+        before = pair.text.partition("{")[0]
+        settings[f"encoding.document_length (pairs.{name}.text)"] = (x.encoding.document_length, "document", before)
+    faults = []
+    for key, (length, side, before) in settings.items():
+        asked = f"tokens around a text: {opened.fingerprint} {side} {before}"
+        around = sources.memo.of_inputs(asked, lambda: {"tokens": tokens_around(opened.folder, side, before)})["tokens"]  # noqa: B023
+        if around is not None and length <= around:
+            what = "special tokens, prompt and template" if before else "special tokens and prompt"
+            faults.append(
+                f"{key}: {length} tokens have no room for text, as {what} of {model} take {around}; expected at least "
+                f"{around + 1}"
+            )
+    _refuse(faults)
 
 
 def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
@@ -151,7 +190,7 @@ def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
     x, split, warnings = sources.experiment, sources.split(language), {}
     pairs = sources.bitext(language).pairs()
     first = (pairs[0].teacher, pairs[0].foreign)
-    if {side.casefold() for side in first} <= {*HEADERS, language, x.teacher.language}:
+    if looks_like_header(first, language, x.teacher.language):
         found = f"the first pair is {first[0]!r} and {first[1]!r}, which looks like a header"
         warnings[f"{language} header"] = f"bitext.{language}: {found}; remove the line"
     for side, texts, code in (
@@ -191,6 +230,31 @@ def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:
     if found["absent"] > MOST_ABSENT * found["judged"]:
         raise DataError(f"{said}; judgements of this collection expected")
     return {pair: f"{said}; no run can find them, which lowers every figure"}
+
+
+def _look_for_blank(sources: Sources, pair: str) -> dict[str, str]:
+    """Count the documents that are blank in the template; refuse a collection that has no others.
+
+    A document with a title and no text is valid, and blank in a template without `{title}`.
+    """
+    documents, template = sources.documents(pair), sources.experiment.pairs[pair].text
+    if "{title}" in template:
+        return {}  # blank documents are refused, or limited to a share, when the collection is read
+
+    def count() -> dict[str, Any]:
+        blank = [fills_blank(template, document) for document in documents.documents()]
+        return {"blank": sum(blank), "documents": len(blank)}
+
+    found = sources.memo.of_inputs(f"blank documents of {template}: {sources.fingerprint(documents)}", count)
+    if not found["blank"]:
+        return {}
+    said = (
+        f"pairs.{pair}.text: {found['blank']} of {found['documents']} documents of {documents.name} are blank in "
+        f"{template!r}; add {{title}} to it, or remove them"
+    )
+    if found["blank"] == found["documents"]:
+        raise DataError(said)
+    return {f"{pair} blank": said}
 
 
 def judged_documents(sources: Sources, pair: str) -> dict[str, Any]:

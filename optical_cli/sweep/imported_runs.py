@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from optical_cli.artifacts.result import Result
-from optical_cli.artifacts.run import Ranking, read_run, read_tag
+from optical_cli.artifacts.run import Ranking, read_run, read_tag, read_tags
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact, Damaged, Health
 from optical_cli.cache.keys import key_of
@@ -48,6 +48,9 @@ def import_step(pipeline: Pipeline, pair: str, path: Path) -> Step:
         pipeline.check()
         folders = {name: pipeline.upstream_folder(step, wanted) for name, wanted in corpus.inputs.items()}
         _check_corpus(read_run(path), corpus, folders, path)
+        if others := read_tags(path)[1:]:
+            found = f"{path} has {several(len(others), 'other tag')} besides {tag}, such as {others[0]}"
+            pipeline.progress.say(f"warning: {found}; its results are taken as one run, {tag}")
     for other in imported_runs(pipeline):
         named = (other.result.pair, other.result.objective) == (pair, objective_of(tag))
         if named and other.artifact.manifest["key"] != step.key.digest:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from optical_cli.data.text_files import Place, checked_text, json_object, read_lines
+from optical_cli.data.text_files import Place, checked_text, is_blank, json_object, looks_like_header, read_lines
 from optical_cli.errors import DataError, quoted
 
 FIELDS = ("query", "positive", "negatives")
@@ -68,6 +68,8 @@ def _examples(path: Path) -> Iterator[Example]:
     for place, line in read_lines(path):
         if as_json is None:
             as_json = line.lstrip().startswith("{")
+        if not as_json and place.number == 1 and looks_like_header(line.split("\t")):
+            raise place.fault(expected="an example", found=f"the header {quoted(line)}", mend="remove the line")
         texts = _of_json(place, line) if as_json else _of_tsv(place, line)
         if len(set(texts[1:])) < len(texts) - 1:
             raise place.fault(expected="different passages", found=f"duplicates in {quoted(line)}", mend=MEND)
@@ -94,6 +96,6 @@ def _of_tsv(place: Place, line: str) -> list[str]:
 
 
 def _text(place: Place, value: object, field: str) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or is_blank(value):
         raise place.fault(expected="a text", found=quoted(value), mend=MEND)
     return checked_text(value, field, place).strip()

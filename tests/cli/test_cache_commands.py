@@ -107,3 +107,13 @@ def test_names_cannot_steer_the_terminal(run, cache):
         said = run(command, *(["0" * 12] if command == "remove" else []))
         assert "\x1b" not in said.out + said.err
         assert "[2J" in said.out
+
+
+@pytest.mark.parametrize("name", ["", "/"])
+def test_an_empty_name_is_not_the_key_of_the_only_artifact(optical, tmp_path, name):
+    cache = Cache(tmp_path / "one")
+    cache.make("runs", "first", KEYS["first"], write_one)
+    said = optical("cache", "remove", name, "--cache-dir", cache.root)
+    assert said.code == 2
+    assert "the name or key of one artifact expected, found none in" in said.err
+    assert len(list(cache.all_entries())) == 1

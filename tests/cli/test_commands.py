@@ -174,3 +174,16 @@ def test_a_small_reg_is_printed_with_all_its_digits(optical, lab, tmp_path):
         "sweep", lab.experiment, "--cache-dir", tmp_path, "--set", "transport.reg=[0.0012345678]", "--print-commands"
     )
     assert "--reg 0.0012345678 " in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["distill", "tiny", "--reg", "1_0"], "--reg 1_0"),
+        (["align", "tiny", "--reg", "0.1", "--reg", "1_0"], "--reg 1_0"),
+        (["evaluate", "tiny", "--reg", "0.1", "--seed", "1_3"], "--seed 1_3"),
+    ],
+)
+def test_a_number_of_an_option_is_as_it_is_written_or_refused(optical, words, fault):
+    said = optical(*words)
+    assert (said.code, said.out, said.err) == (2, "", f"error: {fault}: a decimal number expected\n")

@@ -491,3 +491,21 @@ def test_stemming_is_refused_for_a_language_without_a_stemmer(faults, read):
     assert len(faults(LEAST, candidates)) == 1
     assert read(STEMMED, "baselines=[none]").stemmed_pairs == []
     assert read(STEMMED.replace("sw", "hi")).stemmed_pairs == ["hi-hi"]
+
+
+@pytest.mark.parametrize("text", ["{text}", "{title} {text}"])
+def test_a_template_without_quotes_gets_the_hint_to_quote_it(faults, text):
+    pairs = f"pairs:\n  sw-sw:\n    collection: ./data\n    text: {text}\n"
+    (line,) = faults(LEAST.partition("pairs:")[0] + pairs)
+    assert "quote a text that begins with a brace" in line
+
+
+@pytest.mark.parametrize("written", ["1_0", "1_00_0", "1_0.5", "1__000", "'1_0'", "'٣'"])
+def test_underscores_and_other_digits_make_no_other_number(faults, written):
+    (line,) = faults(LEAST + f"training: {{learning_rate: {written}}}\n")
+    assert "expected a" in line
+    assert "number, found" in line
+
+
+def test_settings_of_bm25_are_bounded(faults):
+    assert faults(LEAST, "bm25.k1=1.0e+308") == ["bm25.k1: expected at most 1000, found 1e+308"]

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from optical_cli.data.documents import Document, fill, pooled_ids, read_documents
+from optical_cli.data.documents import Document, fill, fills_blank, pooled_ids, read_documents
 from optical_cli.errors import DataError
 
 GOOD = '{"doc_id": "d1", "title": "T", "text": "x", "url": 5}\n'
@@ -94,3 +94,14 @@ def test_the_pool_may_have_none_or_all_of_the_other_documents(extra, size):
     pool = pooled_ids(IDS, {"d3"}, extra=extra, seed=13)
     assert len(pool) == size
     assert "d3" in pool
+
+
+def test_a_document_of_invisible_characters_is_blank(write):
+    with pytest.raises(DataError, match=r"line 1: expected a title or a text, found document 'd' with both blank"):
+        list(read_documents(write("docs.jsonl", r'{"doc_id": "d", "title": "\u200b", "text": "\ufeff \u00ad"}')))
+
+
+def test_a_template_takes_nothing_from_a_document_if_the_fields_it_names_are_blank():
+    titled = Document("d", "T", "\u200b")
+    assert fills_blank("passage: {text}", titled)
+    assert not fills_blank("{title} {text}", titled)

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from optical_cli.data.text_files import Place, checked_id, read_lines
+from optical_cli.data.text_files import Place, checked_id, is_blank, json_object, read_lines
 from optical_cli.errors import DataError
 
 
@@ -62,3 +62,21 @@ def test_utf_16_without_a_byte_order_mark_is_named(write):
 def test_a_number_as_an_id_has_the_remedy():
     with pytest.raises(DataError, match="found '1'; put it in quotation marks"):
         checked_id(1, "doc_id", Place("docs.jsonl", 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \t", "\u200b", "\ufeff\u00ad", "\x01\x1f", "\u3000\u2028", "\u3164", "\u2060\u200e"]
+)
+def test_a_text_of_invisible_characters_is_blank(text):
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", "\u200ba", "?", "٣", "\U0001f468\u200d\U0001f469", "न\u200d"])
+def test_a_text_with_a_visible_character_is_not_blank(text):
+    assert not is_blank(text)
+
+
+@pytest.mark.parametrize("line", ['{"a": 1, "b": 2, "a": 1}', '{"b": {"a": 1, "a": 2}}'])
+def test_a_key_that_comes_twice_is_refused_with_file_and_line(line):
+    with pytest.raises(DataError, match=r"^f\.jsonl, line 7: expected each key once, found 'a' twice in "):
+        json_object(Place("f.jsonl", 7), line)

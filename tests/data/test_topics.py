@@ -63,3 +63,8 @@ def test_a_fault_of_judgements_names_file_and_line(write, line, said):
 def test_a_file_without_judgements_is_refused(write):
     with pytest.raises(DataError, match="has no judgements"):
         read_judgements(write("qrels.trec", "\n"))
+
+
+def test_a_topic_of_invisible_characters_is_blank(write):
+    with pytest.raises(DataError, match="line 1: expected a topic text, found topic 'q' with a blank text"):
+        read_topics(write("queries.tsv", "q\t\u200b\u00ad\n"))

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from optical_cli.encoder.encode import encode_texts
-from optical_cli.encoder.load import load_encoder
+from optical_cli.encoder.load import load_encoder, project, save_encoder
 from optical_cli.errors import DataError
 
 LENGTHS = {"query_length": 16, "document_length": 64, "device": "cpu"}
@@ -87,3 +87,45 @@ def test_the_tokenizer_of_another_model_is_refused(copied):
     (copied / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(DataError, match=r"its tokenizer has .* tokens, and its model embeddings of"):
         load_encoder(copied, **LENGTHS)
+
+
+@pytest.mark.parametrize("lengths", [{"query_length": 2}, {"document_length": 1}])
+def test_lengths_without_room_for_text_are_refused(lab, lengths):
+    (name,) = lengths
+    with pytest.raises(DataError, match=rf"{name} \d has no room for text: special tokens and prompt take 2 tokens"):
+        load_encoder(lab.teacher, **LENGTHS | lengths)
+    load_encoder(lab.teacher, **LENGTHS | {name: 3})
+
+
+def test_a_prompt_that_takes_all_tokens_is_refused(copied):
+    path = copied / "config_sentence_transformers.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "prompts": {"query": "find this: " * 9}}))
+    with pytest.raises(DataError, match="query_length 16 has no room for text"):
+        load_encoder(copied, **LENGTHS)
+
+
+def changed(folder, end, change):
+    """Change the tensors of a model whose name has an end."""
+    for path in folder.rglob("*.safetensors"):
+        tensors = {name: change(t) if name.endswith(end) else t for name, t in load_file(path).items()}
+        save_file(tensors, path, metadata={"format": "pt"})
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(copied):
+    changed(copied, "layer.0.output.dense.weight", lambda tensor: tensor * torch.nan)
+    with pytest.raises(DataError, match=r"its weights in .*layer\.0\.output\.dense\.weight are not finite"):
+        load_encoder(copied, **LENGTHS)
+
+
+def test_a_projection_of_zeros_is_refused(copied):
+    encoder = load_encoder(copied, **LENGTHS)
+    save_encoder(project(encoder, torch.zeros(8, encoder[0].get_embedding_dimension())), copied.with_name("dead"))
+    with pytest.raises(DataError, match=r"dead: its projection \(module \d\) is all zero"):
+        load_encoder(copied.with_name("dead"), **LENGTHS)
+
+
+def test_embeddings_of_zeros_are_no_embeddings(copied):
+    changed(copied, "LayerNorm.weight", torch.zeros_like)
+    changed(copied, "LayerNorm.bias", torch.zeros_like)
+    with pytest.raises(DataError, match="all embeddings that the encoder returned for the text 'Amina' are zero"):
+        encode_texts(load_encoder(copied, **LENGTHS), ["Amina"], "query", 1)

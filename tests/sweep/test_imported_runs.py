@@ -1,6 +1,7 @@
 import pytest
 
 from optical_cli.errors import DataError
+from optical_cli.progress import Silence
 from optical_cli.report.gather import cached_study
 from optical_cli.sweep.imported_runs import import_step, imported_runs
 
@@ -144,3 +145,16 @@ def test_candidates_are_known_by_their_content_and_not_by_the_name_of_their_file
     assert other.experiment.pairs["sw-sw"].corpus_name == one.experiment.pairs["sw-sw"].corpus_name
     assert imported(other) == []
     assert import_step(other, "sw-sw", path).key != import_step(one, "sw-sw", path).key
+
+
+def test_a_run_with_several_tags_is_taken_as_one_with_a_warning(theirs, lab, own_swept, open_pipeline):
+    said = []
+
+    class Listener(Silence):
+        def say(self, message):
+            said.append(message)
+
+    theirs.write_text(RUN.replace("1.0 theirs\nq4", "1.0 others\nq4"), encoding="utf-8")
+    import_step(open_pipeline(lab.experiment, own_swept, progress=Listener()), "sw-sw", theirs)
+    found = f"{theirs} has 1 other tag besides theirs, such as others; its results are taken as one run, theirs"
+    assert f"warning: {found}" in said

@@ -91,3 +91,14 @@ def test_more_negatives_than_an_example_has_are_refused_with_its_line(written):
     assert str(caught.value).startswith(f"{path}, line 2: 2 negatives expected (--negatives), found 1")
     with pytest.raises(DataError, match="'r': 2 negatives expected"):
         with_negatives([Example("r", "s", ("a",))], 2)
+
+
+@pytest.mark.parametrize("header", ["query\tpositive", "Query\tpassage\tnegative", "\ufeffquery\tpositive\tnegative"])
+def test_a_header_is_no_example(written, header):
+    with pytest.raises(DataError, match=r"line 1: expected an example, found the header .*; remove the line"):
+        read_examples(written(header, "who mends\tAmina mends"))
+
+
+def test_invisible_characters_are_no_example(written):
+    with pytest.raises(DataError, match="line 1: expected a text"):
+        read_examples(written("who mends\t\u200b\u200b"))

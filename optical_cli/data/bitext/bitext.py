@@ -17,6 +17,7 @@ from optical_cli.data.absent import LocalCopy
 from optical_cli.data.bitext.dataset import DatasetFolder, HubDataset, open_dataset
 from optical_cli.data.bitext.rows import Row, RowFiles
 from optical_cli.data.paths import PREFIX, as_path, builtin_path
+from optical_cli.data.text_files import is_blank
 from optical_cli.errors import DataError
 
 DROPPED = "dropped.jsonl"
@@ -118,7 +119,7 @@ def select_pairs(rows: Iterable[Row], settings: Filter) -> Selection:
 
 
 def _fault_of(teacher: str, foreign: str, settings: Filter) -> str | None:
-    if not teacher or not foreign:
+    if is_blank(teacher) or is_blank(foreign):
         return "empty"
     if settings.equal and teacher.casefold() == foreign.casefold():
         return "equal"

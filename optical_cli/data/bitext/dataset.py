@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,7 @@ from optical_cli.errors import DataError, one_line
 
 _READING = 1  # raised when rows are read in another way, so that remembered fingerprints expire
 _INFO = "dataset_info.json"
+DEFAULT_SPLIT = Settings.model_fields["split"].default
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
@@ -76,9 +77,19 @@ class DatasetFolder(Dataset):
 
     def _load(self, library: Any) -> Any:
         if Path(self.name, "dataset_dict.json").exists():
-            return library.load_from_disk(self.name)[self.settings.split]
+            splits = library.load_from_disk(self.name)
+            if self.settings.split not in splits:
+                raise DataError(_no_split(self.name, self.settings.split, splits))
+            return splits[self.settings.split]
         if Path(self.name, "state.json").exists():
-            return library.load_from_disk(self.name)
+            dataset = library.load_from_disk(self.name)
+            saved = str(dataset.split) if dataset.split else None  # the split that it was saved from, if any
+            if "split" in self.settings.model_fields_set and self.settings.split not in (saved, DEFAULT_SPLIT):
+                raise DataError(
+                    f"{self.name} is one dataset without splits, and bitext.*.split is {self.settings.split}; remove "
+                    "bitext.*.split, or name the folder that has this split"
+                )
+            return dataset
         # streaming keeps the library from copying the whole dataset into its cache
         return library.load_dataset(self.name, self.settings.config, split=self.settings.split, streaming=True)
 
@@ -107,8 +118,7 @@ class HubDataset(Dataset):
         files = sorted(path for path in folder.glob("*.arrow") if part.fullmatch(path.name))
         if not files:
             splits = json.loads((folder / _INFO).read_text(encoding="utf-8")).get("splits") or {}
-            found = f"expected the split {self.settings.split}, found {listed(list(splits))}"
-            raise DataError(f"{self.name}: {found}; set bitext.*.split")
+            raise DataError(_no_split(self.name, self.settings.split, splits))
         return files
 
     def _prepared(self) -> Path | None:
@@ -153,6 +163,10 @@ def open_dataset(settings: Settings, name: str, columns: tuple[str, str], base: 
             f"{folder} is not a folder; name the folder of a dataset or a Hugging Face id, or set `source` for a file"
         )
     return DatasetFolder(str(folder), settings, columns)
+
+
+def _no_split(name: str, split: str, known: Iterable[str]) -> str:
+    return f"{name}: expected the split {split}, found {listed(list(known))}; set bitext.*.split"
 
 
 def _cache() -> Path:

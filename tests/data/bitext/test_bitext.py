@@ -217,3 +217,9 @@ def test_the_first_dropped_rows_of_each_reason_are_sampled():
     ]  # fmt: skip
     assert found.dropped["empty"] == 20
     assert found.dropped["duplicate"] == 19
+
+
+def test_a_side_of_invisible_characters_is_empty(write, bitext_of):
+    write("b.tsv", "one\tmoja\ntwo\t\u200b\n\ufeff\u00ad\tmbili\n")
+    selection = bitext_of(source="b.tsv").selection
+    assert (len(selection.pairs), selection.dropped["empty"]) == (1, 2)

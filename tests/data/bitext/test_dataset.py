@@ -183,3 +183,18 @@ def test_a_failed_download_of_a_dataset_is_reported_in_one_line(bitext_of, setti
 def test_a_dataset_that_is_neither_folder_nor_id_is_refused(bitext_of):
     with pytest.raises(DataError, match=r"data/en sw is neither a folder on this machine nor a Hugging Face id"):
         bitext_of(dataset="data/en sw")
+
+
+def test_a_split_of_save_to_disk_is_found_or_refused(bitext_of, texts, tmp_path):
+    from datasets import Dataset, DatasetDict, NamedSplit
+
+    dataset = Dataset.from_list([{"translation": record} for record in RECORDS])
+    DatasetDict(train=dataset, test=dataset).save_to_disk(tmp_path / "both")
+    with pytest.raises(DataError, match=r"both: expected the split dev, found train, test; set bitext\.\*\.split$"):
+        texts(bitext_of(dataset="./both", split="dev"))
+    dataset.save_to_disk(tmp_path / "one")
+    with pytest.raises(DataError, match=r"one is one dataset without splits, and bitext\.\*\.split is test; remove"):
+        texts(bitext_of(dataset="./one", split="test"))
+    assert texts(bitext_of(dataset="./one", split="train")) == FOLDER_PAIRS
+    Dataset.from_list(dataset.to_list(), split=NamedSplit("test")).save_to_disk(tmp_path / "named")
+    assert texts(bitext_of(dataset="./named", split="test")) == FOLDER_PAIRS
