@@ -25,7 +25,7 @@ class Fingerprints:
 
     def of_file(self, path: Path) -> str:
         """Return the SHA-256 of a file's bytes, 64 hex digits; remembered until size, mtime or ctime change."""
-        path = path.resolve()
+        path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link that leads back to itself
         if path in self._files:
             return self._files[path]
         state = _state(path)

@@ -163,6 +163,18 @@ def test_a_folder_behind_a_link_is_a_part_of_the_fingerprint(model, write, tmp_p
     assert resolve_model("model", tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
 
 
+def test_links_that_lead_in_a_circle_are_named(model, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "back").symlink_to(model, target_is_directory=True)
+    (model / "again").symlink_to(tmp_path / "other", target_is_directory=True)
+    with pytest.raises(DataError, match="again/back is a link to a folder that contains it"):
+        resolve_model(str(model), tmp_path)
+    (model / "again").unlink()
+    (model / "again").symlink_to("again")
+    with pytest.raises(DataError, match="again is a link that leads back to itself"):
+        resolve_model(str(model), tmp_path)
+
+
 def test_a_pickle_behind_a_link_is_refused_and_so_is_a_link_in_a_circle(model, write, tmp_path):
     write("shared/pytorch_model.bin", b"")
     (model / "2_Dense").symlink_to(tmp_path / "shared", target_is_directory=True)
