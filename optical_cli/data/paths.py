@@ -117,7 +117,7 @@ def names_in(folder: Path) -> list[str]:
 
 def files_under(folder: Path) -> Iterator[Path]:
     """The files below a folder, sorted, also below links to folders; DataError if a link leads in a circle."""
-    way_to = {str(folder): (real_path(folder),)}  # a folder, and those that were entered before it, without links
+    way_to: dict[str, tuple[Path, ...]] = {str(folder): (real_path(folder),)}  # the folders around each, without links
     for here, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         for name in folders:
