@@ -1,37 +1,22 @@
 """Checks of all inputs before anything expensive starts: every source can be opened, and read to its end."""
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from optical_cli.config.experiment import languages_of
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
-from optical_cli.data.languages import SAMPLE, looks_like_another
 from optical_cli.data.models import is_called, matrix_names
-from optical_cli.data.topics import match_topics
 from optical_cli.encoder.setup import dimensions_of
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.inputs import inputs_of
+from optical_cli.pipeline.looks import Look, looks_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
 Item = TypeVar("Item")
-
-MOST_SHARING = 0.05
-"""Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
-MOST_UNJUDGED = 0.5
-"""Share of the topics that may lack judgements without a warning."""
-HEADERS = {
-    *("id", "_id", "qid", "query_id", "query-id", "topic", "topic_id", "text", "query"),
-    *("source", "target", "src", "tgt", "teacher", "foreign", "sentence", "translation", "english", "en"),
-}
-"""Words of a first line that is a header, in lower case."""
-MOST_ABSENT = 0.5
-"""Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
 
 def refuse_missing(sources: Sources, remedy: str, *, content: bool) -> None:
@@ -73,17 +58,20 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         ConfigError: no index can have the structure that a search engine is set to build.
     """
     x = sources.experiment
-    warnings: dict[str, str] = {}
+    warnings: list[str] = []
     with sources.downloads():
         faults = _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
-        faults += _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
-        faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
+        faults += _faults_of(lambda look: warnings.extend(_warnings_of(look)), looks_of(sources))
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
-        faults += _faults_of(lambda pair: warnings.update(_look_for_judged(sources, pair)), x.pairs)
     _refuse(faults)
-    return list(warnings.values())
+    return warnings
+
+
+def _warnings_of(look: Look) -> list[str]:
+    seen = look.see()
+    return [f"{look.key}: {seen.found}; {seen.doubt}"] if seen.doubt else []
 
 
 def _find_adapted_layers(sources: Sources, init: str) -> None:
@@ -105,36 +93,6 @@ def _find_adapted_layers(sources: Sources, init: str) -> None:
             )
 
 
-def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
-    """Raise DataError if no topic of a pair is judged, or a judged topic is missing; return warnings about topics."""
-    topics, qrels = sources.topics(pair), sources.judgements(pair)
-    judged, unjudged, missing = match_topics(topics.topics(), qrels.judgements())
-    if not judged:
-        raise DataError(
-            f"pairs.{pair}: {qrels.name} judges none of the topics of {topics.name}; "
-            "expected topics and qrels of the same collection"
-        )
-    if missing:
-        raise DataError(
-            f"pairs.{pair}: {qrels.name} judges {len(missing)} query ids that {topics.name} has no topic for, "
-            f"such as {missing[0]!r}; add the topics or remove their judgements"
-        )
-    texts = topics.topics()
-    warnings = {}
-    if len(unjudged) > MOST_UNJUDGED * len(texts):
-        found = f"{len(unjudged)} of {len(texts)} topics have no judgement, such as {unjudged[0]!r}"
-        warnings[f"{pair} judged"] = f"pairs.{pair}: {found}; they are not measured"
-    if guess := looks_like_another(list(texts.values()), languages_of(pair)[0]):
-        found = f"{guess.share:.0%} of the topics of {topics.name} look like {guess.language!r}"
-        warnings[f"{pair} language"] = f"pairs.{pair}: {found}, {languages_of(pair)[0]!r} expected"
-    if (first := next(iter(texts))).casefold() in HEADERS:
-        warnings[f"{pair} header"] = (
-            f"pairs.{pair}: the first topic of {topics.name} is {first!r}, {texts[first]!r:.60}, which looks like a "
-            "header; remove the line"
-        )
-    return warnings
-
-
 def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
     """Refuse settings of a search engine that no index of the corpus can have, before one is built."""
     x = sources.experiment
@@ -144,79 +102,6 @@ def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
     most = corpus.upper_bound(sources.documents(corpus.pair).count())
     tokens = sys.maxsize if most is None else most * x.encoding.document_length
     x.retrieval.settings_of(engine).check_index(tokens, dimensions)
-
-
-def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
-    """Read and split a bitext; warn if holding pairs out costs many more than are held out."""
-    x, split, warnings = sources.experiment, sources.split(language), {}
-    pairs = sources.bitext(language).pairs()
-    first = (pairs[0].teacher, pairs[0].foreign)
-    if {side.casefold() for side in first} <= {*HEADERS, language, x.teacher.language}:
-        found = f"the first pair is {first[0]!r} and {first[1]!r}, which looks like a header"
-        warnings[f"{language} header"] = f"bitext.{language}: {found}; remove the line"
-    for side, texts, code in (
-        ("the teacher's sentences", [pair.teacher for pair in pairs[:SAMPLE]], x.teacher.language),
-        ("the translations", [pair.foreign for pair in pairs[:SAMPLE]], language),
-    ):
-        if guess := looks_like_another(texts, code):
-            found = f"{guess.share:.0%} of {side} look like {guess.language!r}, {code!r} expected"
-            warnings[f"{language} {side}"] = f"bitext.{language}: {found}; check whether the columns are swapped"
-    if split.sharing > max(len(split.held_out), MOST_SHARING * len(split.train)):
-        remedy = "lower held_out, or remove translations that repeat"
-        warnings[f"{language} sharing"] = f"bitext.{language}: {split.sharing_in_words}; {remedy}"
-    sentences = {text for pair in pairs for text in (pair.teacher, pair.foreign)}
-    asked = {sources.topics(pair) for pair in x.pairs if language in languages_of(pair)}
-    topic_texts = {text for topics in asked for text in topics.topics().values()}
-    if shared := sorted(topic_texts & sentences):
-        found = f"{len(shared)} of {len(topic_texts)} topics are sentences of it, such as {shared[0]!r:.60}"
-        warnings[f"{language} topics"] = f"bitext.{language}: {found}: a student has learned these by heart"
-    return warnings
-
-
-def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:
-    """Look for the judged documents in the collection; refuse a collection that lacks most of them."""
-    found = judged_documents(sources, pair)
-    if not found["absent"]:
-        return {}
-    documents, qrels = sources.documents(pair), sources.judgements(pair)
-    said = (
-        f"pairs.{pair}: {found['absent']} of {found['judged']} documents that {qrels.name} judges are not in "
-        f"{documents.name}, such as {found['example']!r}"
-    )
-    if found["written_otherwise"]:
-        said += (
-            f"; {found['written_otherwise']} of them are there in another Unicode normalisation (NFC, NFD): write ids "
-            "alike in both"
-        )
-    if found["absent"] > MOST_ABSENT * found["judged"]:
-        raise DataError(f"{said}; judgements of this collection expected")
-    return {pair: f"{said}; no run can find them, which lowers every figure"}
-
-
-def judged_documents(sources: Sources, pair: str) -> dict[str, Any]:
-    """Count the documents that are judged, and those among them that the collection lacks, with an example."""
-    documents, qrels = sources.documents(pair), sources.judgements(pair)
-
-    def count() -> dict[str, Any]:
-        judged = {doc_id for grades in qrels.judgements().values() for doc_id in grades}
-        absent, ids = set(judged), {_normalised(doc_id): doc_id for doc_id in judged}
-        otherwise = set()
-        for document in documents.documents():
-            absent.discard(document.doc_id)
-            if not document.doc_id.isascii():
-                otherwise.add(ids.get(_normalised(document.doc_id)))
-        example = min(absent, default=None)
-        return {
-            "judged": len(judged), "absent": len(absent), "example": example,
-            "written_otherwise": len(otherwise & absent),
-        }  # fmt: skip
-
-    name = f"judged documents: {sources.fingerprint(documents)} {sources.fingerprint(qrels)}"
-    return sources.memo.of_inputs(name, count)
-
-
-def _normalised(doc_id: str) -> str:
-    return doc_id if doc_id.isascii() else unicodedata.normalize("NFC", doc_id)
 
 
 def _read_translations(sources: Sources, pair: str) -> None:
