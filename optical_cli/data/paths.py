@@ -67,7 +67,7 @@ def exists(path: Path) -> bool:
         path.stat()
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise DataError(f"{path} is a link that leads back to itself; link to a file or a folder") from error
+            raise DataError(f"{path} is a link that leads back to itself; correct the link") from error
         return False
     except ValueError:  # half a surrogate pair
         return False

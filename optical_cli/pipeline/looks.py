@@ -261,10 +261,12 @@ def judged_documents(sources: Sources, pair: str) -> dict[str, Any]:
     return sources.memo.of_inputs(_judged_name(sources, pair), count)
 
 
-def known_absent(sources: Sources, pair: str) -> int | None:
-    """Return how many judged documents the collection lacks, if that was counted before; reads nothing."""
+def absent_in_words(sources: Sources, pair: str) -> str:
+    """Say how many judged documents the collection lacks; "" if none, or if no check has counted them yet."""
     found = sources.memo.known_of_inputs(_judged_name(sources, pair))
-    return None if found is None else int(found["absent"])
+    if found is None or not found["absent"]:
+        return ""
+    return f"{found['absent']} of {several(found['judged'], 'judged document')} not in it"
 
 
 def _judged_name(sources: Sources, pair: str) -> str:
