@@ -25,7 +25,7 @@ class Fingerprints:
 
     def of_file(self, path: Path) -> str:
         """Return the SHA-256 of a file's bytes, 64 hex digits; remembered until size, mtime or ctime change."""
-        path = path.resolve()
+        path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link that leads back to itself
         if path in self._files:
             return self._files[path]
         state = _state(path)
@@ -58,11 +58,16 @@ class Fingerprints:
 
     def of_inputs(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A small result about inputs, as JSON values; computed if its `name`, which has their fingerprints, is new."""
+        found = self.known_of_inputs(name)
+        if found is None:
+            found = compute()
+            self._remember(f"result:{name}", {"found": found})
+        return found
+
+    def known_of_inputs(self, name: str) -> dict[str, Any] | None:
+        """Return a result of `of_inputs` that was computed before; None if there is none."""
         known = self._recall(f"result:{name}")
-        if known is None:
-            known = {"found": compute()}
-            self._remember(f"result:{name}", known)
-        found: dict[str, Any] = known["found"]
+        found: dict[str, Any] | None = known and known["found"]
         return found
 
     def _place(self, name: str) -> Path:

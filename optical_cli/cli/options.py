@@ -299,9 +299,9 @@ def how_obtained(artifact: "Artifact", *, made: bool) -> str:
 
 def lock_file(experiment: str) -> Path | None:
     """Return the path of the lock file beside an experiment file; None for `tiny`, which is part of the package."""
-    from optical_cli.data.paths import builtin_experiment
+    from optical_cli.data.paths import builtin_experiment, real_path
 
-    return None if builtin_experiment(experiment) else Path(experiment).resolve().with_suffix(".lock")
+    return None if builtin_experiment(experiment) else real_path(Path(experiment)).with_suffix(".lock")
 
 
 def example(words: str) -> str:

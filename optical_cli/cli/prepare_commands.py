@@ -16,7 +16,7 @@ MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 def doctor(
     opening: Opening,
     experiment: Annotated[
-        str | None, Argument(metavar="EXPERIMENT", help="Also check the inputs of this experiment.")
+        str | None, Argument(metavar="EXPERIMENT", help="Also check the inputs of this experiment, and read its data.")
     ] = None,
 ) -> None:
     """Check this machine: packages, cache, network and inputs.

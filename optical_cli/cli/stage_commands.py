@@ -138,6 +138,7 @@ def fuse(
 ) -> None:
     """Fuse several TREC runs into one."""
     from optical_cli.artifacts.run import check_tag, read_run, replace_run
+    from optical_cli.data.paths import real_path
     from optical_cli.evaluate.fuse import METHODS, fuse_runs
 
     chosen = next((name for name in METHODS if name == method), None)
@@ -145,7 +146,7 @@ def fuse(
         raise ConfigError(f"--method {method}: one of {', '.join(METHODS)} expected")
     if output.exists() and not force:
         raise ConfigError(f"--output {output}: already exists; name another file, or replace it with --force")
-    if len({path.resolve() for path in runs}) != len(runs):
+    if len(set(map(real_path, runs))) != len(runs):
         raise ConfigError("RUN: two runs are one file; name each run once")
     check_tag(tag or method)
     read = [read_run(path) for path in runs]

@@ -50,8 +50,8 @@ def sweep(
 ) -> None:
     """Run every pair, reg, seed and baseline of an experiment.
 
-    Artifacts in the cache are not made again. A cell that fails does not stop the others: failed cells are listed at
-    the end, and the exit code is 1.
+    Artifacts in the cache are not made again. A cell that fails does not stop the others, and its reason is
+    printed once, however many cells it stops. The exit code is then 1.
     """
     from optical_cli.sweep.sweep import run_sweep
 
@@ -73,14 +73,18 @@ def sweep(
         print_json(sweep_record(pipeline.experiment.name, made, results))
     elif events != "-":
         print_results(results, pipeline.experiment.evaluation.measures)
-    say("every artifact was in the cache; nothing was computed" if made == 0 else f"{several(made, 'artifact')} made")
-    failed = [result for result in results if result.failure is not None]
-    for result in failed:
-        say(result_line(result, []))
-    if not opening.as_json and len(failed) < len(results):
+    failed = sum(result.failure is not None for result in results)
+    say(_outcome(made, failed, len(results)))
+    if not opening.as_json and failed < len(results):
         say(f"next: {command_line('report', experiment, *_shared_options(opening, but_variables=True))}")
     if failed:
         raise Exit(1)
+
+
+def _outcome(made: int, failed: int, cells: int) -> str:
+    if not made and not failed:
+        return "every artifact was in the cache; nothing was computed"
+    return f"{several(made, 'artifact')} made" + (f"; {failed} of {several(cells, 'cell')} failed" if failed else "")
 
 
 def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
@@ -113,6 +117,7 @@ class _Audience:
         self.terminal: Progress = self._live or TerminalProgress()
         self._events = _EventFile(events if Processes().first else "", self.terminal.say)
         self._begun = False
+        self._failures: dict[str, str] = {}  # the first cell that failed for a reason
 
     @contextmanager
     def following(self, experiment: "ExperimentSettings") -> Iterator[None]:
@@ -125,8 +130,16 @@ class _Audience:
             self._events.close()
 
     def cell(self, result: "Result") -> None:
-        self.terminal.say(result_line(result, self._experiment.evaluation.measures))
+        self.terminal.say(result_line(self._said_once(result), self._experiment.evaluation.measures))
         self._events.write("cell", **result_record(result))
+
+    def _said_once(self, result: "Result") -> "Result":
+        """Replace the reason of a failure that was printed before by the name of the cell that it was printed for."""
+        if result.failure is None:
+            return result
+        cell = f"{result.pair}  {result.setting.label}  seed {result.seed}"
+        first = self._failures.setdefault(result.failure, cell)
+        return result if first == cell else replace(result, failure=f"for the same reason as {first}")
 
     def stand(self, standing: "Standing") -> None:
         self._begin()

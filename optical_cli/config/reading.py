@@ -269,7 +269,7 @@ def _about_value(fault: Any) -> str:
         "value_error": str(context.get("error")),
     }.get(kind, fault["msg"].removeprefix("Input should be "))
     hint = ""
-    if isinstance(found, str) and "," in found and kind.endswith(("_parsing", "_type")):
+    if isinstance(found, str) and "," in found and (expected == "a number" or kind.endswith(("_parsing", "_type"))):
         hint = f"; write a list in brackets: [{found}]"
     if kind.startswith("string") and isinstance(found, dict):
         hint = "; quote a text that begins with a brace, as YAML reads {text} as a mapping"

@@ -16,7 +16,7 @@ from typing import Any
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, not_here, size_of
 from optical_cli.data.documents import Document, checked_documents
-from optical_cli.data.paths import Part
+from optical_cli.data.paths import Part, real_path
 from optical_cli.data.text_files import Place
 from optical_cli.data.topics import check_topic_fields, checked_judgements, checked_topics, topic_text
 from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
@@ -128,7 +128,7 @@ class IrDataset:
 
 def _home() -> Path:
     # like ir_datasets.util.home_path, which would need the import
-    return Path(os.environ.get("IR_DATASETS_HOME", Path.home() / ".ir_datasets")).resolve()
+    return real_path(Path(os.environ.get("IR_DATASETS_HOME", Path.home() / ".ir_datasets")))
 
 
 @cache  # the look-up takes 2 ms, and a report needs it hundreds of times

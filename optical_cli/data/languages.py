@@ -25,15 +25,22 @@ def looks_like_another(texts: Sequence[str], language: str) -> Guess | None:
         texts: sentences, of which the first `SAMPLE` are looked at.
         language: the expected code, such as `sw`; codes that py3langid does not know are never doubted.
     """
-    if find_spec("py3langid") is None or not texts:
+    if not texts or not can_guess(language):
         return None
     import py3langid
 
-    if language not in {code for code, _ in py3langid.rank("")}:
-        return None
     sample = texts[:SAMPLE]
     found = Counter(py3langid.classify(text)[0] for text in sample)
     likeliest, count = found.most_common(1)[0]
     if likeliest == language or count < CLEAR * len(sample):
         return None
     return Guess(likeliest, count / len(sample))
+
+
+def can_guess(language: str) -> bool:
+    """Return whether py3langid is installed and knows a language."""
+    if find_spec("py3langid") is None:
+        return False
+    import py3langid
+
+    return language in {code for code, _ in py3langid.rank("")}

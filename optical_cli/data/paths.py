@@ -1,5 +1,6 @@
 """Locates the sources that an experiment file names: in the package (`builtin:tiny`), or at a path."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,11 +58,28 @@ def local_path(source: str, base: Path) -> Path | None:
 
 
 def exists(path: Path) -> bool:
-    """Return whether a path exists; False also for a path that is too long for the file system."""
+    """Return whether a path exists; False also for a path that is too long for the file system.
+
+    Raises:
+        DataError: the path is a link that leads back to itself.
+    """
     try:
-        return path.exists()
-    except OSError:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DataError(f"{path} is a link that leads back to itself; correct the link") from error
         return False
+    except ValueError:  # half a surrogate pair
+        return False
+    return True
+
+
+def real_path(path: Path) -> Path:
+    """Return the absolute path without links. Of a link that leads back to itself, opening it is what fails.
+
+    `Path.resolve` of Python 3.11 and 3.12 raises RuntimeError for such a link.
+    """
+    return Path(os.path.realpath(path))
 
 
 def part_in(folder: Path, part: Part, language: str) -> Path:
@@ -77,7 +95,10 @@ def part_in(folder: Path, part: Part, language: str) -> Path:
         if len(present) > 1:
             raise DataError(f"{folder} has {' and '.join(present)}; keep one of them")
         if present:
-            return folder / present[0]
+            found = folder / present[0]
+            if not exists(found):
+                raise DataError(f"{found} is a link to a file that does not exist; correct the link")
+            return found
     wanted = f"{' or '.join(named + plain)} (or {' or '.join(PACKED)})"
     raise DataError(f"{folder} has no {wanted}; found {listed(files)}")
 
@@ -96,13 +117,15 @@ def names_in(folder: Path) -> list[str]:
 
 def files_under(folder: Path) -> Iterator[Path]:
     """The files below a folder, sorted, also below links to folders; DataError if a link leads in a circle."""
+    way_to: dict[str, tuple[Path, ...]] = {str(folder): (real_path(folder),)}  # the folders around each, without links
     for here, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         for name in folders:
             path = Path(here, name)
-            if path.is_symlink() and Path(here).resolve().is_relative_to(path.resolve()):
+            if path.is_symlink() and any(above.is_relative_to(real_path(path)) for above in way_to[here]):
                 raise DataError(f"{path} is a link to a folder that contains it; remove the link")
-        yield from (path for path in (Path(here, name) for name in sorted(names)) if path.is_file())
+            way_to[str(path)] = (*way_to[here], real_path(path))
+        yield from (path for path in (Path(here, name) for name in sorted(names)) if exists(path) and path.is_file())
 
 
 def is_hidden(name: str) -> bool:

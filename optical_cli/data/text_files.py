@@ -73,6 +73,8 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
     faults: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
     try:
         with path.open("rb") as plain:
+            if not plain.seekable():
+                raise DataError(f"{path} is a pipe, which can be read only once; write it to a file, and name that")
             magic = plain.read(4)
             plain.seek(0)
             file = cast(IO[bytes], plain)

@@ -11,11 +11,10 @@ from typing import Any
 
 from optical_cli.encoder.encode import prompt_of
 from optical_cli.encoder.load import load_encoder
-from optical_cli.encoder.setup import Side
+from optical_cli.encoder.setup import MOST_UNKNOWN, Side
 
 SAMPLE = 10_000
 """Sentences to measure. Training pairs are shuffled, so the first ones are a random sample."""
-MOST_UNKNOWN = 0.01
 MOST_TOKENS_A_WORD = 4.0
 _BATCH = 1000
 # Thai to Tibetan, Myanmar, Khmer, kana, Han: scripts without spaces between words

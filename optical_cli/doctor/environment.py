@@ -7,8 +7,9 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import groupby
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -19,6 +20,7 @@ from optical_cli.doctor.finding import Finding
 from optical_cli.errors import ConfigError, DataError, NotHere, byte_size
 from optical_cli.machine import free_disk
 from optical_cli.pipeline.inputs import Input, inputs_of
+from optical_cli.pipeline.looks import Look, looks_of
 from optical_cli.pipeline.sources import Sources
 
 OURS = "optical-cli"
@@ -167,9 +169,36 @@ def _refusal(url: str, seconds: float) -> str | None:
 
 
 def look_at_inputs(x: Experiment, memo: Fingerprints, name: str) -> Iterator[Finding]:
-    """Check that the inputs of an experiment are on this machine; downloads nothing, and reads no file to its end."""
-    for one in inputs_of(Sources(x, memo)):
-        yield _look_at(one, name)
+    """Check that the inputs of an experiment are on this machine, then their content; downloads nothing."""
+    sources, faults = Sources(x, memo, fetch=False), set()
+    for one in inputs_of(sources):
+        found = _look_at(one, name)
+        faults.add(found.found)
+        yield found
+    with sources.downloads():
+        for key, looks in groupby(looks_of(sources), lambda look: look.key):
+            yield from _look_into(key, looks, faults)
+
+
+def _look_into(key: str, looks: Iterable[Look], faults: set[str]) -> Iterator[Finding]:
+    """Yield a finding for the data of a setting that are as expected, and one for each doubt and new fault."""
+    expected = []
+    for look in looks:
+        try:
+            seen = look.see()
+        except NotHere:  # a finding of its input says so
+            continue
+        except DataError as error:
+            if str(error) not in faults:
+                faults.add(str(error))
+                yield Finding(f"{key}: {look.name}", "fault", str(error), "correct the data that the setting names")
+            continue
+        if seen.doubt:
+            yield Finding(f"{key}: {look.name}", "warning", seen.found, seen.doubt)
+        else:
+            expected.append(seen.found)
+    if expected:
+        yield Finding(f"{key}: data", "ok", "; ".join(expected))
 
 
 def _look_at(one: Input, name: str) -> Finding:

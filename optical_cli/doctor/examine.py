@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.config.experiment import Experiment
@@ -14,10 +15,15 @@ def examine(root: Path, experiment: Experiment | None = None, name: str = "") ->
 
     Args:
         root: folder of the cache.
-        experiment: check its inputs too.
+        experiment: check its inputs and their content too.
         name: the file of the experiment, as on the command line.
     """
-    memo = Fingerprints(root / "fingerprints")
+    with TemporaryDirectory() as scratch:  # a cache that is yet to be made is not made for a check
+        memo = Fingerprints((root if root.exists() else Path(scratch)) / "fingerprints")
+        yield from _findings(root, memo, experiment, name)
+
+
+def _findings(root: Path, memo: Fingerprints, experiment: Experiment | None, name: str) -> Iterator[Finding]:
     looks: dict[str, Callable[[], Iterable[Finding]]] = {  # each imports what it checks, as that may be broken
         "packages": environment.look_at_packages,
         "ray": lambda: [environment.look_at_ray()],

@@ -15,6 +15,7 @@ from optical_cli.errors import DataError, one_line
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from tokenizers import Tokenizer
 
 Side = Literal["query", "document"]
 SIDES: tuple[Side, Side] = ("query", "document")
@@ -23,6 +24,10 @@ CHUNK_BATCHES = 32
 TOKENIZER = "tokenizer.json"
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names of the prompts that `encode_query` and `encode_document` use; the first that exists is taken."""
+UNKNOWN = ("[UNK]", "<unk>")
+"""Names of the unknown token: of WordPiece, and of Unigram and BPE."""
+MOST_UNKNOWN = 0.01
+"""Share of unknown tokens that needs no warning. A tokenizer trained on a language leaves rare symbols unknown."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,34 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
 
     Returns None for a model without a fast tokenizer; DataError if its tokenizer.json is damaged.
     """
+    tokenizer = _tokenizer_of(model)
+    if tokenizer is None:
+        return None
+    import numpy as np
+
+    return np.minimum([len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))], max_length)
+
+
+def unknown_share(model: Path, texts: Sequence[str]) -> float | None:
+    """Return the share of the tokens of texts that are unknown tokens, 0 to 1, without special tokens.
+
+    Returns None for texts without tokens, and for a model without a fast tokenizer or without an unknown token.
+    """
+    tokenizer = _tokenizer_of(model)
+    unknown = {tokenizer.token_to_id(name) for name in UNKNOWN} - {None} if tokenizer else set()
+    if tokenizer is None or not unknown:
+        return None
+    ids = [n for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False) for n in encoding.ids]
+    return sum(number in unknown for number in ids) / len(ids) if ids else None
+
+
+@cache
+def _tokenizer_of(model: Path) -> "Tokenizer | None":
+    """Open the fast tokenizer of a model, which does not cut texts; DataError if its file is damaged."""
     found = next((path for path in (model / TOKENIZER, *sorted(model.glob(f"*/{TOKENIZER}"))) if path.is_file()), None)
     if found is None:
         return None
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import numpy as np
     from tokenizers import Tokenizer
 
     try:
@@ -72,7 +100,7 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
         raise DataError(f"{found} cannot be read ({one_line(error)}); check that the model is complete") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return np.minimum([len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))], max_length)
+    return tokenizer
 
 
 def tokens_around(model: Path, side: Side, before: str = "") -> int | None:

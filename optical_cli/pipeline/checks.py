@@ -1,35 +1,24 @@
 """Checks of all inputs before anything expensive starts: every source can be opened, and read to its end."""
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from optical_cli.config.experiment import Experiment, languages_of
+from optical_cli.config.experiment import Experiment
 from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
-from optical_cli.data.documents import fills_blank
-from optical_cli.data.languages import SAMPLE, looks_like_another
 from optical_cli.data.models import is_called, matrix_names
-from optical_cli.data.text_files import looks_like_header
-from optical_cli.data.topics import match_topics
 from optical_cli.encoder.setup import SIDES, Side, dimensions_of, tokens_around
 from optical_cli.errors import DataError, NotHere
 from optical_cli.pipeline.corpus import FullCorpus
 from optical_cli.pipeline.inputs import inputs_of
+from optical_cli.pipeline.looks import Look, looks_of
 from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
 Item = TypeVar("Item")
-
-MOST_SHARING = 0.05
-"""Share of the training pairs that may be lost without a warning, as they share a sentence with a held-out one."""
-MOST_UNJUDGED = 0.5
-"""Share of the topics that may lack judgements without a warning."""
-MOST_ABSENT = 0.5
-"""Share of the judged documents that a collection may lack; figures on one that lacks more mean nothing."""
 
 
 def refuse_missing(sources: Sources, remedy: str, *, content: bool) -> None:
@@ -71,19 +60,21 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         ConfigError: no index can have the structure that a search engine is set to build.
     """
     x = sources.experiment
-    warnings: dict[str, str] = {}
+    warnings: list[str] = []
     with sources.downloads():
         faults = _faults_of(partial(_check_lengths, sources), dict.fromkeys((x.teacher.model, sources.init)))
         faults += _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
-        faults += _faults_of(lambda language: warnings.update(_look_at_split(sources, language)), x.bitext)
-        faults += _faults_of(lambda pair: warnings.update(_match_topics(sources, pair)), x.pairs)
+        faults += _faults_of(lambda look: warnings.extend(_warnings_of(look)), looks_of(sources))
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
-        faults += _faults_of(lambda pair: warnings.update(_look_for_judged(sources, pair)), x.pairs)
-        faults += _faults_of(lambda pair: warnings.update(_look_for_blank(sources, pair)), x.pairs)
     _refuse(faults)
-    return [*_deeper_than_runs(x), *warnings.values()]
+    return [*_deeper_than_runs(x), *warnings]
+
+
+def _warnings_of(look: Look) -> list[str]:
+    seen = look.see()
+    return [f"{look.key}: {seen.found}; {seen.doubt}"] if seen.doubt else []
 
 
 def _deeper_than_runs(x: Experiment) -> list[str]:
@@ -115,36 +106,6 @@ def _find_adapted_layers(sources: Sources, init: str) -> None:
                 f"student.adapters.targets: {init} has no layer {target!r}; expected names or ends of names, such as "
                 f"{known}, or auto for all layers"
             )
-
-
-def _match_topics(sources: Sources, pair: str) -> dict[str, str]:
-    """Raise DataError if no topic of a pair is judged, or a judged topic is missing; return warnings about topics."""
-    topics, qrels = sources.topics(pair), sources.judgements(pair)
-    judged, unjudged, missing = match_topics(topics.topics(), qrels.judgements())
-    if not judged:
-        raise DataError(
-            f"pairs.{pair}: {qrels.name} judges none of the topics of {topics.name}; "
-            "expected topics and qrels of the same collection"
-        )
-    if missing:
-        raise DataError(
-            f"pairs.{pair}: {qrels.name} judges {len(missing)} query ids that {topics.name} has no topic for, "
-            f"such as {missing[0]!r}; add the topics or remove their judgements"
-        )
-    texts = topics.topics()
-    warnings = {}
-    if len(unjudged) > MOST_UNJUDGED * len(texts):
-        found = f"{len(unjudged)} of {len(texts)} topics have no judgement, such as {unjudged[0]!r}"
-        warnings[f"{pair} judged"] = f"pairs.{pair}: {found}; they are not measured"
-    if guess := looks_like_another(list(texts.values()), languages_of(pair)[0]):
-        found = f"{guess.share:.0%} of the topics of {topics.name} look like {guess.language!r}"
-        warnings[f"{pair} language"] = f"pairs.{pair}: {found}, {languages_of(pair)[0]!r} expected"
-    if looks_like_header([first := next(iter(texts))]):
-        warnings[f"{pair} header"] = (
-            f"pairs.{pair}: the first topic of {topics.name} is {first!r}, {texts[first]!r:.60}, which looks like a "
-            "header; remove the line"
-        )
-    return warnings
 
 
 def _check_lengths(sources: Sources, model: str) -> None:
@@ -183,104 +144,6 @@ def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
     most = corpus.upper_bound(sources.documents(corpus.pair).count())
     tokens = sys.maxsize if most is None else most * x.encoding.document_length
     x.retrieval.settings_of(engine).check_index(tokens, dimensions)
-
-
-def _look_at_split(sources: Sources, language: str) -> dict[str, str]:
-    """Read and split a bitext; warn if holding pairs out costs many more than are held out."""
-    x, split, warnings = sources.experiment, sources.split(language), {}
-    pairs = sources.bitext(language).pairs()
-    first = (pairs[0].teacher, pairs[0].foreign)
-    if looks_like_header(first, language, x.teacher.language):
-        found = f"the first pair is {first[0]!r} and {first[1]!r}, which looks like a header"
-        warnings[f"{language} header"] = f"bitext.{language}: {found}; remove the line"
-    for side, texts, code in (
-        ("the teacher's sentences", [pair.teacher for pair in pairs[:SAMPLE]], x.teacher.language),
-        ("the translations", [pair.foreign for pair in pairs[:SAMPLE]], language),
-    ):
-        if guess := looks_like_another(texts, code):
-            found = f"{guess.share:.0%} of {side} look like {guess.language!r}, {code!r} expected"
-            warnings[f"{language} {side}"] = f"bitext.{language}: {found}; check whether the columns are swapped"
-    if split.sharing > max(len(split.held_out), MOST_SHARING * len(split.train)):
-        remedy = "lower held_out, or remove translations that repeat"
-        warnings[f"{language} sharing"] = f"bitext.{language}: {split.sharing_in_words}; {remedy}"
-    sentences = {text for pair in pairs for text in (pair.teacher, pair.foreign)}
-    asked = {sources.topics(pair) for pair in x.pairs if language in languages_of(pair)}
-    topic_texts = {text for topics in asked for text in topics.topics().values()}
-    if shared := sorted(topic_texts & sentences):
-        found = f"{len(shared)} of {len(topic_texts)} topics are sentences of it, such as {shared[0]!r:.60}"
-        warnings[f"{language} topics"] = f"bitext.{language}: {found}: a student has learned these by heart"
-    return warnings
-
-
-def _look_for_judged(sources: Sources, pair: str) -> dict[str, str]:
-    """Look for the judged documents in the collection; refuse a collection that lacks most of them."""
-    found = judged_documents(sources, pair)
-    if not found["absent"]:
-        return {}
-    documents, qrels = sources.documents(pair), sources.judgements(pair)
-    said = (
-        f"pairs.{pair}: {found['absent']} of {found['judged']} documents that {qrels.name} judges are not in "
-        f"{documents.name}, such as {found['example']!r}"
-    )
-    if found["written_otherwise"]:
-        said += (
-            f"; {found['written_otherwise']} of them are there in another Unicode normalisation (NFC, NFD): write ids "
-            "alike in both"
-        )
-    if found["absent"] > MOST_ABSENT * found["judged"]:
-        raise DataError(f"{said}; judgements of this collection expected")
-    return {pair: f"{said}; no run can find them, which lowers every figure"}
-
-
-def _look_for_blank(sources: Sources, pair: str) -> dict[str, str]:
-    """Count the documents that are blank in the template; refuse a collection that has no others.
-
-    A document with a title and no text is valid, and blank in a template without `{title}`.
-    """
-    documents, template = sources.documents(pair), sources.experiment.pairs[pair].text
-    if "{title}" in template:
-        return {}  # blank documents are refused, or limited to a share, when the collection is read
-
-    def count() -> dict[str, Any]:
-        blank = [fills_blank(template, document) for document in documents.documents()]
-        return {"blank": sum(blank), "documents": len(blank)}
-
-    found = sources.memo.of_inputs(f"blank documents of {template}: {sources.fingerprint(documents)}", count)
-    if not found["blank"]:
-        return {}
-    said = (
-        f"pairs.{pair}.text: {found['blank']} of {found['documents']} documents of {documents.name} are blank in "
-        f"{template!r}; add {{title}} to it, or remove them"
-    )
-    if found["blank"] == found["documents"]:
-        raise DataError(said)
-    return {f"{pair} blank": said}
-
-
-def judged_documents(sources: Sources, pair: str) -> dict[str, Any]:
-    """Count the documents that are judged, and those among them that the collection lacks, with an example."""
-    documents, qrels = sources.documents(pair), sources.judgements(pair)
-
-    def count() -> dict[str, Any]:
-        judged = {doc_id for grades in qrels.judgements().values() for doc_id in grades}
-        absent, ids = set(judged), {_normalised(doc_id): doc_id for doc_id in judged}
-        otherwise = set()
-        for document in documents.documents():
-            absent.discard(document.doc_id)
-            if not document.doc_id.isascii():
-                otherwise.add(ids.get(_normalised(document.doc_id)))
-        example = min(absent, default=None)
-        return {
-            "judged": len(judged), "absent": len(absent), "example": example,
-            "written_otherwise": len(otherwise & absent),
-        }  # fmt: skip
-
-    name = f"judged documents: {sources.fingerprint(documents)} {sources.fingerprint(qrels)}"
-    return sources.memo.of_inputs(name, count)
-
-
-def _normalised(doc_id: str) -> str:
-    return doc_id if doc_id.isascii() else unicodedata.normalize("NFC", doc_id)
 
 
 def _read_translations(sources: Sources, pair: str) -> None:

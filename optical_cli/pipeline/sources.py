@@ -21,7 +21,7 @@ from optical_cli.data.collections import (
     open_topics,
 )
 from optical_cli.data.models import resolve_model
-from optical_cli.data.paths import as_path
+from optical_cli.data.paths import as_path, exists
 from optical_cli.errors import DataError, NotHere
 
 
@@ -134,7 +134,7 @@ class Sources:
         if source is None or self.experiment.bm25.analyzer_of(source):
             return None
         path = as_path(source, self.experiment.base)
-        if not path.is_file():
+        if not exists(path) or not path.is_file():
             raise DataError(f"pairs.{pair}.candidates: {path} does not exist; expected a TREC run file, or bm25")
         return LocalFile(source, path)
 

@@ -11,6 +11,7 @@ from optical_cli.config.experiment import Experiment
 from optical_cli.config.objectives import OBJECTIVES, TRANSPORT
 from optical_cli.errors import several
 from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.looks import absent_in_words
 from optical_cli.pipeline.step import Step
 from optical_cli.transport.solvers import format_reg
 
@@ -120,6 +121,7 @@ def _pairs(pipeline: Pipeline, results: Sequence[Result], made: Mapping[str, Art
         parts += [f"corpus {pair.corpus_name}"]
         parts += [several(documents[name], "document")] if documents.get(name) is not None else []
         parts += [several(topics[name], "judged topic")] if name in topics else []
+        parts += filter(None, [absent_in_words(pipeline.sources, name)])
         alike[", ".join(parts)].append(name)
     for description, names in alike.items():
         yield ", ".join(names), description

@@ -44,6 +44,32 @@ def test_inputs_that_cannot_be_used_and_such_as_can_be_fetched(own_lab, examined
     assert findings["teacher.model"]["mend"] == f"run `optical fetch {own_lab.experiment}`"
 
 
+def test_the_data_of_an_experiment_are_looked_at_as_a_plan_does(own_lab, examined):
+    with own_lab.bitext.open("a", encoding="utf-8") as file:
+        file.write("Q7 mends the boat\tAmina anatengeneza\n" * 2)
+    with (own_lab.data / "qrels.trec").open("a", encoding="utf-8") as file:
+        file.write("q1 0 GONE1 1\n")
+    code, findings = examined(own_lab.experiment)
+    assert code == 0
+    assert findings["bitext.sw: data"]["found"].startswith("32 rows, 31 kept, 25 to train on, 6 held out; ")
+    assert "no header; " in findings["bitext.sw: data"]["found"]
+    assert "0.0% of the tokens of the translations are unknown" in findings["bitext.sw: data"]["found"]
+    assert findings["bitext.sw: topics"]["state"] == "warning"
+    assert "of 8 topics are sentences of it" in findings["bitext.sw: topics"]["found"]
+    assert findings["pairs.sw-en: data"]["found"].startswith("3 of 4 topics judged; no header; ")
+    lacking = findings["pairs.sw-en: judged documents"]
+    assert (lacking["state"], lacking["mend"]) == ("warning", "no run can find them, which lowers every figure")
+    assert "1 of 6 documents that ./data judges are not in ./data, such as 'GONE1'" in lacking["found"]
+
+
+def test_data_that_cannot_be_used_are_a_fault_of_the_doctor_once(own_lab, examined):
+    (own_lab.data / "qrels.trec").write_text("q9 0 d1 1\n", encoding="utf-8")
+    code, findings = examined(own_lab.experiment)
+    assert code == 1
+    faults = [what for what, finding in findings.items() if finding["state"] == "fault"]
+    assert faults == [f"pairs.{pair}: judgements" for pair in ("sw-sw", "sw-en", "en-sw")]
+
+
 def test_what_is_broken_keeps_nothing_else_from_being_looked_at(examined, monkeypatch):
     def broken():
         raise ImportError("libgomp.so.1: cannot open\nshared object file")
@@ -63,7 +89,8 @@ def test_a_finding_is_a_line_and_what_to_do_stands_below(optical, lab, tmp_path,
     lines = said.out.splitlines()
     number = next(number for number, line in enumerate(lines) if line.startswith("! processor: "))
     assert lines[number + 1].startswith("    unset it for speed, ")
-    assert lines[-1].startswith(f"{len(lines) - 2} checks: 0 faults, ")
+    checks = [line for line in lines if line[0] in "✓!✗"]
+    assert lines[-1] == f"{len(checks)} checks: 0 faults, {sum(line[0] == '!' for line in checks)} warnings"
 
 
 def test_a_wrong_experiment_is_bad_input(optical, tmp_path):

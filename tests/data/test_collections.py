@@ -101,3 +101,18 @@ def test_builtin_is_the_packaged_folder(both, monkeypatch):
 def test_an_unknown_builtin_is_refused_with_the_known_names(tmp_path):
     with pytest.raises(DataError, match=r"builtin:tinny: the package has no such collection.*builtin:tiny"):
         open_documents("builtin:tinny", "sw", tmp_path)
+
+
+@pytest.mark.parametrize("target", ["docs.jsonl", "nowhere.jsonl"])
+def test_a_link_to_itself_or_to_nothing_is_named(both, target):
+    link = both / "both" / "docs.jsonl"
+    link.unlink()
+    link.symlink_to(target)
+    with pytest.raises(DataError, match=r"docs\.jsonl is a link (that leads back to itself|to a file that does not)"):
+        open_documents("both", "sw", both)
+
+
+def test_a_source_that_links_to_itself_is_named(both):
+    (both / "circle").symlink_to("circle")
+    with pytest.raises(DataError, match="circle is a link that leads back to itself"):
+        open_topics("circle", "sw", both)

@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data import paths
@@ -11,13 +13,17 @@ from optical_cli.data.models import resolve_model
 from optical_cli.errors import DataError, NotHere
 
 
+def weights(value):
+    return save({"weight": np.full((2, 2), value, np.float32)})
+
+
 @pytest.fixture
 def model(write, tmp_path):
     write("model/config.json", "{}")
     write("model/tokenizer.json", "{}")
     write("model/vocab.txt", "a\n")
-    write("model/model.safetensors", b"weights")
-    write("model/1_Dense/model.safetensors", b"projection")
+    write("model/model.safetensors", weights(1))
+    write("model/1_Dense/model.safetensors", weights(2))
     return tmp_path / "model"
 
 
@@ -29,7 +35,7 @@ def test_a_folder_is_a_model(model, tmp_path):
 @pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors", "1_Dense/model.safetensors"])
 def test_the_fingerprint_follows_every_file_of_the_encoder(model, write, tmp_path, memo, name):
     before = resolve_model(str(model), tmp_path).fingerprint(memo)
-    write(f"model/{name}", "changed for certain")
+    write(f"model/{name}", weights(4) if name.endswith(".safetensors") else '["changed for certain"]')
     assert resolve_model(str(model), tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
 
 
@@ -159,8 +165,20 @@ def test_a_folder_behind_a_link_is_a_part_of_the_fingerprint(model, write, tmp_p
     (model / "1_Dense").rename(tmp_path / "shared")
     (model / "1_Dense").symlink_to(tmp_path / "shared", target_is_directory=True)
     before = resolve_model("model", tmp_path).fingerprint(memo)
-    write("shared/model.safetensors", b"other weights")
+    write("shared/model.safetensors", weights(3))
     assert resolve_model("model", tmp_path).fingerprint(Fingerprints(tmp_path / "memo")) != before
+
+
+def test_links_that_lead_in_a_circle_are_named(model, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "back").symlink_to(model, target_is_directory=True)
+    (model / "again").symlink_to(tmp_path / "other", target_is_directory=True)
+    with pytest.raises(DataError, match="again/back is a link to a folder that contains it"):
+        resolve_model(str(model), tmp_path)
+    (model / "again").unlink()
+    (model / "again").symlink_to("again")
+    with pytest.raises(DataError, match="again is a link that leads back to itself"):
+        resolve_model(str(model), tmp_path)
 
 
 def test_a_pickle_behind_a_link_is_refused_and_so_is_a_link_in_a_circle(model, write, tmp_path):
@@ -212,3 +230,21 @@ def test_modules_of_another_shape_are_a_line(model, write, tmp_path, content):
 def test_other_files_of_another_shape_are_left_to_loading(model, write, tmp_path, name, content):
     write(f"{model.name}/{name}", content)
     assert resolve_model("model", tmp_path).folder == model
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", weights(1)[:-1], "cannot be read as safetensors weights"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1", "cannot be read as safetensors weights"),
+        ("1_Dense/model.safetensors", b"", "cannot be read as safetensors weights"),
+        ("config.json", '{"hidden_size": 3', "cannot be read as JSON"),
+        ("tokenizer.json", "", "cannot be read as JSON"),
+        ("tokenizer.json", '{"a": "' + "b" * (1 << 20), "is JSON that is cut off"),
+    ],
+)
+def test_a_damaged_file_is_named_before_anything_is_loaded(model, write, tmp_path, name, content, said):
+    write(f"{model.name}/{name}", content)
+    with pytest.raises(DataError, match=f"{name} {said}") as caught:
+        resolve_model("model", tmp_path)
+    assert "\n" not in str(caught.value)

@@ -185,6 +185,8 @@ COMMANDS = [
 RUN = """
 import contextlib
 from optical_cli.cli import main
+from optical_cli.pipeline import looks
+looks.MOSTLY_UNKNOWN = 1.0  # the tokenizer of the tests knows no Persian
 for name, command, *options in commands:
     sys.argv = ["optical", command, f"{experiments}/{name}.yaml", "--json", "--cache-dir", "cache", *options]
     with contextlib.suppress(SystemExit):

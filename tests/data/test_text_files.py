@@ -1,4 +1,6 @@
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,18 @@ def test_the_first_bytes_decide_whether_a_file_is_compressed(write):
     assert texts(plain.rename(plain.with_suffix(".gz"))) == [(1, "a")]
     packed = write("packed.zst", "a\n")
     assert texts(packed.rename(packed.with_suffix(".txt"))) == [(1, "a")]
+
+
+def test_a_pipe_is_refused_as_what_it_is():
+    """A second reader would find nothing in it, and inputs have a fingerprint before they are read."""
+    reader, writer = os.pipe()
+    os.write(writer, b"q1 Q0 d1 1 1.0 tag\n")
+    os.close(writer)
+    with pytest.raises(
+        DataError, match=rf"/dev/fd/{reader} is a pipe, which can be read only once; write it to a file"
+    ):
+        texts(Path(f"/dev/fd/{reader}"))
+    os.close(reader)
 
 
 def test_invalid_utf8_names_line_and_byte(write):

@@ -540,7 +540,10 @@ def test_a_byte_of_the_input_changes_the_keys_that_read_it(world, base, keys_of,
     before = keys_of(world, base)
     target = world.root / path
     changed = bytearray(target.read_bytes())
-    changed[-3] ^= 1
+    if target.suffix == ".json":  # a file of a model that is not JSON any more is refused
+        changed += b"\n"
+    else:
+        changed[-3] ^= 1
     target.write_bytes(bytes(changed))
     after = keys_of(world, base)
     assert {node for node in before if before[node] != after[node]} == reached(before, changes)

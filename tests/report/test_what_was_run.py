@@ -21,6 +21,18 @@ def test_without_artifacts_sizes_are_left_out(lab, tmp_path, open_pipeline):
     assert rows["bitext sw"] == "bitext.tsv: 6 pairs held out"
 
 
+def test_judged_documents_that_the_collection_lacks_are_counted_in_every_corpus_mode(own_lab, tmp_path, open_pipeline):
+    with (own_lab.data / "qrels.trec").open("a", encoding="utf-8") as file:
+        file.write("q1 0 GONE1 1\n")
+    modes = ({}, {"corpus": "pooled", "pool_size": 1}, {"corpus": "candidates", "candidates": "bm25"})
+    for mode in modes:
+        settings = own_lab.settings(pairs={"sw-sw": {"collection": "./data", **mode}}, bm25={"analyzers": ["lower"]})
+        pipeline = open_pipeline(own_lab.write(settings), tmp_path / "cache")
+        pipeline.check()
+        rows = dict(cached_study(pipeline).what_was_run)
+        assert rows["sw-sw"].endswith(", 1 of 6 judged documents not in it"), mode
+
+
 def test_no_row_names_a_folder_of_the_machine(own_lab, tmp_path, open_pipeline):
     bitext = {"sw": {"source": str(own_lab.experiment.parent / "bitext.tsv"), "held_out": 6}}
     file = own_lab.write(own_lab.settings(bitext=bitext))

@@ -88,9 +88,13 @@ def impossible(own_lab):
 def test_a_cell_that_fails_is_listed_and_does_not_stop_the_others(optical, impossible, own_swept, leftovers):
     said = optical("sweep", impossible, "--cache-dir", own_swept, "--device", "cpu")
     assert said.code == 1
-    failed = [line for line in said.err.splitlines() if "failed" in line]
-    assert sum("reg 0.01" in line or "0.01" in line for line in failed) >= 3
-    assert "transport.max_iterations" in failed[0]
+    first, *others, outcome, following = [line for line in said.err.splitlines() if "failed" in line or "next:" in line]
+    assert first.startswith("sw-sw  reg 0.01  seed 13  failed: ")
+    assert "transport.max_iterations" in first
+    same = "seed 13  failed: for the same reason as sw-sw  reg 0.01  seed 13"
+    assert others == [f"sw-en  reg 0.01  {same}", f"en-sw  reg 0.01  {same}"]
+    assert outcome.endswith(" made; 3 of 12 cells failed")
+    assert following.startswith("next: optical report ")
     assert "Traceback" not in said.err
     assert not [name for name in leftovers(own_swept) if ".partial" in name]
     results = json.loads(optical("sweep", impossible, "--cache-dir", own_swept, "--device", "cpu", "--json").out)[
@@ -98,6 +102,16 @@ def test_a_cell_that_fails_is_listed_and_does_not_stop_the_others(optical, impos
     ]
     assert {r["reg"] for r in results if r["failure"]} == {0.01}
     assert {r["reg"] for r in results if not r["failure"]} == {None, 0.0, "inf"}
+
+
+def test_a_sweep_whose_cells_all_failed_does_not_claim_that_the_cache_has_them(optical, own_lab, tmp_path, monkeypatch):
+    def broken(*_arguments, **_options):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("optical_cli.pipeline.pipeline.Pipeline.obtain", broken)
+    said = optical("sweep", own_lab.experiment, "--cache-dir", tmp_path / "empty", "--device", "cpu")
+    assert (said.code, said.err.count("RuntimeError: out of memory")) == (1, 1)
+    assert said.err.splitlines()[-1] == "0 artifacts made; 12 of 12 cells failed"
 
 
 def test_one_command_that_does_not_converge_ends_with_1(optical, impossible, own_swept):

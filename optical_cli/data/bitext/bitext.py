@@ -16,7 +16,7 @@ from optical_cli.config.bitext_formats import FORMATS
 from optical_cli.data.absent import LocalCopy
 from optical_cli.data.bitext.dataset import DatasetFolder, HubDataset, open_dataset
 from optical_cli.data.bitext.rows import Row, RowFiles
-from optical_cli.data.paths import PREFIX, as_path, builtin_path
+from optical_cli.data.paths import PREFIX, as_path, builtin_path, exists
 from optical_cli.data.text_files import is_blank
 from optical_cli.errors import DataError
 
@@ -97,7 +97,7 @@ def _file(source: str, base: Path) -> Path:
     if path.is_dir():
         known = ", ".join(format_.sentence for format_ in FORMATS.values())
         raise DataError(f"{path} is a folder; expected {known}. Name the folder of a dataset as bitext.*.dataset")
-    if not path.exists():
+    if not exists(path):
         raise DataError(f"{path} does not exist; relative paths start from the folder of the experiment file")
     return path
 
