@@ -98,7 +98,7 @@ class MaxSim:
     def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
         """Compute the bounds of a panel, block by block."""
         offsets = self._documents.offsets
-        blocks = list(self._budget.blocks(self._documents, panel, topics.tokens))
+        blocks = list(self._budget.blocks(self._documents, panel, topics.columns))
         room = topics.room(max(int(offsets[last] - offsets[first]) for first, last in blocks))
         found = []
         for first, last in blocks:

@@ -45,13 +45,14 @@ def test_scores_agree_with_sentence_transformers(queries, store):
     np.testing.assert_allclose(scores, maxsim(queries, documents), rtol=0, atol=1e-5)
 
 
-def test_scores_have_the_same_bits_for_any_blocks_panels_threads_and_precision(queries, store, monkeypatch):
+def test_scores_have_the_same_bits_for_any_blocks_tiles_panels_threads_and_precision(queries, store, monkeypatch):
     """The last bits of a matrix product depend on its shape, so no returned score may come from one."""
     _, whole = best(queries, store, 10, memory=1 << 30)
     tried = []
     threads = torch.get_num_threads()
-    for cores, block, panel, columns in [(1, 1, 1, 1), (2, 3_000, 5, 9), (3, 40_000, 1000, 8192)]:
+    for cores, block, tile, panel, columns in [(1, 1, 1, 1, 1), (2, 3_000, 8, 5, 9), (3, 40_000, 20, 1000, 8192)]:
         monkeypatch.setattr("optical_cli.retrieve.workload.CACHE", block)
+        monkeypatch.setattr("optical_cli.retrieve.bounds.TILE", tile)
         monkeypatch.setattr("optical_cli.retrieve.workload.MOST_DOCUMENTS", panel)
         monkeypatch.setattr("optical_cli.retrieve.workload.MOST_COLUMNS", columns)
         monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
