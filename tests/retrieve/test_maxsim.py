@@ -62,6 +62,37 @@ def test_scores_have_the_same_bits_for_any_blocks_tiles_panels_threads_and_preci
     assert all(found == whole for found in tried)
 
 
+def in_order(query, tokens):
+    """MaxSim by float32 sums in the order of the dimensions."""
+    products = np.add.accumulate(query[:, None] * tokens[None], axis=2)[..., -1]  # (query tokens, tokens)
+    return np.add.accumulate(products.max(axis=1))[-1]
+
+
+def test_a_score_has_the_bits_of_sums_in_order(queries, store):
+    for query in (query.numpy() for query in queries):
+        expected = [in_order(query, store[number]) for number in range(len(store))]
+        np.testing.assert_array_equal(score(query, store, np.arange(len(store))), expected)
+
+
+def test_tokens_that_differ_in_the_last_bits_only_are_all_summed_in_order():
+    """The order of the sums decides which of these tokens has the maximum."""
+    generator = np.random.default_rng(3)
+    rounded = generator.integers(-512, 512, 128)
+    tokens = np.stack([generator.permuted(rounded) for _ in range(200)]) / 1024.0
+    held = TokenStore(tokens.astype(np.float16), np.array([0, 100, 200]))
+    query = np.full((2, 128), 0.1, dtype=np.float32)
+    expected = [in_order(query, held[number]) for number in range(2)]
+    np.testing.assert_array_equal(score(query, held, np.arange(2)), expected)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_score_of_an_embedding_that_is_not_finite_is_refused(number):
+    tokens = np.ones((3, 4), dtype=np.float16)
+    tokens[1, 2] = number
+    with pytest.raises(CacheError, match="not finite"):
+        score(np.ones((2, 4), dtype=np.float32), TokenStore(tokens, np.array([0, 3])), np.arange(1))
+
+
 def test_a_score_does_not_depend_on_other_documents(queries, store):
     query = queries[4].numpy()
     together = score(query, store, np.arange(len(store)))
