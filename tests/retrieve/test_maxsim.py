@@ -6,7 +6,7 @@ from sentence_transformers.util import maxsim
 from optical_cli.artifacts.run import rank
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.errors import CacheError
-from optical_cli.retrieve.maxsim import MaxSim, score
+from optical_cli.retrieve.maxsim import MaxSim, exact_scores, score
 
 LEAST = 1 << 20  # bytes; the settings refuse less
 
@@ -74,15 +74,16 @@ def test_a_score_has_the_bits_of_sums_in_order(queries, store):
         np.testing.assert_array_equal(score(query, store, np.arange(len(store))), expected)
 
 
-def test_tokens_that_differ_in_the_last_bits_only_are_all_summed_in_order():
-    """The order of the sums decides which of these tokens has the maximum."""
+@pytest.mark.parametrize(("slack", "equal"), [(2e-6, True), (0.0, False)])
+def test_the_sums_of_a_machine_may_name_another_token_the_nearest(slack, equal):
+    """Permutations of the same numbers have products with a constant query that differ in the last bits only."""
     generator = np.random.default_rng(3)
-    rounded = generator.integers(-512, 512, 128)
-    tokens = np.stack([generator.permuted(rounded) for _ in range(200)]) / 1024.0
-    held = TokenStore(tokens.astype(np.float16), np.array([0, 100, 200]))
-    query = np.full((2, 128), 0.1, dtype=np.float32)
-    expected = [in_order(query, held[number]) for number in range(2)]
-    np.testing.assert_array_equal(score(query, held, np.arange(2)), expected)
+    numbers = generator.integers(-512, 512, 128) / 1024
+    tokens = np.stack([generator.permuted(numbers) for _ in range(100)]).astype(np.float32)
+    query, scores = np.full((2, 128), 0.1, dtype=np.float32), np.empty(1, dtype=np.float32)
+    similarity = tokens @ query.T + generator.uniform(-1e-6, 1e-6, (100, 2)).astype(np.float32)
+    exact_scores(query, tokens, np.array([0, 100]), similarity, np.full(2, slack, dtype=np.float32), scores)
+    assert (scores[0] == in_order(query, tokens)) == equal
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
