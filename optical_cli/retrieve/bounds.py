@@ -9,7 +9,7 @@ error of its arguments.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -20,6 +20,7 @@ from optical_cli.artifacts.run import TIE
 from optical_cli.artifacts.token_store import Float32, Int64
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import CacheError
+from optical_cli.retrieve.workload import TILE, ranges
 
 UNIT = 2.0**-24
 """Largest relative error of a float32 operation."""
@@ -41,6 +42,14 @@ class Bounds:
     lower: Float32
 
 
+class Tile(NamedTuple):
+    """Topics whose products are computed together."""
+
+    topics: slice
+    columns: torch.Tensor  # (dimensions, tokens of these topics)
+    starts: Int64  # (topics + 1,), columns where topics begin and end
+
+
 class Topics:
     """The tokens of topics, (tokens, dimensions) float32 each, prepared for products with document tokens."""
 
@@ -50,9 +59,11 @@ class Topics:
         lengths = [len(query) for query in queries]
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         stacked = torch.cat(list(queries))
-        self.tokens = len(stacked)  # of all topics
         rounded = stacked.to(self._dtype)
-        self._multiplied = rounded.T.to(self._device)  # (dimensions, tokens of all topics)
+        columns = rounded.to(self._device).T  # (dimensions, tokens of all topics)
+        widest = TILE if self._device.type == "cpu" else len(stacked)
+        self._tiles = [self._tile(columns, *topics) for topics in ranges(lengths, widest)]
+        self.columns = max(tile.columns.shape[1] for tile in self._tiles)  # of the widest tile
         self._norm = self._of_topics(stacked)
         self._residual = self._of_topics(stacked - rounded.float())
         self._additions = ADDITIONS * UNIT * (stacked.shape[1] + np.array(lengths))  # (topics,)
@@ -60,13 +71,17 @@ class Topics:
             torch.backends.cuda.matmul.allow_tf32 = False
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
+    def _tile(self, columns: torch.Tensor, first: int, last: int) -> "Tile":
+        starts = self._starts[first : last + 1]
+        return Tile(slice(first, last), columns[:, starts[0] : starts[-1]], starts - starts[0])
+
     def _of_topics(self, vectors: torch.Tensor) -> npt.NDArray[np.float64]:
         """Sum the norms of the vectors of each topic, (topics,)."""
         return np.add.reduceat(torch.linalg.vector_norm(vectors.double(), dim=1).numpy(), self._starts[:-1])
 
     def room(self, tokens: int) -> torch.Tensor:
         """Allocate memory for the products of this many document tokens, to reuse: new memory pages are slow."""
-        return torch.empty(tokens * self.tokens, dtype=self._dtype, device=self._device)
+        return torch.empty(tokens * self.columns, dtype=self._dtype, device=self._device)
 
     def bounds(self, tokens: torch.Tensor, offsets: Int64, room: torch.Tensor) -> Bounds:
         """Compute the bounds of some documents.
@@ -86,10 +101,12 @@ class Topics:
             raise CacheError(NOT_FINITE)
         norm += residual  # bounds the norm of the rounded tokens too
         off = self._residual * norm + self._norm * residual + self._additions * self._norm * norm  # (topics,)
-        similarity = room[: len(tokens) * self.tokens].view(len(tokens), self.tokens)
-        torch.mm(rounded, self._multiplied, out=similarity)  # (tokens, d) @ (d, tokens of all topics)
         reduce = reduce_compiled if self._device.type == "cpu" else reduce_by_torch
-        sums, magnitudes = reduce(similarity, offsets, self._starts)
+        sums, magnitudes = np.empty((2, len(offsets) - 1, len(off)), dtype=np.float32)
+        for tile in self._tiles:
+            similarity = room[: len(tokens) * tile.columns.shape[1]].view(len(tokens), -1)
+            torch.mm(rounded, tile.columns, out=similarity)  # (tokens, d) @ (d, tokens of the topics)
+            sums[:, tile.topics], magnitudes[:, tile.topics] = reduce(similarity, offsets, tile.starts)
         off = HALF_STEP[self._dtype] * magnitudes + off
         return Bounds((sums + off).astype(np.float32), (sums - off).astype(np.float32))
 
@@ -121,8 +138,9 @@ def _segments(values: torch.Tensor, reduce: str, offsets: Int64) -> torch.Tensor
 def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32, magnitudes: Float32) -> None:
     """Sum the maxima over a document's tokens of the similarities of a topic's tokens, for each document and topic.
 
-    Floats are compared as integers, whose order is the same once the lower bits of negative numbers are flipped. The
-    processor compares twice as many 16-bit integers at once as 32-bit numbers.
+    Floats are compared as integers, because the processor compares twice as many 16-bit integers at once as 32-bit
+    numbers. The order is the same, but reversed among negative numbers: where all are negative, the smallest integer is
+    the maximum. Whole rows are compared, because numba widens a single 16-bit integer to 64 bits.
 
     Args:
         similarity: (document tokens, topic tokens), the bits of float32 as int32 or of bfloat16 as int16.
@@ -132,21 +150,26 @@ def sum_of_maxima(similarity: Any, offsets: Int64, starts: Int64, sums: Float32,
         magnitudes: (documents, topics), filled with the sums of their absolute values.
     """
     columns = similarity.shape[1]
-    sign = similarity.itemsize * 8 - 1
-    turned = (1 << sign) - 1
+    shift = 32 - 8 * similarity.itemsize
     best = np.empty(columns, dtype=similarity.dtype)
     bits = np.empty(columns, dtype=np.int32)
     values = bits.view(np.float32)
     for document in range(len(offsets) - 1):
-        best[:] = -turned - 1
-        for row in range(offsets[document], offsets[document + 1]):
-            for column in range(columns):
-                x = similarity[row, column]
-                x ^= (x >> sign) & turned
-                best[column] = max(best[column], x)
+        first, last = offsets[document], offsets[document + 1]
+        best[:] = similarity[first]
+        for row in range(first + 1, last):
+            np.maximum(best, similarity[row], best)
+        signs = 0
         for column in range(columns):
-            x = best[column]
-            bits[column] = np.int32(x ^ ((x >> sign) & turned)) << (31 - sign)
+            bits[column] = np.int32(best[column]) << shift
+            signs |= bits[column]
+        if signs < 0:
+            best[:] = similarity[first]
+            for row in range(first + 1, last):
+                np.minimum(best, similarity[row], best)
+            for column in range(columns):
+                if bits[column] < 0:
+                    bits[column] = np.int32(best[column]) << shift
         for topic in range(len(starts) - 1):
             total, magnitude = np.float32(0), np.float32(0)
             for column in range(starts[topic], starts[topic + 1]):

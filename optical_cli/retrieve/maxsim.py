@@ -13,8 +13,9 @@ import torch
 from optical_cli.artifacts.run import TIE
 from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.encoder.precision import Resolved
+from optical_cli.errors import CacheError
 from optical_cli.progress import Advance
-from optical_cli.retrieve.bounds import Bounds, Contenders, Topics
+from optical_cli.retrieve.bounds import ADDITIONS, NOT_FINITE, UNIT, Bounds, Contenders, Topics
 from optical_cli.retrieve.workload import Budget, InTurn, single_threads
 
 TOGETHER = 16
@@ -98,7 +99,7 @@ class MaxSim:
     def _bounds(self, topics: Topics, panel: tuple[int, int]) -> Bounds:
         """Compute the bounds of a panel, block by block."""
         offsets = self._documents.offsets
-        blocks = list(self._budget.blocks(self._documents, panel, topics.tokens))
+        blocks = list(self._budget.blocks(self._documents, panel, topics.columns))
         room = topics.room(max(int(offsets[last] - offsets[first]) for first, last in blocks))
         found = []
         for first, last in blocks:
@@ -108,11 +109,22 @@ class MaxSim:
 
 
 def score(query: Float32, documents: TokenStore, numbers: Int64) -> Float32:
-    """Compute the exact scores (numbers,) of some documents for a topic (tokens, dimensions)."""
+    """Compute the exact scores (numbers,) of some documents for a topic (tokens, dimensions).
+
+    Raises:
+        CacheError: an embedding is not finite.
+    """
     scores = np.empty(len(numbers), dtype=np.float32)
+    columns = torch.from_numpy(query).T
+    slack = 2 * ADDITIONS * UNIT * len(columns) * torch.linalg.vector_norm(columns, dim=0)
     for first in range(0, len(numbers), TOGETHER):
         tokens, offsets = documents.texts(numbers[first : first + TOGETHER])
-        exact_scores(query, tokens, offsets, scores[first : first + TOGETHER])
+        similarity = torch.from_numpy(tokens) @ columns
+        longest = torch.linalg.vector_norm(torch.from_numpy(tokens), dim=1).max()
+        if not longest.isfinite():
+            raise CacheError(NOT_FINITE)
+        of_batch = scores[first : first + TOGETHER]
+        exact_scores(query, tokens, offsets, similarity.numpy(), (slack * longest).numpy(), of_batch)
     return scores
 
 
@@ -146,36 +158,38 @@ def _last(scores: Float32, depth: int) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def exact_scores(query: Float32, tokens: Float32, offsets: Int64, scores: Float32) -> None:
+def exact_scores(
+    query: Float32, tokens: Float32, offsets: Int64, similarity: Float32, slack: Float32, scores: Float32
+) -> None:
     """Compute the MaxSim of documents in float32, summing the products in the order of the dimensions.
 
     The bits of a score depend on the query and the document only, not on other documents, the number of threads or the
-    width of the processor's registers.
+    width of the processor's registers. Sums in this order are slow, so they are only computed for document tokens that
+    may have the maximum, by similarities that are nearly the same.
 
     Args:
         query: (tokens, dimensions).
         tokens: (tokens of all documents, dimensions).
         offsets: (documents + 1,), rows where documents begin and end.
+        similarity: (tokens of all documents, tokens of the query), dot products summed in any order.
+        slack: (tokens of the query,), largest difference between such a sum and one in order, doubled.
         scores: (documents,), filled.
     """
-    count, dimensions = query.shape
-    columns = np.zeros((-(-dimensions // 4) * 4, -(-count // 16) * 16), dtype=np.float32)  # zeros add nothing
-    columns[:dimensions, :count] = query.T
-    token = np.zeros(len(columns), dtype=np.float32)
-    similarity, best = np.empty((2, columns.shape[1]), dtype=np.float32)
+    floor = np.empty(len(query), dtype=np.float32)
     for document in range(len(scores)):
-        best[:] = -np.inf
+        floor[:] = -np.inf
         for row in range(offsets[document], offsets[document + 1]):
-            token[:dimensions] = tokens[row]
-            similarity[:] = 0
-            for dimension in range(0, len(token), 4):  # by fours: each sum is loaded and stored once for four products
-                a, b, c, d = token[dimension : dimension + 4]
-                p, q, r, s = columns[dimension : dimension + 4]
-                for j in range(len(similarity)):
-                    similarity[j] = (((similarity[j] + a * p[j]) + b * q[j]) + c * r[j]) + d * s[j]
-            for j in range(len(best)):
-                best[j] = max(best[j], similarity[j])
+            for j in range(len(floor)):
+                floor[j] = max(floor[j], similarity[row, j])
+        floor -= slack
         total = np.float32(0)
-        for j in range(count):
-            total += best[j]
+        for j in range(len(floor)):
+            best = np.float32(-np.inf)
+            for row in range(offsets[document], offsets[document + 1]):
+                if similarity[row, j] >= floor[j]:
+                    product = np.float32(0)
+                    for k in range(query.shape[1]):
+                        product += query[j, k] * tokens[row, k]
+                    best = max(best, product)
+            total += best
         scores[document] = total

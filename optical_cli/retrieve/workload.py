@@ -14,6 +14,9 @@ from optical_cli.artifacts.token_store import TokenStore
 
 CACHE = 4 << 20
 """Maximum bytes of a block on a CPU: the cache holds it between the product and the maxima."""
+TILE = 512
+"""Maximum number of topic tokens in a product on a CPU. At the same size, a product of many document tokens with few
+topic tokens is faster than one of few with many."""
 MOST_COLUMNS = 8192
 """Maximum number of topic tokens that are searched together; more do not make the product faster."""
 MOST_DOCUMENTS = 1024
@@ -47,13 +50,7 @@ class Budget:
         longest = int(documents.lengths.max())
         left = self.panel - longest * documents.dimensions * BYTES_A_NUMBER  # for similarities of the longest document
         room = min(MOST_COLUMNS, left // (longest * self.itemsize))
-        first = columns = 0
-        for topic, length in enumerate(topic_lengths):
-            if topic > first and columns + length > room:
-                yield first, topic
-                first, columns = topic, 0
-            columns += length
-        yield first, len(topic_lengths)
+        yield from ranges(topic_lengths, room)
 
     def panels(self, documents: TokenStore, topics: int) -> list[tuple[int, int]]:
         """Return half-open ranges of documents, with at least one document each; one thread computes a panel."""
@@ -70,6 +67,17 @@ class Budget:
             last = max(int(within) - 1, first + 1)
             yield first, min(last, end)
             first = last
+
+
+def ranges(topic_lengths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
+    """Yield half-open ranges of topics with at most `room` tokens, or with one topic."""
+    first = columns = 0
+    for topic, length in enumerate(topic_lengths):
+        if topic > first and columns + length > room:
+            yield first, topic
+            first, columns = topic, 0
+        columns += length
+    yield first, len(topic_lengths)
 
 
 class InTurn(Protocol):

@@ -106,7 +106,7 @@ def test_a_model_folder_that_is_no_model(own_lab, refused, part):
 def test_a_model_whose_files_are_damaged(own_lab, refused):
     path = own_lab.teacher / "model.safetensors"
     path.write_bytes(path.read_bytes()[:100])
-    assert "model.safetensors cannot be read as weights" in one(refused(own_lab.experiment))
+    assert "model.safetensors cannot be read as safetensors weights" in one(refused(own_lab.experiment))
 
 
 def test_a_dataset_id_that_does_not_exist(own_lab, refused):

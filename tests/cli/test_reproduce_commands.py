@@ -42,7 +42,7 @@ def test_the_lock_says_what_the_figures_come_from(own_lab, optical, tmp_path):
 
 
 def about_the_lock(said):
-    """What was printed, but for the warnings of the mini world: its topics are in its bitext, and its runs are short."""
+    """What was printed, but for warnings of the mini world: its topics are in its bitext, its runs are short."""
     expected = ("warning: bitext.sw: ", "warning: evaluation.measures: ")
     return [line for line in said.err.splitlines() if not line.startswith(expected)]
 

@@ -28,6 +28,16 @@ def test_scores_are_within_their_bounds_and_bounds_are_tight(queries, store, sco
     assert ((found.upper - found.lower) < a_token * np.array([len(query) for query in queries])).all()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_product_has_the_tokens_of_few_topics(monkeypatch, queries, store, precision):
+    whole, lengths = Topics(queries, precision, "cpu"), [len(query) for query in queries]
+    monkeypatch.setattr(bounds_module, "TILE", sum(lengths[:2]))
+    few = Topics(queries, precision, "cpu")
+    assert whole.columns == sum(lengths)
+    assert few.columns == max(*lengths, sum(lengths[:2]))
+    np.testing.assert_allclose(bounds(few, store).upper, bounds(whole, store).upper, rtol=1e-2)
+
+
 def test_bounds_hold_for_the_worst_rounding():
     """Every number lies just below the middle of two bfloat16 numbers, so that all errors have the same sign."""
     worst = 1.0 + 2.0**-8 - 2.0**-10

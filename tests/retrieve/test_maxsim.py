@@ -6,7 +6,7 @@ from sentence_transformers.util import maxsim
 from optical_cli.artifacts.run import rank
 from optical_cli.artifacts.token_store import TokenStore
 from optical_cli.errors import CacheError
-from optical_cli.retrieve.maxsim import MaxSim, score
+from optical_cli.retrieve.maxsim import MaxSim, exact_scores, score
 
 LEAST = 1 << 20  # bytes; the settings refuse less
 
@@ -45,13 +45,14 @@ def test_scores_agree_with_sentence_transformers(queries, store):
     np.testing.assert_allclose(scores, maxsim(queries, documents), rtol=0, atol=1e-5)
 
 
-def test_scores_have_the_same_bits_for_any_blocks_panels_threads_and_precision(queries, store, monkeypatch):
+def test_scores_have_the_same_bits_for_any_blocks_tiles_panels_threads_and_precision(queries, store, monkeypatch):
     """The last bits of a matrix product depend on its shape, so no returned score may come from one."""
     _, whole = best(queries, store, 10, memory=1 << 30)
     tried = []
     threads = torch.get_num_threads()
-    for cores, block, panel, columns in [(1, 1, 1, 1), (2, 3_000, 5, 9), (3, 40_000, 1000, 8192)]:
+    for cores, block, tile, panel, columns in [(1, 1, 1, 1, 1), (2, 3_000, 8, 5, 9), (3, 40_000, 20, 1000, 8192)]:
         monkeypatch.setattr("optical_cli.retrieve.workload.CACHE", block)
+        monkeypatch.setattr("optical_cli.retrieve.bounds.TILE", tile)
         monkeypatch.setattr("optical_cli.retrieve.workload.MOST_DOCUMENTS", panel)
         monkeypatch.setattr("optical_cli.retrieve.workload.MOST_COLUMNS", columns)
         monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
@@ -59,6 +60,38 @@ def test_scores_have_the_same_bits_for_any_blocks_panels_threads_and_precision(q
     monkeypatch.undo()
     torch.set_num_threads(threads)
     assert all(found == whole for found in tried)
+
+
+def in_order(query, tokens):
+    """MaxSim by float32 sums in the order of the dimensions."""
+    products = np.add.accumulate(query[:, None] * tokens[None], axis=2)[..., -1]  # (query tokens, tokens)
+    return np.add.accumulate(products.max(axis=1))[-1]
+
+
+def test_a_score_has_the_bits_of_sums_in_order(queries, store):
+    for query in (query.numpy() for query in queries):
+        expected = [in_order(query, store[number]) for number in range(len(store))]
+        np.testing.assert_array_equal(score(query, store, np.arange(len(store))), expected)
+
+
+@pytest.mark.parametrize(("slack", "equal"), [(2e-6, True), (0.0, False)])
+def test_the_sums_of_a_machine_may_name_another_token_the_nearest(slack, equal):
+    """Permutations of the same numbers have products with a constant query that differ in the last bits only."""
+    generator = np.random.default_rng(3)
+    numbers = generator.integers(-512, 512, 128) / 1024
+    tokens = np.stack([generator.permuted(numbers) for _ in range(100)]).astype(np.float32)
+    query, scores = np.full((2, 128), 0.1, dtype=np.float32), np.empty(1, dtype=np.float32)
+    similarity = tokens @ query.T + generator.uniform(-1e-6, 1e-6, (100, 2)).astype(np.float32)
+    exact_scores(query, tokens, np.array([0, 100]), similarity, np.full(2, slack, dtype=np.float32), scores)
+    assert (scores[0] == in_order(query, tokens)) == equal
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_score_of_an_embedding_that_is_not_finite_is_refused(number):
+    tokens = np.ones((3, 4), dtype=np.float16)
+    tokens[1, 2] = number
+    with pytest.raises(CacheError, match="not finite"):
+        score(np.ones((2, 4), dtype=np.float32), TokenStore(tokens, np.array([0, 3])), np.arange(1))
 
 
 def test_a_score_does_not_depend_on_other_documents(queries, store):
