@@ -20,7 +20,7 @@ class Entry:
     key: str
     seconds: float
     size: int  # bytes
-    tokens: int | None  # encoded; of encodings and indexes
+    tokens: int | None  # encoded; of encodings, states and indexes
     created: str
     commit: str | None
     versions: Mapping[str, str | None]
