@@ -146,7 +146,8 @@ def run_stages_in_torch(
         phi = log_a + following.carry * (solution.f / stage.reg)
     last = _iterate(C, log_a, log_b, phi, stages[-1], reg_marginal, left)
     f, g = last.f * (problem.a > 0), last.g * (problem.b > 0)
-    return Solution(*(x.to(problem.cost) for x in (last.plan, f, g)), iterations + last.iterations)
+    plan, f, g = (x.to(problem.cost) for x in (last.plan, f, g))
+    return Solution(plan, f, g, iterations + last.iterations)
 
 
 def _iterate(
