@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test faults fuzz check docs bench audit licenses clean
+.PHONY: install smoke test faults fuzz check docs bench gpu audit licenses clean
 
 install: $(INSTALLED)
 
@@ -47,6 +47,10 @@ docs: install
 # ONLY=transport measures one group, ONLY=transport/share one part of it.
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench $(ONLY)
+
+# Needs a GPU and a torch for CUDA, which constraints.txt may not install. Writes build/gpu.json.
+gpu: $(VENV)/.installed-bench
+	$(BIN)/python -m bench.gpu
 
 $(VENV)/.installed-bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -38,7 +38,7 @@ class Result:
 
     def line(self) -> str:
         """Return the result as JSON on one line; nan and inf become null."""
-        return json.dumps(_finite(asdict(self)))
+        return json.dumps(finite(asdict(self)))
 
 
 class Recorder:
@@ -113,11 +113,12 @@ def _number(value: float) -> str:
     return f"{value:.1e}"
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a value for JSON, in which nan and inf have become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
+import torch
+
 ENOUGH = 0.2  # minimum seconds to time, so that a call of a millisecond is not measured in one slice of the scheduler
 
 
@@ -29,6 +31,22 @@ class Paired:
     def ratio_of_best(self) -> float:
         """Relative speed by the fastest round of each side, which load in some rounds of the peer cannot inflate."""
         return min(self.peer) / min(self.ours)
+
+
+def finished(call: Callable[[], object], device: str) -> Callable[[], None]:
+    """Return a function that calls another and waits until a GPU has done its work; CUDA calls return before."""
+
+    def whole() -> None:
+        call()
+        synchronize(device)
+
+    return whole
+
+
+def synchronize(device: str) -> None:
+    """Wait until a GPU has done its work; other devices do it before a call returns."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def in_turns(ours: Callable[[], object], peer: Callable[[], object], rounds: int, enough: float = ENOUGH) -> Paired:

@@ -17,6 +17,7 @@ from transformers import PrinterCallback
 from bench.distill.world import BATCH, LENGTH, World, make_world
 from bench.peers import POT, pot_batch
 from bench.results import Recorder
+from bench.timing import synchronize
 from optical_cli.config.student import Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
@@ -73,11 +74,11 @@ def run(recorder: Recorder) -> None:
     """Train an epoch in each way, in turns."""
     with tempfile.TemporaryDirectory() as folder:
         world = make_world(Path(folder))
-        stored = _stored(world, Path(folder) / "encodings")
+        stored = stored_teacher(world, Path(folder) / "encodings")
         found: dict[str, list[float]] = {way.name: [] for way in ways()}
         for _ in range(ROUNDS):
             for way in ways():
-                found[way.name].append(len(world.pairs) / _seconds(world, stored, way, Path(folder)))
+                found[way.name].append(len(world.pairs) / seconds_of_epoch(world, stored, way, Path(folder)))
     plain, ours = found["plain"], found[ways()[-1].name]
     context = {"rounds": ROUNDS, "pairs": len(world.pairs), "batch": BATCH, "reg": REG, "real": world.real}
     recorder.add(
@@ -103,16 +104,17 @@ def run(recorder: Recorder) -> None:
         )
 
 
-def _stored(world: World, folder: Path) -> TeacherTokens:
+def stored_teacher(world: World, folder: Path) -> TeacherTokens:
+    """Encode the teacher side of the bitext."""
     folder.mkdir()
     sentences = [pair.teacher for pair in world.pairs]
     encode_bitext(sentences, world.teacher, ("query",), folder, setup=SETUP, progress=Silence())
     return TeacherTokens([folder], ("query",))
 
 
-def _seconds(world: World, stored: TeacherTokens, way: Way, folder: Path) -> float:
+def seconds_of_epoch(world: World, stored: TeacherTokens, way: Way, folder: Path, device: str = "cpu") -> float:
     """Time an epoch, with all work of the trainer."""
-    student = load_encoder(world.student, query_length=LENGTH, document_length=LENGTH, device="cpu")
+    student = load_encoder(world.student, query_length=LENGTH, document_length=LENGTH, device=device)
     set_dropout(student, 0.0)
     transformer: Any = student[0]
     transformer.model.get_input_embeddings().requires_grad_(False)
@@ -138,6 +140,7 @@ def _seconds(world: World, stored: TeacherTokens, way: Way, folder: Path) -> flo
     trainer.remove_callback(PrinterCallback)
     begin = perf_counter()
     trainer.train()
+    synchronize(device)
     return perf_counter() - begin
 
 

@@ -55,7 +55,7 @@ def make_world(folder: Path, pairs: int = PAIRS) -> World:
     bitext = EXPERIMENTS / "data/bitext/en-hi.tsv"
     if all(path.exists() for path in (teacher, init, bitext)):
         return _real(teacher, init, bitext, folder, pairs)
-    return _generated(folder, pairs)
+    return generated_world(folder, pairs)
 
 
 def write_experiment(world: World, folder: Path, regs: Sequence[float]) -> Path:
@@ -88,7 +88,8 @@ def _real(teacher: Path, init: Path, bitext: Path, folder: Path, pairs: int) -> 
     return World(teacher, student, split.train, real=True)
 
 
-def _generated(folder: Path, pairs: int) -> World:
+def generated_world(folder: Path, pairs: int) -> World:
+    """Generate two encoders with random weights, and sentence pairs from the embedded bitext."""
     draw = random.Random(SEED)  # noqa: S311 - a sample, not a secret
     short = open_bitext(Bitext(source=("builtin:tiny",)), ("en", "sw"), folder).pairs()
     drawn = [draw.sample(short, draw.choice(SHORT_SENTENCES)) for _ in range(pairs)]

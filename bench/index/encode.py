@@ -40,7 +40,7 @@ def run(recorder: Recorder) -> None:
         texts = passages([pair.foreign for pair in world.pairs], PASSAGES, random.Random(13))  # noqa: S311 - a sample
         ours = open_encoder(student, setup)
         theirs = load_encoder(student, query_length=LONGEST, document_length=LONGEST, device="cpu")
-        sides = (partial(_ours, ours, texts), partial(_theirs, theirs, texts))
+        sides = (partial(encode, ours, texts), partial(encode_by_st, theirs, texts))
         for side in sides:
             side()  # first calls are slow
         rounds = [tuple(seconds(side) for side in sides) for _ in range(ROUNDS)]
@@ -49,9 +49,11 @@ def run(recorder: Recorder) -> None:
     recorder.add_paired("index/encode/vs-st", paired, PASSAGES, "passages/s", PEER, **context)
 
 
-def _ours(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+def encode(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+    """Encode texts as `optical index` does."""
     deque(encode_stream(encoder, texts, "document", BATCH), maxlen=0)
 
 
-def _theirs(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+def encode_by_st(encoder: MultiVectorEncoder, texts: list[str]) -> None:
+    """Encode texts by the library alone."""
     encoder.encode_document(texts, batch_size=BATCH, show_progress_bar=False)

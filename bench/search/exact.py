@@ -18,7 +18,7 @@ from bench.problems import DIMENSIONS
 from bench.results import Recorder
 from bench.search.world import Meanings
 from bench.timing import Paired, seconds
-from optical_cli.artifacts.token_store import TokenStore
+from optical_cli.artifacts.token_store import Float32, Int64, TokenStore
 from optical_cli.encoder.precision import Resolved
 from optical_cli.retrieve.maxsim import MaxSim
 from optical_cli.retrieve.workload import InTurn, single_threads
@@ -41,18 +41,18 @@ PRECISIONS: tuple[Resolved, Resolved] = ("float32", "bfloat16")
 
 def run(recorder: Recorder) -> None:
     """Time search in float32 and bfloat16, the matrix product in both, and the peer, in turns."""
-    documents, queries = _world()
+    documents, queries = make_documents(DOCUMENTS, TOPICS)
     texts = [torch.from_numpy(documents[number].astype(np.float32)) for number in range(len(documents))]
     tokens = int(documents.offsets[-1])
     context = {"documents": DOCUMENTS, "tokens": tokens, "topics": TOPICS, "depth": DEPTH}
     work = 2e-9 * tokens * TOPICS * TOPIC_TOKENS * DIMENSIONS
-    sides: dict[str, Callable[[], float]] = {"peer": partial(seconds, partial(_peer, texts, queries))}
+    sides: dict[str, Callable[[], float]] = {"peer": partial(seconds, partial(search_by_st, texts, queries))}
     for precision in PRECISIONS:
-        search = partial(_search, documents, queries, precision)
+        search = partial(search_exactly, documents, queries, precision)
         search()  # a first call compiles
         sides[precision] = partial(seconds, search)
         sides[f"limit in {precision}"] = partial(_limit, _products(documents, queries, precision), work)
-    _peer(texts[:100], queries)
+    search_by_st(texts[:100], queries)
     rounds = [{name: measure() for name, measure in sides.items()} for _ in range(ROUNDS)]
     shares = {}
     for precision in PRECISIONS:
@@ -72,28 +72,32 @@ def _add_share(
     recorder.add_paired(name, share, work, "GFLOP/s", f"the fastest torch.mm, {precision}", **context)
 
 
-def _world() -> tuple[TokenStore, list[Tensor]]:
+def make_documents(count: int, topics: int) -> tuple[TokenStore, list[Tensor]]:
     """Make documents of 60 to 100 tokens, and topics, each about one document."""
     world = Meanings()
-    context = world.directions(DOCUMENTS)
-    lengths = torch.randint(SHORTEST, LONGEST + 1, (DOCUMENTS,), generator=world.generator)
+    context = world.directions(count)
+    lengths = torch.randint(SHORTEST, LONGEST + 1, (count,), generator=world.generator)
     offsets = np.concatenate([[0], np.cumsum(lengths.numpy())])
     meanings = world.draw(int(offsets[-1]))
-    documents = world.tokens(meanings, context[torch.arange(DOCUMENTS).repeat_interleave(lengths)])
-    relevant = torch.randint(DOCUMENTS, (TOPICS,), generator=world.generator).repeat_interleave(TOPIC_TOKENS)
+    documents = world.tokens(meanings, context[torch.arange(count).repeat_interleave(lengths)])
+    relevant = torch.randint(count, (topics,), generator=world.generator).repeat_interleave(TOPIC_TOKENS)
     within = (torch.rand(len(relevant), generator=world.generator) * lengths[relevant]).long()
     queries = world.topics(meanings, torch.from_numpy(offsets)[relevant] + within, context[relevant])
-    return TokenStore(documents.numpy().astype(np.float16), offsets), list(queries.view(TOPICS, TOPIC_TOKENS, -1))
+    return TokenStore(documents.numpy().astype(np.float16), offsets), list(queries.view(topics, TOPIC_TOKENS, -1))
 
 
-def _search(documents: TokenStore, queries: Sequence[Tensor], precision: Resolved) -> None:
-    search = MaxSim(documents, memory=MEMORY, precision=precision, device="cpu")
-    list(search.best(queries, DEPTH, lambda _done: None))
+def search_exactly(
+    documents: TokenStore, queries: Sequence[Tensor], precision: Resolved, device: str = "cpu"
+) -> list[tuple[Int64, Float32]]:
+    """Return numbers and scores of the best documents of each topic, by our search."""
+    search = MaxSim(documents, memory=MEMORY, precision=precision, device=device)
+    return list(search.best(queries, DEPTH, lambda _done: None))
 
 
-def _peer(documents: Sequence[Tensor], queries: Sequence[Tensor]) -> None:
+def search_by_st(documents: Sequence[Tensor], queries: Sequence[Tensor]) -> Tensor:
+    """Return the scores of the best documents of each topic, in descending order, by the peer."""
     scores = maxsim(list(queries), list(documents))
-    scores.topk(min(DEPTH, len(documents)), dim=1)
+    return scores.topk(min(DEPTH, len(documents)), dim=1).values
 
 
 Products = list[tuple[list[Callable[[], object]], float]]

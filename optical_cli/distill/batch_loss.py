@@ -27,7 +27,7 @@ class Idf:
 
     Attributes:
         teacher: (vocabulary of the teacher,) weights by token id.
-        student: (vocabulary of the student,) weights by token id, on the student's device.
+        student: (vocabulary of the student,) weights by token id.
     """
 
     teacher: Mapping[Side, torch.Tensor]
@@ -136,7 +136,8 @@ class AlignmentLoss(torch.nn.Module):
         mask = output["attention_mask"].bool()
         if self._idf is None:
             return Tokens(S, mask, uniform_marginals(mask))
-        return Tokens(S, mask, weighted_marginals(self._idf.student[side][output["input_ids"]], mask))
+        weights = self._idf.student[side].to(S.device)  # of several processes, each has a GPU of its own
+        return Tokens(S, mask, weighted_marginals(weights[output["input_ids"]], mask))
 
     def _teacher_tokens(self, rows: Sequence[int], side: Side, device: torch.device) -> Tokens:
         T, mask = self._teacher.batch(rows, side)

@@ -203,4 +203,7 @@ def trainer_arguments(
         dataloader_drop_last=processes.count > 1,  # required by the library; our loader drops nothing
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # one GPU a process: the trainer would split batches among visible GPUs
+    if student.device.type == "cuda" and processes.count == 1:  # the trainer would move a student of cuda:1 to cuda:0
+        torch.cuda.set_device(student.device)
+        arguments._setup_devices = student.device
     return arguments

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from optical_cli.transport.problem import TransportProblem
+from optical_cli.transport.problem import TransportProblem, widest
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,7 @@ def _sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """Sum in float64, so that float32 rounding is not mistaken for a marginal error."""
     if x.device.type == "cpu":
         return torch.from_numpy(np.asarray(x.detach().numpy().sum(axis=dim, dtype=np.float64)))
-    on_mps = x.device.type == "mps"  # Apple's GPUs have no float64
-    return x.sum(dim=dim, dtype=torch.float32 if on_mps else torch.float64)
+    return x.sum(dim=dim, dtype=widest(x.device))
 
 
 def _x_log_x(x: Tensor) -> Tensor:

@@ -67,6 +67,11 @@ class TransportProblem:
         return mass / total  # sums of float32 masses are off by 1e-8, too much for a float64 threshold
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """Return the most precise dtype of a device: float64, but float32 on Apple's GPUs, which have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 class Solution(NamedTuple):
     """What a solver returns: plans and potentials in the dtype and on the device of the cost, 0 on padding."""
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from optical_cli.transport.problem import Solution, Start, TransportProblem
+from optical_cli.transport.problem import Solution, Start, TransportProblem, widest
 from optical_cli.transport.tuning import DAMPING, FLAT, RATIO, RESIDUAL, SAFETY, TOP, TRIALS, WARM_ERROR
 
 
@@ -89,7 +89,7 @@ def quadratic_in_torch(
 
 
 def _begin(problem: TransportProblem, reg: float, start: Tensor | None) -> _Plans:
-    wide = torch.float32 if problem.cost.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+    wide = widest(problem.cost.device)
     C, a, b = (x.detach().to(wide) for x in (problem.cost, problem.a, problem.b))
     a, b = a / a.sum(dim=1, keepdim=True), b / b.sum(dim=1, keepdim=True)
     a, b = a[:, :, None], b[:, None, :]

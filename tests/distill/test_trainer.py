@@ -1,6 +1,8 @@
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from optical_cli.config.student import Training
 from optical_cli.distill.trainer import LengthBatches, trainer_arguments
@@ -74,3 +76,12 @@ def test_a_student_is_trained_with_the_prompts_it_encodes_with(lab, tmp_path):
         encoder, tmp_path, Training(), dict.fromkeys(sides, 16), sides, "float32", 13, Processes()
     )
     assert arguments.prompts == {"query": "q: ", "document": "p: "}
+
+
+def test_the_trainer_uses_the_gpu_of_the_student(tmp_path, monkeypatch):
+    chosen = []
+    monkeypatch.setattr("torch.cuda.set_device", chosen.append)
+    student = SimpleNamespace(device=torch.device("cuda", 1), prompts={})
+    arguments = trainer_arguments(student, tmp_path, Training(), {"query": 8}, ("query",), "float32", 13, Processes())
+    assert arguments.device == torch.device("cuda", 1)
+    assert chosen == [torch.device("cuda", 1)]

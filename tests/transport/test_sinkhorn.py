@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bench.problems import make_problem as make_costs
 from optical_cli.transport import Coupling, TransportProblem, batch_numba, sinkhorn_numba
 from optical_cli.transport.sinkhorn import epsilon_scaling, proximal_steps, run_stages_in_torch, straight
 
@@ -54,6 +55,18 @@ def test_every_plan_meets_the_threshold(make_problem, sinkhorn, dtype, reg):
     assert coupling.plan.dtype == dtype
     assert coupling.mass.tolist() == pytest.approx([1] * 4, abs=1e-4)
     assert coupling.iterations.dtype == torch.int64
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "stages", [epsilon_scaling(0.005, 1e-5, 10_000), proximal_steps(0.1, 10, 1e-5, 10_000)], ids=["reg", "proximal"]
+)
+def test_float32_costs_like_those_of_sentences_meet_the_default_threshold(sinkhorn, stages):
+    problem = make_costs(32, 32, 32)
+    found = sinkhorn(problem, stages)
+    coupling = Coupling(problem, found.plan, (found.f, found.g), found.iterations, 1e-5)
+    assert coupling.converged.all()
+    assert {x.dtype for x in (found.plan, found.f, found.g)} == {torch.float32}
 
 
 @BOTH
