@@ -12,7 +12,7 @@ from typer import Option
 from optical_cli.cli.options import Experiment, Opening, Pair, Seed, Wanted, takes
 from optical_cli.cli.records import print_json
 from optical_cli.cli.terminal import TerminalProgress, plain, print_table, stdout_console
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, DataError
 from optical_cli.transport.solvers import format_reg
 
 if TYPE_CHECKING:
@@ -132,12 +132,15 @@ def _draw(
     from optical_cli.report.heat_map import draw_heat_maps
 
     files, named = [], True
-    folder.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         words = re.findall(r"\w+", pair.text.lower() if pair.name == TYPED else pair.name)
         stem = "-".join((language, "-".join(words)[:40].strip("-") or "typed", *marks))
         svg, png = folder / f"{stem}.svg", folder / f"{stem}.png"
-        named &= draw_heat_maps(pair, ", ".join((f"{experiment} {language}", pair.name, *marks)), svg, png)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            named &= draw_heat_maps(pair, ", ".join((f"{experiment} {language}", pair.name, *marks)), svg, png)
+        except OSError as error:
+            raise DataError(f"{svg}: the drawing cannot be written: {error.strerror or error}") from error
         files += [svg, png]
     if not named:
         TerminalProgress().say(NO_FONT)

@@ -61,9 +61,9 @@ def _tell(error: BaseException) -> int:
         print(INTERRUPTION, file=sys.stderr)
         return INTERRUPTED
     if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_DISK:
-        where = f"{plain(str(error.filename))}: " if error.filename else ""
+        where = plain(str(error.filename or "standard output"))  # what writes files names them, or the folder
         print(
-            f"error: {where}{error.strerror}; repair this or write elsewhere, then run the command again",
+            f"error: {where}: {error.strerror}; repair this or write elsewhere, then run the command again",
             file=sys.stderr,
         )
         return BAD_INPUT

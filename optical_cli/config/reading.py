@@ -108,7 +108,7 @@ def _load(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        line = text.split("\n")[mark.line] if mark else ""
+        line = [*text.splitlines(), ""][mark.line] if mark else ""
         hint = "; quote a text that begins with a brace" if re.search(r":\s*\{\w+\}", line) else ""
         raise ConfigError(f"{where}: invalid YAML: {problem}{hint}") from error
     if not isinstance(content, dict):

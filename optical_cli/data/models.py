@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, before_download, size_of
 from optical_cli.data.paths import PREFIX, builtin_path, files_under, is_hidden, listed, local_path, names_in
-from optical_cli.data.text_files import file_digest
+from optical_cli.data.text_files import file_digest, read_json
 from optical_cli.errors import DataError, one_line
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".vocab", ".spm")
@@ -114,7 +114,8 @@ def _check_files(folder: Path) -> None:
 def _check_json(path: Path) -> None:
     try:
         if path.stat().st_size <= _SMALL:
-            json.loads(path.read_text(encoding="utf-8"))
+            parse = json.loads if _VOCABULARY.fullmatch(path.name) else read_json  # vocabularies may repeat a token
+            parse(path.read_text(encoding="utf-8"))
             return
         with path.open("rb") as file:
             first = file.read(_EDGE).lstrip()[:1]

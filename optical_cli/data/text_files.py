@@ -163,6 +163,10 @@ def columns_of(place: Place, line: str, count: int, names: str, mend: str, separ
 class _DuplicateKeyError(ValueError):
     """A key that an object of JSON has twice; Python would take the last."""
 
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {quoted(key)} is there twice")
+        self.key = key
+
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
@@ -172,15 +176,16 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_distinct).decode
+read_json = json.JSONDecoder(object_pairs_hook=_distinct).decode
+"""Parse JSON like `json.loads`; ValueError also if an object has a key twice."""
 
 
 def json_object(place: Place, line: str) -> dict[str, Any]:
     """Parse a line as a JSON object; DataError if it is anything else, or has a key twice."""
     try:
-        record = _decode(line)
+        record = read_json(line)
     except _DuplicateKeyError as error:
-        found = f"{quoted(str(error))} twice in {quoted(line)}"
+        found = f"{quoted(error.key)} twice in {quoted(line)}"
         raise place.fault(expected="each key once", found=found, mend="remove one of the two") from error
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, and deep nesting
         mend = f"correct the line ({one_line(error)})"

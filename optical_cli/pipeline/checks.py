@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from optical_cli.config.experiment import Experiment
 from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
@@ -69,7 +68,7 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
     _refuse(faults)
-    return [*_deeper_than_runs(x), *warnings]
+    return [*_deeper_than_runs(sources, corpus_of), *warnings]
 
 
 def _warnings_of(look: Look) -> list[str]:
@@ -77,11 +76,12 @@ def _warnings_of(look: Look) -> list[str]:
     return [f"{look.key}: {seen.found}; {seen.doubt}"] if seen.doubt else []
 
 
-def _deeper_than_runs(x: Experiment) -> list[str]:
+def _deeper_than_runs(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[str]:
     """Warn of measures that look deeper than runs go; imported runs may go deeper than `retrieval.depth`."""
+    x = sources.experiment
     cutoffs = {name: parse_measure(name).cutoff or 0 for name in x.evaluation.measures}
     deeper = [name for name, cutoff in cutoffs.items() if cutoff > x.retrieval.depth]
-    if not deeper:
+    if not deeper or all(_most_documents(sources, corpus_of(pair)) <= x.retrieval.depth for pair in x.pairs):
         return []
     return [
         f"evaluation.measures: {', '.join(deeper)} asked for, and retrieval.depth keeps {x.retrieval.depth} of the "
@@ -141,9 +141,14 @@ def _check_engine(sources: Sources, corpus: FullCorpus) -> None:
     engine, dimensions = x.engine_of(corpus.pair), dimensions_of(sources.teacher.folder)
     if engine.structure is None or dimensions is None:
         return
-    most = corpus.upper_bound(sources.documents(corpus.pair).count())
-    tokens = sys.maxsize if most is None else most * x.encoding.document_length
+    tokens = _most_documents(sources, corpus) * x.encoding.document_length
     x.retrieval.settings_of(engine).check_index(tokens, dimensions)
+
+
+def _most_documents(sources: Sources, corpus: FullCorpus) -> int:
+    """Return an upper bound of the number of documents of a corpus; a number above all of them if unknown."""
+    most = corpus.upper_bound(sources.documents(corpus.pair).count())
+    return sys.maxsize if most is None else most
 
 
 def _read_translations(sources: Sources, pair: str) -> None:

@@ -332,6 +332,17 @@ def test_an_encoding_that_lacks_the_characters_and_a_closed_stdout_do_no_harm(la
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_behind_standard_output_is_named(lab, swept, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    line = f"{sys.executable} -m optical_cli plan {lab.experiment} --cache-dir {swept} > /dev/full"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: standard output: No space left on device; repair this or write elsewhere")
+    assert "Traceback" not in done.stderr
+
+
 def test_an_empty_cache_variable_does_not_make_the_current_folder_the_cache(lab, optical, tmp_path, monkeypatch):
     monkeypatch.setenv("OPTICAL_CACHE", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))

@@ -375,6 +375,8 @@ def test_a_duplicate_value_in_a_list_is_refused(faults, section):
     ("text", "message"),
     [
         ("name: [", ":1: invalid YAML"),
+        ("name: [\r\n", ":2: invalid YAML"),
+        ("a: 1\u2028b: {c}: 1\n", ":2: invalid YAML"),
         ("a: 1\nb: 2\na: 3\n", ":3: invalid YAML: duplicate key 'a'"),
         ("teacher: {model: x, model: y}", "duplicate key 'model'"),
         ("? [a, b]\n: 1\n", "expected a name as a key"),

@@ -248,3 +248,14 @@ def test_a_damaged_file_is_named_before_anything_is_loaded(model, write, tmp_pat
     with pytest.raises(DataError, match=f"{name} {said}") as caught:
         resolve_model("model", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_with_a_key_twice_is_refused(model, tmp_path):
+    (model / "config.json").write_text('{"hidden_size": 24, "hidden_size": 48}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"config\.json cannot be read as JSON \(.*'hidden_size' is there twice"):
+        resolve_model("model", tmp_path)
+
+
+def test_a_vocabulary_may_have_a_token_twice(model, write, tmp_path):
+    write("model/vocab.json", '{"a": 0, "a": 1}')
+    assert resolve_model("model", tmp_path).folder == model

@@ -203,16 +203,27 @@ def test_a_damaged_tokenizer_is_one_line(own_lab, open_pipeline, tmp_path):
         open_pipeline(own_lab.experiment, tmp_path / "cache").check()
 
 
-def test_measures_that_look_deeper_than_runs_go_are_a_warning(lab, open_pipeline, tmp_path):
-    said = []
+@pytest.fixture
+def said_of_measures(lab, open_pipeline, tmp_path):
+    def said(depth):
+        lines = []
 
-    class Listener(Silence):
-        def say(self, message):
-            said.append(message)
+        class Listener(Silence):
+            def say(self, message):
+                lines.append(message)
 
-    open_pipeline(lab.experiment, tmp_path / "cache", "retrieval.depth=20", progress=Listener()).check()
-    found = [line for line in said if "measures" in line]
-    assert found == [
-        "warning: evaluation.measures: recall@100 asked for, and retrieval.depth keeps 20 of the documents for a "
-        "topic; raise it to 100, or the figures miss what lies below"
+        open_pipeline(lab.experiment, tmp_path / "cache", f"retrieval.depth={depth}", progress=Listener()).check()
+        return [line for line in lines if "measures" in line]
+
+    return said
+
+
+def test_measures_that_look_deeper_than_runs_go_are_a_warning(said_of_measures):
+    assert said_of_measures(5) == [
+        "warning: evaluation.measures: ndcg@10, recall@100 asked for, and retrieval.depth keeps 5 of the documents for "
+        "a topic; raise it to 100, or the figures miss what lies below"
     ]
+
+
+def test_measures_are_not_deeper_than_runs_of_all_documents(said_of_measures):
+    assert said_of_measures(60) == []

@@ -105,3 +105,9 @@ def test_a_command_for_a_language_without_a_stemmer_is_refused(lab, optical, tmp
     found = optical("evaluate", lab.experiment, *where)
     assert (found.code, found.out, len(found.errors)) == (2, "", 1)
     assert "Snowball has no stemmer for sw" in found.err
+
+
+def test_documents_without_a_word_are_never_found(run):
+    found, health = run({"q": "net"}, documents=[Document("d1", "", "?! ..."), *DOCUMENTS[1:], Document("d9", "", "—")])
+    assert [doc_id for doc_id, _ in found["q"]] == ["d2"]
+    assert health["documents"] == 5
