@@ -72,6 +72,8 @@ def _check_content(path: Path, manifest: Mapping[str, Any]) -> None:
     manifest["material"]["stage"]
     for name, recorded in manifest["files"].items():
         int(recorded["size"]), str(recorded["sha256"])
+        if b"\0" in name.encode():  # half a surrogate pair is no name either, and a ValueError
+            raise ValueError(f"the file name {name!r}")
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise CacheError(f"{path}: names a file outside its folder")
     if key_of(manifest["material"]).digest != manifest["key"]:

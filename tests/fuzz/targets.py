@@ -204,6 +204,7 @@ TARGETS = {
             b"name: a\0b\n",
             b"<<: {name: a}\n? [x]\n: 1\n",
             b"extends: input\n",
+            b"name: \xe2\x80\xa8U-99-99\n",
         ),
         (
             b"&a ", b"*a", b"!!binary ", b"!!set ", b"<<: ", b"? ", b"- ", b": ", b"|\n", b">-\n", b"# ", b"---\n",
@@ -273,7 +274,8 @@ TARGETS = {
     ),
     "manifest": Target(
         _read_manifest,
-        (MANIFEST, b"[" * 4000, MANIFEST.replace(b"scores.json", b"../../beside")),
+        (MANIFEST, b"[" * 4000, MANIFEST.replace(b"scores.json", b"../../beside"),
+         MANIFEST.replace(b"scores.json", b"scores\\ud800"), MANIFEST.replace(b"scores.json", b"scores\\u0000")),
         (b'"files"', b'"size"', b'"key"', b"null", b"{}", b"[]"),
     ),
 }
