@@ -55,7 +55,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
             raise CacheError(f"{path}: its content is not what was written (the SHA-256 at its end is missing)")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise CacheError(f"{path}: not a manifest ({error})") from error
     except OSError as error:
         raise CacheError(f"{path}: cannot be read ({error.strerror or error})") from error

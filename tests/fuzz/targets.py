@@ -275,6 +275,7 @@ TARGETS = {
     "manifest": Target(
         _read_manifest,
         (MANIFEST, b"[" * 4000, MANIFEST.replace(b"scores.json", b"../../beside"),
+         MANIFEST.replace(b'"size": 2', b'"size": 1e999'), MANIFEST.replace(b"0.1", b"9" * 400),
          MANIFEST.replace(b"scores.json", b"scores\\ud800"), MANIFEST.replace(b"scores.json", b"scores\\u0000")),
         (b'"files"', b'"size"', b'"key"', b"null", b"{}", b"[]"),
     ),
