@@ -17,6 +17,7 @@ from sentence_transformers.multi_vector_encoder.modules import (
 
 from optical_cli.encoder.setup import CHUNK_BATCHES, SIDES, Side, prompt_in
 from optical_cli.errors import DataError, quoted
+from optical_cli.progress import Advance
 
 Int32 = npt.NDArray[np.int32]
 Item = TypeVar("Item")
@@ -60,6 +61,11 @@ def encode_stream(
     """Encode a stream of texts in order; yields the embeddings of a chunk at a time."""
     for chunk in chunks(texts, batch_size):
         yield encode_texts(encoder, chunk, side, batch_size)
+
+
+def report_batches(encoder: MultiVectorEncoder, advance: Advance) -> None:
+    """Call `advance` with the number of texts of every batch that an encoder encodes from now on."""
+    encoder[0].register_forward_hook(lambda _module, inputs, _found: advance(len(inputs[0]["input_ids"])))
 
 
 def chunks(texts: Iterable[Item], batch_size: int) -> Iterator[list[Item]]:

@@ -14,12 +14,12 @@ from optical_cli.artifacts.token_store import Float32
 from optical_cli.config.experiment import Index
 from optical_cli.data.documents import Document, fill
 from optical_cli.encoder.device import idle_gpus
-from optical_cli.encoder.encode import encode_stream, pool_tokens, pools_tokens
+from optical_cli.encoder.encode import encode_stream, pool_tokens, pools_tokens, report_batches
 from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.errors import DataError
 from optical_cli.index.shards import Shards
-from optical_cli.progress import Progress
+from optical_cli.progress import Advance, Progress
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,12 @@ def build_index(
         with progress.task("index", left, "documents") as advance:
             ids: deque[str] = deque()
             texts = _texts(islice(documents, indexed, None), template, ids)
-            encode = encode or partial(_encode_here, progress)
-            for shard in encode(encoder, texts, kept.pool_factor, setup):
+            here = partial(_encode_here, progress, advance)
+            for shard in (encode or here)(encoder, texts, kept.pool_factor, setup):
                 shards.append([ids.popleft() for _ in shard.documents], shard.documents, shard.encoded)
                 indexed += len(shard.documents)
-                advance(len(shard.documents))
+                if encode is not None:  # this process reports every batch
+                    advance(len(shard.documents))
                 del shard  # frees its memory before the next shard is encoded
     if indexed == 0:
         raise DataError("the corpus has no documents; check pairs.*.collection and pairs.*.corpus")
@@ -97,11 +98,12 @@ def pooled(documents: Sequence[torch.Tensor], factor: float) -> Pooled:
 
 
 def _encode_here(
-    progress: Progress, encoder: Path, texts: Iterator[str], pool_factor: float, setup: EncoderSetup
+    progress: Progress, advance: Advance, encoder: Path, texts: Iterator[str], pool_factor: float, setup: EncoderSetup
 ) -> Iterator[Pooled]:
     if idle := idle_gpus(setup.device):
         progress.say(f"index: {idle} more GPUs are idle; use --engine ray to encode on all of them")
     model = open_encoder(encoder, setup)
+    report_batches(model, advance)
     if pool_factor > 1 and pools_tokens(model):
         progress.say("index: the encoder pools its tokens, and index.pool_factor pools them again")
     # `map` keeps no reference to a shard while the next one is encoded

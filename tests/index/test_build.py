@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -31,6 +32,17 @@ class Messages(Silence):
 
     def say(self, message):
         self.lines.append(message)
+
+
+class Counts(Silence):
+    """Collects the progress of tasks."""
+
+    def __init__(self):
+        self.advances = []
+
+    @contextmanager
+    def task(self, *_):
+        yield self.advances.append
 
 
 class KilledError(RuntimeError):
@@ -69,6 +81,24 @@ def interrupted(number):
 @pytest.fixture
 def unbroken(build):
     return build("unbroken", DOCUMENTS, "nothing")
+
+
+def test_progress_goes_on_within_a_shard(lab, tmp_path):
+    counts = Counts()
+    (tmp_path / "index").mkdir()
+    build_index(
+        DOCUMENTS[: SHARD + 3],
+        lab.teacher,
+        tmp_path / "index",
+        unfinished=tmp_path / "unfinished",
+        template="{text}",
+        count=SHARD + 3,
+        kept=Index(),
+        setup=EncoderSetup(16, 24, "float32", BATCH, "cpu"),
+        progress=counts,
+    )
+    assert sum(counts.advances) == SHARD + 3
+    assert max(counts.advances) == BATCH
 
 
 @pytest.mark.parametrize("stops", [(30,), (SHARD + 1,), (SHARD + 1, SHARD + 30, 3 * SHARD + 9), (4 * SHARD + 9,)])
