@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from optical_cli.config.experiment import Experiment
 from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
 from optical_cli.data.collections import LocalFile
@@ -60,15 +61,18 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
     """
     x = sources.experiment
     warnings: list[str] = []
+    sizes: dict[str, int] = {}
     with sources.downloads():
         faults = _faults_of(partial(_check_lengths, sources), dict.fromkeys((x.teacher.model, sources.init)))
         faults += _faults_of(lambda pair: _check_engine(sources, corpus_of(pair)), x.pairs)
+        faults += _faults_of(lambda pair: sizes.update({pair: _most_documents(sources, corpus_of(pair))}), x.pairs)
         faults += _faults_of(lambda look: warnings.extend(_warnings_of(look)), looks_of(sources))
         faults += _faults_of(partial(_read_translations, sources), translated_pairs(x))
         faults += _faults_of(partial(_read_documents, sources), x.pairs)
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
     _refuse(faults)
-    return [*_deeper_than_runs(sources, corpus_of), *warnings]
+    most = max(sizes.get(pair, sys.maxsize) for pair in x.pairs)
+    return [*_deeper_than_runs(x, most), *warnings]
 
 
 def _warnings_of(look: Look) -> list[str]:
@@ -76,12 +80,11 @@ def _warnings_of(look: Look) -> list[str]:
     return [f"{look.key}: {seen.found}; {seen.doubt}"] if seen.doubt else []
 
 
-def _deeper_than_runs(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[str]:
+def _deeper_than_runs(x: Experiment, documents: int) -> list[str]:
     """Warn of measures that look deeper than runs go; imported runs may go deeper than `retrieval.depth`."""
-    x = sources.experiment
     cutoffs = {name: parse_measure(name).cutoff or 0 for name in x.evaluation.measures}
     deeper = [name for name, cutoff in cutoffs.items() if cutoff > x.retrieval.depth]
-    if not deeper or all(_most_documents(sources, corpus_of(pair)) <= x.retrieval.depth for pair in x.pairs):
+    if not deeper or documents <= x.retrieval.depth:
         return []
     return [
         f"evaluation.measures: {', '.join(deeper)} asked for, and retrieval.depth keeps {x.retrieval.depth} of the "
