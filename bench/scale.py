@@ -18,7 +18,7 @@ from optical_cli.data.paths import builtin_path
 from optical_cli.encoder.precision import resolve_precision
 from optical_cli.encoder.setup import EncoderSetup
 from optical_cli.plan.extent import index_bytes
-from optical_cli.plan.pace import TEXTS, Speeds, probe
+from optical_cli.plan.probe import TEXTS, encoding_speed, search_speed
 
 PASSAGES = {
     "ar": 2_061_414, "bn": 297_265, "de": 15_866_222, "en": 32_893_221, "es": 10_373_953, "fa": 2_207_172,
@@ -46,29 +46,34 @@ def run(recorder: Recorder) -> None:
     setup = EncoderSetup(LONGEST, LONGEST, precision, 64, "cpu")
     with tempfile.TemporaryDirectory() as folder:
         model = write_encoder(Path(folder, "encoder"), 0)
-        speeds = probe(model, texts(TEXTS), setup=setup, memory=MEMORY, precision=precision)
-    assert speeds.tokens is not None  # noqa: S101 - a probe measures both
-    assert speeds.products is not None  # noqa: S101
-    recorder.add("scale/encode", speeds.tokens, "tokens/s", size="MiniLM", precision=precision)
-    recorder.add("scale/search", speeds.products, "topic tokens/s", topic_tokens=32, precision=precision)
-    print(table(PASSAGES, speeds))
+        tokens = encoding_speed(model, texts(TEXTS), setup)["tokens"]
+        products = search_speed(model, texts(TEXTS), setup, MEMORY, precision)["products"]
+    recorder.add("scale/encode", tokens, "tokens/s", size="MiniLM", precision=precision)
+    recorder.add("scale/search", products, "topic tokens/s", topic_tokens=32, precision=precision)
+    print(table(PASSAGES, tokens, products))
 
 
-def table(passages: Mapping[str, int], speeds: Speeds) -> str:
-    """Format a Markdown table with a line for each collection, the smallest first."""
+def table(passages: Mapping[str, int], tokens: float, products: float) -> str:
+    """Format a Markdown table with a line for each collection, the smallest first.
+
+    Args:
+        passages: of each collection.
+        tokens: encoded in a second.
+        products: of a topic and a document token, searched in a second.
+    """
     lines = [f"| {' | '.join(HEADS)} |", "|---|" + "--:|" * (len(HEADS) - 1)]
     lines += [
-        f"| {' | '.join(_row(language, count, speeds))} |"
+        f"| {' | '.join(_row(language, count, tokens, products))} |"
         for language, count in sorted(passages.items(), key=lambda item: item[1])
     ]
     return "\n".join(lines)
 
 
-def _row(language: str, passages: int, speeds: Speeds) -> tuple[str, ...]:
+def _row(language: str, passages: int, encoded: float, products: float) -> tuple[str, ...]:
     tokens = passages * TOKENS
     index, quantized = index_bytes(passages, tokens, DIMENSIONS), Approximate().structure_bytes(tokens, DIMENSIONS)
-    hours = tokens / (speeds.tokens or math.nan) / 3600
-    seconds = TOPICS * tokens / (speeds.products or math.nan)
+    hours = tokens / encoded / 3600
+    seconds = TOPICS * tokens / products
     searched = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
     return (
         language,

@@ -122,7 +122,7 @@ class Session:
         from optical_cli.plan.estimate import estimate
 
         planned = plan(self.pipeline)
-        expected = {one.planned.step.key.digest: one for one in estimate(self.pipeline, planned)}
+        expected = {one.planned.step.key.digest: one for one in estimate(self.pipeline, planned)[0]}
         rows: list[dict[str, object]] = []
         for one in planned:
             step, found, guess = one.step, one.artifact, expected.get(one.step.key.digest)

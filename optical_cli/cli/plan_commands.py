@@ -45,16 +45,16 @@ def plan(
     experiment: Experiment,
     opening: PlanOpening,
     probe: Annotated[
-        bool, Option("--probe", help="Measure how fast this machine encodes and searches, for better times.")
+        bool, Option("--probe", help="Measure how fast this machine encodes, trains and searches, for better times.")
     ] = False,
 ) -> None:
     """Show what the cache holds, and what the rest will take.
 
-    Sizes come from a sample of the texts, times from similar artifacts that this machine has made, or from --probe.
+    Sizes come from a sample of the texts, times from a probe of this machine (--probe, or of an earlier sweep) or from
+    similar artifacts that it has made.
     Downloads nothing.
     """
     from optical_cli.plan.estimate import cannot_fit, estimate
-    from optical_cli.plan.pace import probe_of
     from optical_cli.plan.planned import plan as planned_steps
 
     pipeline = opening.pipeline(experiment, fetch=False)
@@ -63,7 +63,7 @@ def plan(
     say = TerminalProgress().say
     for reason in pipeline.sources.not_here:
         say(f"not checked: {reason}")
-    estimates = estimate(pipeline, steps, probe_of(pipeline) if probe else None)
+    estimates, _ = estimate(pipeline, steps, measure=probe)
     of_step = {one.planned.step.key.digest: one for one in estimates}
     planned = [(one, of_step.get(one.step.key.digest)) for one in steps]
     if opening.as_json:
@@ -103,7 +103,7 @@ def _figures(one: "Estimate") -> list[str]:
 
 
 def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
-    from optical_cli.plan.pace import PROBED
+    from optical_cli.plan.estimate import PROBED
 
     known = [one.seconds for one in estimates if one.seconds is not None]
     parts = [f"about {byte_size(sum(one.disk or 0 for one in estimates))} of disk"]
@@ -114,7 +114,7 @@ def _altogether(estimates: "Sequence[Estimate]") -> Iterator[str]:
     rest = ""
     if unknown := len(estimates) - len(known):
         probed = any(one.basis == PROBED for one in estimates)
-        hint = "" if probed else " (--probe measures encoding and exact search)"
+        hint = "" if probed else " (--probe measures this machine)"
         rest = f"; no time estimate for {several(unknown, 'artifact')}{hint}"
     yield f"To make: {', '.join(parts)}{rest}."
     for basis in dict.fromkeys(one.basis for one in estimates if one.basis):

@@ -1,24 +1,19 @@
 """The number format that `precision: auto` stands for. Once measured, it is known without torch, for keys."""
 
-import hashlib
-import json
-import platform
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
-from optical_cli.cache.files import write_text
-from optical_cli.errors import CacheError
-from optical_cli.machine import instruction_sets, model_line, system_file
+from optical_cli.cache.measured import GPU_DRIVER, keep_measurement, kept_measurement
+from optical_cli.machine import instruction_sets, system_file
 
 Resolved = Literal["float32", "bfloat16"]
 
 _UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
-_GPU_DRIVER = "/proc/driver/nvidia/version"
+NAME = "precision"
+"""Name of the measurement in the cache."""
 WORTH_IT = 0.8
 """bfloat16 is used if it takes at most this share of the seconds of float32, because it rounds more."""
 WIDTH, INNER, LAYERS = 384, 1536, 2  # size of the model to measure, similar to MiniLM
@@ -41,15 +36,13 @@ def resolve_precision(
         return "bfloat16" if wanted == "bfloat16" else "float32"
     if not _has_bfloat16_units():
         return "float32"
-    record = None if records is None else _record(records)
-    seconds = record and _read(record)
+    seconds = _kept(records)
     if not seconds:
         seconds = _measured()
         measured = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
         say(f"precision auto: {_faster(seconds)} on this machine from now on (measured: {measured})")
-        if record is not None:
-            with suppress(CacheError):  # the cache may be read-only
-                write_text(record, json.dumps(seconds) + "\n")
+        if records is not None:
+            keep_measurement(records, NAME, found=seconds)
     return _faster(seconds)
 
 
@@ -57,7 +50,7 @@ def known_precision(records: Path) -> Resolved | None:
     """Return what `auto` stands for on this machine, by earlier measurements; None if there is none."""
     if not _has_bfloat16_units():
         return "float32"
-    seconds = _read(_record(records))
+    seconds = _kept(records)
     return _faster(seconds) if seconds else None
 
 
@@ -93,20 +86,11 @@ def _faster(seconds: dict[str, float]) -> Resolved:
     return "bfloat16" if seconds["bfloat16"] <= WORTH_IT * seconds["float32"] else "float32"
 
 
-def _read(record: Path) -> dict[str, float] | None:
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-        return {name: float(found[name]) for name in ("float32", "bfloat16")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _record(records: Path) -> Path:
-    """Return the file of a measurement, named by what it depends on: processor, GPU driver and torch."""
-    parts = [platform.machine(), platform.processor(), model_line(), system_file(_GPU_DRIVER), version("torch")]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return records / f"precision-{digest[:12]}.json"
+def _kept(records: Path | None) -> dict[str, float]:
+    """Return the measurement that is kept; empty if there is none, or one without the two formats."""
+    seconds = {} if records is None else kept_measurement(records, NAME)
+    return seconds if {"float32", "bfloat16"} <= seconds.keys() else {}
 
 
 def _has_bfloat16_units() -> bool:
-    return bool(system_file(_GPU_DRIVER)) or bool(_UNITS.intersection(instruction_sets()))
+    return bool(system_file(GPU_DRIVER)) or bool(_UNITS.intersection(instruction_sets()))

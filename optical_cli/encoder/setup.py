@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from optical_cli.encoder.pieces import pieces_of
 from optical_cli.encoder.precision import Resolved
 from optical_cli.errors import DataError, one_line
 
@@ -70,6 +71,22 @@ def token_counts(model: Path, texts: Sequence[str], max_length: int) -> "npt.NDA
     import numpy as np
 
     return np.minimum([len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))], max_length)
+
+
+def tokens_removed(model: Path, texts: Sequence[str], floor: int) -> int:
+    """Count the tokens of a vocabulary that `trim_vocabulary` removes; 0 if its tokenizer cannot be trimmed.
+
+    Args:
+        texts: texts whose tokens are kept.
+        floor: number of most frequent tokens to keep.
+    """
+    tokenizer = _tokenizer_of(model)
+    pieces = pieces_of(json.loads(tokenizer.to_str())["model"]) if tokenizer else None
+    if tokenizer is None or pieces is None:
+        return 0
+    used = {number for encoding in tokenizer.encode_batch(list(texts)) for number in encoding.ids}
+    kept = pieces.closed(pieces.indispensable | pieces.most_frequent(floor) | used)
+    return len(pieces.names.keys() - kept)
 
 
 def unknown_share(model: Path, texts: Sequence[str]) -> float | None:

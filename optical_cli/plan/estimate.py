@@ -1,8 +1,8 @@
-"""Estimates of the disk, memory and time that missing artifacts take, from sampled texts and from earlier artifacts."""
+"""Estimates of the disk, memory and time that missing artifacts take, from sampled texts, a probe and the cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 from optical_cli.artifacts.token_store import DEFAULT, FORMATS
@@ -11,10 +11,14 @@ from optical_cli.encoder.setup import hidden_size_of, may_tell_sides_apart, weig
 from optical_cli.errors import byte_size
 from optical_cli.machine import free_disk, memory
 from optical_cli.pipeline import Pipeline
+from optical_cli.pipeline.cells import student_of
 from optical_cli.plan.extent import PROGRAM, Extent, index_bytes, memory_to_index
-from optical_cli.plan.pace import PROBED, Pace, Probe, Speeds
+from optical_cli.plan.pace import Pace
 from optical_cli.plan.planned import Planned, TimeEstimator
+from optical_cli.plan.probe import Probe, Speed
 
+PROBED = "a probe"
+"""The `basis` of an estimate from a probe."""
 BYTES_OF_A_RESULT = 60
 """Bytes of a line of a run file."""
 
@@ -41,25 +45,44 @@ class Estimate:
     remedy: str = ""
 
 
-def estimate(pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None = None) -> list[Estimate]:
+def estimate(
+    pipeline: Pipeline, planned: Sequence[Planned], *, measure: bool = False
+) -> tuple[list[Estimate], TimeEstimator]:
     """Estimate each planned artifact that the cache lacks and whose inputs are on this machine.
 
-    The measurements of a `probe` take precedence over the times of earlier artifacts.
+    Times are those of a probe of this machine, corrected by what artifacts of this experiment took, or else of
+    artifacts that this machine has made.
+
+    Args:
+        measure: probe what no earlier probe has measured, which takes some seconds for each model and setting.
+
+    Returns:
+        the estimates, and the estimator of times that they are from.
     """
-    estimates = _Estimates(pipeline, planned, probe)
-    return [estimates.of(one) for one in planned if one.artifact is None and one.step.known]
+    if all(one.artifact for one in planned):
+        return [], TimeEstimator(planned, pipeline.cache)
+    estimates = _Estimates(pipeline, planned, Probe(pipeline, measure=measure))
+    expected = {one.step.key.digest: estimates.of(one) for one in planned if one.step.known}
+    probed = {digest: one.seconds for digest, one in expected.items() if one.seconds and one.basis == PROBED}
+    times = TimeEstimator(planned, pipeline.cache, probed)
+    return [_corrected(one, times) for one in expected.values() if one.planned.artifact is None], times
+
+
+def _corrected(found: Estimate, times: TimeEstimator) -> Estimate:
+    if found.basis not in (None, PROBED):
+        return found
+    seconds = times.seconds_for(found.planned)
+    return replace(found, seconds=seconds, basis=found.basis or (None if seconds is None else "artifacts like it"))
 
 
 class _Estimates:
     """Estimates of the artifacts of an experiment, with a method for each kind."""
 
-    def __init__(self, pipeline: Pipeline, planned: Sequence[Planned], probe: Probe | None) -> None:
+    def __init__(self, pipeline: Pipeline, planned: Sequence[Planned], probe: Probe) -> None:
         self._experiment = pipeline.experiment
         self._probe = probe
         self._extent = Extent(pipeline)
         self._pace = Pace(pipeline.cache, planned, self._extent.teacher.fingerprint)
-        self._times = TimeEstimator(planned, pipeline.cache)
-        self._speeds = cache(self._measured)
 
     def of(self, one: Planned) -> Estimate:
         """Estimate the artifact of a step."""
@@ -71,26 +94,23 @@ class _Estimates:
             STRUCTURE: self._structure,
             "runs": self._run,
         }
-        found = by_kind.get(one.step.kind, Estimate)(one)
-        if found.seconds is None:
-            seconds = self._times.seconds_for(one)
-            found = replace(found, seconds=seconds, basis=None if seconds is None else "artifacts like it")
-        return found
+        return by_kind.get(one.step.kind, Estimate)(one)
 
     def _bitext(self, one: Planned) -> Estimate:
         """Estimate the teacher's tokens of a bitext, or the states of a student below its trained layers."""
         material, extent = one.step.key.material, self._extent
         states, lengths = one.step.kind == "states", list(material["lengths"].values())
-        model = extent.init if states else extent.teacher.folder
-        if not may_tell_sides_apart(model):
+        model = extent.init if states else extent.teacher
+        if not may_tell_sides_apart(model.folder):
             lengths = list(set(lengths))  # one store serves both sides
-        width = hidden_size_of(model) if states else extent.dimensions
+        width = hidden_size_of(model.folder) if states else extent.dimensions
         language = extent.language_of(material["bitext"])
         tokens = [extent.sentence_tokens(language, model, length, foreign=states) for length in lengths]
         known = [count for count in tokens if count is not None]
         if width is None or len(known) < len(tokens):
             return Estimate(one)
-        return Estimate(one, tokens=sum(known), disk=sum(known) * FORMATS[DEFAULT].row(width).itemsize)
+        found = Estimate(one, tokens=sum(known), disk=sum(known) * FORMATS[DEFAULT].row(width).itemsize)
+        return _at(self._probe.training(one.cell, one.step.kind), sum(known), found)
 
     def _index(self, one: Planned) -> Estimate:
         pair = one.cell.pair
@@ -100,10 +120,11 @@ class _Estimates:
             return Estimate(one, documents)
         tokens = round(documents * each.kept)
         disk = index_bytes(documents, tokens, dimensions, x.index.storage)
-        weights = weight_bytes(self._extent.encoder(pair))
+        weights = weight_bytes(self._extent.encoder(pair).folder)
         needed = memory_to_index(weights, x.encoding.batch_size, each.longest, dimensions)
         found = Estimate(one, documents, tokens, disk, needed, remedy="lower encoding.batch_size")
-        return self._timed(found, round(documents * each.encoded), self._speed_of(pair).tokens, "indexes", "tokens")
+        speed = self._probe.encoding(self._extent.encoder(pair), partial(self._extent.texts, pair))
+        return self._timed(found, round(documents * each.encoded), speed, "indexes", "tokens")
 
     def _structure(self, one: Planned) -> Estimate:
         (index,), engine = one.step.inputs.values(), self._experiment.engine_of(one.cell.pair)
@@ -127,20 +148,33 @@ class _Estimates:
             return Estimate(one, disk=disk)
         engine = x.engine_of(pair)
         structure = x.retrieval.settings_of(engine).structure_bytes(tokens, dimensions)
-        needed = PROGRAM + weight_bytes(self._extent.init) + x.retrieval.memory + structure
+        needed = PROGRAM + weight_bytes(self._extent.init.folder) + x.retrieval.memory + structure
         found = Estimate(one, self._extent.documents(pair), disk=disk, memory=needed, remedy=engine.remedy)
         if not engine.exhaustive:
             return found  # its time depends on more than topics and tokens
-        return self._timed(found, topics * tokens, self._speed_of(pair).products, "runs", "products")
+        speed = self._probe.search(partial(self._extent.texts, pair))
+        return self._timed(found, topics * tokens, speed, "runs", "products")
 
     def _student(self, one: Planned) -> Estimate:
-        adapted = self._experiment.student.adapters is not None and one.cell.is_trained
-        return Estimate(one, disk=None if adapted else weight_bytes(self._extent.init))
+        x, extent, material = self._experiment, self._extent, one.step.key.material
+        student = student_of(x, one.cell.pair)
+        if student is None:  # a pair in the teacher's language has no step of this kind
+            return Estimate(one)
+        adapted = x.student.adapters is not None and material["stage"] != "start"
+        found = Estimate(one, disk=None if adapted else extent.start_bytes(student))
+        if material["stage"] != "distill":
+            return found
+        longest = x.training.max_length
+        tokens = [extent.sentence_tokens(name, extent.init, longest, foreign=True) for name in student.languages]
+        known = [count for count in tokens if count is not None]
+        if len(known) < len(tokens):
+            return found
+        return _at(self._probe.training(one.cell, "distill"), sum(known) * x.training.epochs, found)
 
-    def _timed(self, found: Estimate, work: float, probed: float | None, kind: str, unit: str) -> Estimate:
+    def _timed(self, found: Estimate, work: float, speed: Speed | None, kind: str, unit: str) -> Estimate:
         """Add the seconds of some work, at the speed of the probe or else of an earlier artifact."""
-        if probed is not None:
-            return replace(found, seconds=work / probed, basis=PROBED)
+        if speed is not None:
+            return _at(speed, work, found)
         pace = self._pace.seconds(work, kind, found.planned)
         if pace is None:
             return found
@@ -152,11 +186,10 @@ class _Estimates:
         held, documents, each = self._pace.tokens().get(index), self._extent.documents(pair), self._extent.tokens(pair)
         return held if held is not None or documents is None or each is None else round(documents * each.kept)
 
-    def _speed_of(self, pair: str) -> Speeds:
-        return self._speeds(self._extent.encoder(pair), pair)
 
-    def _measured(self, model: Path, pair: str) -> Speeds:
-        return Speeds() if self._probe is None else self._probe(model, self._extent.sample(pair))
+def _at(speed: Speed | None, work: float, found: Estimate) -> Estimate:
+    """Add the seconds of some work to an estimate, if a probe has measured the speed."""
+    return found if speed is None else replace(found, seconds=speed.seconds(work), basis=PROBED)
 
 
 def cannot_fit(estimates: Sequence[Estimate], cache: Path) -> list[str]:

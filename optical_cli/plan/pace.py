@@ -1,19 +1,12 @@
-"""The speed of this machine, from earlier artifacts or from a probe of some seconds."""
+"""The speed of this machine, from earlier artifacts."""
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from time import perf_counter
+from collections.abc import Iterator, Sequence
 
 from optical_cli.cache.artifact import Artifact
 from optical_cli.cache.store import Cache
 from optical_cli.config.engines import STRUCTURE, STRUCTURES
-from optical_cli.encoder.precision import Resolved
-from optical_cli.encoder.setup import EncoderSetup
-from optical_cli.pipeline import Pipeline
 from optical_cli.plan.planned import Planned
 
 WORTH_LEARNING_FROM = 1.0
@@ -67,66 +60,3 @@ class Pace:
             return bool(material["stage"] == wanted["stage"])
         same = {wanted["encoder"]} if wanted["encoder"] == self._teacher else self._students
         return material.get("encoder") in same and material.get("precision") == wanted["precision"]
-
-
-TEXTS = 128
-"""Texts that a probe encodes, after a few to warm up."""
-TOKENS, TOPICS, TOPIC_TOKENS = 100_000, 32, 32
-"""Document tokens that a probe searches, its topics, and the tokens of a topic."""
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """Tokens encoded per second, and topic-token products per second of exact search; None if not measured."""
-
-    tokens: float | None = None
-    products: float | None = None
-
-
-PROBED = "a probe"
-"""The `basis` of an estimate from a probe."""
-Probe = Callable[[Path, Sequence[str]], Speeds]
-"""Measures the speeds of a model folder on some texts."""
-
-
-def probe_of(pipeline: Pipeline) -> Probe:
-    """Return a probe with the settings of an experiment."""
-    memory, precision = pipeline.experiment.retrieval.memory, pipeline.search_precision()
-    return partial(probe, setup=pipeline.setup, memory=memory, precision=precision)
-
-
-def probe(model: Path, texts: Sequence[str], *, setup: EncoderSetup, memory: int, precision: Resolved) -> Speeds:
-    """Measure the speed of a model folder: encode some texts as documents, and search the result.
-
-    Args:
-        texts: at least one.
-        memory: bytes that the search may take.
-        precision: of the matrix products of the search.
-
-    Raises:
-        DataError: the model cannot be loaded, or cannot encode these texts.
-    """
-    import numpy as np
-
-    from optical_cli.artifacts.token_store import TokenStore
-    from optical_cli.encoder.encode import encode_texts
-    from optical_cli.encoder.open import open_encoder
-    from optical_cli.retrieve.maxsim import MaxSim
-
-    encoder = open_encoder(model, setup)
-    encode_texts(encoder, texts[:8], "document", setup.batch_size)
-    some = texts[:TEXTS]
-    started = perf_counter()
-    encoded = encode_texts(encoder, some, "document", setup.batch_size)
-    tokens = sum(map(len, encoded))
-    encoding = tokens / (perf_counter() - started)
-
-    documents = [text.numpy().astype(np.float16) for text in encoded] * (-(-TOKENS // tokens))
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in documents])]).astype(np.int64)
-    store = TokenStore(np.concatenate(documents), offsets)
-    topics = [encoded[number % len(encoded)][:TOPIC_TOKENS] for number in range(TOPICS)]
-    search = MaxSim(store, memory=memory, precision=precision, device=setup.device)
-    list(search.best(topics[:1], 1, lambda _done: None))  # the first call compiles
-    started = perf_counter()
-    list(search.best(topics, min(100, len(documents)), lambda _done: None))
-    return Speeds(encoding, TOPICS * int(offsets[-1]) / (perf_counter() - started))

@@ -1,7 +1,7 @@
 """The steps of an experiment, which of them are cached, and the estimated time of the others."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
@@ -51,12 +51,20 @@ class TimeEstimator:
     """The steps that are still to make, and estimates of their time.
 
     An estimate is the median time of the cached steps of the same stage and pair, or else of the same stage; a median,
-    as the first step also compiles and warms up.
+    as the first step also compiles and warms up. Of a step that has an expectation, it is the expectation, times the
+    median factor by which such steps took longer than expected.
+
+    Args:
+        planned: the steps of an experiment.
+        cache: where they are made.
+        expected: expected seconds, by the digest of a step's key.
     """
 
-    def __init__(self, planned: Iterable[Planned], cache: Cache) -> None:
+    def __init__(self, planned: Iterable[Planned], cache: Cache, expected: Mapping[str, float] | None = None) -> None:
         self._cache = cache
+        self._expected = expected or {}
         self._seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._factors: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._to_make: dict[str, Planned] = {}
         for one in planned:
             if one.artifact is None:
@@ -80,12 +88,24 @@ class TimeEstimator:
         return Left(len(found), sum(known), len(found) - len(known))
 
     def seconds_for(self, planned: Planned) -> float | None:
-        """Estimate the seconds of a step; None if no similar step is in the cache."""
-        return next((median(self._seconds[like]) for like in _likes(planned) if like in self._seconds), None)
+        """Estimate the seconds of a step; None if nothing is expected and no similar step is in the cache."""
+        expected = self._expected.get(planned.step.key.digest)
+        if expected is None:
+            return _median_of_likes(self._seconds, planned)
+        factor = _median_of_likes(self._factors, planned)
+        return expected if factor is None else expected * factor
 
     def _learn(self, planned: Planned, artifact: Artifact) -> None:
+        seconds, expected = float(artifact.manifest["seconds"]), self._expected.get(planned.step.key.digest)
         for like in _likes(planned):
-            self._seconds[like].append(float(artifact.manifest["seconds"]))
+            self._seconds[like].append(seconds)
+            if expected:
+                self._factors[like].append(seconds / expected)
+
+
+def _median_of_likes(learned: Mapping[tuple[str, str], list[float]], planned: Planned) -> float | None:
+    """Return the median of what was learned of the most similar steps; None if nothing was."""
+    return next((median(learned[like]) for like in _likes(planned) if like in learned), None)
 
 
 def _likes(planned: Planned) -> tuple[tuple[str, str], ...]:

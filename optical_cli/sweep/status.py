@@ -7,7 +7,8 @@ from optical_cli.cache.notes import Failure, Making
 from optical_cli.errors import OpticalError
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
-from optical_cli.plan.planned import Left, TimeEstimator, plan
+from optical_cli.plan.estimate import estimate
+from optical_cli.plan.planned import Left, plan
 
 DONE, RUNNING, STOPPED, FAILED, TO_DO = "done", "running", "stopped", "failed", "to do"
 
@@ -45,7 +46,7 @@ def status_of(pipeline: Pipeline, making: Iterable[tuple[Making, bool]], failure
     at_work = {one.key: RUNNING if alive else STOPPED for one, alive in making}
     failed = {one.key: one.reason for one in failures}
     cells = tuple(_status(pipeline, cell, at_work, failed) for cell in pipeline.cells)
-    return Status(cells, TimeEstimator(plan(pipeline), pipeline.cache).left)
+    return Status(cells, estimate(pipeline, plan(pipeline))[1].left)
 
 
 def _status(pipeline: Pipeline, cell: Cell, at_work: dict[str, str], failed: dict[str, str]) -> CellStatus:

@@ -6,12 +6,15 @@ from functools import partial
 
 from optical_cli.artifacts.result import Result
 from optical_cli.cache.artifact import Artifact
-from optical_cli.config.engines import STRUCTURE
+from optical_cli.encoder.setup import weight_bytes
 from optical_cli.errors import NoRoom, OpticalError, OutOfTime
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.cells import Cell
 from optical_cli.plan.planned import Left, Planned, TimeEstimator, plan
 from optical_cli.sweep.results import result_of
+
+LIGHT = 20 << 20
+"""Bytes of a model that trains in seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def run_sweep(
     planned = plan(pipeline)
     if any(one.artifact is None for one in planned):
         pipeline.check()
-        for line in _without_room(pipeline, planned):
-            say(f"warning: {line}")
-    times = TimeEstimator(planned, pipeline.cache)
+        times = _look_ahead(pipeline, planned, say)
+    else:
+        times = TimeEstimator(planned, pipeline.cache)
     cells = pipeline.cells
     remote = pipeline.remote.cells(pipeline, cells, say) if pipeline.remote else None
     in_work = iter(remote or ((cell, partial(_scores, pipeline, cell)) for cell in cells))
@@ -85,13 +88,22 @@ def run_sweep(
     return [results[cell] for cell in cells], pipeline.made - made_before
 
 
-def _without_room(pipeline: Pipeline, planned: list[Planned]) -> list[str]:
-    """List the indexes and searches that fit neither the disk nor the memory."""
-    if not any(one.artifact is None and one.step.kind in ("indexes", STRUCTURE) for one in planned):
-        return []
+def _look_ahead(pipeline: Pipeline, planned: list[Planned], say: Callable[[str], None]) -> TimeEstimator:
+    """Warn of artifacts that fit neither the disk nor the memory, and estimate the time of what is missing."""
     from optical_cli.plan.estimate import cannot_fit, estimate
 
-    return cannot_fit(estimate(pipeline, planned), pipeline.cache.root)
+    estimates, times = estimate(pipeline, planned, measure=_is_worth_a_probe(pipeline, planned))
+    for line in cannot_fit(estimates, pipeline.cache.root):
+        say(f"warning: {line}")
+    return times
+
+
+def _is_worth_a_probe(pipeline: Pipeline, planned: list[Planned]) -> bool:
+    """Whether students are trained here, for so long that some seconds for a probe of this machine do not matter."""
+    here = pipeline.remote is None and pipeline.processes.count == 1
+    trains = any(one.artifact is None and one.step.together for one in planned)
+    init = pipeline.sources.model(pipeline.sources.init).folder
+    return here and trains and weight_bytes(init) > LIGHT
 
 
 def _scores(pipeline: Pipeline, cell: Cell) -> Artifact:

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from optical_cli.cache.manifest import read_manifest, write_manifest
-from optical_cli.pipeline.cells import Cell
+from optical_cli.encoder.setup import weight_bytes
+from optical_cli.pipeline.cells import Cell, student_of
 from optical_cli.plan import estimate as room
 from optical_cli.plan import pace
 from optical_cli.plan.estimate import cannot_fit, estimate
-from optical_cli.plan.pace import Speeds
 from optical_cli.plan.planned import plan
+from optical_cli.plan.probe import Speed
 
 NONE = Cell("sw-en", "none", None, 13)
 GB = 10**9
@@ -20,9 +21,9 @@ GB = 10**9
 def estimated(lab, open_pipeline):
     """The estimates of an experiment by kind and label."""
 
-    def found(cache, *overrides, probe=None):
+    def found(cache, *overrides, measure=False):
         pipeline = open_pipeline(lab.experiment, cache, *overrides)
-        made = estimate(pipeline, plan(pipeline), probe)
+        made, _ = estimate(pipeline, plan(pipeline), measure=measure)
         return {(one.planned.step.kind, one.planned.step.label): one for one in made}
 
     return found
@@ -102,18 +103,56 @@ def test_an_artifact_says_nothing_of_thirty_times_its_work(estimated, own_swept,
     assert named(estimated(own_swept, "pairs.sw-en.text='{text}'"), "indexes", "en-").basis == "artifacts like it"
 
 
-def test_a_probe_goes_before_what_was_made_earlier(estimated, own_swept):
-    asked = []
+class Fixed:
+    """A probe that has found these speeds."""
 
-    def probe(model, texts):
-        asked.append((model.name, len(texts)))
-        return Speeds(tokens=10.0, products=100.0)
+    def __init__(self, _pipeline, *, measure):
+        self.measure = measure
 
-    found = estimated(own_swept, "pairs.sw-en.text='{text}'", probe=probe)
+    def encoding(self, _model, _texts):
+        return Speed(10.0, beside=1.0)
+
+    def search(self, _texts):
+        return Speed(100.0)
+
+    def training(self, _cell, stage):
+        return {"encodings": Speed(1000.0), "distill": Speed(50.0, beside=3.0)}[stage]
+
+
+def test_times_are_those_of_a_probe_before_anything_is_made(estimated, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "Probe", Fixed)
+    found = estimated(tmp_path)
     index, run = named(found, "indexes", "en-"), named(found, "runs", "sw-en-full-none")
-    assert (index.seconds, index.basis) == (index.tokens / 10, "a probe")
+    assert (index.seconds, index.basis) == (1.0 + index.tokens / 10, "a probe")
     assert run.seconds == 4 * index.tokens / 100
-    assert asked == [("teacher", 6)]
+    encodings, student = named(found, "encodings", "sw"), named(found, "checkpoints", "reg0.1")
+    assert encodings.seconds == encodings.tokens / 1000
+    words = 30 * (3 + 2)  # pairs, words of a foreign sentence, and two special tokens
+    assert student.seconds == pytest.approx(3.0 + words / 50)
+    assert named(found, "checkpoints", "start").seconds is None
+
+
+def test_what_was_made_corrects_a_probe(estimated, own_swept, monkeypatch):
+    monkeypatch.setattr(room, "Probe", Fixed)
+    for folder in (own_swept / "checkpoints").glob("*reg*"):
+        manifest = read_manifest(folder)
+        manifest["seconds"] = 2 * (3.0 + 30 * 5 / 50)
+        write_manifest(folder, manifest)
+    student = named(estimated(own_swept, "transport.reg=[0, 0.1, .inf, 0.3]"), "checkpoints", "reg0.3")
+    assert (student.seconds, student.basis) == (pytest.approx(12.0), "a probe")
+
+
+def test_a_trimmed_vocabulary_is_planned_to_save_what_it_saves(estimated, lab, open_pipeline, tmp_path):
+    planned, weights = {}, {}
+    for vocabulary in ("full", "trim"):
+        settings = (f"student.vocabulary={vocabulary}", "student.vocabulary_floor=0", "student.init=./student")
+        planned[vocabulary] = named(estimated(tmp_path, *settings), "checkpoints", "start").disk
+        pipeline = open_pipeline(lab.experiment, tmp_path, *settings)
+        made, _ = pipeline.obtain(pipeline.start(student_of(pipeline.experiment, "sw-en")))
+        weights[vocabulary] = weight_bytes(made.folder)
+    saved = weights["full"] - weights["trim"]
+    assert saved > 0
+    assert planned["full"] - planned["trim"] == pytest.approx(saved, abs=200)  # headers of the files differ
 
 
 def test_a_search_that_is_approximate_needs_its_structure(estimated, tmp_path):
@@ -154,9 +193,14 @@ def test_nothing_is_said_where_all_fits(estimated, tmp_path, monkeypatch):
     assert cannot_fit(list(estimated(tmp_path).values()), tmp_path) == []
 
 
-def test_a_probe_of_this_machine_gives_every_index_a_time(lab, optical, tmp_path):
+def test_a_probe_of_this_machine_gives_a_time_to_all_that_takes_long_and_is_kept(lab, optical, tmp_path, leftovers):
     found = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--probe", "--json")
-    records = [one for one in json.loads(found.out) if one["kind"] in ("indexes", "runs")]
-    assert records
+    kinds = ("encodings", "indexes", "runs", "checkpoints")
+    records = [one for one in json.loads(found.out) if one["kind"] in kinds and "start" not in one["label"]]
+    assert {one["kind"] for one in records} == set(kinds)
     assert all(one["estimate"]["seconds"] > 0 and one["estimate"]["seconds_from"] == "a probe" for one in records)
-    assert "about" in optical("plan", lab.experiment, "--cache-dir", tmp_path).out
+    assert leftovers(tmp_path) == []
+    again = optical("plan", lab.experiment, "--cache-dir", tmp_path, "--json")
+    assert json.loads(again.out) == json.loads(found.out)
+    said = optical("plan", lab.experiment, "--cache-dir", tmp_path).out
+    assert "estimated from a probe." in said
