@@ -118,7 +118,7 @@ def test_activations_computed_twice_give_the_same_student(train, tmp_path):
 
 def test_a_plan_knows_the_bytes_of_states_and_encodings(deep_lab, train, open_pipeline, tmp_path):
     pipeline = open_pipeline(deep_lab.experiment, tmp_path / "cache", *UPPER)
-    estimates = {one.planned.step.kind: one for one in estimate(pipeline, plan(pipeline))}
+    estimates = {one.planned.step.kind: one for one in estimate(pipeline, plan(pipeline))[0]}
     train()
     for kind in ("states", "encodings"):
         (made,) = pipeline.cache.entries(kind)

@@ -82,7 +82,7 @@ def new_engine(monkeypatch):
 
 def test_the_pipeline_runs_a_new_engine_from_its_row(new_engine, lab, open_pipeline, tmp_path):
     pipeline = open_pipeline(lab.experiment, tmp_path, f"retrieval.engine={new_engine.name}")
-    estimates = estimates_of(pipeline, plan(pipeline))
+    estimates, _ = estimates_of(pipeline, plan(pipeline))
     step = pipeline.run(NONE)
     (estimate,) = [one for one in estimates if one.planned.step == step]
     assert (estimate.basis, estimate.remedy) == (None, "lower retrieval.memory")
