@@ -116,10 +116,11 @@ def _views(experiment: Experiment) -> list[View]:
 
 def _students(pipeline: Pipeline, view: View) -> Iterator[tuple[float, Artifact]]:
     """Yield each reg whose student of the first seed is in the cache, and that student."""
-    for reg in sorted(pipeline.experiment.transport.reg):
-        step = pipeline.checkpoint(Cell(view.pair, "transport", reg, pipeline.experiment.seeds[0]))
+    objective, strengths = pipeline.experiment.transport.grid
+    for strength in strengths:
+        step = pipeline.checkpoint(Cell(view.pair, objective, strength, pipeline.experiment.seeds[0]))
         if artifact := pipeline.cache.find(*step.address):
-            yield reg, artifact
+            yield artifact.manifest["health"].get("reg_found", strength), artifact
 
 
 def _step(pipeline: Pipeline, view: View, sentences: list[Sentence], students: Mapping[float, Artifact]) -> Step:

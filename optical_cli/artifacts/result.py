@@ -6,7 +6,7 @@ from pathlib import Path
 
 from optical_cli.artifacts.scores import Scores
 from optical_cli.config.experiment import Index
-from optical_cli.config.objectives import OBJECTIVES, row_name
+from optical_cli.config.objectives import OBJECTIVES, TARGETS, row_name
 from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.transport.solvers import format_reg
 
@@ -17,6 +17,7 @@ HEALTH = {
     "marginal_error": "largest marginal error (L1)",
     "iterations": "iterations per plan (mean)",
     "effective_targets": "effective targets: student tokens per teacher token (mean)",
+    "reg_found": "reg that was found for the effective targets",
     "mass": "smallest mass of a plan",
     "grad_norm": "gradient norm (mean)",
     "grad_norm_max": "gradient norm (largest)",
@@ -31,7 +32,7 @@ class Result:
 
     Attributes:
         objective: `transport`, a baseline, or `run TAG` for an imported run.
-        reg: Of transport only; None for a baseline.
+        reg: Of transport only; None for a baseline. The effective targets asked for, of the objective `targets`.
         corpus: The corpus mode as tables show it: `full`, `pooled 5000`.
         failure: Why there are no scores.
         held_out_start: `transport_cost` and `p@1` of the student on the held-out bitext before its training.
@@ -63,7 +64,7 @@ class Result:
             raise ValueError(f"{self}: a failed cell has no scores")
         row = OBJECTIVES.get(self.objective)
         if (row is not None and row.has_reg) != (self.reg is not None):
-            raise ValueError(f"{self}: expected a reg for transport, and none for a baseline")
+            raise ValueError(f"{self}: expected a strength for transport, and none for a baseline")
         if self.reg is not None and not self.reg >= 0:
             raise ValueError(f"{self}: expected a reg from 0 to inf")
 
@@ -98,7 +99,7 @@ class ApproximateSearch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of a table: a baseline, or transport at one reg.
+    """A row of a table: a baseline, or transport at one reg or number of effective targets.
 
     Attributes:
         variant: Tells two equal settings apart, behind the name: `with index.storage=int8`, `of tiny`.
@@ -110,7 +111,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """`untrained start`, `reg 0.02`, `BM25 folding`, `run anserini`, `reg 0 of tiny`."""
+        """`untrained start`, `reg 0.02`, `targets 4`, `BM25 folding`, `run anserini`, `reg 0 of tiny`."""
         return f"{self._name} {self.variant}" if self.variant else self._name
 
     @property
@@ -119,7 +120,8 @@ class Setting:
             analyzer = self.objective.removeprefix(self.baseline).removeprefix("-")
             row = OBJECTIVES.get(self.baseline)
             return f"{row.label if row else self.baseline} {analyzer}".rstrip()
-        return f"reg {format_reg(self.reg)}"
+        strength = format_reg(self.reg)
+        return f"{OBJECTIVES[self.objective].strength} {strength}"
 
     @property
     def baseline(self) -> str:
@@ -139,6 +141,11 @@ class Setting:
             return len(OBJECTIVES) + 1, "", self.reg
         known = list(OBJECTIVES)
         return known.index(self.baseline) if self.baseline in known else len(known), self.objective, 0.0
+
+
+def strength_of(settings: Iterable[Setting]) -> str:
+    """Return the word for what the settings differ in: `reg`; `strength` if they have effective targets."""
+    return "strength" if any(one.objective == TARGETS for one in settings) else "reg"
 
 
 def in_order(settings: Iterable[Setting]) -> list[Setting]:

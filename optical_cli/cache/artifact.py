@@ -11,7 +11,18 @@ from optical_cli.cache.keys import SHORT_DIGITS, canonical_json
 from optical_cli.cache.manifest import file_faults, read_manifest, surplus_faults
 from optical_cli.errors import CacheError
 
-KINDS = ("encodings", "states", "checkpoints", "translations", "indexes", "quantized", "runs", "scores", "alignments")
+KINDS = (
+    "encodings",
+    "states",
+    "strengths",
+    "checkpoints",
+    "translations",
+    "indexes",
+    "quantized",
+    "runs",
+    "scores",
+    "alignments",
+)
 READ_WHOLE = frozenset(("scores",))
 """Kinds whose content is verified at every use: they are small, and their values are reported."""
 Health = Mapping[str, Any]

@@ -12,11 +12,14 @@ from typer import Option
 from optical_cli.cli.options import Experiment, Opening, Pair, Seed, Wanted, takes
 from optical_cli.cli.records import print_json
 from optical_cli.cli.terminal import TerminalProgress, plain, print_table, stdout_console
+from optical_cli.config.objectives import TARGETS, TRANSPORT
 from optical_cli.errors import ConfigError, DataError
 from optical_cli.transport.solvers import format_reg
 
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair, Alignment
+    from optical_cli.pipeline import Pipeline
+    from optical_cli.pipeline.cells import Cell
 
 MOST_ROWS = 10_000
 TYPED = "your sentence"
@@ -57,8 +60,14 @@ def align(
 
     x, sources = pipeline.experiment, pipeline.sources
     view = view_of(x, pair, language)
-    regs = regs or sorted(x.transport.reg)
-    cells = {abs(reg): Wanted(reg, None, view.pair, seed).cell(x) for reg in regs}  # -0.0 is 0
+    objective, strengths = (TRANSPORT, [abs(reg) for reg in regs]) if regs else x.transport.grid  # -0.0 is 0
+    wanted = [
+        Wanted(None, None, view.pair, seed, strength)
+        if objective == TARGETS
+        else Wanted(strength, None, view.pair, seed)
+        for strength in strengths
+    ]
+    cells = {_reg_of(cell, opening, pipeline): cell for cell in (one.cell(x) for one in wanted)}
     for reg in cells:
         if fault := x.transport.fault_of(reg):
             raise ConfigError(f"--reg {format_reg(reg)}: {fault}")
@@ -90,6 +99,16 @@ def align(
     for aligned in pairs:
         _print_alignments(aligned, x.teacher.language, view.language)
     print(*files, sep="\n")
+
+
+def _reg_of(cell: "Cell", opening: Opening, pipeline: "Pipeline") -> float:
+    """Return the reg of a cell; that of effective targets is found now, unless the cache has it."""
+    if cell.reg is not None and cell.objective != TARGETS:
+        return cell.reg
+    found = pipeline.checkpoint(cell).upstream("strength")
+    if found is None:
+        raise ConfigError(f"--pair {cell.pair}: there is no student to align with")
+    return float(opening.obtain_upstream(pipeline, found).manifest["health"]["reg"])
 
 
 def _check_folder(folder: Path) -> None:

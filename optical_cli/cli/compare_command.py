@@ -103,17 +103,19 @@ def setting_named(text: str, experiment: "ExperimentSettings", variant: str = ""
     from optical_cli.artifacts.result import Setting
     from optical_cli.config.baselines import bm25_objective
     from optical_cli.config.numbers import is_decimal
-    from optical_cli.config.objectives import BM25, TRANSPORT
+    from optical_cli.config.objectives import BM25, OBJECTIVES
     from optical_cli.transport.solvers import format_reg
 
     if (analyzer := experiment.bm25.analyzer_of(text)) and BM25 in experiment.baselines:
         return Setting(bm25_objective(analyzer), None, variant)
     if text in experiment.baselines or text.startswith("run "):
         return Setting(text, None, variant)
-    if is_decimal(text) and float(text) in experiment.transport.reg:
-        return Setting(TRANSPORT, float(text), variant)
-    known = ", ".join([*experiment.baselines, *map(format_reg, experiment.transport.reg)])
-    raise ConfigError(f"{text}: a baseline or a reg of {experiment.name} expected, one of {known}")
+    objective, strengths = experiment.transport.grid
+    if is_decimal(text) and float(text) in strengths:
+        return Setting(objective, float(text), variant)
+    known = ", ".join([*experiment.baselines, *map(format_reg, strengths)])
+    kind = {"reg": "a reg", "targets": "effective targets"}[OBJECTIVES[objective].strength]
+    raise ConfigError(f"{text}: a baseline or {kind} of {experiment.name} expected, one of {known}")
 
 
 def _print_duel(duel: "Duel", texts: Mapping[str, str], count: int, pairs: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from functools import wraps
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,7 +16,7 @@ from typer import Argument, Option
 
 from optical_cli.cli.records import Record, print_json
 from optical_cli.cli.terminal import TerminalProgress, duration
-from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, baseline_names, objective_of
+from optical_cli.config.objectives import BM25, OBJECTIVES, TARGETS, TRANSPORT, UNTRAINED, baseline_names, objective_of
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.processes import Processes
 from optical_cli.transport.solvers import format_reg
@@ -93,6 +94,9 @@ class Wanted:
     objective: Annotated[str | None, Option(help=OBJECTIVE_HELP)] = None
     pair: Pair = None
     seed: Seed = None
+    targets: Annotated[
+        float | None, Option(help="Effective targets in place of --reg. Default: the only ones of the experiment.")
+    ] = None
 
     def cell(self, experiment: "ExperimentSettings", sides: tuple[str, ...] = ("query", "document")) -> "Cell":
         """Find the cell that the options name; no reg is needed if the teacher encodes all of `sides`.
@@ -106,7 +110,7 @@ class Wanted:
 
         pair = self.named_pair(experiment)
         self._check_values()
-        objective = self.objective or TRANSPORT
+        objective, strength = self._named(experiment)
         row = objective_of(objective)
         if not row.has_student:
             if objective == BM25:
@@ -119,19 +123,34 @@ class Wanted:
             return Cell(pair, UNTRAINED, None, seed)
         if not row.has_reg:
             return Cell(pair, objective, None, seed)
-        if (reg := self.reg) is None:
-            several = "--reg: the experiment has several values"
-            reg = _only(experiment.transport.reg, several, "; or name an --objective", format_reg)
-        return Cell(pair, objective, abs(reg), seed)  # -0.0 is 0
+        if strength is None:
+            several = f"--{row.strength}: the experiment has several values"
+            strength = _only(experiment.transport.grid[1], several, "; or name an --objective", format_reg)
+        return Cell(pair, objective, abs(strength), seed)  # -0.0 is 0
+
+    def _named(self, experiment: "ExperimentSettings") -> tuple[str, float | None]:
+        """Return the objective, and the reg or effective targets that an option names; None if none does."""
+        if self.targets is not None:
+            return TARGETS, self.targets
+        if self.reg is not None:
+            return self.objective or TRANSPORT, self.reg
+        return self.objective or experiment.transport.grid[0], None
 
     def warn_outside_grid(self, experiment: "ExperimentSettings") -> None:
-        """Warn if the reg is not one of the experiment's, so that its reports leave it out."""
-        if self.reg is not None and abs(self.reg) not in experiment.transport.reg:
-            grid, reg = ", ".join(map(format_reg, experiment.transport.reg)), format_reg(self.reg)
-            TerminalProgress().say(
-                f"warning: --reg {reg} is not among transport.reg ({grid}): `optical report` shows it only with "
-                f"--set transport.reg='[{grid}, {reg}]'"
-            )
+        """Warn of a reg or of targets that are not among those of the experiment, so that its reports leave it out."""
+        objective, strength = self._named(experiment)
+        of_grid, values = experiment.transport.grid
+        row = OBJECTIVES.get(objective)
+        if strength is None or row is None or not row.has_reg or (objective == of_grid and abs(strength) in values):
+            return
+        grid, value = ", ".join(map(format_reg, values)), format_reg(strength)
+        name, known = row.strength, f"transport.{OBJECTIVES[of_grid].strength}"
+        shown = (
+            f"with --set {known}='[{grid}, {value}]'" if objective == of_grid else f"by `transport: {{{name}: [...]}}`"
+        )
+        TerminalProgress().say(
+            f"warning: --{name} {value} is not among {known} ({grid}): `optical report` shows it only {shown}"
+        )
 
     def named_pair(self, experiment: "ExperimentSettings") -> str:
         """Return the name of the pair, by default the only one of the experiment."""
@@ -156,8 +175,17 @@ class Wanted:
         if self.reg is not None and not objective_of(self.objective or TRANSPORT).has_reg:
             reg = format_reg(self.reg)
             raise ConfigError(f"--reg {reg}: {self.objective} has no regularization; leave out --reg")
+        if self.targets is not None:
+            self._check_targets(self.targets)
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise ConfigError(f"--seed {self.seed}: a whole number from 0 to {SEEDS - 1} expected")
+
+    def _check_targets(self, targets: float) -> None:
+        if not 1 < targets < inf:
+            raise ConfigError(f"--targets {format_reg(targets)}: a number above 1 expected")
+        if self.reg is not None or self.objective not in (None, TARGETS):
+            other = "--reg" if self.reg is not None else f"--objective {self.objective}"
+            raise ConfigError(f"--targets {format_reg(targets)}: {other} is given too; leave out one of them")
 
 
 def _only(choices: Iterable[T], several: str, hint: str = "", show: Callable[[T], str] = str) -> T:

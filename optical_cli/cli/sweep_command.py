@@ -17,6 +17,7 @@ from optical_cli.cli.options import Experiment, Opening, command_line, set_optio
 from optical_cli.cli.records import print_json, result_record, standing_record, sweep_record
 from optical_cli.cli.report_command import print_results, result_line
 from optical_cli.cli.terminal import TerminalProgress, bar_columns, duration, plain, time_left
+from optical_cli.config.objectives import objective_of
 from optical_cli.errors import ConfigError, several
 from optical_cli.processes import Processes
 from optical_cli.progress import Advance, Progress, counted
@@ -89,7 +90,8 @@ def _outcome(made: int, failed: int, cells: int) -> str:
 
 def _shell_command(experiment: str, cell: "Cell", opening: Opening) -> str:
     """Return the command that makes a cell and all it needs, for make -j, a Slurm array or xargs -P."""
-    setting = ["--objective", cell.objective] if cell.reg is None else ["--reg", repr(cell.reg)]
+    strength = objective_of(cell.objective).strength
+    setting = ["--objective", cell.objective] if cell.reg is None else [f"--{strength}", repr(cell.reg)]
     words = ["--pair", cell.pair, *setting, "--seed", str(cell.seed), *_shared_options(opening)]
     device = ["--device", opening.device] if opening.device != "auto" else []
     return command_line("evaluate", experiment, *words, *device, *["--offline"] * opening.offline)

@@ -243,14 +243,20 @@ def faults_between_sections(teacher_language: str, bitext: Collection[str], pair
 
 def _faults_of_lists(x: Experiment) -> Iterator[str]:
     low_resource = x.evaluation.low_resource
-    lists: dict[str, tuple[Any, ...]] = {"transport.reg": x.transport.reg, "seeds": x.seeds, "baselines": x.baselines}
+    lists: dict[str, tuple[Any, ...]] = {
+        "transport.reg": x.transport.reg,
+        "transport.targets": x.transport.targets or (),
+    }
+    lists |= {"seeds": x.seeds, "baselines": x.baselines}
     lists |= {"bm25.analyzers": x.bm25.analyzers, "evaluation.low_resource": low_resource}
     for key, values in lists.items():
         if len(set(values)) != len(values):
             yield f"{key}: duplicate value; list each value once"
     for reference in x.evaluation.reference or ():
-        if reference not in (*x.baselines, *x.transport.reg):
-            yield f"evaluation.reference: {reference} is neither in baselines nor in transport.reg; add it to one"
+        objective, values = x.transport.grid
+        if reference not in (*x.baselines, *values):
+            name = f"transport.{OBJECTIVES[objective].strength}"
+            yield f"evaluation.reference: {reference} is neither in baselines nor in {name}; add it to one"
     used = sorted({language for pair in x.pairs for language in pair.split("-")})
     if unused := [language for language in low_resource if language not in used]:
         for language in unused:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TRANSPORT = "transport"
+TARGETS = "targets"
 BM25 = "bm25"
 TRANSLATE = "translate"
 UNTRAINED = "none"
@@ -26,12 +27,18 @@ class Objective:
     sentence: str = ""  # describes the student in its model card; "" if there is no student
     is_trained: bool = True
     has_student: bool = True  # a student, trained or not, encodes at least one side
-    has_reg: bool = False  # each reg is a cell of its own
+    strength: str = ""  # what its cells differ in, besides pair and seed; "" if in nothing
+    axis: str = ""  # the strength, as a chart explains it
     suits: Callable[[str, str, str], bool] = _needs_student  # called with query, document and teacher language
 
     @property
+    def has_reg(self) -> bool:
+        """Whether its loss is regularized, so that each strength is a cell of its own."""
+        return bool(self.strength)
+
+    @property
     def is_baseline(self) -> bool:
-        """Whether `baselines` may list it. An objective with a reg is part of the grid of regs instead."""
+        """Whether `baselines` may list it. An objective with a strength is compared over a grid of it instead."""
         return not self.has_reg
 
 
@@ -67,7 +74,16 @@ _ROWS = (
         "transport",
         "It was trained by optimal transport distillation: the loss is the cost of transporting the teacher's tokens "
         "to its own.",
-        has_reg=True,
+        strength="reg",
+        axis="reg (regularization of the transport, in units of cosine distance)",
+    ),
+    Objective(
+        TARGETS,
+        "transport",
+        "It was trained by optimal transport distillation: the loss is the cost of transporting the teacher's tokens "
+        "to its own, regularized so that each was spread over a given number of them at the start.",
+        strength="targets",
+        axis="effective targets (student tokens that a teacher token is spread over at the start of the training)",
     ),
 )
 OBJECTIVES = {row.name: row for row in _ROWS}  # in the order of the rows of result tables

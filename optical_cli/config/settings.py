@@ -77,3 +77,4 @@ Reg = Annotated[float, BeforeValidator(_as_written), AfterValidator(checked_reg)
 Sources = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=2)]
 """One file, or two files aligned by line."""
 Regs = Annotated[tuple[Reg, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+Targets = Annotated[tuple[Annotated[Number, Field(gt=1)], ...], BeforeValidator(as_tuple), Field(min_length=1)]

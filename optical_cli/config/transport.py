@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from optical_cli.config.settings import Count, Number, Positive, Regs, Settings
+from optical_cli.config.objectives import TARGETS, TRANSPORT
+from optical_cli.config.settings import Count, Number, Positive, Regs, Settings, Targets
 from optical_cli.transport.solvers import SMALLEST_REG, SOLVER_EXPECTED, SOLVERS, Solver, format_reg, iterates
 
-DEFAULT_REGS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
+DEFAULT_REGS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, math.inf)
+"""Beyond 0.05 the plans of contextual tokens are nearly the product of the marginals, and little varies."""
 TOLERATED_SHARE = 0.01  # share of a training's plans that may miss the threshold before `on_unconverged` applies
 
 
@@ -40,6 +42,10 @@ class Transport(Settings):
         steps: Number of proximal steps; used by the solver `proximal` only.
         reg: Weights of the regularization to compare, in units of the cost (cosine distance, 0 to 2). 0 is the exact
             plan, inf the product of the marginals. Without this setting, every default value that the solver accepts.
+        targets: Effective targets to compare in place of `reg`, which is another strength in every language: the
+            student tokens that the mass of a teacher token is spread over, at the start of the training (the
+            exponential of the entropy of its row of the plan, as perplexity is for t-SNE). For each of them, the reg
+            that reaches it is found on a sample of the bitext. More than 1; null for a comparison by `reg`.
         marginals: Mass of each token: `uniform`, or `idf` for more mass on rare tokens.
         threshold: Largest marginal error (L1) of a converged plan.
         max_iterations: Iterations after which a plan counts as unconverged.
@@ -52,6 +58,7 @@ class Transport(Settings):
     reg_marginal: Positive = SOLVERS["unbalanced"].defaults["reg_marginal"]
     steps: Count = SOLVERS["proximal"].defaults["steps"]
     reg: Regs = DEFAULT_REGS
+    targets: Targets | None = None
     marginals: Literal["uniform", "idf"] = "uniform"
     threshold: Annotated[Positive, Field(lt=1)] = 1e-5
     max_iterations: Count = 10_000
@@ -62,6 +69,8 @@ class Transport(Settings):
     @classmethod
     def _regs_of_the_solver(cls, given: Any) -> Any:
         if not isinstance(given, dict) or "reg" in given:
+            if isinstance(given, dict) and given.get("targets") is not None:
+                raise ValueError("reg: either reg or targets expected, found both; remove one of them")
             return given
         solver = SOLVERS.get(str(given.get("solver", "sinkhorn")))
         if solver is None:
@@ -75,6 +84,8 @@ class Transport(Settings):
         faults = [f"reg: {fault}" for reg in self.reg if (fault := self.fault_of(reg))]
         if self.anneal and (fault := self.fault_of(self.anneal.start)):
             faults.append(f"anneal.from: {fault}")
+        if self.anneal and self.targets:
+            faults.append("anneal: needs reg, as the reg of targets is not known before; remove one of the two")
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -91,6 +102,11 @@ class Transport(Settings):
     def smallest_reg(self) -> float:
         """Smallest reg above 0 that the solver accepts."""
         return self._solver.smallest_reg(self._solver_settings)
+
+    @property
+    def grid(self) -> tuple[str, tuple[float, ...]]:
+        """The objective whose strength is compared, and the values of its strength in ascending order."""
+        return (TARGETS, tuple(sorted(self.targets))) if self.targets else (TRANSPORT, tuple(sorted(self.reg)))
 
     def fault_of(self, reg: float) -> str | None:
         """Return why the solver refuses a reg; None if it accepts it."""
@@ -113,6 +129,11 @@ class Transport(Settings):
         if self.anneal is None:
             return words
         return f"{words}, reg falling from {format_reg(self.anneal.start)} over {self.anneal.share:.0%} of the steps"
+
+    def key_material_of_targets(self, targets: float) -> dict[str, Any]:
+        """Return the settings that can change the reg that is found for effective targets, and its student."""
+        iterated = {**self.solve_arguments(SMALLEST_REG), "on_unconverged": self.on_unconverged}
+        return {"targets": targets, "marginals": self.marginals, **iterated}
 
     def key_material_of(self, reg: float) -> dict[str, Any]:
         """Return the settings that can change the student of a reg, as JSON values for its key."""

@@ -112,6 +112,7 @@ def greedy(teacher: Tokens, student: Tokens, _step: int) -> Aligned:
 
 LOSSES: dict[str, Callable[[Schedule, Transport], Loss]] = {
     "transport": transport,
+    "targets": transport,
     "pooled_mse": lambda _schedule, _settings: pooled_mse,
     "greedy": lambda _schedule, _settings: greedy,
 }

@@ -14,7 +14,7 @@ from optical_cli.artifacts.result import HEALTH
 from optical_cli.artifacts.scores import read_scores
 from optical_cli.cache.artifact import Artifact
 from optical_cli.config.corpus import CORPUS_MODES, CorpusMode
-from optical_cli.config.objectives import objective_of
+from optical_cli.config.objectives import TARGETS, objective_of
 from optical_cli.config.transport import TOLERATED_SHARE
 from optical_cli.data.paths import PREFIX, local_path
 from optical_cli.errors import ConfigError
@@ -118,7 +118,9 @@ def gather_facts(
         raise ConfigError(f"--pair {cell.pair}: the teacher encodes both sides, so there is no student to export")
     transport = None
     if cell.reg is not None:  # the solver is named even where it cannot change the plans and the key leaves it out
-        transport = {"solver": x.transport.solver, **x.transport.key_material_of(cell.reg)}
+        targets = cell.objective == TARGETS
+        material = x.transport.key_material_of_targets if targets else x.transport.key_material_of
+        transport = {"solver": x.transport.solver, **material(cell.reg)}
     health, start = checkpoint.manifest["health"], x.student.init if x.student.init != "teacher" else x.teacher.model
     return Facts(
         name=(repo or f"{x.name}-{student.name}-{cell.name}").rsplit("/", 1)[-1],
@@ -129,7 +131,7 @@ def gather_facts(
         base_model=start if HUB_ID.fullmatch(start) and local_path(start, x.base) is None else None,
         teacher_language=x.teacher.language,
         objective=cell.objective,
-        reg=None if cell.reg is None else f"{format_reg(cell.reg)}",
+        reg=None if cell.reg is None else format_reg(health.get("reg_found", cell.reg)),
         transport=transport,
         training=checkpoint.manifest["material"].get("training"),
         encoding=x.encoding.key_material(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from optical_cli.config.baselines import ANALYZERS, Analyzer, bm25_objective
 from optical_cli.config.experiment import Experiment, languages_of
-from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSPORT, UNTRAINED, objective_of
+from optical_cli.config.objectives import BM25, OBJECTIVES, UNTRAINED, objective_of
 from optical_cli.encoder.setup import SIDES, Side
 from optical_cli.transport.solvers import format_reg
 
@@ -14,7 +14,8 @@ from optical_cli.transport.solvers import format_reg
 class Cell:
     """One point of a sweep: a pair, an objective, a reg and a seed.
 
-    `reg` is None for every objective but transport. BM25 has an objective for each analyzer, such as `bm25-folding`.
+    `reg` is None for an objective without one, and the effective targets asked for where they are compared in place of
+    reg (the objective `targets`). BM25 has an objective for each analyzer, such as `bm25-folding`.
     """
 
     pair: str
@@ -24,10 +25,11 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Name in labels and messages: `reg0.05-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
+        """Name in labels and messages: `reg0.05-seed13`, `targets4-seed13`, `greedy-seed13`, `none`, `bm25-folding`."""
         if not self.is_trained:  # the seed belongs to the training
             return self.objective
-        return f"{self.objective if self.reg is None else f'reg{format_reg(self.reg)}'}-seed{self.seed}"
+        strength = "" if self.reg is None else f"{objective_of(self.objective).strength}{format_reg(self.reg)}"
+        return f"{strength or self.objective}-seed{self.seed}"
 
     @property
     def analyzer(self) -> Analyzer | None:
@@ -74,7 +76,8 @@ def cells_of(experiment: Experiment) -> Iterator[Cell]:
         for name in (map(bm25_objective, experiment.bm25.analyzers) if row.name == BM25 else [row.name])
     ]
     points += [(row.name, None) for row in baselines if row.has_student]
-    points += [(TRANSPORT, reg) for reg in sorted(experiment.transport.reg)]
+    objective, strengths = experiment.transport.grid
+    points += [(objective, strength) for strength in strengths]
     for seed in experiment.seeds:
         for name, reg in points:
             yield from (Cell(pair, name, reg, seed) for pair in experiment.pairs if _suit(experiment, name, pair))

@@ -27,6 +27,7 @@ STAGES = {
     "encodings": Stage("encodings", 3),
     "states": Stage("states", 1),
     "start": Stage("checkpoints", 2),
+    "strength": Stage("strengths", 1),
     "distill": Stage("checkpoints", 3),
     "average": Stage("checkpoints", 1),
     "index": Stage("indexes", 1),

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.cache.artifact import Health
+from optical_cli.config.objectives import TARGETS
 from optical_cli.encoder.setup import SIDES, EncoderSetup, Side, layers_of
 from optical_cli.errors import CacheError, ConfigError
 from optical_cli.pipeline.cells import Cell, Student, student_of
 from optical_cli.pipeline.context import Context
 from optical_cli.pipeline.starts import sides_of, start_step
 from optical_cli.pipeline.step import STAGES, Folders, Step, make_step
+from optical_cli.transport.solvers import format_reg
 
 
 def encodings_step(context: Context, language: str, sides: tuple[Side, ...]) -> Step:
@@ -154,14 +156,21 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         for language in student.languages
         if layers != "all"
     }
-    if cell.reg is not None and (fault := x.transport.fault_of(cell.reg)):
-        raise ConfigError(f"transport.reg: {fault}")
+    inputs: dict[str, Step] = {"start": start, **bitexts, **states}
+    transport: dict[str, Any] | None = None
+    if cell.objective == TARGETS:
+        inputs["strength"] = strength_step(context, cell, student)
+        transport = {"strength": inputs["strength"].key.digest}
+    elif cell.reg is not None:
+        if fault := x.transport.fault_of(cell.reg):
+            raise ConfigError(f"transport.reg: {fault}")
+        transport = x.transport.key_material_of(cell.reg)
     material = {
         "start": start.key.digest,
         "encodings": [step.key.digest for step in bitexts.values()],
         "sides": sides,
         "objective": cell.objective,
-        "transport": None if cell.reg is None else x.transport.key_material_of(cell.reg),
+        "transport": transport,
         "training": {**x.training.key_material(), "precision": context.training_precision},
         "freeze_embeddings": x.student.freeze_embeddings or layers != "all",
         "seed": cell.seed,
@@ -177,6 +186,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
         from optical_cli.distill.train import train_student
 
         fit = _tokenizer_fit(context, student, inputs["start"])
+        reg = reg_of(cell, inputs)
         health = train_student(
             inputs["start"],
             TeacherTokens([inputs[language] for language in student.languages], sides),
@@ -185,7 +195,7 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             folder,
             unfinished=context.cache.unfinished(step.kind, step.key),
             objective=cell.objective,
-            reg=cell.reg or 0.0,
+            reg=reg or 0.0,
             seed=cell.seed,
             transport=x.transport,
             training=x.training,
@@ -197,11 +207,53 @@ def _trained(context: Context, cell: Cell, student: Student) -> Step:
             processes=context.processes,
             progress=context.progress,
         )
-        return {**health, "tokenizer": fit}
+        found = {"reg_found": reg} if cell.objective == TARGETS else {}
+        return {**health, **found, "tokenizer": fit}
 
-    label = f"{student.name}-{cell.name}"
-    step = make_step("distill", label, material, build, {"start": start, **bitexts, **states}, together=True)
+    step = make_step("distill", f"{student.name}-{cell.name}", material, build, inputs, together=True)
     return step
+
+
+def strength_step(context: Context, cell: Cell, student: Student) -> Step:
+    """Return the step that finds the reg of a cell's effective targets, for all seeds."""
+    x, start, sides = context.experiment, start_step(context, student), sides_of(context, student)
+    bitexts = {language: encodings_step(context, language, sides) for language in student.languages}
+    lengths, targets = _training_lengths(context, sides), cell.reg or 0.0
+    material = {
+        "start": start.key.digest,
+        "encodings": [step.key.digest for step in bitexts.values()],
+        "side": sides[0],
+        "lengths": lengths,
+        "transport": x.transport.key_material_of_targets(targets),
+        "precision": context.encoding_precision,
+    }
+
+    def build(folder: Path, inputs: Folders) -> Health:
+        from optical_cli.distill.strength import write_strength
+        from optical_cli.distill.teacher_tokens import TeacherTokens
+
+        return write_strength(
+            inputs["start"],
+            TeacherTokens([inputs[language] for language in student.languages], sides),
+            [context.sources.split(language) for language in student.languages],
+            sides[0],
+            folder,
+            targets=targets,
+            transport=x.transport,
+            setup=_cut_to(context.setup, lengths),
+        )
+
+    label = f"{student.name}-targets{format_reg(targets)}"
+    return make_step("strength", label, material, build, {"start": start, **bitexts})
+
+
+def reg_of(cell: Cell, inputs: Folders) -> float | None:
+    """Return the reg that a cell is trained at, given the inputs of its training; None if its objective has none."""
+    if cell.objective != TARGETS:
+        return cell.reg
+    from optical_cli.distill.strength import read_reg
+
+    return read_reg(inputs["strength"])
 
 
 def _tokenizer_fit(context: Context, student: Student, start: Path) -> Health:

@@ -21,7 +21,7 @@ def answer(study: Study) -> list[str]:
     """Return the bullets: the best reg, what it is shown to beat, how pairs differ, and what to be careful about."""
     means = means_by_pair(study)
     best = {place: max(own, key=own.__getitem__) for place, own in means.items()}
-    first = [_highest(study, means, best) if best else "No reg has been scored yet."]
+    first = [_highest(study, means, best) if best else f"No {study.strength} has been scored yet."]
     pairs = [*significance.pairs_differ(study.findings.interactions), *_gap_bullets(study)]
     limits = list(filter(None, [_limits(study)]))
     room = MOST - len(first) - len(limits)
@@ -61,7 +61,7 @@ def _highest(study: Study, means: Mapping[Place, Mapping[Setting, float]], best:
         ((place, setting),) = best.items()
         mean = f"{means[place][setting]:.3f}"
         if only:
-            return f"{setting.label}, the only reg that is scored, has a mean {label} of {mean}."
+            return f"{setting.label}, the only {study.strength} that is scored, has a mean {label} of {mean}."
         lowest = min(means[place], key=means[place].__getitem__)
         return (
             f"{setting.label} has the highest mean {label}, {mean}; {lowest.label} has the lowest, "
@@ -69,7 +69,7 @@ def _highest(study: Study, means: Mapping[Place, Mapping[Setting, float]], best:
         )
     places = [f"{one.label}{by_name(own)}" for one, own in sorted(pairs.items(), key=lambda one: -len(one[1]))]
     if only:
-        return f"A single reg is scored on each pair: {'; '.join(places)}."
+        return f"A single {study.strength} is scored on each pair: {'; '.join(places)}."
     if len(pairs) == 1:
         ((setting, own),) = pairs.items()
         return f"{setting.label} has the highest mean {label}{on_pairs(own, len(best))}."

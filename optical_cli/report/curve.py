@@ -1,16 +1,18 @@
 """Curves of a measure against reg: a drawing for each pair, with level lines for its baselines.
 
 The axis of reg is logarithmic. 0 (the exact plan) and inf (the product of the marginals) are named points at its ends,
-set apart by a break in the axis. All drawings of a report span the same difference of the measure, as far as the values
-of reg need: a baseline beyond that is an arrow at the edge of the axis, with its value.
+set apart by a break in the axis. Effective targets take the place of reg where these were asked for, and on the curves
+over what was measured. All drawings of a report span the same difference of the measure, as far as the values of reg
+need: a baseline beyond that is an arrow at the edge of the axis, with its value.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 from optical_cli.artifacts.result import Setting, corpora
 from optical_cli.config.measures import parse_measure
@@ -29,6 +31,7 @@ NAME = 23  # characters for the name of a baseline with its value, beside the ax
 NAMED = 9  # values of reg that have room below them
 TICKS = 5
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
+EFFECTIVE = "effective targets"
 GAP = 0.45  # decades between 0 or inf and the rest of the axis
 
 
@@ -58,25 +61,32 @@ class Curve:
     """The content of a drawing: the scores of a pair, or the gap between pairs.
 
     Attributes:
+        pair: The pair; "" of a gap.
         axis: Name of the upright axis.
+        across: Name of the other axis: `reg`, or what stands for it.
         said: For a screen reader.
         scores: Baselines first.
         failed: Values of reg without a score, of which a seed failed.
         floor: The lowest possible value.
+        places: Where a setting stands across, if not at its reg.
     """
 
     caption: str
+    pair: str
     corpus: str
     axis: str
+    across: str
     said: str
     scores: Sequence[Score]
     failed: Sequence[float] = ()
     floor: float = 0.0
+    places: Mapping[Setting, float] = field(default_factory=dict)
 
     @property
     def trained(self) -> dict[float, Score]:
-        """The scores of transport, by reg."""
-        return {one.setting.reg: one for one in self.scores if one.setting.reg is not None}
+        """The scores of transport, by reg, or by what stands for it."""
+        trained = [(one.setting.reg, one) for one in self.scores if one.setting.reg is not None]
+        return {self.places.get(one.setting, reg): one for reg, one in trained}
 
     @property
     def levels(self) -> list[Score]:
@@ -107,9 +117,37 @@ def pair_curves(study: Study) -> list[Curve]:
             if cell.mean is not None
         ]
         failed = [setting.reg for setting, cell in cells if setting.reg is not None and cell.text == FAILED]
-        said = f"{parse_measure(measure).label} of {column.pair_head} against reg."
-        axis = parse_measure(measure).label
-        curves.append(Curve(column.pair_head, column.corpus, axis, said, scores, failed))
+        axis, across = parse_measure(measure).label, name_across(study)
+        said = f"{axis} of {column.pair_head} against {across}."
+        curves.append(Curve(column.pair_head, column.pair, column.corpus, axis, across, said, scores, failed))
+    return curves
+
+
+def name_across(study: Study) -> str:
+    """Return the name of the axis of reg: `effective targets` where these were asked for."""
+    return "reg" if study.strength == "reg" else EFFECTIVE
+
+
+def measured_curves(study: Study) -> list[Curve]:
+    """Return the curves of pairs over what was measured of the trainings, in place of what was asked for.
+
+    Of a comparison of reg, these are the effective targets of the plans, the mean over the training; of a comparison of
+    effective targets, it is the reg that was found for them. A reg of two pairs is another strength in each of them, so
+    only on this axis can pairs be laid beside each other. A pair of which two settings share a place has no curve.
+    """
+    name, across = ("effective_targets", EFFECTIVE) if study.strength == "reg" else ("reg_found", "reg")
+    found: dict[tuple[str, str, Setting], list[float]] = defaultdict(list)
+    for result in study.results:
+        if result.reg is not None and name in (result.health or {}):
+            found[result.pair, result.corpus, result.setting].append((result.health or {})[name])
+    curves = []
+    for curve in pair_curves(study):
+        own = {one: values for (*place, one), values in found.items() if place == [curve.pair, curve.corpus]}
+        places = {one: round(fmean(values), 4) for one, values in own.items()}
+        scores = [one for one in curve.scores if one.setting in places]
+        if len(set(places.values())) == len(places) == len(curve.trained) > 1:
+            said = curve.said.replace(f"against {curve.across}", f"against {across}")
+            curves.append(replace(curve, across=across, said=said, scores=scores, failed=(), places=places))
     return curves
 
 
@@ -119,9 +157,10 @@ def gap_curves(study: Study) -> list[Curve]:
     curves = []
     for gaps in study.findings.gaps:
         caption = "Gap" if gaps.corpus == FULL else f"Gap ({gaps.corpus})"
-        said = f"{label} of {', '.join(gaps.high)} less that of {', '.join(gaps.low)}, against reg."
+        across = name_across(study)
+        said = f"{label} of {', '.join(gaps.high)} less that of {', '.join(gaps.low)}, against {across}."
         scores = [Score(gap.setting, gap.value, gap.interval) for gap in gaps.by_setting]
-        curves.append(Curve(caption, gaps.corpus, f"gap in {label}", said, scores, floor=-math.inf))
+        curves.append(Curve(caption, "", gaps.corpus, f"gap in {label}", across, said, scores, floor=-math.inf))
     return curves
 
 
@@ -155,7 +194,7 @@ def draw_curve(study: Study, *paths: Path) -> None:
     modes = corpora(list(study.results))
     mode = f"corpus {modes[0]}" if len(modes) == 1 else "corpora differ, named with each pair"
     title = f"{study.name}: {'full corpus' if modes == [FULL] else mode if modes else 'no results'}"
-    against = f"{label} against reg (regularization of the transport, in units of cosine distance)"
+    against = f"{label} against {study.axis}"
     drawing = sheet(rows, title, [against], [legend(curves, study.findings.measure)])
     write_figure(drawing, *paths)
 
@@ -236,8 +275,8 @@ def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
         for x in (middle - 5, middle + 1):
             yield Line("axis", ((x, FOOT + 4), (x + 4, FOOT - 4)))
     for reg in axes.named(most=NAMED):
-        yield Label("tick", axes.x[reg], FOOT + 17, format_reg(reg))
-    yield Label("tick", MIDDLE, FOOT + 34, "reg")
+        yield Label("tick", axes.x[reg], FOOT + 17, f"{reg:.3g}" if curve.places else format_reg(reg))
+    yield Label("tick", MIDDLE, FOOT + 34, curve.across)
     yield Label("tick", 12, (TOP + FOOT) / 2, curve.axis, turned=True)
     for reg in curve.failed:
         x, y = axes.x[reg], FOOT - 8

@@ -11,7 +11,7 @@ from optical_cli.artifacts.result import corpora
 from optical_cli.config.measures import parse_measure
 from optical_cli.report import sections
 from optical_cli.report.answer import answer
-from optical_cli.report.curve import draw_curves, gap_curves, legend, pair_curves
+from optical_cli.report.curve import draw_curves, gap_curves, legend, measured_curves, pair_curves
 from optical_cli.report.drawing import svg
 from optical_cli.report.heat_map import draw_maps
 from optical_cli.report.study import Study
@@ -27,10 +27,12 @@ def page(study: Study) -> str:
     """Return the whole page; every text from data is escaped, and nothing is loaded from elsewhere."""
     tested = study.findings.measure
     curves, gaps = ([one for one in every if one.trained] for every in (pair_curves(study), gap_curves(study)))
+    measured = measured_curves(study)
     return render(
         "page.html", escape, study=study, label=parse_measure(tested).label,
         corpora=[corpus for corpus in corpora(list(study.results)) if corpus != FULL],
         answer=answer(study), curves=draw_curves(curves), legend=legend(curves, tested), gaps=draw_curves(gaps),
+        measured=draw_curves(measured), across=measured[0].across if measured else "",
         heat=_heat(study), main_table=sections.measure_section(study, tested),
         what_was_run=sections.what_was_run_section(study), details=sections.details(study, page=True),
         failures=sections.failures(study.results), keys=sections.keys_section(study.ledger),

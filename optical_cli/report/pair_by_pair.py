@@ -20,10 +20,10 @@ def pair_by_pair(study: Study) -> list[str]:
         where = "" if corpus == FULL else f", corpus {corpus}"
         lowest, highest = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         scored = (
-            f"{label} is {means[lowest]:.3f} at {lowest.label}, the only reg that is scored."
+            f"{label} is {means[lowest]:.3f} at {lowest.label}, the only {study.strength} that is scored."
             if len(means) == 1
             else f"mean {label} ranges from {means[lowest]:.3f} ({lowest.label}) to {means[highest]:.3f} "
-            f"({highest.label}) over {len(means)} values of reg."
+            f"({highest.label}) over {len(means)} values of {study.strength}."
         )
         compared = [one for one in findings.comparisons if (one.pair, one.corpus) == (pair, corpus)]
         choices = [one for one in findings.choices if (one.pair, one.corpus) == (pair, corpus)]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optical_cli.align.aligned_pair import AlignedSentences
-from optical_cli.artifacts.result import Result
+from optical_cli.artifacts.result import Result, strength_of
+from optical_cli.config.objectives import OBJECTIVES, TRANSPORT
 from optical_cli.report.findings import Findings
 from optical_cli.report.published import Published
 from optical_cli.report.training_curves import Training
@@ -59,3 +60,14 @@ class Study:
     what_was_run: Sequence[Row] = ()
     untrained_start: str = ""
     trainings: Sequence[Training] = ()
+
+    @property
+    def strength(self) -> str:
+        """What the students differ in: `reg`, or `strength` if that is a number of effective targets."""
+        return strength_of(result.setting for result in self.results)
+
+    @property
+    def axis(self) -> str:
+        """The strength, as charts explain it."""
+        trained = [result.objective for result in self.results if result.reg is not None]
+        return OBJECTIVES[trained[0] if trained else TRANSPORT].axis

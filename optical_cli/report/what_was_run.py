@@ -103,8 +103,10 @@ def _training(x: Experiment) -> str:
 
 def _objectives(x: Experiment) -> str:
     baselines = [OBJECTIVES[name].label for name in x.baselines]
-    regs = ", ".join(map(format_reg, sorted(x.transport.reg)))
-    return f"{TRANSPORT} at reg {regs}" + (f"; baselines: {', '.join(baselines)}" if baselines else "")
+    objective, strengths = x.transport.grid
+    values = ", ".join(map(format_reg, strengths))
+    at = f"reg {values}" if objective == TRANSPORT else f"{values} effective targets"
+    return f"{TRANSPORT} at {at}" + (f"; baselines: {', '.join(baselines)}" if baselines else "")
 
 
 def _pairs(pipeline: Pipeline, results: Sequence[Result], made: Mapping[str, Artifact]) -> Iterator[Row]:

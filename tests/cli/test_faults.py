@@ -135,7 +135,8 @@ def test_a_reg_beside_a_baseline_is_refused_also_where_the_teacher_encodes(lab, 
         (["--pair", "yo-yo"], "--pair yo-yo: not in the experiment; it has sw-sw, sw-en, en-sw"),
         (
             ["--objective", "gready"],
-            "--objective gready: one of bm25, translate, none, pooled_mse, greedy, transport or bm25-ANALYZER expected",
+            "--objective gready: one of bm25, translate, none, pooled_mse, greedy, transport, targets or bm25-ANALYZER "
+            "expected",
         ),
         (["--objective", "greedy"], "--reg 0.1: greedy has no regularization; leave out --reg"),
         (["--objective", "bm25"], "--reg 0.1: bm25 has no regularization; leave out --reg"),
@@ -282,6 +283,33 @@ def test_a_wrong_path_of_a_model_stands_beside_the_other_faults(lab, optical, tm
     lines = optical("plan", lab.experiment, *options).errors
     assert [line for line in lines if "nope.tsv" in line]
     assert [line for line in lines if "models/mine is neither a folder under" in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--targets", "1"], "--targets 1: a number above 1 expected"),
+        (["--targets", "nan"], "--targets nan: a number above 1 expected"),
+        (["--targets", "4", "--objective", "greedy"], "--targets 4: --objective greedy is given too; leave out one"),
+        ([], "--targets: the experiment has several values; give one of 2, 4; or name an --objective"),
+    ],
+)
+def test_effective_targets_that_no_cell_has(own_lab, optical, tmp_path, options, line):
+    path = own_lab.write({**own_lab.settings(), "transport": {"targets": [2, 4]}})
+    said = optical("evaluate", path, "--pair", "sw-sw", *options, "--cache-dir", tmp_path)
+    assert said.code == 2
+    assert line in one(said.errors)
+
+
+def test_reg_and_effective_targets_are_not_compared_in_one_experiment(own_lab, refused):
+    path = own_lab.write(own_lab.settings(transport={"targets": [2, 4]}))
+    assert (
+        one(refused(path)) == f"{path}: transport.reg: either reg or targets expected, found both; remove one of them"
+    )
+    path = own_lab.write({**own_lab.settings(), "transport": {"targets": [2, 4], "anneal": {}}})
+    assert one(refused(path)).endswith(
+        "transport.anneal: needs reg, as the reg of targets is not known before; remove one of the two"
+    )
 
 
 def test_a_reg_outside_the_grid_is_trained_and_said_to_be_in_no_report(lab, optical, own_swept):

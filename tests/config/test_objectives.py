@@ -21,10 +21,10 @@ def test_every_loss_has_a_row():
 @pytest.mark.parametrize(
     ("pair", "suited"),
     [
-        (("yo", "yo"), {BM25, "none", "pooled_mse", "greedy", "transport"}),
-        (("yo", "en"), {TRANSLATE, "none", "pooled_mse", "greedy", "transport"}),
-        (("en", "yo"), {"none", "pooled_mse", "greedy", "transport"}),
-        (("sw", "yo"), {"none", "pooled_mse", "greedy", "transport"}),
+        (("yo", "yo"), {BM25, "none", "pooled_mse", "greedy", "transport", "targets"}),
+        (("yo", "en"), {TRANSLATE, "none", "pooled_mse", "greedy", "transport", "targets"}),
+        (("en", "yo"), {"none", "pooled_mse", "greedy", "transport", "targets"}),
+        (("sw", "yo"), {"none", "pooled_mse", "greedy", "transport", "targets"}),
         (("en", "en"), {BM25}),
     ],
 )

@@ -31,7 +31,7 @@ def test_a_setting_is_shown_with_type_range_default_and_choices():
         "0.1",
     )
     assert by_key["training.early_stopping.measure"].kind == "`p@1` or `transport_cost`"
-    assert by_key["transport.reg"].default == "[0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, inf]"
+    assert by_key["transport.reg"].default == "[0, 0.002, 0.005, 0.01, 0.02, 0.05, inf]"
     assert by_key["transport.anneal.from"].kind == "number, at least 0.001"
     assert by_key["pairs.Q-D.corpus"].choices["full"] == "the whole collection"
     assert by_key["training.recompute"].speed_only

@@ -154,6 +154,7 @@ NOTHING = object()
 OF_A_DATASET = object()  # see WITH_A_DATASET
 OF_A_TRANSLATION = object()  # see tests/retrieve/test_translate_baseline.py
 OF_FIELDS = object()  # of topics of ir_datasets
+OF_TARGETS = object()  # in place of reg
 OF_CANDIDATES = object()  # see WITH_CANDIDATES
 
 # setting -> (another value, the first nodes that it changes; nodes that depend on them change too)
@@ -207,6 +208,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "transport.reg_marginal": (2.0, []),  # applies to another solver (see tests/config)
     "transport.steps": (5, []),  # applies to another solver (see tests/config)
     "transport.reg": ([0.5, "inf", 0, 0.1], []),  # more values of reg do not change the others
+    "transport.targets": (OF_TARGETS, []),  # see tests/distill/test_strength.py
     "transport.marginals": ("idf", ["distill:0", "distill:0.1", "distill:inf"]),
     "transport.threshold": (1e-3, ["distill:0.1"]),  # at 0 and inf, no solver iterates
     "transport.max_iterations": (500, ["distill:0.1"]),
@@ -403,7 +405,7 @@ def test_every_setting_has_an_example():
     [
         key
         for key, (value, _) in EXAMPLES.items()
-        if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS, OF_A_TRANSLATION)
+        if value not in (OF_A_DATASET, OF_CANDIDATES, OF_FIELDS, OF_TARGETS, OF_A_TRANSLATION)
     ],
 )
 def test_a_setting_changes_the_keys_it_can_influence_and_no_other(world, base, keys_of, key):

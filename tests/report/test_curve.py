@@ -1,9 +1,12 @@
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
-from optical_cli.report.curve import Axes, draw_curve, spread
+from optical_cli.report.answer import answer
+from optical_cli.report.curve import Axes, draw_curve, measured_curves, spread
+from optical_cli.report.page import page
 
 GRID = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
 
@@ -49,6 +52,45 @@ def test_breaks_are_at_the_ends_that_stand_apart():
 def test_the_same_results_give_the_same_bytes(draw, sweep, tmp_path):
     first, second = draw(sweep, tmp_path / "a"), draw(sweep, tmp_path / "b")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def measured(results, name, values):
+    return [
+        one if one.reg is None else replace(one, health={name: values[one.pair][one.reg] + 0.1 * (one.seed - 2)})
+        for one in results
+    ]
+
+
+def test_curves_over_what_was_measured_stand_at_the_mean_over_seeds(make_result, study_of):
+    results = [
+        make_result(pair, reg, 0.5 + reg, seed=seed)
+        for pair in ("sw-sw", "yo-yo")
+        for reg in (0.01, 0.1)
+        for seed in (1, 3)
+    ]
+    values = {"sw-sw": {0.01: 2.5, 0.1: 20.0}, "yo-yo": {0.01: 17.0, 0.1: 57.0}}
+    sw, yo = measured_curves(study_of(measured(results, "effective_targets", values)))
+    assert (list(sw.trained), list(yo.trained)) == ([2.5, 20.0], [17.0, 57.0])
+    assert sw.trained[2.5].setting.label == "reg 0.01"
+    assert (sw.across, sw.said) == ("effective targets", "nDCG@10 of sw-sw against effective targets.")
+    assert measured_curves(study_of(results)) == []  # nothing was measured
+
+
+def test_effective_targets_stand_in_place_of_reg_and_the_reg_that_was_found_is_measured(
+    make_result, study_of, tmp_path
+):
+    results = [make_result("sw-sw", targets, 0.1 * targets, objective="targets") for targets in (2.0, 4.0)]
+    values = {"sw-sw": {2.0: 0.15, 4.0: 0.25}}
+    study = study_of(measured([replace(one, seed=2) for one in results], "reg_found", values))
+    (curve,) = measured_curves(study)
+    assert (list(curve.trained), curve.across) == ([0.15, 0.25], "reg")
+    draw_curve(study, tmp_path / "curve.svg")
+    assert "nDCG@10 against effective targets (student tokens that a teacher token is spread over" in " ".join(
+        drawn_text(tmp_path / "curve.svg")
+    )
+    assert "What the strength of the transport regularization does to nDCG@10." in page(study)
+    assert "nDCG@10 against strength" in page(study)
+    assert answer(study)[0].startswith("targets 4 has the highest mean nDCG@10")
 
 
 def test_names_pairs_baselines_and_both_ends(draw, sweep, tmp_path):

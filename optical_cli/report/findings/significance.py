@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from optical_cli.artifacts.result import Setting
-from optical_cli.config.objectives import UNTRAINED
+from optical_cli.artifacts.result import Setting, strength_of
+from optical_cli.config.objectives import OBJECTIVES, UNTRAINED
 from optical_cli.errors import several
 from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison
 from optical_cli.report.findings.find import Findings
@@ -60,6 +60,7 @@ def best_against_references(findings: Findings, best: Mapping[Place, Setting], n
     known = {(one.pair, one.corpus, one.setting, one.reference): one.mark for one in findings.comparisons}
     alike: dict[Outcome, list[str]] = {}
     of_itself: list[str] = []  # where the best reg is a reference
+    strength = strength_of(best.values())
     for reference in findings.references:
         found: dict[str, list[str]] = {ABOVE: [], BELOW: [], "": [], "itself": []}
         for place, setting in best.items():
@@ -73,19 +74,19 @@ def best_against_references(findings: Findings, best: Mapping[Place, Setting], n
             own = [one for one in findings.comparisons if one.reference == reference and one.setting.reg is not None]
             lower = sum(one.mark == BELOW for one in own)
             of_itself.append(
-                f"{named(reference)} is shown to be above another reg in {lower} of {several(len(own), 'comparison')} "
-                f"({SHOWN})."
+                f"{named(reference)} is shown to be above another {strength} in {lower} of "
+                f"{several(len(own), 'comparison')} ({SHOWN})."
             )
     labels = {setting.label for setting in best.values()}
-    subject = next(iter(labels)) if len(labels) == 1 else "The best reg of each pair"
-    against = [_sentence(subject, outcome, references, len(best)) for outcome, references in alike.items()]
+    subject = next(iter(labels)) if len(labels) == 1 else f"The best {strength} of each pair"
+    against = [_sentence(subject, outcome, references, len(best), strength) for outcome, references in alike.items()]
     return [*against, *of_itself]
 
 
-def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: int) -> str:
+def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: int, strength: str) -> str:
     against, of = listed(references), outcome.pairs
     having = (" that has it" if of == 1 else " that have it") if of < pairs else ""
-    itself = f"; {against} is the best reg itself{by_name(outcome.itself)}" if outcome.itself else ""
+    itself = f"; {against} is the best {strength} itself{by_name(outcome.itself)}" if outcome.itself else ""
     if not outcome.above and not outcome.below:
         several_pairs = f" on {'either pair' if of == 2 else f'any of the {of} pairs'}{having}"
         everywhere = several_pairs if of > 1 else on_pairs(outcome.not_shown, of, having)
@@ -104,9 +105,9 @@ def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: 
 def pairs_differ(interactions: Iterable[Interaction]) -> list[str]:
     """Say whether the effect of reg differs between the pairs of a corpus mode."""
     return [
-        f"The effect of reg differs between {_pairs(found)} (p < .05)."
+        f"The effect of {strength_of(found.settings)} differs between {_pairs(found)} (p < .05)."
         if found.shown
-        else f"It is not shown that the effect of reg differs between {_pairs(found)}."
+        else f"It is not shown that the effect of {strength_of(found.settings)} differs between {_pairs(found)}."
         for found in interactions
     ]
 
@@ -171,8 +172,10 @@ def totals(findings: Findings) -> list[str]:
         own = [one for one in findings.comparisons if one.reference == reference]
         if own:
             above, below = (sum(one.mark == mark for one in own) for mark in (ABOVE, BELOW))
+            strength = strength_of(one.setting for one in own)
             said.append(
-                f"Against {named(reference)}: of {several(len(own), 'comparison')} (a reg on a pair), {above} higher, "
+                f"Against {named(reference)}: of {several(len(own), 'comparison')} (a {strength} on a pair), "
+                f"{above} higher, "
                 f"{below} lower, {len(own) - above - below} not shown to differ."
             )
     return said
@@ -181,9 +184,10 @@ def totals(findings: Findings) -> list[str]:
 def interaction_test(found: Interaction) -> str:
     """Say how the effect of reg was compared between pairs, and with what result."""
     seeds = "" if found.p_seeds is None else f"; F test over seeds, {_equals(found.p_seeds)}"
+    strength = strength_of(found.settings)
     return (
-        f"The effect of {len(found.settings)} values of reg is {'' if found.shown else 'not '}shown to differ between "
-        f"{listed(found.pairs)}, in shape or in size (permutation test over topics, {_equals(found.p)}{seeds})."
+        f"The effect of {len(found.settings)} values of {strength} is {'' if found.shown else 'not '}shown to differ "
+        f"between {listed(found.pairs)}, in shape or in size (permutation test over topics, {_equals(found.p)}{seeds})."
     )
 
 
@@ -210,6 +214,8 @@ def on_one_pair(compared: Sequence[Comparison]) -> list[str]:
 
 def _values(some: Sequence[Comparison], of: int) -> str:
     if len(some) == of > 1:
-        return "every other reg" if some[0].reference.reg is not None else "every reg"
-    regs = [format_reg(one.setting.reg) for one in some if one.setting.reg is not None]
-    return f"reg {listed(regs)}"
+        strength = strength_of(one.setting for one in some)
+        return f"every other {strength}" if some[0].reference.reg is not None else f"every {strength}"
+    named = [one.setting for one in some if one.setting.reg is not None]
+    name = OBJECTIVES[named[0].objective].strength if named else "reg"
+    return f"{name} {listed([format_reg(setting.reg or 0.0) for setting in named])}"
