@@ -77,7 +77,19 @@ def published_on(
             figures = zip(content["measures"], system["figures"][language], strict=True)
             means = {measure: float(value) for measure, value in figures if value is not None}
             same_words = our_bm25_is_theirs and language in system.get("whitespace", ())
-            yield Published(pair, system["name"], means, system["source"], same_words)
+            trained = f" (trained on {system['trained_on']})" if "trained_on" in system else ""
+            yield Published(pair, f"{system['name']}{trained}", means, system["source"], same_words)
+
+
+def trained_on(model: str) -> str:
+    """Return the collection of a benchmark that a model of the Hugging Face hub was trained on; "" if none is known.
+
+    Args:
+        model: its name, or a folder or label with the same last part.
+    """
+    name = model.partition("@")[0].rstrip("/").rpartition("/")[2]
+    known = {one.rpartition("/")[2]: system for system in _content()["systems"] for one in system.get("models", ())}
+    return str(known[name]["trained_on"]) if name in known else ""
 
 
 def published_rows(published: Sequence[Published], columns: Sequence[Column]) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from optical_cli.errors import several
 from optical_cli.pipeline import Pipeline
 from optical_cli.pipeline.looks import absent_in_words
 from optical_cli.pipeline.step import Step
+from optical_cli.report.published import trained_on
 from optical_cli.transport.solvers import format_reg
 
 Row = tuple[str, str]
@@ -25,7 +26,7 @@ def what_was_run(pipeline: Pipeline, results: Sequence[Result], made: Mapping[st
     steps = [pipeline.scores(cell) for cell in pipeline.cells]
     trained = next((step for step in _upstream(steps, "checkpoint") if step.key.material["stage"] != "start"), None)
     return (
-        ("teacher", f"{_short(x.teacher.model)} ({x.teacher.language})"),
+        ("teacher", f"{_short(x.teacher.model)} ({x.teacher.language}){_seen(x.teacher.model)}"),
         ("student", f"{untrained_start(x)}{_layers(made.get(trained.key.digest) if trained else None)}"),
         ("trained weights", _weights(x)),
         *_bitexts(x, steps, made),
@@ -47,13 +48,19 @@ def untrained_start(experiment: Experiment) -> str:
     """Describe the student before its training, and what it was made from."""
     student = experiment.student
     if student.init == "teacher":
-        return "a copy of the teacher"
-    name, warm = _short(student.init), student.warm_start
+        return f"a copy of the teacher{_seen(experiment.teacher.model)}"
+    name, warm = f"{_short(student.init)}{_seen(student.init)}", student.warm_start
     if warm is None:
         return f"{name}, in the teacher's space already"
     pairs = f" and {warm.pairs:,} pairs" if warm.refinements else ""
     language = experiment.teacher.language
     return f"{name}; its projection uses {warm.sentences:,} sentences in {language}{pairs} of the bitext"
+
+
+def _seen(model: str) -> str:
+    """Name a collection of a benchmark that a model is known to be trained on, so that its figures flatter it."""
+    found = trained_on(model)
+    return f" (trained on {found})" if found else ""
 
 
 def _layers(student: Artifact | None) -> str:

@@ -5,7 +5,7 @@ import yaml
 
 from optical_cli.report.answer import answer
 from optical_cli.report.page import page
-from optical_cli.report.published import FILE, TOLERANCE, drifts, published_on, published_rows
+from optical_cli.report.published import FILE, TOLERANCE, drifts, published_on, published_rows, trained_on
 from optical_cli.report.sections import details
 from optical_cli.report.table import tabulate
 from optical_cli.report.write_report import latex, markdown
@@ -32,17 +32,33 @@ def results(make_result):
 def test_the_file_has_figures_of_all_eighteen_languages_and_a_source_for_each():
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     for system in content["systems"]:
-        assert re.search(r"arXiv:\d{4}\.\d{5}|commit [0-9a-f]{40}$", system["source"])
+        assert re.search(r"arXiv:\d{4}\.\d{5}|commit [0-9a-f]{7,40}$", system["source"])
         for figures in system["figures"].values():
             assert len(figures) == len(content["measures"])
             assert all(value is None or 0 < value < 1 for value in figures)
-    assert len(content["systems"][0]["figures"]) == 18
+    complete = {system["name"] for system in content["systems"] if len(system["figures"]) == 18}
+    assert {"BM25 (Lucene)", "mContriever (MS MARCO)", "mE5-small", "mE5-large", "BGE-M3 multi-vector"} <= complete
 
 
 def test_yoruba_has_what_is_published_of_it():
     found = {one.system: one.means for one in yoruba()}
     assert found["BM25 (Lucene)"] == {"ndcg@10": 0.4059, "recall@100": 0.7325}
-    assert found["BGE-M3 multi-vector"] == {"ndcg@10": 0.824}
+    assert found["BGE-M3 multi-vector (trained on MIRACL)"] == {"ndcg@10": 0.824}
+    assert found["mE5-small (trained on Mr. TyDi)"] == {"ndcg@10": 0.453}
+    assert found["mContriever (MS MARCO)"]["ndcg@10"] == 0.415
+
+
+@pytest.mark.parametrize(
+    ("model", "collection"),
+    [
+        ("intfloat/multilingual-e5-small", "Mr. TyDi"),
+        ("intfloat/multilingual-e5-small@fd1525a9", "Mr. TyDi"),
+        ("models/bge-m3", "MIRACL"),
+        ("sentence-transformers/all-MiniLM-L6-v2", ""),
+    ],
+)
+def test_a_model_that_was_trained_on_the_topics_is_known_by_its_name(model, collection):
+    assert trained_on(model) == collection
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ def test_the_untrained_start_says_what_its_projection_uses(own_lab):
         return untrained_start(read_experiment(own_lab.write(own_lab.settings(student=student)), ()))
 
     assert start() == "a copy of the teacher"
+    e5 = start(init="intfloat/multilingual-e5-small", warm_start=None)
+    assert e5 == "intfloat/multilingual-e5-small (trained on Mr. TyDi), in the teacher's space already"
     used = "hub/encoder; its projection uses 2,000 sentences in en and 1,000 pairs of the bitext"
     assert start(init="hub/encoder") == used
     assert start(init="hub/encoder", warm_start={"refinements": 0, "sentences": 500}) == (
