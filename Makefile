@@ -5,7 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install smoke test faults fuzz check docs bench gpu audit licenses clean
+STAGES := distill index retrieve evaluate
+
+.PHONY: install smoke test faults fuzz check docs bench gpu audit licenses clean $(STAGES) sweep report cells
 
 install: $(INSTALLED)
 
@@ -24,6 +26,25 @@ endif
 
 smoke: install
 	$(BIN)/optical sweep tiny
+
+# EXPERIMENT=FILE is the experiment; REG, TARGETS, OBJECTIVE, PAIR and SEED name one cell, and OPTIONS adds other options.
+NAMED = $(strip $(foreach option,REG TARGETS OBJECTIVE PAIR SEED,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) '$($(option))')))
+FILE = '$(or $(EXPERIMENT),$(error EXPERIMENT=FILE expected, such as make sweep EXPERIMENT=tiny))'
+
+$(STAGES): install
+	$(BIN)/optical $@ $(FILE) $(NAMED) $(OPTIONS)
+
+sweep report: install
+	$(BIN)/optical $@ $(FILE) $(OPTIONS)
+
+# `make cells EXPERIMENT=FILE -j 4 -k` makes four cells at a time, and continues behind one that fails.
+CELLS := build/cells.mk
+
+cells: install
+	@mkdir -p $(dir $(CELLS))
+	@$(BIN)/optical sweep $(FILE) $(OPTIONS) --print-commands | awk '{gsub(/\$$/, "$$$$"); print "cell" NR ":; " $$0; \
+		all = all " cell" NR} END {print "all:" all "\n.PHONY: all" all}' > $(CELLS)
+	@PATH="$(abspath $(BIN)):$$PATH" $(MAKE) --no-print-directory -f $(CELLS) all
 
 test: install
 	$(BIN)/python -m pytest -n auto --dist loadgroup
