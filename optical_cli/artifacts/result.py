@@ -18,6 +18,7 @@ HEALTH = {
     "iterations": "iterations per plan (mean)",
     "effective_targets": "effective targets: student tokens per teacher token (mean)",
     "reg_found": "reg that was found for the effective targets",
+    "anchor_distance": "cosine distance of tokens from the anchor (mean)",
     "mass": "smallest mass of a plan",
     "grad_norm": "gradient norm (mean)",
     "grad_norm_max": "gradient norm (largest)",

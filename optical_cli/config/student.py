@@ -111,6 +111,19 @@ class EarlyStopping(Settings):
         return self.measure == "p@1"
 
 
+class Anchor(Settings):
+    """A term of the loss beside that of the objective: the mean cosine distance of the student's tokens from an anchor.
+
+    Attributes:
+        to: What the tokens of a foreign sentence are drawn to: `start`, the tokens that the student made of it before
+            its training.
+        weight: Weight of the term. The objective has weight 1.
+    """
+
+    to: Literal["start"] = "start"
+    weight: Positive = 1.0
+
+
 class Training(Settings):
     """The training of the student.
 
@@ -128,6 +141,7 @@ class Training(Settings):
         dropout: Dropout probability; null for that of the model's configuration.
         start_share: Weight of the untrained start when its weights are averaged with the trained ones (Wortsman et al.
             2022, arXiv 2109.01903); 0 for no averaging.
+        anchor: Keep the student near what it was: a second term of the loss; null for none.
         max_length: Longest training sentence on either side, in tokens; the rest is cut off. The lengths of `encoding`
             apply as well.
         precision: Number format of the training: `float32`, `bfloat16` mixed precision, or `auto` for bfloat16 where it
@@ -150,6 +164,7 @@ class Training(Settings):
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     dropout: Share | None = 0.0
     start_share: Share = 0.0
+    anchor: Anchor | None = None
     max_length: Count = 64
     precision: Precision = "float32"
     log_every: Annotated[Count, SpeedOnly("only affects the log")] = 10
@@ -171,6 +186,8 @@ class Training(Settings):
         """Return the settings that can change the trained student, as JSON values for its key."""
         material = super().key_material()
         del material["start_share"]  # averaging is a step of its own, after the training
+        if self.anchor is None:
+            del material["anchor"]
         if self.early_stopping is not None:  # the training stops at one of the measurements
             material["watch"] = self.watch
         return material

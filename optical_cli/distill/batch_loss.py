@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from sentence_transformers import MultiVectorEncoder
 
+from optical_cli.distill.anchor import StartAnchor, distance
 from optical_cli.distill.health import Guard, TrainingHealth
 from optical_cli.distill.losses import Loss, Tokens
 from optical_cli.distill.stored_states import StoredStates
@@ -80,13 +81,14 @@ class AlignmentLoss(torch.nn.Module):
 
     The label of a sentence is the row of its translation in the teacher's encodings, so that training does not run the
     teacher. Only the tokens that MaxSim scores are trained. Marginals are uniform without `idf`. With `states`, the
-    student runs from the stored states of the sentences, which have the rows of their translations.
+    student runs from the stored states of the sentences, which have the rows of their translations. An `anchor` adds
+    the distance of the student's tokens from it.
 
     Attributes:
         step: current step of the optimizer, from 1.
         reg: reg of the last plans; None if the objective has no plans.
-        window: health of the plans since the last line of the log.
-        total: health of all plans before `window`.
+        window: health of the plans, and distance from the anchor, since the last line of the log.
+        total: those of all steps before `window`.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class AlignmentLoss(torch.nn.Module):
         guard: Guard,
         idf: Idf | None = None,
         states: StoredStates | None = None,
+        anchor: StartAnchor | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -107,6 +110,7 @@ class AlignmentLoss(torch.nn.Module):
         self._guard = guard
         self._idf = idf
         self._states = states
+        self._anchor = anchor
         self.step = 1
         self.reg: float | None = None
         self.window = TrainingHealth()
@@ -116,6 +120,7 @@ class AlignmentLoss(torch.nn.Module):
         """Compute the loss of a batch, from the features of its foreign sentences for each side."""
         losses, rows = [], labels.tolist()
         for side, features in zip(self._sides, sentence_features, strict=True):
+            anchor = self._anchor.tokens(features, rows, side) if self._anchor else None
             student = self._student_tokens(features, rows, side)
             teacher = self._teacher_tokens(rows, side, student.vectors.device)
             with torch.autocast(student.vectors.device.type, enabled=False):  # bfloat16 rounds costs by more than a reg
@@ -124,8 +129,16 @@ class AlignmentLoss(torch.nn.Module):
                 self._guard.check(aligned.coupling, rows, self.step, aligned.reg)
                 self.window.add(aligned.coupling)
             self.reg = aligned.reg
-            losses.append(_mean_of_all_processes(aligned.losses))
+            losses.append(_mean_of_all_processes(aligned.losses + self._apart(student, anchor)))
         return torch.stack(losses).mean()
+
+    def _apart(self, student: Tokens, anchor: torch.Tensor | None) -> torch.Tensor | float:
+        """Return the weighted distance of the student's tokens from the anchor, (pairs,); 0 without one."""
+        if self._anchor is None or anchor is None:
+            return 0.0
+        apart = distance(student, anchor)
+        self.window.merge(TrainingHealth(anchored=len(apart), apart=float(apart.detach().sum())))
+        return self._anchor.weight * apart
 
     def _student_tokens(self, features: dict[str, Any], rows: Sequence[int], side: Side) -> Tokens:
         with self._states.reading(rows, side, features) if self._states else nullcontext():

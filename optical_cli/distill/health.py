@@ -16,7 +16,7 @@ from optical_cli.transport.solvers import SOLVERS, format_reg, iterates
 
 @dataclass
 class TrainingHealth:
-    """Totals over the transport plans solved so far."""
+    """Totals over the transport plans solved so far, and over the sentences that were compared with an anchor."""
 
     plans: int = 0
     unconverged: int = 0
@@ -24,6 +24,8 @@ class TrainingHealth:
     iterations: int = 0  # sum
     targets: float = 0.0  # sum of effective targets
     lowest_mass: float = math.inf
+    anchored: int = 0  # sentences
+    apart: float = 0.0  # sum of their distances from the anchor
 
     def add(self, coupling: Coupling) -> None:
         """Count the plans of a batch."""
@@ -46,16 +48,19 @@ class TrainingHealth:
         self.iterations += other.iterations
         self.targets += other.targets
         self.lowest_mass = min(self.lowest_mass, other.lowest_mass)
+        self.anchored += other.anchored
+        self.apart += other.apart
 
     def summary(self) -> dict[str, Any]:
-        """Return the figures as JSON values; empty without plans.
+        """Return the figures as JSON values; empty without plans and without an anchor.
 
-        `iterations` and `effective_targets` are means, `marginal_error` is the largest L1 error of a plan, and `mass`
-        the smallest mass of a plan.
+        `iterations`, `effective_targets` and `anchor_distance` are means, `marginal_error` is the largest L1 error of a
+        plan, and `mass` the smallest mass of a plan.
         """
+        anchor = {"anchor_distance": round(self.apart / self.anchored, 6)} if self.anchored else {}
         if self.plans == 0:
-            return {}
-        return {
+            return anchor
+        return anchor | {
             "plans": self.plans,
             "unconverged": self.unconverged,
             "converged": round(1 - self.unconverged / self.plans, 6),

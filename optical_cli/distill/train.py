@@ -16,6 +16,7 @@ from optical_cli.config.objectives import OBJECTIVES
 from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import Split
+from optical_cli.distill.anchor import StartAnchor
 from optical_cli.distill.batch_loss import DIVERGED, AlignmentLoss, Idf
 from optical_cli.distill.bitext_store import BitextStore
 from optical_cli.distill.health import Guard
@@ -104,9 +105,7 @@ def train_student(
         NotConverged: more plans than tolerated missed the threshold, a plan has no mass, or the student is not finite.
         OutOfTime: the deadline has passed.
     """
-    encoder = load_encoder(
-        start, query_length=setup.query_length, document_length=setup.document_length, device=setup.device
-    )
+    encoder = _load(start, setup)
     lengths = {side: min(length, training.max_length) for side, length in setup.lengths.items()}
     stored = _prepare(encoder, training, student, states)
     plain_attention(encoder, max(lengths.values()), precision)
@@ -124,10 +123,12 @@ def train_student(
     if has_reg and transport.marginals == "idf":
         idf = Idf.of_bitext(teacher, rows, encoder, sentences, {side: lengths[side] for side in trained})
     plans = math.ceil(len(sentences) * training.epochs) * len(trained)
-    pairs = [pair for split in bitexts for pair in split.pairs]
-    guard = Guard(transport, plans // processes.count, pairs, progress.say)
+    guard = Guard(
+        transport, plans // processes.count, [pair for split in bitexts for pair in split.pairs], progress.say
+    )
     loss_of_objective = LOSSES[objective](Schedule.of(reg, transport, steps), transport)
-    loss = AlignmentLoss(encoder, teacher, trained, loss_of_objective, guard, idf, stored)
+    anchor = _anchor(start, setup, max(lengths.values()), precision, training, student, states)
+    loss = AlignmentLoss(encoder, teacher, trained, loss_of_objective, guard, idf, stored, anchor)
     unfinished.mkdir(parents=True, exist_ok=True)
     savepoints, path = Savepoints(unfinished, training.save_every), unfinished / TRAINING_LOG
     held_out = HeldOut.of(bitexts, teacher, trained[0], setup.batch_size)
@@ -179,14 +180,42 @@ def _say_what_was_learned(name: str, summary: Mapping[str, Any], held_out: int, 
         say(f"warning: {name}: {fell}; lower training.learning_rate, or {doubt}")
 
 
+def _load(start: Path, setup: EncoderSetup) -> MultiVectorEncoder:
+    lengths = {"query_length": setup.query_length, "document_length": setup.document_length}
+    return load_encoder(start, **lengths, device=setup.device)
+
+
+def _stored(encoder: MultiVectorEncoder, student: Student, states: BitextStore | None) -> StoredStates | None:
+    """Return the upper layers of an encoder with the states that enter them, if only these are trained."""
+    if states is None or student.train_layers == "all":
+        return None
+    return StoredStates(UpperLayers(encoder, student.train_layers), states)
+
+
+def _anchor(
+    start: Path,
+    setup: EncoderSetup,
+    longest: int,
+    precision: Resolved,
+    training: Training,
+    student: Student,
+    states: BitextStore | None,
+) -> StartAnchor | None:
+    """Return the anchor of the training, which runs the start as the student is run; None without one."""
+    if training.anchor is None:
+        return None
+    encoder = _load(start, setup)
+    plain_attention(encoder, longest, precision)
+    return StartAnchor(encoder, training.anchor.weight, _stored(encoder, student, states))
+
+
 def _prepare(
     encoder: MultiVectorEncoder, training: Training, student: Student, states: BitextStore | None
 ) -> StoredStates | None:
     """Freeze what is not trained, and return the upper layers with the states that enter them, if only they are."""
     transformer: Any = encoder[0]
-    stored = None
-    if states is not None and student.train_layers != "all":
-        stored = StoredStates(UpperLayers(encoder, student.train_layers), states)
+    stored = _stored(encoder, student, states)
+    if stored is not None:
         stored.upper.freeze_others()
     if student.freeze_embeddings:
         transformer.model.get_input_embeddings().requires_grad_(False)

@@ -104,6 +104,7 @@ def _training(x: Experiment) -> str:
         f"learning rate {own.learning_rate:g}",
     ]
     parts += [f"{own.start_share:.0%} of the start in the final weights"] if own.start_share else []
+    parts += [f"anchored to the {own.anchor.to} with weight {own.anchor.weight:g}"] if own.anchor else []
     parts += [f"stopped early by held-out {own.early_stopping.measure}"] if own.early_stopping else []
     return ", ".join(parts)
 

@@ -9,7 +9,7 @@ import pytest
 
 from optical_cli.pipeline.cells import Cell
 
-OTHER = ("training.batch_tokens=40", "student.adapters={rank: 2}", "student.train_layers=1")
+OTHER = ("training.batch_tokens=40", "student.adapters={rank: 2}", "student.train_layers=1", "training.anchor={}")
 
 
 @pytest.mark.parametrize("settings", [(), OTHER])

@@ -97,7 +97,9 @@ def test_adapters_are_added_to_the_trained_layers_only(train):
     assert {name.split(".layer.")[1][0] for name in names} == {"2", "3"}
 
 
-@pytest.mark.parametrize("settings", [(), ("training.recompute=true",), ("training.early_stopping={patience: 3}",)])
+@pytest.mark.parametrize(
+    "settings", [("training.anchor={}",), ("training.recompute=true",), ("training.early_stopping={patience: 3}",)]
+)
 def test_a_training_resumes_to_the_same_student(train, tmp_path, settings):
     steps = ("training.epochs=8", "training.log_every=4", "training.watch=4", *settings)
     whole, _ = train(*steps)
