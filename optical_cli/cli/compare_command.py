@@ -138,15 +138,20 @@ def _sentences(duel: "Duel", pairs: int) -> list[str]:
 
     one = duel.comparison
     where = "" if one.corpus == FULL else f" ({one.corpus})"
-    outcome = {ABOVE: "is above", BELOW: "is below"}.get(one.mark, "is not shown to differ from")
+    alike = f"is equivalent within {one.margin:g} to" if one.equivalent else "is not shown to differ from"
+    outcome = {ABOVE: "is above", BELOW: "is below"}.get(one.mark, alike)
     corrected = f", {p_value(one.corrected)} after Holm's correction for {pairs} pairs" if pairs > 1 else ""
     equal = len(duel.topics) - one.wins - one.losses
     seeds = "" if one.seeds == 1 else f" {one.agreeing} of {one.seeds} seeds agree."
+    tested = ""
+    if one.corrected_equivalent is not None:
+        shown = "shown" if one.equivalent else "not shown"
+        tested = f" Equivalence within {one.margin:g} is {shown}, p {p_value(one.corrected_equivalent)}."
     return [
         f"{one.pair}{where}: {one.setting.label} ({duel.mean:.3f}) {outcome} {one.reference.label} "
         f"({duel.reference_mean:.3f}) on {several(len(duel.topics), 'topic')} and {several(one.seeds, 'seed')}.",
         f"Difference {signed(one.difference)}, 95 % interval {signed(one.low)} to {signed(one.high)}, d_z "
-        f"{effect(one.effect)}, p {p_value(one.p)}{corrected}. Detectable difference: {one.smallest:.3f}.",
+        f"{effect(one.effect)}, p {p_value(one.p)}{corrected}. Detectable difference: {one.smallest:.3f}.{tested}",
         f"{several(one.wins, 'topic')} won, {one.losses} lost, {equal} equal.{seeds}",
     ]
 

@@ -171,7 +171,8 @@ def fetched_record(one: "Fetched") -> Record:
 
 def duel_record(duel: "Duel") -> Record:
     """Return the record of the comparison of two settings on a pair."""
-    return {**vars(duel.comparison), "mark": duel.comparison.mark, **_of(duel, "mean", "reference_mean", "topics")}
+    compared = duel.comparison
+    return {**vars(compared), **_of(compared, "mark", "equivalent"), **_of(duel, "mean", "reference_mean", "topics")}
 
 
 def study_record(study: "Study") -> Record:
@@ -186,7 +187,7 @@ def study_record(study: "Study") -> Record:
         **_of(study, "translated", "translators"),
         "answer": answer(study),
         "details": [note for section in details(study) for note in section.before],
-        "comparisons": [{**vars(one), "mark": one.mark} for one in findings.comparisons],
+        "comparisons": [{**vars(one), **_of(one, "mark", "equivalent")} for one in findings.comparisons],
         "interactions": [{**vars(one), "shown": one.shown} for one in findings.interactions],
         "choices": [
             {

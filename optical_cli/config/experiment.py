@@ -14,7 +14,18 @@ from optical_cli.config.engines import CANDIDATES, ENGINES, SearchEngine
 from optical_cli.config.measures import parse_measure
 from optical_cli.config.objectives import BM25, OBJECTIVES, TRANSLATE, UNTRAINED, baseline_names
 from optical_cli.config.retrieval import Retrieval
-from optical_cli.config.settings import Count, Name, Number, Precision, Reg, Seed, Settings, SpeedOnly, as_tuple
+from optical_cli.config.settings import (
+    Count,
+    Name,
+    Number,
+    Positive,
+    Precision,
+    Reg,
+    Seed,
+    Settings,
+    SpeedOnly,
+    as_tuple,
+)
 from optical_cli.config.student import Student, Training
 from optical_cli.config.transport import Transport
 from optical_cli.errors import ConfigError
@@ -148,12 +159,16 @@ class Evaluation(Settings):
     Attributes:
         measures: Measures to compute, such as `ndcg@10` or `map`. Reports draw and test ndcg@10, or else the first.
         reference: Baselines and values of reg that every reg is tested against; null for each baseline and reg inf.
+        margin: Largest difference of the tested measure that is too small to matter, such as 0.01. Two settings are
+            shown to be equivalent if the difference is shown to be smaller. Declare it before you see scores; null for
+            no tests of equivalence.
         seed: Seed of the resampling that confidence intervals and significance tests use.
         low_resource: Low-resource languages. A report compares the pairs with one of these languages to the others.
     """
 
     measures: Measures = ("ndcg@10", "recall@100", "map", "mrr@10", "judged@10")
     reference: Annotated[tuple[Reference, ...] | None, BeforeValidator(as_tuple)] = None
+    margin: Annotated[Positive, Field(lt=1)] | None = None
     seed: Seed = 13
     low_resource: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 

@@ -35,7 +35,7 @@ def cached_study(pipeline: Pipeline) -> Study:
     low_resource = low_resource_pairs(evaluation.low_resource, experiment.pairs)
     findings = find(
         results, measures, main_measure(measures),
-        reference=evaluation.reference, seed=evaluation.seed, low_resource=low_resource,
+        reference=evaluation.reference, seed=evaluation.seed, low_resource=low_resource, margin=evaluation.margin,
     )  # fmt: skip
     translated = [cell.pair for cell in cells_of(experiment) if cell.objective == TRANSLATE]
     sources, made = pipeline.sources, {one.step.key.digest: one.artifact for one in plan(pipeline) if one.artifact}
@@ -72,7 +72,7 @@ def cached_duels(
         ConfigError: the first experiment lacks the tested measure of the second.
         DataError: the two differ in topics, judgements or documents.
     """
-    measure, seed = measure_of_both(one, other), other.pipeline.experiment.evaluation.seed
+    measure, evaluation = measure_of_both(one, other), other.pipeline.experiment.evaluation
     every = {pipeline: every_result(pipeline) for pipeline in (one.pipeline, other.pipeline)}
     results: list[Result] = []
     for pair in pairs:
@@ -82,7 +82,7 @@ def cached_duels(
             if one.pipeline is not other.pipeline:
                 _check_same(one.pipeline, other.pipeline, pair)
             results += _of_shared_seeds(own, theirs)
-    found = duels(results, one.setting, other.setting, measure, seed)
+    found = duels(results, one.setting, other.setting, measure, evaluation.seed, evaluation.margin)
     texts = {duel.comparison.pair: _texts(other.pipeline.sources, duel.comparison.pair) for duel in found}
     return found, texts
 

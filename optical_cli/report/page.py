@@ -19,7 +19,14 @@ from optical_cli.report.table import FULL, tabulate
 from optical_cli.report.text import render
 from optical_cli.transport.solvers import format_reg
 
-SIGNS = {"▲": "above", "▼": "below", "†": "in doubt", "≈": "by approximate search", "‡": "of a smaller index"}
+SIGNS = {
+    "▲": "above",
+    "▼": "below",
+    "≡": "equivalent",
+    "†": "in doubt",
+    "≈": "by approximate search",
+    "‡": "of a smaller index",
+}
 """The signs of tables, as a screen reader speaks them."""
 
 

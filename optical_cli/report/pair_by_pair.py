@@ -1,5 +1,6 @@
 """A paragraph on each pair: the range of its means, what the tests show, and what choosing reg is worth."""
 
+from optical_cli.artifacts.result import strength_of
 from optical_cli.config.measures import parse_measure
 from optical_cli.errors import several
 from optical_cli.report.answer import means_by_pair
@@ -38,9 +39,10 @@ def pair_by_pair(study: Study) -> list[str]:
 
 def _on_choice(choice: Choice, label: str) -> list[str]:
     often, share = choice.shares[0]
+    strength = strength_of(setting for setting, _ in choice.shares)
     overstates = signed(choice.flattered).replace("+", "")
     sentences = [
-        f"Chosen on some of the topics and scored on the others, reg is worth {choice.score:.3f} (the choice is "
+        f"Chosen on some of the topics and scored on the others, {strength} is worth {choice.score:.3f} (the choice is "
         f"{often.label} in {percent(share)} of the cases); {choice.best.label}, the best on all topics, overstates "
         f"this by {overstates}."
     ]

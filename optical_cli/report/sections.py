@@ -146,6 +146,9 @@ def _tests_section(study: Study) -> Section | None:
             "95 % interval": f"{signed(one.low)} to {signed(one.high)}",
             "d_z": effect(one.effect), "p": p_value(one.p), "p (Holm)": p_value(one.corrected),
             "detectable difference": f"{one.smallest:.3f}",
+            **({} if one.corrected_equivalent is None else {
+                f"equivalent within {one.margin:g}, p (Holm)": p_value(one.corrected_equivalent)
+            }),
             "topics won / lost": f"{one.wins} / {one.losses}",
             **({"seeds that agree": f"{one.agreeing} of {one.seeds}"} if seeds > 1 else {}),
         }

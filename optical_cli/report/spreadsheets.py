@@ -22,7 +22,8 @@ RULERS = ("p@1", "transport_cost")
 COMPARED = {
     "difference": "difference", "low": "low", "high": "high", "d_z": "effect", "p": "p", "p_holm": "corrected",
     "smallest_difference": "smallest", "wins": "wins", "losses": "losses", "seeds": "seeds",
-    "seeds_agreeing": "agreeing", "mark": "mark",
+    "seeds_agreeing": "agreeing", "mark": "mark", "margin": "margin", "p_equivalent": "p_equivalent",
+    "p_equivalent_holm": "corrected_equivalent",
 }  # fmt: skip
 """The columns of `comparisons.csv` that are attributes of a `Comparison`."""
 TYPES = {**dict.fromkeys((*CELL, "topic"), REPEATED), "reg": pa.float64(), "seed": pa.int64()}

@@ -208,6 +208,20 @@ def smallest_difference(differences: Floats) -> float:
     return float(t_quantiles((1 - ALPHA / 2, POWER), freedom).sum()) * math.sqrt(variance)
 
 
+def equivalence(differences: Floats, margin: float) -> float:
+    """P value of two one-sided t tests (TOST) that the true difference is within -margin and margin.
+
+    The larger of the p values against -margin and against margin (Schuirmann 1987,
+    https://doi.org/10.1007/BF01068419). Topics and seeds of the differences (topics, seeds), two topics at least, are
+    random as in `smallest_difference`.
+    """
+    variance, freedom = _variance_of_mean(differences)
+    room = margin - abs(float(differences.mean()))
+    if variance == 0:
+        return 0.0 if room > 0 else 1.0
+    return t_tail(room / math.sqrt(variance), freedom)
+
+
 def _variance_of_mean(d: Floats) -> tuple[float, float]:
     """Variance of the mean and its degrees of freedom, by two-way random effects analysis of variance.
 
@@ -254,6 +268,13 @@ def t_quantiles(shares: Sequence[float], freedom: float) -> Floats:
     scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
     below = 0.5 + _integral(scale * np.cos(ANGLES) ** (freedom - 1), np.diff(ANGLES))
     return math.sqrt(freedom) * np.tan(np.interp(shares, below, ANGLES))
+
+
+def t_tail(t: float, freedom: float) -> float:
+    """Upper tail of Student's t, to 4 digits; `freedom` is 1 or more, whole or not. See `t_quantiles`."""
+    up_to = _integral(np.cos(ANGLES) ** (freedom - 1), np.diff(ANGLES))
+    beyond = 0.5 * (1.0 - float(np.interp(math.atan(abs(t) / math.sqrt(freedom)), ANGLES, up_to)) / float(up_to[-1]))
+    return beyond if t >= 0 else 1.0 - beyond
 
 
 def f_tail(f: float, above: int, below: int) -> float:

@@ -13,7 +13,7 @@ MARKDOWN_MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
 LATEX_COMMANDS = {  # of LaTeX itself: amssymb has nicer triangles, but does not go with acmart
     **{sign: f"\\{sign}" for sign in "{}$&#_%"}, "\\": r"\textbackslash{}", "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
-    "▲": r"$\uparrow$", "▼": r"$\downarrow$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
+    "▲": r"$\uparrow$", "▼": r"$\downarrow$", "≡": r"$\equiv$", "†": r"\dag{}", "‡": r"\ddag{}", "≈": r"$\approx$",
     "–": "--", "−": "$-$",
 }  # fmt: skip
 LATEX_SYNTAX = {

@@ -25,6 +25,16 @@ def test_every_pair_has_its_test_its_histogram_and_its_topics(compare):
     assert "Juma ananunua wavu" in said.out
 
 
+def test_with_a_margin_equivalence_is_tested(compare):
+    wide = compare("0", "inf", "--pair", "sw-en", "--set", "evaluation.margin=0.99").out
+    assert "reg 0 (" in wide
+    assert "Equivalence within 0.99 is " in wide
+    (record,) = json.loads(compare("0", "inf", "--pair", "sw-en", "--set", "evaluation.margin=1e-9", "--json").out)
+    assert record["margin"] == 1e-9
+    assert record["equivalent"] is (record["corrected_equivalent"] < 0.05)
+    assert record["corrected_equivalent"] == record["p_equivalent"]  # of a single pair
+
+
 def test_one_pair_is_no_family(compare):
     out = compare("0", "inf", "--pair", "sw-en").out
     assert out.startswith("sw-en: reg 0 (")

@@ -284,6 +284,7 @@ EXAMPLES: dict[str, tuple[Any, list[str]]] = {
     "translate.sw.batch_size": (OF_A_TRANSLATION, []),
     "evaluation.measures": (["ndcg@10", "map"], ["scores:*", "bm25-scores"]),
     "evaluation.reference": (["greedy", 0.1], []),  # changes the tests of a report, not the scores
+    "evaluation.margin": (0.01, []),
     "evaluation.seed": (7, []),
     "evaluation.low_resource": (["en"], []),
     "seeds": ([14, 13], []),

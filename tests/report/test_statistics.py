@@ -8,6 +8,7 @@ from optical_cli.report.statistics import (
     bootstrap_intervals,
     cross_fit,
     effect_size,
+    equivalence,
     f_tail,
     holm,
     interaction,
@@ -15,6 +16,7 @@ from optical_cli.report.statistics import (
     sign_flip,
     smallest_difference,
     t_quantiles,
+    t_tail,
 )
 
 
@@ -216,3 +218,32 @@ def test_an_interaction_that_seeds_repeat_is_found_and_one_that_they_do_not_is_n
 def test_seeds_that_are_alike_to_the_bit():
     assert seed_interaction(np.zeros((2, 2, 3))) == 1.0
     assert seed_interaction(np.stack([np.eye(2)] * 2)) == 0.0
+
+
+@pytest.mark.parametrize("freedom", [1, 2.5, 8, 118.3, 5000])
+@pytest.mark.parametrize("t", [-40.0, -1.3, 0.0, 0.2, 1.7, 6.0])
+def test_the_tail_of_t_is_that_of_scipy(t, freedom):
+    assert t_tail(t, freedom) == pytest.approx(stats.t.sf(t, freedom), abs=1e-4)
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_tests(rng):
+    d = rng.normal(0.004, 0.05, size=(120, 1))
+    below, above = (
+        stats.ttest_1samp(d[:, 0], end, alternative=way).pvalue for end, way in ((0.01, "less"), (-0.01, "greater"))
+    )
+    assert equivalence(d, 0.01) == pytest.approx(max(below, above), abs=1e-4)
+    assert equivalence(-d, 0.01) == pytest.approx(max(below, above), abs=1e-4)
+    assert equivalence(d, 0.5) < 1e-3
+    assert equivalence(np.zeros((5, 2)), 0.01) == 0.0
+    assert equivalence(np.full((5, 2), 0.011), 0.01) == 1.0
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_at_a_difference_of_the_margin_one_in_twenty_is_called_equivalent(rng, seeds, side):
+    margin, found = 0.02, []
+    for _ in range(2_000):
+        topics, trainings = rng.normal(0, 0.05, size=(100, 1)), rng.normal(0, 0.004, size=(1, seeds))
+        noise = rng.normal(0, 0.03, size=(100, seeds))
+        found.append(equivalence(side * margin + topics + noise + (trainings if seeds > 1 else 0), margin) < 0.05)
+    assert 0.03 <= np.mean(found) <= 0.06

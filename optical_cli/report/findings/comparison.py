@@ -9,9 +9,17 @@ import numpy as np
 
 from optical_cli.artifacts.result import Result, Setting
 from optical_cli.report.findings.group import Group, RngOf, groups_of, rng_of
-from optical_cli.report.statistics import ALPHA, bootstrap_intervals, effect_size, holm, sign_flip, smallest_difference
+from optical_cli.report.statistics import (
+    ALPHA,
+    bootstrap_intervals,
+    effect_size,
+    equivalence,
+    holm,
+    sign_flip,
+    smallest_difference,
+)
 
-ABOVE, BELOW = "▲", "▼"
+ABOVE, BELOW, EQUIVALENT = "▲", "▼", "≡"
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,9 @@ class Comparison:
         losses: Number of topics on which it is lower.
         seeds: Number of seeds that were compared.
         agreeing: Number of seeds whose difference has the sign of `difference`.
+        margin: Largest difference that is too small to matter; None if equivalence is not tested.
+        p_equivalent: P value of the two one-sided tests that the difference is within the margin; None without one.
+        corrected_equivalent: That p after Holm's correction over all comparisons of the report.
     """
 
     pair: str
@@ -47,6 +58,14 @@ class Comparison:
     losses: int
     seeds: int
     agreeing: int
+    margin: float | None = None
+    p_equivalent: float | None = None
+    corrected_equivalent: float | None = None
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the difference is shown to be within the margin: the corrected p is below 0.05."""
+        return self.corrected_equivalent is not None and self.corrected_equivalent < ALPHA
 
     @property
     def mark(self) -> str:
@@ -57,15 +76,26 @@ class Comparison:
 
 
 def compare(
-    groups: Sequence[Group], wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf
+    groups: Sequence[Group],
+    wanted: Sequence[tuple[Setting, Setting]],
+    measure: str,
+    rng_of: RngOf,
+    margin: float | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare each (setting, reference) on the pairs that have both, on two topics or more; p is corrected over all."""
-    found = [one for group in groups if len(group.topics) > 1 for one in _of_group(group, wanted, measure, rng_of)]
+    wide = [group for group in groups if len(group.topics) > 1]
+    found = [one for group in wide for one in _of_group(group, wanted, measure, rng_of, margin)]
     corrected = holm(np.array([one.p for one in found]))
-    return tuple(replace(one, corrected=p) for one, p in zip(found, corrected.tolist(), strict=True))
+    found = [replace(one, corrected=p) for one, p in zip(found, corrected.tolist(), strict=True)]
+    if margin is not None:
+        alike = holm(np.array([one.p_equivalent for one in found], dtype=float))
+        found = [replace(one, corrected_equivalent=p) for one, p in zip(found, alike.tolist(), strict=True)]
+    return tuple(found)
 
 
-def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf) -> list[Comparison]:
+def _of_group(
+    group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: str, rng_of: RngOf, margin: float | None
+) -> list[Comparison]:
     named = [pair for pair in wanted if all(setting in group.results for setting in pair)]
     if not named:
         return []
@@ -79,6 +109,7 @@ def _of_group(group: Group, wanted: Sequence[tuple[Setting, Setting]], measure: 
             effect=effect_size(d), p=p, corrected=p, smallest=smallest_difference(seeds),
             wins=int((d > 0).sum()), losses=int((d < 0).sum()), seeds=seeds.shape[1],
             agreeing=int((np.sign(seeds.mean(axis=0)) == np.sign(d.mean())).sum()),
+            margin=margin, p_equivalent=None if margin is None else equivalence(seeds, margin),
         )
         for (setting, reference), seeds, d, p, (low, high) in zip(
             named, by_seed, over_seeds, p_values.tolist(), intervals.tolist(), strict=True
@@ -125,10 +156,17 @@ class Duel:
         return fmean(topic.reference_score for topic in self.topics)
 
 
-def duels(results: Sequence[Result], setting: Setting, reference: Setting, measure: str, seed: int) -> tuple[Duel, ...]:
+def duels(
+    results: Sequence[Result],
+    setting: Setting,
+    reference: Setting,
+    measure: str,
+    seed: int,
+    margin: float | None = None,
+) -> tuple[Duel, ...]:
     """Compare two settings on each pair that has scores of both; p is corrected over the pairs."""
     groups = groups_of(results)
-    compared = compare(groups, [(setting, reference)], measure, partial(rng_of, seed))
+    compared = compare(groups, [(setting, reference)], measure, partial(rng_of, seed), margin)
     group_of = {(group.pair, group.corpus): group for group in groups}
     return tuple(
         Duel(one, tuple(by_difference(group_of[one.pair, one.corpus], setting, reference, measure))) for one in compared

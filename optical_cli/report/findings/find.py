@@ -9,7 +9,7 @@ import numpy as np
 
 from optical_cli.artifacts.result import Result, Setting, in_order
 from optical_cli.report.findings.choice import Choice, Movers, choose, movers
-from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison, compare
+from optical_cli.report.findings.comparison import ABOVE, BELOW, EQUIVALENT, Comparison, compare
 from optical_cli.report.findings.group import Group, Interval, RngOf, groups_of, rng_of
 from optical_cli.report.findings.pairs import Gaps, Interaction, gaps, interactions
 from optical_cli.report.statistics import bootstrap_intervals
@@ -45,16 +45,16 @@ class Findings:
         return ascii_lowercase[self.references.index(setting)] if setting in self.references else ""
 
     def marks(self, pair: str, corpus: str, setting: Setting) -> str:
-        """`▲ab▼c`: above the references a and b, below c; nothing if no difference is shown."""
+        """`▲ab▼c≡d`: above the references a and b, below c, equivalent to d; nothing if nothing is shown."""
         return self._marks.get((pair, corpus, setting), "")
 
     @cached_property
     def _marks(self) -> dict[tuple[str, str, Setting], str]:
         letters: dict[tuple[str, str, Setting], dict[str, str]] = {}
         for one in self.comparisons:
-            if one.mark:
-                own = letters.setdefault((one.pair, one.corpus, one.setting), {ABOVE: "", BELOW: ""})
-                own[one.mark] += self.letter(one.reference)
+            if mark := one.mark or (EQUIVALENT if one.equivalent else ""):
+                own = letters.setdefault((one.pair, one.corpus, one.setting), {ABOVE: "", BELOW: "", EQUIVALENT: ""})
+                own[mark] += self.letter(one.reference)
         return {
             place: "".join(mark + references for mark, references in own.items() if references)
             for place, own in letters.items()
@@ -69,6 +69,7 @@ def find(
     reference: Sequence[str | float] | None = None,
     seed: int = 13,
     low_resource: Collection[str] = (),
+    margin: float | None = None,
 ) -> Findings:
     """Compute everything that a report says about the per-topic scores; results without scores are left out.
 
@@ -78,6 +79,7 @@ def find(
         reference: Baselines and values of reg to test every reg against; by default each baseline and reg inf.
         seed: Seed of all resampling.
         low_resource: Names of the low-resource pairs.
+        margin: Largest difference that is too small to matter; None for no tests of equivalence.
     """
     draw = partial(rng_of, seed)
     groups = groups_of(results)
@@ -88,7 +90,7 @@ def find(
     return Findings(
         measure=tested, references=references, seed=seed,
         intervals=dict(_intervals(groups, measures, draw)),
-        comparisons=compare(groups, wanted, tested, draw),
+        comparisons=compare(groups, wanted, tested, draw, margin),
         interactions=interactions(groups, tested, draw),
         choices=tuple(choice for _, choice in choices),
         moved=tuple(moved for group, choice in choices if (moved := movers(group, choice, references, tested))),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optical_cli.artifacts.result import Setting, strength_of
 from optical_cli.config.objectives import OBJECTIVES, UNTRAINED
 from optical_cli.errors import several
-from optical_cli.report.findings.comparison import ABOVE, BELOW, Comparison
+from optical_cli.report.findings.comparison import ABOVE, BELOW, EQUIVALENT, Comparison
 from optical_cli.report.findings.find import Findings
 from optical_cli.report.findings.pairs import Interaction
 from optical_cli.report.text import listed, p_value
@@ -43,13 +43,15 @@ class Outcome:
 
     above: tuple[str, ...]
     below: tuple[str, ...]
+    equivalent: tuple[str, ...]  # within the margin, and no difference is shown
     not_shown: tuple[str, ...]
     itself: tuple[str, ...]  # the reference is the best reg there
 
     @property
     def pairs(self) -> int:
         """The number of pairs that have the reference."""
-        return len(self.above) + len(self.below) + len(self.not_shown) + len(self.itself)
+        shown = len(self.above) + len(self.below) + len(self.equivalent)
+        return shown + len(self.not_shown) + len(self.itself)
 
 
 def best_against_references(findings: Findings, best: Mapping[Place, Setting], names: Mapping[Place, str]) -> list[str]:
@@ -57,12 +59,12 @@ def best_against_references(findings: Findings, best: Mapping[Place, Setting], n
 
     Choosing the best reg first does no harm: p is corrected for the comparisons of every reg.
     """
-    known = {(one.pair, one.corpus, one.setting, one.reference): one.mark for one in findings.comparisons}
+    known = {(one.pair, one.corpus, one.setting, one.reference): _outcome(one) for one in findings.comparisons}
     alike: dict[Outcome, list[str]] = {}
     of_itself: list[str] = []  # where the best reg is a reference
     strength = strength_of(best.values())
     for reference in findings.references:
-        found: dict[str, list[str]] = {ABOVE: [], BELOW: [], "": [], "itself": []}
+        found: dict[str, list[str]] = {ABOVE: [], BELOW: [], EQUIVALENT: [], "": [], "itself": []}
         for place, setting in best.items():
             mark = "itself" if setting == reference else known.get((*place, setting, reference))
             if mark is not None:
@@ -79,15 +81,29 @@ def best_against_references(findings: Findings, best: Mapping[Place, Setting], n
             )
     labels = {setting.label for setting in best.values()}
     subject = next(iter(labels)) if len(labels) == 1 else f"The best {strength} of each pair"
-    against = [_sentence(subject, outcome, references, len(best), strength) for outcome, references in alike.items()]
+    margin = margin_of(findings.comparisons)
+    against = [
+        _sentence(subject, outcome, references, len(best), strength, margin) for outcome, references in alike.items()
+    ]
     return [*against, *of_itself]
 
 
-def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: int, strength: str) -> str:
+def _outcome(one: Comparison) -> str:
+    return one.mark or (EQUIVALENT if one.equivalent else "")
+
+
+def margin_of(compared: Iterable[Comparison]) -> float | None:
+    """Return the margin of the tests of equivalence; None if there are none."""
+    return next((one.margin for one in compared), None)
+
+
+def _sentence(
+    subject: str, outcome: Outcome, references: Sequence[str], pairs: int, strength: str, margin: float | None
+) -> str:
     against, of = listed(references), outcome.pairs
     having = (" that has it" if of == 1 else " that have it") if of < pairs else ""
     itself = f"; {against} is the best {strength} itself{by_name(outcome.itself)}" if outcome.itself else ""
-    if not outcome.above and not outcome.below:
+    if not outcome.above and not outcome.below and not outcome.equivalent:
         several_pairs = f" on {'either pair' if of == 2 else f'any of the {of} pairs'}{having}"
         everywhere = several_pairs if of > 1 else on_pairs(outcome.not_shown, of, having)
         return f"{subject} is not shown to differ from {listed(references, 'or')}{everywhere}{itself}."
@@ -97,8 +113,13 @@ def _sentence(subject: str, outcome: Outcome, references: Sequence[str], pairs: 
             parts.append(f"{word} {against}{on_pairs(some, of, having)} ({SHOWN})")
         elif some:
             parts.append(f"{word}{by_name(some)}")
+    if outcome.equivalent and not parts:
+        within = f"equivalent within {margin:g} to {against}"
+        parts.append(f"{within}{on_pairs(outcome.equivalent, of, having)} ({SHOWN})")
+    elif outcome.equivalent:
+        parts.append(f"equivalent within {margin:g}{by_name(outcome.equivalent)}")
     if outcome.not_shown:
-        parts.append(f"not shown{by_name(outcome.not_shown)}")
+        parts.append(f"{'not shown' if margin is None else 'not decided'}{by_name(outcome.not_shown)}")
     return f"{subject} is {'; '.join(parts)}{itself}."
 
 
@@ -119,9 +140,17 @@ def _pairs(found: Interaction) -> str:
 def legend(findings: Findings) -> str:
     """What the marks of a table mean, in a line."""
     return (
-        f"{ABOVE} above, {BELOW} below {_lettered(findings)}: {SHOWN} for {len(findings.comparisons)} tests. No mark: "
-        "no difference is shown."
+        f"{ABOVE} above, {BELOW} below {_lettered(findings)}: {SHOWN} for {len(findings.comparisons)} tests."
+        f"{_alike(findings)} No mark: no difference is shown."
     )
+
+
+def _alike(findings: Findings) -> str:
+    """Explain the mark of equivalence; nothing if it is not tested."""
+    margin = margin_of(findings.comparisons)
+    if margin is None:
+        return ""
+    return f" {EQUIVALENT} equivalent to it within {margin:g}: two one-sided tests, {SHOWN}."
 
 
 def legend_in_full(findings: Findings, over: str) -> str:
@@ -129,7 +158,7 @@ def legend_in_full(findings: Findings, over: str) -> str:
     return (
         f"{ABOVE} above, {BELOW} below {_lettered(findings)}: paired randomization test over topics, p < .05 after "
         f"Holm's correction for {len(findings.comparisons)} tests, and a 95 % interval of the difference over {over} "
-        "that leaves out 0. No mark: no difference is shown."
+        f"that leaves out 0.{_alike(findings)} No mark: no difference is shown."
     )
 
 
@@ -159,9 +188,21 @@ def how_tested(findings: Findings, seeds: int) -> list[str]:
         "0. Two settings without a mark need not be equal: the experiment may be too small to tell them apart. The "
         "detectable difference says how small a true difference can be and still be shown four times in five (80 % "
         "power, before the correction).",
+        *_how_equivalent(findings),
         "d_z is the effect size: the mean difference over its standard deviation between topics. By Cohen's convention "
         "0.2 is small, 0.5 medium and 0.8 large.",
         about_seeds,
+    ]
+
+
+def _how_equivalent(findings: Findings) -> list[str]:
+    margin = margin_of(findings.comparisons)
+    if margin is None:
+        return []
+    return [
+        f"Two settings are equivalent within {margin:g} (evaluation.margin) if two one-sided t tests show that the "
+        "difference is neither above the margin nor below its negative (TOST); their p is corrected for all rows too. "
+        "A difference can be shown and still be within the margin. Where neither is shown, the tests do not decide."
     ]
 
 
@@ -175,10 +216,19 @@ def totals(findings: Findings) -> list[str]:
             strength = strength_of(one.setting for one in own)
             said.append(
                 f"Against {named(reference)}: of {several(len(own), 'comparison')} (a {strength} on a pair), "
-                f"{above} higher, "
-                f"{below} lower, {len(own) - above - below} not shown to differ."
+                f"{above} higher, {below} lower, {_rest(own)}."
             )
     return said
+
+
+def _rest(own: Sequence[Comparison]) -> str:
+    """Count the comparisons without a shown difference: `3 not shown to differ`; with a margin, what they show."""
+    plain = [one for one in own if not one.mark]
+    margin = margin_of(own)
+    if margin is None:
+        return f"{len(plain)} not shown to differ"
+    alike = sum(one.equivalent for one in plain)
+    return f"{alike} equivalent within {margin:g}, {len(plain) - alike} not decided"
 
 
 def interaction_test(found: Interaction) -> str:
@@ -201,12 +251,15 @@ def on_one_pair(compared: Sequence[Comparison]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for reference in dict.fromkeys(one.reference for one in compared):
         own = [one for one in compared if one.reference == reference]
-        above, below, rest = ([one for one in own if one.mark == mark] for mark in (ABOVE, BELOW, ""))
+        margin, marks = margin_of(own), (ABOVE, BELOW, EQUIVALENT, "")
+        above, below, alike_ones, rest = ([one for one in own if _outcome(one) == mark] for mark in marks)
         detectable = f" (detectable difference: {max(one.smallest for one in rest):.3f})" if rest else ""
+        undecided = "not shown to differ" if margin is None else "not decided"
         parts = {
             f"{_values(above, len(own))} higher": above,
             f"{_values(below, len(own))} lower": below,
-            f"{_values(rest, len(own))} not shown to differ{detectable}": rest,
+            f"{_values(alike_ones, len(own))} equivalent within {margin or 0:g}": alike_ones,
+            f"{_values(rest, len(own))} {undecided}{detectable}": rest,
         }
         alike.setdefault("; ".join(part for part, some in parts.items() if some), []).append(named(reference))
     return [f"Against {listed(references)}: {outcome}." for outcome, references in alike.items()]

@@ -91,3 +91,52 @@ def test_the_legend_names_what_the_letters_stand_for(found):
     marks = "▲ above, ▼ below the untrained start (a) or reg inf (b): "
     assert significance.legend(findings).startswith(f"{marks}p < .05, corrected for 3 tests. ")
     assert significance.legend_in_full(findings, "topics").startswith(f"{marks}paired randomization test")
+
+
+@pytest.fixture
+def flat(make_world):
+    """Two pairs: on the first reg 0.1 does what reg inf does, on the second it does more."""
+    results = [
+        *make_world({0.1: 0.0, inf: 0.0}, "a-b", spread=0.01),
+        *make_world({0.1: 0.2, inf: 0.0}, "b-a", spread=0.01),
+    ]
+    return lambda **settings: find(results, ["ndcg@10"], "ndcg@10", **settings)
+
+
+def test_with_a_margin_equivalence_is_shown_and_named(flat):
+    findings = flat(margin=0.05)
+    same, higher = findings.comparisons
+    assert (same.mark, same.equivalent, higher.mark, higher.equivalent) == ("", True, "▲", False)
+    assert (findings.marks("a-b", "full", same.setting), findings.marks("b-a", "full", same.setting)) == ("≡a", "▲a")
+    assert against(findings, {"a-b": 0.1, "b-a": 0.1}) == [
+        "reg 0.1 is above reg inf on 1 of 2 pairs (p < .05, corrected); equivalent within 0.05 on a-b."
+    ]
+    assert against(findings, {"a-b": 0.1}) == ["reg 0.1 is equivalent within 0.05 to reg inf (p < .05, corrected)."]
+    assert significance.on_one_pair([same]) == ["Against reg inf: reg 0.1 equivalent within 0.05."]
+    assert significance.totals(findings) == [
+        "Against reg inf: of 2 comparisons (a reg on a pair), 1 higher, 0 lower, 1 equivalent within 0.05, 0 not "
+        "decided."
+    ]
+    assert "≡ equivalent to it within 0.05: two one-sided tests, p < .05, corrected." in significance.legend(findings)
+    assert any("(TOST)" in line for line in significance.how_tested(findings, 1))
+
+
+def test_a_margin_that_the_topics_cannot_resolve_decides_nothing(flat):
+    findings = flat(margin=1e-5)
+    assert findings.marks("a-b", "full", findings.comparisons[0].setting) == ""
+    (said,) = significance.on_one_pair(findings.comparisons[:1])
+    assert said.startswith("Against reg inf: reg 0.1 not decided (detectable difference: ")
+
+
+def test_without_a_margin_equivalence_is_neither_tested_nor_named(flat):
+    findings = flat()
+    assert [(one.p_equivalent, one.corrected_equivalent, one.equivalent) for one in findings.comparisons] == [
+        (None, None, False)
+    ] * 2
+    assert "≡" not in significance.legend(findings)
+    assert not any("TOST" in line for line in significance.how_tested(findings, 1))
+
+
+def test_p_values_of_equivalence_are_corrected_over_the_report(flat):
+    both = flat(margin=0.05).comparisons
+    assert both[0].corrected_equivalent == pytest.approx(2 * both[0].p_equivalent)
