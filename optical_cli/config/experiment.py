@@ -134,7 +134,8 @@ class Pair(CorpusSettings):
     """A language pair `q-d` (query language, document language): its documents, topics and judgements.
 
     Attributes:
-        collection: Documents: an ir_datasets id, a folder with `docs.jsonl`, or `builtin:tiny`.
+        collection: Documents: an ir_datasets id, a folder with `docs.jsonl`, a folder of BEIR as `FOLDER#SPLIT`, or
+            `builtin:tiny`.
         topics: Topics: an ir_datasets id, a folder with `queries.tsv`, a TSV of `query_id TAB text`, or `builtin:tiny`;
             null for those of the collection.
         topic_text: Template of the topic fields to search with, such as `{title} {description}`; null for `{text}`, or

@@ -57,7 +57,7 @@ class JudgementSource(Source, Protocol):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of documents (JSON Lines), of topics (TSV) or of judgements (TREC qrels)."""
+    """A file of documents (JSON Lines), of topics (TSV or JSON Lines) or of judgements (TREC qrels or BEIR's)."""
 
     name: str
     path: Path
@@ -79,11 +79,11 @@ class LocalFile:
         return sum(1 for _ in read_lines(self.path))
 
     def topics(self) -> dict[str, str]:
-        """Read a TSV file of topics; return their texts by query id."""
+        """Read a file of topics; return their texts by query id."""
         return read_topics(self.path)
 
     def judgements(self) -> dict[str, dict[str, int]]:
-        """Read a TREC qrels file; return the grades by query id and document id."""
+        """Read a file of judgements; return the grades by query id and document id."""
         return read_judgements(self.path)
 
 
@@ -107,28 +107,33 @@ def _open_builtin(request: Request) -> LocalFile | None:
 
 
 def _open_ir_dataset(request: Request) -> IrDataset | None:
-    if not request.source.startswith(_IR_DATASETS) and local_path(request.source, request.base) is not None:
+    local = (request.source, request.source.rpartition("#")[0])  # FOLDER#SPLIT
+    if not request.source.startswith(_IR_DATASETS) and any(name and local_path(name, request.base) for name in local):
         return None
     return IrDataset(request.source.removeprefix(_IR_DATASETS), request.part, request.language, request.template)
 
 
 def _open_path(request: Request) -> LocalFile | None:
     path = as_path(request.source, request.base)
-    return _local_file(request, path) if exists(path) else None
+    if exists(path):
+        return _local_file(request, path)
+    folder, marked, split = request.source.rpartition("#")
+    beir = as_path(folder, request.base)
+    return _local_file(request, beir, split) if marked and exists(beir) and beir.is_dir() else None
 
 
-def _local_file(request: Request, path: Path) -> LocalFile:
+def _local_file(request: Request, path: Path, split: str = "") -> LocalFile:
     if request.template is not None:
         raise DataError(f"{path}: topics in a file are one text each, without fields; remove pairs.*.topic_text")
     if request.part == "docs" or not path.is_file():
-        path = part_in(path, request.part, request.language)
+        path = part_in(path, request.part, request.language, split)
     return LocalFile(request.source, path)
 
 
 FORMATS: dict[str, Callable[[Request], LocalFile | IrDataset | None]] = {
     "builtin:tiny": _open_builtin,
     "an id of ir_datasets (ir_datasets:ID where a path of that name exists)": _open_ir_dataset,
-    "a folder, or one file of topics or of judgements": _open_path,
+    "a folder (of BEIR with FOLDER#SPLIT), or one file of topics or of judgements": _open_path,
 }
 """Description of each format, and the function that opens a request in it, or returns None for another format.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from optical_cli.data.text_files import Place, checked_id, checked_text, is_blank, json_object, read_lines
+from optical_cli.data.text_files import Place, checked_id, checked_text, id_key, is_blank, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
 _FIELD = re.compile(r"\{title\}|\{text\}")
@@ -34,7 +34,10 @@ def fills_blank(template: str, document: Document) -> bool:
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """Stream a JSON Lines file with `doc_id`, `text` and an optional `title`; other keys are ignored."""
+    """Stream a JSON Lines file with `doc_id` (or `_id`, as BEIR has it), `text` and an optional `title`.
+
+    Other keys are ignored.
+    """
     return checked_documents(str(path), ((place, _parse(place, line)) for place, line in read_lines(path)))
 
 
@@ -70,12 +73,13 @@ def checked_documents(
 
 def _parse(place: Place, line: str) -> Document:
     record = json_object(place, line)
-    for key in ("doc_id", "text"):
+    named = id_key(record, "doc_id")
+    for key in (named, "text"):
         if key not in record:
             found, mend = "the keys " + quoted(", ".join(record)), 'write {"doc_id": ..., "title": ..., "text": ...}'
             raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
     title = "" if record.get("title") is None else record["title"]
-    doc_id = checked_id(record["doc_id"], "doc_id", place)
+    doc_id = checked_id(record[named], named, place)
     return Document(doc_id, checked_text(title, "title", place), checked_text(record["text"], "text", place))
 
 

@@ -12,6 +12,8 @@ from optical_cli.errors import DataError, shortened
 Part = Literal["docs", "queries", "qrels"]
 """Documents, topics or judgements of a collection, as ir_datasets and file names call them."""
 _ENDINGS: dict[Part, tuple[str, ...]] = {"docs": ("jsonl",), "queries": ("tsv",), "qrels": ("trec", "tsv")}
+_OF_BEIR: dict[Part, str] = {"docs": "corpus.jsonl", "queries": "queries.jsonl"}
+"""Names in a folder of BEIR, which has judgements for each split: `qrels/test.tsv`."""
 
 PREFIX = "builtin:"
 TINY = Path(__file__).parent / "tiny"
@@ -82,15 +84,21 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def part_in(folder: Path, part: Part, language: str) -> Path:
-    """Return the file of a part in a folder: `docs.yo.jsonl`, or else `docs.jsonl`, plain or compressed.
+def part_in(folder: Path, part: Part, language: str, split: str = "") -> Path:
+    """Return the file of a part in a folder: `docs.yo.jsonl`, else `docs.jsonl`, else that of BEIR; may be compressed.
+
+    Args:
+        folder: the folder.
+        part: the part.
+        language: language of the documents or topics.
+        split: name of the judgements in a folder of BEIR; "" for its only ones.
 
     Raises:
         DataError: the folder has no such file, or the same file both plain and compressed.
     """
     files = names_in(folder)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))
-    for names in (named, plain):
+    for names in (named, plain, [_OF_BEIR[part]] if part in _OF_BEIR else []):
         present = [name + packed for name in names for packed in ("", *PACKED) if name + packed in files]
         if len(present) > 1:
             raise DataError(f"{folder} has {' and '.join(present)}; keep one of them")
@@ -99,8 +107,23 @@ def part_in(folder: Path, part: Part, language: str) -> Path:
             if not exists(found):
                 raise DataError(f"{found} is a link to a file that does not exist; correct the link")
             return found
+    if part == "qrels" and "qrels" in files:
+        return _split_in(folder / "qrels", split)
     wanted = f"{' or '.join(named + plain)} (or {' or '.join(PACKED)})"
     raise DataError(f"{folder} has no {wanted}; found {listed(files)}")
+
+
+def _split_in(folder: Path, split: str) -> Path:
+    """Return the file of a split in the folder `qrels` of BEIR; DataError without it, or if several could be meant."""
+    endings = [".tsv", *(f".tsv{packed}" for packed in PACKED)]
+    found = {name.removesuffix(end): name for name in names_in(folder) for end in endings if name.endswith(end)}
+    if split in found:
+        return folder / found[split]
+    if not split and len(found) == 1:
+        return folder / next(iter(found.values()))
+    expected = f"{split}.tsv" if split else "one file SPLIT.tsv"
+    mend = f"name one of them behind the folder: {folder.parent.name}#{next(iter(found))}" if found else "add it"
+    raise DataError(f"{folder}: expected {expected}, found {listed(sorted(found.values()))}; {mend}")
 
 
 def names_in(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import sys
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -193,6 +193,11 @@ def json_object(place: Place, line: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise place.fault(expected="a JSON object", found=quoted(line), mend="write one object on each line")
     return record
+
+
+def id_key(record: Mapping[str, Any], own: str) -> str:
+    """Return the key of a record's id: `own`, or `_id` or `id` if it only has one of these, as files of BEIR do."""
+    return next((key for key in (own, "_id", "id") if key in record), own)
 
 
 def checked_text(value: object, field: str, place: Place, mend: str = "put it in quotation marks") -> str:

@@ -1,4 +1,4 @@
-"""Topics and judgements: reading TSV and TREC qrels files, checking them, and choosing fields of topics."""
+"""Topics and judgements: reading TSV, TREC qrels and BEIR files, checking them, and choosing fields of topics."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,19 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import Place, checked_id, columns_of, is_blank, read_lines
+from optical_cli.data.text_files import (
+    Place,
+    checked_id,
+    checked_text,
+    columns_of,
+    id_key,
+    is_blank,
+    json_object,
+    read_lines,
+)
 from optical_cli.errors import DataError, quoted
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _TRANSLATED_FIELD = re.compile(r"(?:ht|mt)_\w+")
 _TRANSLATED_FIELD_WITH_CODE = re.compile(r"([a-z]{2})_(?:ht|mt)_\w+")
 _DEFAULT_FIELDS = ("text", "title")
+BEIR = ("query-id", "corpus-id", "score")
+"""Header of a file of judgements of BEIR."""
 _GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of other scripts and any length
 
 
 def read_topics(path: Path) -> dict[str, str]:
-    """Read a file of lines `query_id TAB text`; return the texts by query id, in the order of the file."""
-    return checked_topics(str(path), _texts(path))
+    """Return the texts of a file of topics by query id, in the order of the file.
+
+    Its lines are `query_id TAB text`, or, if its name ends in .jsonl as that of BEIR, objects with `_id` and `text`.
+    """
+    unpacked_name = path.name.removesuffix(".gz").removesuffix(".zst")
+    return checked_topics(str(path), _objects(path) if unpacked_name.endswith(".jsonl") else _texts(path))
 
 
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
@@ -50,8 +65,23 @@ def _texts(path: Path) -> Iterator[tuple[Place, str, str]]:
         yield place, query_id, text
 
 
+def _objects(path: Path) -> Iterator[tuple[Place, str, str]]:
+    for place, line in read_lines(path):
+        record = json_object(place, line)
+        named = id_key(record, "query_id")
+        for key in (named, "text"):
+            if key not in record:
+                found, mend = "the keys " + quoted(", ".join(record)), 'write {"_id": ..., "text": ...}'
+                raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
+        yield place, checked_id(record[named], named, place), checked_text(record["text"], "text", place)
+
+
 def read_judgements(path: Path) -> dict[str, dict[str, int]]:
-    """Read a file of lines `query_id 0 doc_id grade`; return the grades by query id and document id."""
+    """Return the grades of a file of judgements by query id and document id.
+
+    Its lines are `query_id 0 doc_id grade`, or `query-id TAB corpus-id TAB score` behind a header of these words, as
+    BEIR has them.
+    """
     return checked_judgements(str(path), _grades(path))
 
 
@@ -74,9 +104,19 @@ def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, 
 
 
 def _grades(path: Path) -> Iterator[tuple[Place, str, str, int]]:
-    mend = "rewrite it as a TREC qrels file, without a header"
+    mend = f"rewrite it as a TREC qrels file, without a header, or begin it with the header {' TAB '.join(BEIR)}"
+    beir = False
     for place, line in read_lines(path):
-        query_id, _, doc_id, grade = columns_of(place, line, 4, "query_id 0 doc_id grade", mend, separator=None)
+        if place.number == 1 and tuple(line.lower().split()) == BEIR:
+            beir = True
+            continue
+        if beir:
+            wrong = "write the three columns of the header, with a tab between them"
+            query_id, doc_id, grade = columns_of(place, line, 3, " TAB ".join(BEIR), wrong)
+            checked_id(query_id, BEIR[0], place)
+            checked_id(doc_id, BEIR[1], place)
+        else:
+            query_id, _, doc_id, grade = columns_of(place, line, 4, "query_id 0 doc_id grade", mend, separator=None)
         if not _GRADE.fullmatch(grade):
             raise place.fault(expected="an integer grade", found=quoted(grade), mend="write a number such as 0, 1 or 2")
         yield place, query_id, doc_id, int(grade)
