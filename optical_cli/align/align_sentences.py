@@ -15,7 +15,7 @@ from optical_cli.config.transport import Transport
 from optical_cli.data.bitext import SentencePair
 from optical_cli.data.models import resolve_model
 from optical_cli.encoder.device import resolve_device
-from optical_cli.encoder.encode import scored_ids
+from optical_cli.encoder.encode import prompt_of, scored_ids
 from optical_cli.encoder.open import open_encoder
 from optical_cli.encoder.precision import Resolved
 from optical_cli.encoder.setup import EncoderSetup, Side
@@ -79,6 +79,7 @@ class ScoredTokens:
     names: tuple[str, ...]  # as the tokenizer spells them
     embeddings: torch.Tensor  # (tokens, dimensions) float32, rows of unit length, on the CPU
     mass: torch.Tensor  # (tokens,) mass that each sends or receives; sums to 1
+    places: tuple[int, ...] = ()  # where each begins in the text, -1 for none; () if the tokenizer does not tell
 
 
 def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mapping[float, ScoredTokens]) -> AlignedPair:
@@ -92,6 +93,8 @@ def _align(x: Experiment, sentence: Sentence, text: ScoredTokens, by_reg: Mappin
         teacher_mass=tuple(text.mass.tolist()),
         student_mass=tuple(first.mass.tolist()),
         alignments=tuple(align_tokens(text, translation, reg, x.transport) for reg, translation in by_reg.items()),
+        teacher_places=text.places,
+        student_places=first.places,
     )
 
 
@@ -121,11 +124,12 @@ def scored_tokens(
     """
     encode: Any = encoder.encode_query if side == "query" else encoder.encode_document
     features = encode(list(texts), batch_size=batch_size, show_progress_bar=False, output_value=None)
-    return [_scored(encoder, text, of_text, weights) for text, of_text in zip(texts, features, strict=True)]
+    prompt = prompt_of(encoder, side) or ""
+    return [_scored(encoder, prompt, text, of_text, weights) for text, of_text in zip(texts, features, strict=True)]
 
 
 def _scored(
-    encoder: MultiVectorEncoder, text: str, features: dict[str, torch.Tensor], weights: torch.Tensor
+    encoder: MultiVectorEncoder, prompt: str, text: str, features: dict[str, torch.Tensor], weights: torch.Tensor
 ) -> ScoredTokens:
     mask, ids = features["attention_mask"].bool(), features["input_ids"]
     if len(mask) != len(ids):
@@ -137,7 +141,24 @@ def _scored(
     embeddings = torch.nn.functional.normalize(features["token_embeddings"][mask].float(), dim=-1).cpu()
     scored = ids[mask].cpu()
     mass = weighted_marginals(weights[scored][None], torch.ones(1, len(scored)))[0]
-    return ScoredTokens(_names(encoder.tokenizer, scored.tolist()), embeddings, mass)
+    places = _places(encoder.tokenizer, prompt, text, ids.cpu().tolist())
+    kept = tuple(place for place, is_scored in zip(places, mask.tolist(), strict=True) if is_scored) if places else ()
+    return ScoredTokens(_names(encoder.tokenizer, scored.tolist()), embeddings, mass, kept)
+
+
+def _places(tokenizer: Any, prompt: str, text: str, ids: list[int]) -> list[int]:
+    """Return where in a text each of its tokens begins, -1 for other tokens; nothing if the tokenizer does not tell."""
+    if not getattr(tokenizer, "is_fast", False):
+        return []
+    found = tokenizer(prompt + text, return_offsets_mapping=True, truncation=True, max_length=len(ids))
+    if ids[: len(found["input_ids"])] != found["input_ids"]:
+        return []  # the encoder adds tokens of its own
+    places = [begin - len(prompt) if end > begin else -1 for begin, end in found["offset_mapping"]]
+    spaces = {place for place, character in enumerate(text) if character == " "}
+    places = [
+        place + 1 if place in spaces else place for place in places
+    ]  # SentencePiece counts the space before a word
+    return [*(max(place, -1) for place in places), *[-1] * (len(ids) - len(places))]
 
 
 def _names(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ class AlignedPair:
     teacher_mass: tuple[float, ...]  # (n,) that each token sends; sums to 1
     student_mass: tuple[float, ...]  # (m,) that each token receives; sums to 1
     alignments: tuple[Alignment, ...]
+    teacher_places: tuple[int, ...] = ()  # (n,) where a token begins in the text, -1 for none; () if unknown
+    student_places: tuple[int, ...] = ()  # (m,)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from typer import Option
 
 from optical_cli.cli.options import Experiment, Opening, Pair, Seed, Wanted, takes
 from optical_cli.cli.records import print_json
-from optical_cli.cli.terminal import TerminalProgress, plain, print_table, stdout_console
+from optical_cli.cli.terminal import TerminalProgress, plain, print_table, print_text, stdout_console
 from optical_cli.config.objectives import TARGETS, TRANSPORT
-from optical_cli.errors import ConfigError, DataError
+from optical_cli.errors import ConfigError, DataError, several
 from optical_cli.transport.solvers import format_reg
 
 if TYPE_CHECKING:
     from optical_cli.align.aligned_pair import AlignedPair, Alignment
+    from optical_cli.align.gold import GoldPair
+    from optical_cli.align.sentences import View
+    from optical_cli.config.experiment import Experiment as ExperimentSettings
     from optical_cli.pipeline import Pipeline
     from optical_cli.pipeline.cells import Cell
 
@@ -43,6 +46,12 @@ def align(
     count: Annotated[int | None, Option(min=1, help="Show this many held-out pairs. Default: 3.")] = None,
     text: Annotated[str | None, Option(help="Your own sentence, in the teacher's language.")] = None,
     translation: Annotated[str | None, Option(help="The translation of --text.")] = None,
+    gold: Annotated[
+        Path | None, Option(help="Folder with word alignments that people made: score every reg against them.")
+    ] = None,
+    links: Annotated[
+        str, Option(help="With --gold, how the mass between words becomes links: mutual or threshold.")
+    ] = "mutual",
     untrained: Annotated[bool, Option("--untrained", help="Use the untrained student for every reg.")] = False,
     output: Annotated[
         Path | None, Option("--output", "-o", help="Folder to write. Default: reports/NAME/alignments.")
@@ -51,9 +60,12 @@ def align(
     """Show which tokens the transport aligns, for each reg.
 
     Prints tables and draws heat maps (SVG and PNG) of held-out sentence pairs, or of your own pair with --text and
-    --translation. Each reg is shown with the student that was trained at it.
+    --translation. Each reg is shown with the student that was trained at it. With --gold it prints the alignment error
+    rate of each reg instead.
     """
     chosen = _chosen_rows(rows, count, text, translation)
+    if gold is not None and (rows, count, text) != (None, None, None):
+        raise ConfigError("--gold: brings its own sentences; leave out --rows, --count, --text and --translation")
     pipeline = opening.pipeline(experiment)
     from optical_cli.align.aligned_pair import Sentence, as_record
     from optical_cli.align.sentences import held_out_sentences, trained_pairs, view_of
@@ -73,7 +85,10 @@ def align(
             raise ConfigError(f"--reg {format_reg(reg)}: {fault}")
     folder = output or Path("reports") / x.name / "alignments"
     _check_folder(folder)
-    if text is not None and translation is not None:
+    by_people = None if gold is None else _read_gold(gold, links, x.teacher.language, view.language)
+    if by_people is not None:
+        sentences = [one.sentence for one in by_people]
+    elif text is not None and translation is not None:
         sentences = [Sentence(TYPED, text.strip(), translation.strip())]
     else:
         sentences = held_out_sentences(sources, view.language, rows=chosen, count=count)
@@ -90,6 +105,9 @@ def align(
 
     trained_on, precision = trained_pairs(sources, view.student), pipeline.encoding_precision
     pairs = align_sentences(x, sentences, trained_on, view.side, students, precision, opening.device)
+    if by_people is not None:
+        _print_agreement(opening, view, by_people, pairs, links, x)
+        return
     marks = ["untrained"] if untrained else [f"seed{seed}"] if seed not in (None, x.seeds[0]) else []
     files = _draw(pairs, folder, x.name, view.language, marks)
     if opening.as_json:
@@ -109,6 +127,58 @@ def _reg_of(cell: "Cell", opening: Opening, pipeline: "Pipeline") -> float:
     if found is None:
         raise ConfigError(f"--pair {cell.pair}: there is no student to align with")
     return float(opening.obtain_upstream(pipeline, found).manifest["health"]["reg"])
+
+
+def _read_gold(folder: Path, links: str, teacher_language: str, language: str) -> "list[GoldPair]":
+    from optical_cli.align.gold import WAYS, read_gold
+
+    if links not in WAYS:
+        raise ConfigError(f"--links {links}: {' or '.join(WAYS)} expected")
+    return read_gold(folder, teacher_language, language)
+
+
+def _print_agreement(
+    opening: Opening,
+    view: "View",
+    gold: "Sequence[GoldPair]",
+    pairs: "Sequence[AlignedPair]",
+    links: str,
+    x: "ExperimentSettings",
+) -> None:
+    """Print how the plans of every reg agree with the links of people."""
+    from statistics import fmean
+
+    from optical_cli.align.gold import WAYS, agreement, word_plan
+
+    records = []
+    for number, alignment in enumerate(pairs[0].alignments):
+        of_reg = [pair.alignments[number] for pair in pairs]
+        found = [WAYS[links](word_plan(pair, own.plan)) for pair, own in zip(pairs, of_reg, strict=True)]
+        agrees = agreement(gold, found, x.evaluation.seed)
+        records.append({
+            "reg": alignment.reg, **vars(agrees),
+            "effective_targets": fmean(one.effective_targets for one in of_reg),
+            "unconverged": sum(not one.converged for one in of_reg),
+        })  # fmt: skip
+    if opening.as_json:
+        shown = {"experiment": x.name, "pair": view.pair, "language": view.language, "links": links}
+        print_json({**shown, "sentences": len(pairs), "agreement": records})
+        return
+    rows = [
+        [
+            format_reg(one["reg"]),
+            f"{one['aer']:.3f} [{one['interval'][0]:.3f}, {one['interval'][1]:.3f}]",
+            *(f"{one[name]:.3f}" for name in ("precision", "recall", "f1")),
+            f"{one['links']}",
+            f"{one['effective_targets']:.2f}",
+            *([f"{one['unconverged']}"] if any(other["unconverged"] for other in records) else []),
+        ]
+        for one in records
+    ]
+    heads = ["reg", "AER", "precision", "recall", "F1", "links", "effective targets", "not converged"]
+    print_table(heads[: len(rows[0])], rows)
+    count = f"{several(len(pairs), 'sentence')}, {several(sum(len(one.possible) for one in gold), 'link')} of people"
+    print_text(f"{count}; links of plans: {links}. [low, high]: 95 % bootstrap interval over sentences.")
 
 
 def _check_folder(folder: Path) -> None:

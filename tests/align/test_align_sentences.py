@@ -129,3 +129,12 @@ def test_a_plan_that_is_given_up_says_so():
     aligned = align_tokens(BOTH, uneven, 0.01, Transport(max_iterations=1))
     assert not aligned.converged
     assert aligned.marginal_error > 1e-4
+
+
+def test_a_token_has_the_place_where_it_begins_in_the_text(lab):
+    encoder = load_encoder(lab.teacher, query_length=16, document_length=16, device="cpu")
+    text = "Juma buys the net"
+    (scored,) = scored_tokens(encoder, [text], "query", 1, uniform_weights(encoder))
+    found = {name: place for name, place in zip(scored.names, scored.places, strict=True) if place >= 0}
+    assert found == {"juma": 0, "buys": 5, "the": 10, "net": 14}
+    assert len(scored.places) == len(scored.names) > len(found)  # [CLS] and [SEP] have no place
