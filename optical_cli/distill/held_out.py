@@ -1,4 +1,4 @@
-"""Figures of a student on the held-out bitext: transport cost, and P@1 of finding a translation."""
+"""Figures of a student on the held-out bitext: transport cost, P@1 of finding a translation, and collapse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,9 +60,10 @@ def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) ->
         S: the student's tokens of each translation, (tokens, dimensions) of unit length.
 
     Returns:
-        `transport_cost`, the mean cost of the exact plans, 0 to 2, which is comparable across reg and objectives; and
-        `p@1`, the share of foreign sentences whose own translation has the highest MaxSim of all. Empty without
-        sentences.
+        `transport_cost`, the mean cost of the exact plans, 0 to 2, which is comparable across reg and objectives;
+        `p@1`, the share of foreign sentences whose own translation has the highest MaxSim of all; and `token_cosine`,
+        the mean cosine between the student's tokens of a sentence, -1 to 1, which rises as they collapse into one.
+        Empty without sentences.
     """
     if not T:
         return {}
@@ -70,7 +71,14 @@ def translation_figures(T: Sequence[torch.Tensor], S: Sequence[torch.Tensor]) ->
     return {
         "transport_cost": round(_exact_cost(T, S), 6),
         "p@1": round(float((best == torch.arange(len(S))).double().mean()), 6),
+        "token_cosine": round(_token_cosine(S), 6),
     }
+
+
+def _token_cosine(S: Sequence[torch.Tensor]) -> float:
+    """Average the cosine of two different tokens of a sentence over its tokens, and over sentences of two or more."""
+    sums = [(float(tokens.double().sum(dim=0).square().sum()), len(tokens)) for tokens in S if len(tokens) > 1]
+    return sum((square - count) / (count * (count - 1)) for square, count in sums) / max(len(sums), 1)
 
 
 def _maxsim(queries: Sequence[torch.Tensor], documents: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -33,7 +33,11 @@ TAGS = [
 ]
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
 HERE = "."  # the path in the card's example for a model that is not on the hub
-HELD_OUT = {"p@1": "P@1 of finding a translation by MaxSim", "transport_cost": "cost of the exact transport"}
+HELD_OUT = {
+    "p@1": "P@1 of finding a translation by MaxSim",
+    "transport_cost": "cost of the exact transport",
+    "token_cosine": "mean cosine between tokens of a sentence",
+}
 MARKUP = re.compile(r"[\\`*\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_])")
 """Characters to escape in Markdown. An underscore within a word needs no escape."""
 

@@ -15,7 +15,7 @@ from optical_cli.report.published import TOLERANCE, drifts, published_rows, sour
 from optical_cli.report.study import Entry, Study
 from optical_cli.report.table import DOUBTFUL, DOUBTFUL_NOTE, MISSING, Table, TableCell, tabulate
 from optical_cli.report.text import effect, listed, p_value, percent, signed
-from optical_cli.report.training_curves import COST, P1, Training, draw_small
+from optical_cli.report.training_curves import COSINE, COST, P1, Training, draw_small
 from optical_cli.report.what_was_run import seeds_in_words
 
 GAP = (
@@ -32,7 +32,8 @@ CHOICE = (
 )
 HELD_OUT = (
     "Means over seeds. P@1 is the share of held-out sentences whose own translation scores highest; the transport cost "
-    "is that of the exact plan, 0 to 2. Start: before the training. End: the student that was searched with."
+    "is that of the exact plan, 0 to 2; the cosine is that of two tokens of a sentence, and rises as tokens collapse "
+    "into one. Start: before the training. End: the student that was searched with."
 )
 CURVES = "The curves run over the steps of a training, a line for each seed: loss from 0, held-out P@1 from 0 to 1."
 SHOWN_SHARE = 0.005  # smallest share of choices that a table shows: below it is 0 %
@@ -212,11 +213,11 @@ def _trainings_section(trainings: Sequence[Training], *, curves: bool) -> Sectio
     for one in trainings:
         losses = [value for log in one.logs for _, value in log.loss]
         highest[one.setting.objective] = max([highest[one.setting.objective], *losses])
-    rows = []
+    rows, measured = [], {name for one in trainings for name in one.end}
     for one in trainings:
         row = {"": one.setting.label, "pairs": ", ".join(one.pairs), "seeds": str(one.seeds)}
-        for name, label in ((P1, "P@1"), (COST, "transport cost")):
-            for when, figures in (("start", one.start), ("end", one.end)):
+        for name, label in ((P1, "P@1"), (COST, "transport cost"), (COSINE, "cosine of tokens")):
+            for when, figures in (("start", one.start), ("end", one.end)) if name in measured or name != COSINE else ():
                 row[f"{label}, {when}"] = f"{figures[name]:.3f}" if name in figures else MISSING
         if curves:
             loss, p1 = ([getattr(log, name) for log in one.logs] for name in ("loss", "p1"))

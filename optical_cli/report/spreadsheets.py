@@ -18,7 +18,7 @@ from optical_cli.transport.solvers import format_reg
 
 CELL = ("pair", "corpus", "objective", "reg")
 REPEATED = pa.dictionary(pa.int32(), pa.string())  # stores a repeated text once
-RULERS = ("p@1", "transport_cost")
+RULERS = ("p@1", "transport_cost", "token_cosine")
 COMPARED = {
     "difference": "difference", "low": "low", "high": "high", "d_z": "effect", "p": "p", "p_holm": "corrected",
     "smallest_difference": "smallest", "wins": "wins", "losses": "losses", "seeds": "seeds",
@@ -84,7 +84,7 @@ def write_comparisons_csv(path: Path, study: Study) -> None:
 
 
 def write_held_out_csv(path: Path, study: Study) -> None:
-    """Write a line for each trained cell: P@1 and transport cost on the held-out bitext, before and after training."""
+    """Write a line for each trained cell: its figures on the held-out bitext, before and after training."""
     rows = (
         (*_cell(one.pair, one.corpus, one.setting), one.seed, *(
             (figures or {}).get(ruler) for ruler in RULERS for figures in (one.held_out_start, one.held_out)

@@ -13,7 +13,7 @@ from optical_cli.report.drawing import Drawing, Line, Shape
 WIDTH, HEIGHT = 110.0, 26.0
 POINTS = 40  # of a curve, about
 HELD_OUT = b'"held_out"'
-P1, COST = "p@1", "transport_cost"
+P1, COST, COSINE = "p@1", "transport_cost", "token_cosine"
 
 Curve = Sequence[tuple[int, float]]
 """Values by step."""
@@ -36,7 +36,8 @@ class Training:
     """The trainings of one setting for the same pairs, one for each seed.
 
     Attributes:
-        start: Mean figures on the held-out bitext before the training, by name: `p@1`, `transport_cost`.
+        start: Mean figures on the held-out bitext before the training, by name: `p@1`, `transport_cost` and, unless an
+            earlier version has made a student, `token_cosine`.
         end: The same figures after the training.
         logs: A log for each seed whose log the cache has.
     """
@@ -76,7 +77,8 @@ def _means(figures: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
     known = [one for one in figures if one]
     if len(known) < len(figures):
         return {}
-    return {name: fmean(one[name] for one in known) for name in known[0]}
+    names = [name for name in known[0] if all(name in one for one in known)] if known else []
+    return {name: fmean(one[name] for one in known) for name in names}
 
 
 def read_log(path: Path) -> Log:

@@ -200,7 +200,7 @@ def test_what_cannot_be_asked(optical, lab, swept, tmp_path):
     ]
     said = optical("verify", lab.experiment, "--deep", "--kind", "run", "--cache-dir", swept)
     assert (said.code, len(said.errors)) == (2, 1)
-    assert said.errors[0].startswith("error: --kind run: one of encodings, states, checkpoints, ")
+    assert said.errors[0].startswith("error: --kind run: one of encodings, states, strengths, checkpoints, ")
     said = optical("verify", lab.experiment, "--cache-dir", tmp_path / "cache")
     assert (said.code, said.out) == (2, "")
     assert "the cache holds nothing to verify; run `optical sweep " in said.err

@@ -12,7 +12,7 @@ from optical_cli.data.bitext import SentencePair
 from optical_cli.distill import losses, teacher_tokens
 from optical_cli.distill.batch_loss import AlignmentLoss, Idf
 from optical_cli.distill.health import Guard
-from optical_cli.distill.held_out import HeldOut
+from optical_cli.distill.held_out import HeldOut, translation_figures
 from optical_cli.distill.losses import Schedule, Tokens
 from optical_cli.distill.teacher_tokens import TeacherTokens, encode_bitext
 from optical_cli.distill.trainer import plain_attention, set_dropout
@@ -176,6 +176,16 @@ def test_held_out_translations_of_a_perfect_student_find_each_other(encoder, enc
     assert turned["p@1"] == 0.0
     assert turned["transport_cost"] > 0.1
     assert HeldOut([], [], encoded, "document", 3).measure(encoder) == {}
+    assert seen["token_cosine"] == turned["token_cosine"] < 1
+
+
+def test_the_cosine_of_tokens_is_one_if_they_have_collapsed_and_leaves_out_single_tokens():
+    apart, single = torch.eye(3), torch.eye(3)[:1]
+    same = torch.tensor([[0.6, 0.8, 0.0]] * 4)
+    found = [translation_figures([apart] * len(S), S)["token_cosine"] for S in ([apart], [same], [apart, same, single])]
+    assert found == pytest.approx([0.0, 1.0, 0.5])
+    half = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.75**0.5, 0.0]])
+    assert translation_figures([apart], [half])["token_cosine"] == pytest.approx(0.5, abs=1e-6)
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_the_health_of_a_training_is_in_its_manifest(pipeline):
     assert health["plans"] == 24 * 1 * len(health["sides"])  # 30 pairs, 6 of them held out
     assert health["converged"] == 1.0
     assert health["marginal_error"] <= 1e-4
-    assert set(health["held_out_end"]) == {"transport_cost", "p@1"}
+    assert set(health["held_out_end"]) == {"transport_cost", "p@1", "token_cosine"}
     lines = (artifact.folder / "training.jsonl").read_text().splitlines()
     assert sum('"loss"' in line for line in lines) == health["steps"] == 3
 

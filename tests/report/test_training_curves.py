@@ -37,6 +37,15 @@ def test_pairs_that_share_their_students_share_a_training(make_result, log):
     assert (other.pairs, other.end, other.logs) == (("b-b",), START, ())
 
 
+def test_a_figure_that_a_seed_of_an_earlier_version_lacks_has_no_mean(make_result):
+    newer = {**END, "token_cosine": 0.7}
+    seeds = [
+        replace(make_result("a-b", 0.1, 0.5, seed=seed), held_out=figures) for seed, figures in ((1, END), (2, newer))
+    ]
+    (found,) = trainings(seeds)
+    assert found.end == END
+
+
 def test_a_curve_runs_over_all_steps_from_0_to_its_top():
     drawing = draw_small([[(0, 0.0), (50, 1.0), (100, 0.5)]], 1.0)
     (curve,) = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.look == "small"]
@@ -50,5 +59,5 @@ def test_a_study_has_a_training_for_each_reg_with_its_log(lab, swept, open_pipel
     found = cached_study(open_pipeline(lab.experiment, swept)).trainings
     assert [one.setting.label for one in found] == ["reg 0", "reg 0.1", "reg inf"]
     assert all(one.pairs == ("sw-sw", "sw-en", "en-sw") for one in found)
-    assert all({"p@1", "transport_cost"} == one.start.keys() == one.end.keys() for one in found)
+    assert all({"p@1", "transport_cost", "token_cosine"} == one.start.keys() == one.end.keys() for one in found)
     assert all(log.loss and len(log.p1) >= 2 for one in found for log in one.logs)
