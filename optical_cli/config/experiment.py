@@ -130,12 +130,34 @@ class Index(Settings):
         return ", ".join(part for part, differs in parts.items() if differs)
 
 
+HUB_PARTS = {"dataset": "hf:", "config": "#", "split": ":", "revision": "@"}
+"""What a mapping for a dataset of Hugging Face may have, and the sign before it in a text."""
+
+
+def _as_source(value: object) -> object:
+    """Write a mapping for a dataset as a text: `hf:OWNER/NAME#CONFIG:SPLIT@REVISION`."""
+    if not isinstance(value, dict):
+        return value
+    faults = [f"{name}: unknown key; expected {', '.join(HUB_PARTS)}" for name in value if name not in HUB_PARTS]
+    wrong = {name: part for name, part in {"dataset": None, **value}.items() if not isinstance(part, str)}
+    faults += [f"{name}: expected a text, found {part!r}" for name, part in wrong.items() if name in HUB_PARTS]
+    if faults:
+        raise ValueError("\n".join(faults))
+    parts = {"config": "", **value} if value.keys() - {"dataset"} else value
+    return "".join(f"{sign}{parts[name]}" for name, sign in HUB_PARTS.items() if name in parts)
+
+
+Collected = Annotated[str, BeforeValidator(_as_source)]
+"""Documents, topics or judgements: a text, or a mapping for a dataset of Hugging Face."""
+
+
 class Pair(CorpusSettings):
     """A language pair `q-d` (query language, document language): its documents, topics and judgements.
 
     Attributes:
-        collection: Documents: an ir_datasets id, a folder with `docs.jsonl`, a folder of BEIR as `FOLDER#SPLIT`, or
-            `builtin:tiny`.
+        collection: Documents: an ir_datasets id, a folder with `docs.jsonl`, a folder of BEIR as `FOLDER#SPLIT`,
+            `builtin:tiny`, or a dataset of Hugging Face as `hf:OWNER/NAME#CONFIG:SPLIT` or as `{dataset: OWNER/NAME,
+            config: sw, split: dev, revision: COMMIT}`, of which only `dataset` is needed.
         topics: Topics: an ir_datasets id, a folder with `queries.tsv`, a TSV of `query_id TAB text`, or `builtin:tiny`;
             null for those of the collection.
         topic_text: Template of the topic fields to search with, such as `{title} {description}`; null for `{text}`, or
@@ -146,11 +168,11 @@ class Pair(CorpusSettings):
         text: Template of the document text to encode, from `{title}` and `{text}`.
     """
 
-    collection: str
-    topics: str | None = None
+    collection: Collected
+    topics: Collected | None = None
     topic_text: Annotated[str, Field(pattern=r"\{\w+\}")] | None = None
     translated_by: Name | None = None
-    qrels: str | None = None
+    qrels: Collected | None = None
     text: Annotated[str, AfterValidator(_checked_template)] = WHOLE_TEXT
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, size_of
 from optical_cli.data.documents import Document, read_documents
+from optical_cli.data.hub_collection import PREFIX as HUB
+from optical_cli.data.hub_collection import HubCollection
 from optical_cli.data.ir_dataset import IrDataset
 from optical_cli.data.paths import PREFIX, Part, as_path, builtin_path, exists, local_path, part_in
 from optical_cli.data.text_files import file_digest, read_lines
@@ -113,6 +115,13 @@ def _open_ir_dataset(request: Request) -> IrDataset | None:
     return IrDataset(request.source.removeprefix(_IR_DATASETS), request.part, request.language, request.template)
 
 
+def _open_hub(request: Request) -> HubCollection | None:
+    if not request.source.startswith(HUB):
+        return None
+    _refuse_fields(request)
+    return HubCollection(request.source, request.part, request.base)
+
+
 def _open_path(request: Request) -> LocalFile | None:
     path = as_path(request.source, request.base)
     if exists(path):
@@ -123,15 +132,20 @@ def _open_path(request: Request) -> LocalFile | None:
 
 
 def _local_file(request: Request, path: Path, split: str = "") -> LocalFile:
-    if request.template is not None:
-        raise DataError(f"{path}: topics in a file are one text each, without fields; remove pairs.*.topic_text")
+    _refuse_fields(request)
     if request.part == "docs" or not path.is_file():
         path = part_in(path, request.part, request.language, split)
     return LocalFile(request.source, path)
 
 
-FORMATS: dict[str, Callable[[Request], LocalFile | IrDataset | None]] = {
+def _refuse_fields(request: Request) -> None:
+    if request.template is not None:
+        raise DataError(f"{request.source}: its topics are one text each, without fields; remove pairs.*.topic_text")
+
+
+FORMATS: dict[str, Callable[[Request], LocalFile | HubCollection | IrDataset | None]] = {
     "builtin:tiny": _open_builtin,
+    "hf:OWNER/NAME#CONFIG:SPLIT of the Hugging Face hub": _open_hub,
     "an id of ir_datasets (ir_datasets:ID where a path of that name exists)": _open_ir_dataset,
     "a folder (of BEIR with FOLDER#SPLIT), or one file of topics or of judgements": _open_path,
 }
@@ -141,7 +155,7 @@ The first format that opens a request is used.
 """
 
 
-def _open(request: Request) -> LocalFile | IrDataset:
+def _open(request: Request) -> LocalFile | HubCollection | IrDataset:
     for open_format in FORMATS.values():
         if (opened := open_format(request)) is not None:
             return opened

@@ -10,6 +10,8 @@ from pathlib import Path
 from optical_cli.data.text_files import Place, checked_id, checked_text, id_key, is_blank, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
+BLANK = 0.01
+"""Share of documents that may be blank in a published collection."""
 _FIELD = re.compile(r"\{title\}|\{text\}")
 
 

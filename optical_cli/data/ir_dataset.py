@@ -15,7 +15,7 @@ from typing import Any
 
 from optical_cli.cache.fingerprints import Fingerprints
 from optical_cli.data.absent import LocalCopy, before_download, downloads_allowed, downloads_off, not_here, size_of
-from optical_cli.data.documents import Document, checked_documents
+from optical_cli.data.documents import BLANK, Document, checked_documents
 from optical_cli.data.paths import Part, real_path
 from optical_cli.data.text_files import Place
 from optical_cli.data.topics import check_topic_fields, checked_judgements, checked_topics, topic_text
@@ -23,7 +23,6 @@ from optical_cli.errors import DataError, MissingDependency, NotHere, one_line
 
 _UNITS = {"docs": "document", "queries": "topic", "qrels": "judgement"}
 _CORRECTED_CODES = {"dt": "nl"}  # ir_datasets has a wrong language code for the Dutch of mMARCO
-_BLANK = 0.01  # share of documents that may be blank in a published collection
 _READING = 1  # raised when records are read in another way, so that remembered fingerprints expire
 
 
@@ -68,7 +67,7 @@ class IrDataset:
 
         Up to 1 % of the documents may be blank and are kept, because other systems searched the collection with them.
         """
-        return checked_documents(self.name, ((place, _document(doc)) for place, doc in self._records()), _BLANK)
+        return checked_documents(self.name, ((place, _document(doc)) for place, doc in self._records()), BLANK)
 
     def count(self) -> int | None:
         """Return the number of documents; None if ir_datasets would have to download a file to know it."""

@@ -1,12 +1,13 @@
 """Text files, plain or compressed: reading lines and checking records. Every error names the file and the line."""
 
 import gzip
+import hashlib
 import json
 import re
 import sys
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,12 @@ def file_digest(path: Path, memo: Fingerprints) -> str:
         return memo.of_file(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error}); check that it exists, and its permissions") from error
+
+
+def digest_of(files: Sequence[Path], memo: Fingerprints, *reading: str) -> str:
+    """Return the SHA-256 of files and of the texts in `reading` that decide how they are read, 64 hex digits."""
+    digests = [file_digest(path, memo) for path in files]
+    return hashlib.sha256("\n".join([*digests, *reading]).encode()).hexdigest()
 
 
 @contextmanager

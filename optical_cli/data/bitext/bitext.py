@@ -14,7 +14,7 @@ from optical_cli.config.bitext import Bitext as Settings
 from optical_cli.config.bitext import Filter
 from optical_cli.config.bitext_formats import FORMATS
 from optical_cli.data.absent import LocalCopy
-from optical_cli.data.bitext.dataset import DatasetFolder, HubDataset, open_dataset
+from optical_cli.data.bitext.dataset import Dataset, open_dataset
 from optical_cli.data.bitext.rows import Row, RowFiles
 from optical_cli.data.paths import PREFIX, as_path, builtin_path, exists
 from optical_cli.data.text_files import is_blank
@@ -51,7 +51,7 @@ class Bitext:
     """The sentence pairs of a source, after its filter."""
 
     name: str
-    source: RowFiles | DatasetFolder | HubDataset
+    source: RowFiles | Dataset
     filter: Filter
 
     def fingerprint(self, memo: Fingerprints) -> str:

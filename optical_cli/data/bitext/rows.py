@@ -1,10 +1,9 @@
 """Rows of sentence pairs, the base class of bitext files, and the formats with one row per line."""
 
-import hashlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -46,7 +45,7 @@ class RowFiles:
 
     def fingerprint(self, memo: Fingerprints) -> str:
         """Return a fingerprint of the files, and of the columns if the rows depend on them, 64 hex digits."""
-        return digest_of(self.files, memo, *((self.reading, *self.columns) if self.reading else ()))
+        return text_files.digest_of(self.files, memo, *((self.reading, *self.columns) if self.reading else ()))
 
     def local_copy(self) -> LocalCopy:
         """Return the first file and the size of all files."""
@@ -55,12 +54,6 @@ class RowFiles:
     def rows(self) -> Iterator[Row]:
         """Stream the rows; DataError if a file cannot be read, or a row is not in the format."""
         raise NotImplementedError
-
-
-def digest_of(files: Sequence[Path], memo: Fingerprints, *reading: str) -> str:
-    """Return the SHA-256 of files and of the texts in `reading` that decide how they are read, 64 hex digits."""
-    digests = [text_files.file_digest(path, memo) for path in files]
-    return hashlib.sha256("\n".join([*digests, *reading]).encode()).hexdigest()
 
 
 def row_of(record: object, columns: tuple[str, str], place: Place) -> Row:

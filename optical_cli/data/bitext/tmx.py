@@ -8,9 +8,9 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from optical_cli.cache.fingerprints import Fingerprints
-from optical_cli.data.bitext.rows import Row, RowFiles, digest_of
+from optical_cli.data.bitext.rows import Row, RowFiles
 from optical_cli.data.paths import listed
-from optical_cli.data.text_files import LONGEST, Place, file_digest, unpacked
+from optical_cli.data.text_files import LONGEST, Place, digest_of, file_digest, unpacked
 from optical_cli.errors import DataError, one_line, quoted
 
 _CHUNK = 1 << 16
