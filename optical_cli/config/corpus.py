@@ -12,7 +12,7 @@ from pydantic import AfterValidator, model_validator
 
 from optical_cli.config.settings import CountFromZero, Seed, Settings
 
-FULL, POOLED, CANDIDATES = "full", "pooled", "candidates"
+FULL, POOLED, HARD_NEGATIVES, CANDIDATES = "full", "pooled", "hard_negatives", "candidates"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ CORPUS_MODES = {
         "every judged document and `pool_size` others, drawn at random",
         "A pooled corpus is every judged document and a random sample of the others: "
         "its figures are higher than, and do not compare with, those of a full corpus.",
+    ),
+    HARD_NEGATIVES: CorpusMode(
+        "hard negatives",
+        "the documents of a collection of hard negatives: those that other systems ranked highest for its topics",
+        "A corpus of hard negatives is a small part of a collection: its figures are higher than, and do not compare "
+        "with, those of a full corpus.",
     ),
     CANDIDATES: CorpusMode(
         "candidates of {candidates}",

@@ -1,10 +1,12 @@
 """Checks of all inputs before anything expensive starts: every source can be opened, and read to its end."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from optical_cli.config.corpus import FULL
 from optical_cli.config.experiment import Experiment
 from optical_cli.config.measures import parse_measure
 from optical_cli.data.absent import downloads_allowed
@@ -19,6 +21,7 @@ from optical_cli.pipeline.sources import Sources
 from optical_cli.pipeline.translations import translated_pairs, translated_topics
 
 Item = TypeVar("Item")
+_HARD = re.compile(r"hard[-_ ]?negatives?", re.IGNORECASE)
 
 
 def refuse_missing(sources: Sources, remedy: str, *, content: bool) -> None:
@@ -72,7 +75,17 @@ def read_all(sources: Sources, corpus_of: Callable[[str], FullCorpus]) -> list[s
         faults += _faults_of(lambda pair: _read_candidates(sources, corpus_of(pair)), x.pairs)
     _refuse(faults)
     most = max(sizes.get(pair, sys.maxsize) for pair in x.pairs)
-    return [*_deeper_than_runs(x, most), *warnings]
+    return [*_deeper_than_runs(x, most), *_not_marked(x), *warnings]
+
+
+def _not_marked(x: Experiment) -> list[str]:
+    """Warn of collections that are hard negatives by their names, and searched as if they were whole."""
+    unmarked = [name for name, pair in x.pairs.items() if pair.corpus == FULL and _HARD.search(pair.collection)]
+    return [
+        f"pairs.{name}.corpus: {x.pairs[name].collection} has hard negatives by its name, and `full` would put its "
+        "figures beside those of whole collections; set hard_negatives"
+        for name in unmarked
+    ]
 
 
 def _warnings_of(look: Look) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from optical_cli.artifacts.run import read_run
 from optical_cli.config.baselines import Analyzer
-from optical_cli.config.corpus import CANDIDATES, CORPUS_MODES, FULL, POOLED
+from optical_cli.config.corpus import CANDIDATES, CORPUS_MODES, FULL, HARD_NEGATIVES, POOLED
 from optical_cli.config.experiment import Pair
 from optical_cli.data.collections import DocumentSource
 from optical_cli.data.documents import Document, pooled_ids
@@ -89,6 +89,20 @@ class FullCorpus:
     def upper_bound(self, collection: int | None) -> int | None:
         """Return an upper bound of the number of documents, given that of the collection; None if unknown."""
         return collection
+
+
+class HardNegativesCorpus(FullCorpus):
+    """The corpus mode `hard_negatives`: the whole of a collection that others made of hard negatives."""
+
+    @property
+    def label(self) -> str:
+        """Name in labels."""
+        return CORPUS_MODES[HARD_NEGATIVES].label
+
+    @property
+    def material(self) -> dict[str, Any]:
+        """Key material: the mode, which marks runs."""
+        return {"mode": HARD_NEGATIVES}
 
 
 class PooledCorpus(FullCorpus):
@@ -200,4 +214,9 @@ class CandidateCorpus(FullCorpus):
         return folders["candidates"] / "run.trec" if file is None else file.path
 
 
-MODES = {FULL: FullCorpus, POOLED: PooledCorpus, CANDIDATES: CandidateCorpus}
+MODES = {
+    FULL: FullCorpus,
+    POOLED: PooledCorpus,
+    HARD_NEGATIVES: HardNegativesCorpus,
+    CANDIDATES: CandidateCorpus,
+}

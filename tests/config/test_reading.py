@@ -115,7 +115,7 @@ def test_a_wrong_value_names_its_key_and_what_was_found(faults, section, text, k
 
 def test_an_unknown_corpus_mode_is_refused_with_the_known_ones(faults):
     (line,) = faults(LEAST, "pairs.sw-sw.corpus=half")
-    assert line == "pairs.sw-sw.corpus: expected one of full, pooled, candidates, found 'half'"
+    assert line == "pairs.sw-sw.corpus: expected one of full, pooled, hard_negatives, candidates, found 'half'"
 
 
 def test_a_wrong_measure_and_a_wrong_template_are_refused_with_a_hint(faults):

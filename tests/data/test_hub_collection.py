@@ -214,11 +214,17 @@ def test_another_mapping_is_refused_in_one_line(pair, wrong, said):
 def test_a_cell_runs_offline_on_a_collection_of_the_hub(hub, own_lab, optical, tmp_path):
     hub(MIRACL)
     collection = {"dataset": "mteb/MIRACLRetrievalHardNegatives", "config": "sw", "split": "dev", "revision": FIRST}
-    path = own_lab.write(own_lab.settings(pairs={"sw-sw": {"collection": collection}}, baselines=["none", "bm25"]))
-    cache = ("--cache-dir", tmp_path / "cache")
-    assert optical("plan", path, "--offline", *cache).code == 0
+    settings = own_lab.settings(pairs={"sw-sw": {"collection": collection}}, baselines=["none", "bm25"])
+    path, cache = own_lab.write(settings), ("--cache-dir", tmp_path / "cache")
+    planned = optical("plan", path, "--offline", *cache)
+    assert planned.code == 0
+    assert "warning: pairs.sw-sw.corpus: hf:mteb/MIRACLRetrievalHardNegatives#sw" in planned.err
+    settings["pairs"]["sw-sw"]["corpus"] = "hard_negatives"
+    assert "pairs.sw-sw.corpus" not in optical("plan", own_lab.write(settings), "--offline", *cache).err
     done = optical("evaluate", path, "--objective", "none", "--offline", *cache, "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["means"]["recall@100"] == 1.0
+    (run,) = (tmp_path / "cache" / "runs").glob("*/run.trec")
+    assert " sw-sw-hardnegatives-none" in run.read_text()  # in the tag
     fetched = json.loads(optical("fetch", path, *cache, "--json").out)
     assert {one["state"] for one in fetched} == {"here"}
