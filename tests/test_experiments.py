@@ -37,7 +37,10 @@ def test_every_experiment_is_planned_as_far_as_its_files_allow(optical, path, tm
     for bitext in experiment.bitext.values():
         assert f"not checked: {bitext.dataset} ({bitext.config}, {bitext.split}) is not in" in said.err
     for pair in experiment.pairs.values():
-        assert f"not checked: {pair.collection} is missing or incomplete in" in said.err
+        if pair.collection.startswith("hf:"):
+            assert f"not checked: {pair.collection[3:].partition('#')[0]} (" in said.err
+        else:
+            assert f"not checked: {pair.collection} is missing or incomplete in" in said.err
     assert " 0 to make, " in said.out
 
 
@@ -54,6 +57,16 @@ def test_variants_change_the_pairs_and_nothing_of_the_students(name):
     study, variant = (read_experiment(FILES[0].with_name(f"{stem}.yaml")) for stem in ("miracl", name))
     assert (variant.teacher, variant.student, variant.bitext) == (study.teacher, study.student, study.bitext)
     assert {pair.collection for pair in variant.pairs.values()} == {pair.collection for pair in study.pairs.values()}
+
+
+def test_hard_negatives_have_the_languages_of_the_study_and_are_marked():
+    study, variant = (read_experiment(FILES[0].with_name(f"miracl{end}.yaml")) for end in ("", "-hard-negatives"))
+    assert list(variant.pairs) == list(study.pairs)
+    assert (variant.teacher, variant.student, variant.bitext) == (study.teacher, study.student, study.bitext)
+    for name, pair in variant.pairs.items():
+        language = name.partition("-")[0]
+        assert pair.collection.startswith(f"hf:mteb/MIRACLRetrievalHardNegatives#{language}:dev@d7d94fa4")
+        assert pair.corpus == "hard_negatives"
 
 
 def test_the_cross_lingual_pairs_can_be_planned_once_their_topics_are_there(optical, tmp_path):
