@@ -109,8 +109,8 @@ def _open_builtin(request: Request) -> LocalFile | None:
 
 
 def _open_ir_dataset(request: Request) -> IrDataset | None:
-    local = (request.source, request.source.rpartition("#")[0])  # FOLDER#SPLIT
-    if not request.source.startswith(_IR_DATASETS) and any(name and local_path(name, request.base) for name in local):
+    named = request.source.startswith(_IR_DATASETS)
+    if not named and ("#" in request.source or local_path(request.source, request.base) is not None):  # FOLDER#SPLIT
         return None
     return IrDataset(request.source.removeprefix(_IR_DATASETS), request.part, request.language, request.template)
 

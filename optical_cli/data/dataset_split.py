@@ -77,6 +77,10 @@ class DatasetSplit:
         """
         raise NotImplementedError
 
+    def newest_commit(self, configs: Sequence[str]) -> str | None:  # noqa: ARG002
+        """Return the newest commit on this machine that has one of some configurations; None of a folder."""
+        return None
+
     def splits(self) -> list[str]:
         """Return the names of the splits of the configuration, which is downloaded if it is missing."""
         raise NotImplementedError
@@ -170,6 +174,12 @@ class HubSplit(DatasetSplit):
         before_download(f"{self.name} ({' or '.join(wanted)}) is not in {_cache()}")
         with library(self.name, CHECK) as datasets:
             return list(datasets.get_dataset_config_names(self.name, revision=self.revision))
+
+    def newest_commit(self, configs: Sequence[str]) -> str | None:
+        """Return the newest commit in the library's cache that has one of some configurations; None without any."""
+        folders = [path for path in self._folders() if path.parts[-3] in configs]
+        newest = max(folders, key=lambda path: path.stat().st_mtime_ns, default=None)
+        return newest.name if newest else None
 
     def splits(self) -> list[str]:
         """Return the splits of the configuration, which is downloaded if it is missing."""

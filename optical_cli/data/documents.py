@@ -79,7 +79,8 @@ def _parse(place: Place, line: str) -> Document:
     for key in (named, "text"):
         if key not in record:
             found, mend = "the keys " + quoted(", ".join(record)), 'write {"doc_id": ..., "title": ..., "text": ...}'
-            raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
+            either = f"'{key}' or '_id'" if key == "doc_id" else f"'{key}'"
+            raise place.fault(expected=f"the key {either}", found=found, mend=mend)
     title = "" if record.get("title") is None else record["title"]
     doc_id = checked_id(record[named], named, place)
     return Document(doc_id, checked_text(title, "title", place), checked_text(record["text"], "text", place))

@@ -6,6 +6,7 @@ A collection has a configuration for each part: `sw-corpus`, `sw-queries` and `s
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from optical_cli.data.absent import LocalCopy, downloads_off
 from optical_cli.data.dataset_split import DatasetSplit, split_of
 from optical_cli.data.documents import BLANK, Document, checked_documents
 from optical_cli.data.paths import Part, listed
-from optical_cli.data.text_files import Place, checked_text
+from optical_cli.data.text_files import Place, checked_id, checked_text
 from optical_cli.data.topics import BEIR, checked_judgements, checked_topics
 from optical_cli.errors import DataError, quoted
 
@@ -43,7 +44,7 @@ class Layout(NamedTuple):
 LAYOUTS: dict[Part, Layout] = {
     "docs": Layout(("{}-corpus", "corpus", "{}"), ("corpus", "train"), (*_IDS, "title", "text")),
     "queries": Layout(("{}-queries", "queries"), ("queries",), (*_IDS, "text")),
-    "qrels": Layout(("{}-qrels", "qrels", "default"), (), BEIR),
+    "qrels": Layout(("{}-qrels", "default", "qrels"), (), BEIR),
 }
 
 
@@ -114,13 +115,16 @@ class HubCollection:
             raise DataError(f"{self.source}: expected hf:OWNER/NAME#CONFIG:SPLIT@REVISION, the last two if needed")
         config, split = found["config"] or "", found["split"] or ""
         one = split_of(found["name"], None, "", found["revision"], _SETTING, self.base, named=bool(split))
-        wanted = [name.format(config) for name in LAYOUTS[self.part].configs if config or "{}" not in name]
+        by_part = {part: _configs(part, config) for part in LAYOUTS}
+        if one.revision is None:  # all parts are of one commit
+            one = replace(one, revision=one.newest_commit([name for names in by_part.values() for name in names]))
+        wanted = by_part[self.part]
         configs = one.configs(wanted)
         taken = next((name for name in wanted if name in configs), None)
         if taken is None:
             raise DataError(
                 f"{self.source}: expected the configuration {' or '.join(wanted)} for {_WHAT[self.part]}, found "
-                f"{listed(configs)}; set {_SETTING}.config, or name them in pairs.*.{_KEYS[self.part]}"
+                f"{listed(configs)}; set {_SETTING}.config{_ELSEWHERE[self.part]}"
             )
         one = replace(one, config=taken)
         return replace(one, split=self._taken(one.splits(), split, taken))
@@ -138,7 +142,16 @@ class HubCollection:
 
 
 _WHAT: dict[Part, str] = {"docs": "documents", "queries": "topics", "qrels": "judgements"}
-_KEYS: dict[Part, str] = {"docs": "collection", "queries": "topics", "qrels": "qrels"}
+_ELSEWHERE: dict[Part, str] = {
+    "docs": "",
+    "queries": ", or name them in pairs.*.topics",
+    "qrels": ", or name them in pairs.*.qrels",
+}
+
+
+def _configs(part: Part, config: str) -> list[str]:
+    """Return the names that a configuration of a part may have, the one to prefer first."""
+    return [name.format(config) for name in LAYOUTS[part].configs if config or "{}" not in name]
 
 
 def _document(record: Mapping[str, Any], place: Place) -> tuple[Place, Document]:
@@ -152,14 +165,21 @@ def _id_and_text(record: Mapping[str, Any], place: Place) -> tuple[str, str]:
         lacking = "_id" if named is None else "text"
         found = f"the columns {listed([str(name) for name in record])}"
         raise place.fault(expected=f"the column {quoted(lacking)}", found=found, mend="name another dataset")
-    return str(record[named]), checked_text(record["text"] or "", "text", place, "name another dataset")
+    return _id(record, named, place), checked_text(record["text"] or "", "text", place, "name another dataset")
+
+
+def _id(record: Mapping[str, Any], column: str, place: Place) -> str:
+    """Return an id as text, as datasets have numbers for ids too; DataError for any other value."""
+    value = record[column]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else checked_id(value, column, place)
 
 
 def _judgement(record: Mapping[str, Any], place: Place) -> tuple[Place, str, str, int]:
     if not set(BEIR) <= record.keys():
         found = f"the columns {listed([str(name) for name in record])}"
         raise place.fault(expected=f"the columns {', '.join(BEIR)}", found=found, mend="name another dataset")
-    query_id, doc_id, score = (record[name] for name in BEIR)
-    if not isinstance(score, int | float) or score != int(score):
-        raise place.fault(expected="an integer score", found=quoted(score), mend="name another dataset")
-    return place, str(query_id), str(doc_id), int(score)
+    query, document, score = BEIR
+    grade = record[score]
+    if not isinstance(grade, int | float) or not math.isfinite(grade) or grade != int(grade):
+        raise place.fault(expected="an integer score", found=quoted(grade), mend="name another dataset")
+    return place, _id(record, query, place), _id(record, document, place), int(grade)

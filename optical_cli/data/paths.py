@@ -97,33 +97,44 @@ def part_in(folder: Path, part: Part, language: str, split: str = "") -> Path:
         DataError: the folder has no such file, or the same file both plain and compressed.
     """
     files = names_in(folder)
+    if part == "qrels" and split:
+        return _split_in(folder / "qrels", split)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))
     for names in (named, plain, [_OF_BEIR[part]] if part in _OF_BEIR else []):
         present = [name + packed for name in names for packed in ("", *PACKED) if name + packed in files]
-        if len(present) > 1:
-            raise DataError(f"{folder} has {' and '.join(present)}; keep one of them")
         if present:
-            found = folder / present[0]
-            if not exists(found):
-                raise DataError(f"{found} is a link to a file that does not exist; correct the link")
-            return found
+            return _only(folder, present)
     if part == "qrels" and "qrels" in files:
-        return _split_in(folder / "qrels", split)
-    wanted = f"{' or '.join(named + plain)} (or {' or '.join(PACKED)})"
+        return _split_in(folder / "qrels", "")
+    beir = _OF_BEIR.get(part, "qrels/SPLIT.tsv")
+    wanted = f"{' or '.join([*named, *plain, beir])} (or {' or '.join(PACKED)})"
     raise DataError(f"{folder} has no {wanted}; found {listed(files)}")
 
 
 def _split_in(folder: Path, split: str) -> Path:
     """Return the file of a split in the folder `qrels` of BEIR; DataError without it, or if several could be meant."""
     endings = [".tsv", *(f".tsv{packed}" for packed in PACKED)]
-    found = {name.removesuffix(end): name for name in names_in(folder) for end in endings if name.endswith(end)}
-    if split in found:
-        return folder / found[split]
-    if not split and len(found) == 1:
-        return folder / next(iter(found.values()))
-    expected = f"{split}.tsv" if split else "one file SPLIT.tsv"
-    mend = f"name one of them behind the folder: {folder.parent.name}#{next(iter(found))}" if found else "add it"
-    raise DataError(f"{folder}: expected {expected}, found {listed(sorted(found.values()))}; {mend}")
+    names = names_in(folder) if exists(folder) else []
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for end in endings:
+            if name.endswith(end):
+                found.setdefault(name.removesuffix(end), []).append(name)
+    taken = found.get(split) if split else next(iter(found.values())) if len(found) == 1 else None
+    if taken is None:
+        expected = f"{split}.tsv" if split else "one file SPLIT.tsv"
+        mend = f"name one of them behind the folder: {folder.parent.name}#{next(iter(found))}" if found else "add it"
+        raise DataError(f"{folder}: expected {expected}, found {listed(names)}; {mend}")
+    return _only(folder, taken)
+
+
+def _only(folder: Path, names: list[str]) -> Path:
+    """Return the only one of some files; DataError if there are several, or it is a link to nothing."""
+    if len(names) > 1:
+        raise DataError(f"{folder} has {' and '.join(names)}; keep one of them")
+    if not exists(folder / names[0]):
+        raise DataError(f"{folder / names[0]} is a link to a file that does not exist; correct the link")
+    return folder / names[0]
 
 
 def names_in(folder: Path) -> list[str]:

@@ -24,6 +24,7 @@ _TRANSLATED_FIELD_WITH_CODE = re.compile(r"([a-z]{2})_(?:ht|mt)_\w+")
 _DEFAULT_FIELDS = ("text", "title")
 BEIR = ("query-id", "corpus-id", "score")
 """Header of a file of judgements of BEIR."""
+_WHOLE = re.compile(r"\.0+$")  # pandas writes whole grades like this
 _GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of other scripts and any length
 
 
@@ -72,7 +73,8 @@ def _objects(path: Path) -> Iterator[tuple[Place, str, str]]:
         for key in (named, "text"):
             if key not in record:
                 found, mend = "the keys " + quoted(", ".join(record)), 'write {"_id": ..., "text": ...}'
-                raise place.fault(expected=f"the key '{key}'", found=found, mend=mend)
+                either = f"'{key}' or '_id'" if key == "query_id" else f"'{key}'"
+                raise place.fault(expected=f"the key {either}", found=found, mend=mend)
         yield place, checked_id(record[named], named, place), checked_text(record["text"], "text", place)
 
 
@@ -115,6 +117,7 @@ def _grades(path: Path) -> Iterator[tuple[Place, str, str, int]]:
             query_id, doc_id, grade = columns_of(place, line, 3, " TAB ".join(BEIR), wrong)
             checked_id(query_id, BEIR[0], place)
             checked_id(doc_id, BEIR[1], place)
+            grade = _WHOLE.sub("", grade)
         else:
             query_id, _, doc_id, grade = columns_of(place, line, 4, "query_id 0 doc_id grade", mend, separator=None)
         if not _GRADE.fullmatch(grade):

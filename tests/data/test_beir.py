@@ -106,9 +106,13 @@ def test_a_split_that_is_not_there_is_answered_with_those_that_are(folder, sourc
             judged([("q1", "d1", "yes")]),
             "line 2: expected an integer grade, found 'yes'",
         ),
-        ("queries.jsonl", lines([{"text": "x"}]), "line 1: expected the key 'query_id', found the keys 'text'; write"),
+        (
+            "queries.jsonl",
+            lines([{"text": "x"}]),
+            "line 1: expected the key 'query_id' or '_id', found the keys 'text'",
+        ),
         ("queries.jsonl", lines([{"_id": 3, "text": "x"}]), "line 1: expected a _id that is text without white space"),
-        ("corpus.jsonl", lines([{"title": "x", "text": "x"}]), "line 1: expected the key 'doc_id', found the keys"),
+        ("corpus.jsonl", lines([{"title": "x", "text": "x"}]), "line 1: expected the key 'doc_id' or '_id', found"),
     ],
 )
 def test_a_wrong_file_is_one_line(folder, name, content, said):
@@ -119,6 +123,43 @@ def test_a_wrong_file_is_one_line(folder, name, content, said):
     assert str(found.value).startswith(f"{folder / name}, ")
     assert said in str(found.value)
     assert "\n" not in str(found.value)
+
+
+def test_grades_may_have_a_zero_behind_the_point(folder):
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1.0\nq2\td3\t0.00\n")
+    assert open_judgements("scifact#test", "en", folder.parent).judgements() == {"q1": {"d1": 1}, "q2": {"d3": 0}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda qrels: (qrels / "test.tsv.gz").write_bytes(b""),
+            "qrels has test.tsv and test.tsv.gz; keep one of them",
+        ),
+        (lambda qrels: (qrels / "test.tsv").unlink(), "qrels: expected test.tsv, found dev.tsv; name one of them"),
+    ],
+)
+def test_a_split_is_one_file_that_is_there(folder, change, said):
+    change(folder / "qrels")
+    with pytest.raises(DataError) as found:
+        open_judgements("scifact#test", "en", folder.parent)
+    assert said in str(found.value)
+
+
+def test_a_split_that_is_named_is_read_even_beside_judgements_of_the_other_layout(folder):
+    (folder / "qrels.trec").write_text("q1 0 d1 3\n")
+    assert open_judgements("scifact#dev", "en", folder.parent).judgements() == {"q1": {"d3": 1}}
+    for path in (folder / "qrels").iterdir():
+        path.unlink()
+    (folder / "qrels").rmdir()
+    with pytest.raises(DataError, match=r"qrels: expected dev\.tsv, found nothing; add it"):
+        open_judgements("scifact#dev", "en", folder.parent)
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(DataError, match=r"absent#test does not exist; relative paths start from the folder of the"):
+        open_documents("absent#test", "en", tmp_path)
 
 
 def test_a_folder_with_files_of_both_layouts_keeps_its_own(folder):

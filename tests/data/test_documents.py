@@ -34,7 +34,7 @@ def test_documents_are_streamed(write):
     [
         ("{oops", "expected a JSON object, found '{oops'"),
         ('["d2"]', "expected a JSON object"),
-        ('{"name": "d2", "text": "x"}', "expected the key 'doc_id', found the keys 'name, text'"),
+        ('{"name": "d2", "text": "x"}', "expected the key 'doc_id' or '_id', found the keys 'name, text'"),
         ('{"doc_id": "d2"}', "expected the key 'text'"),
         ('{"doc_id": 2, "text": "x"}', "expected a doc_id that is text"),
         ('{"doc_id": "d 2", "text": "x"}', "without white space, found 'd 2'"),

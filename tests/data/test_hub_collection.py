@@ -1,6 +1,7 @@
 """Collections of the `datasets` library, in the layouts that MTEB reads."""
 
 import json
+import os
 
 import pytest
 import yaml
@@ -116,6 +117,34 @@ def test_a_collection_in_the_cache_of_the_library_needs_no_network(hub, tmp_path
             list(open_documents("hf:mteb/MIRACLRetrievalHardNegatives#yo", "yo", tmp_path).documents())
 
 
+def test_all_parts_are_of_one_commit(hub, tmp_path):
+    hub(MIRACL)
+    newer = "b" * 40
+    hub({"sw-corpus": {"dev": DOCUMENTS[:1]}}, commit=newer)
+    for folder in (tmp_path / "hub").glob(f"*/*/*/{newer}"):
+        os.utime(folder, (4e9, 4e9))
+    hub({"yo-corpus": MIRACL["sw-corpus"]}, commit="c" * 40)  # of another language
+    documents, topics, _ = opened("hf:mteb/MIRACLRetrievalHardNegatives#sw", tmp_path)
+    with downloads_off():
+        assert len(list(documents.documents())) == 1
+        with pytest.raises(NotHere, match=r"\(sw-queries or queries\) is not in"):
+            topics.topics()
+        is_read(f"hf:mteb/MIRACLRetrievalHardNegatives#sw@{FIRST}", tmp_path)
+
+
+def test_numbers_are_taken_for_ids(tmp_path):
+    saved_to_disk(
+        tmp_path / "data",
+        {
+            "corpus": {"dev": [{"id": 7, "text": "x"}]},
+            "qrels": {"dev": [{"query-id": 1, "corpus-id": 7, "score": 1.0}]},
+        },
+    )
+    documents, _, judgements = opened("hf:./data", tmp_path)
+    assert [one.doc_id for one in documents.documents()] == ["7"]
+    assert judgements.judgements() == {"1": {"7": 1}}
+
+
 def test_what_is_missing_is_downloaded_by_configuration(hub, tmp_path, monkeypatch):
     asked = []
 
@@ -153,6 +182,19 @@ def test_documents_named_by_the_language_alone_are_those_of_miracls_own_corpus(t
         ({**MIRACL, "sw-corpus": {"dev": [{"name": "d1", "text": "x"}]}}, "#sw", "row 1: expected the column '_id'"),
         ({**MIRACL, "sw-queries": {"dev": [{"_id": "q1"}]}}, "#sw", "row 1: expected the column 'text', found"),
         ({**MIRACL, "sw-qrels": {"dev": [{"query": "q1"}]}}, "#sw", "expected the columns query-id, corpus-id, score"),
+        ({**MIRACL, "sw-qrels": {"dev": [{**QRELS[0], "score": float("nan")}]}}, "#sw", "integer score, found 'nan'"),
+        ({**MIRACL, "sw-qrels": {"dev": [{**QRELS[0], "score": float("inf")}]}}, "#sw", "integer score, found 'inf'"),
+        (
+            {**MIRACL, "sw-qrels": {"dev": [{**QRELS[0], "corpus-id": "d 1"}]}},
+            "#sw",
+            "expected a corpus-id that is text",
+        ),
+        (
+            {**MIRACL, "sw-qrels": {"dev": [{**QRELS[0], "corpus-id": None}]}},
+            "#sw",
+            "expected a corpus-id that is text",
+        ),
+        ({**MIRACL, "sw-corpus": {"dev": [{"_id": None, "text": "x"}]}}, "#sw", "expected a _id that is text without"),
         (
             {**MIRACL, "sw-qrels": {"dev": [{**QRELS[0], "score": 0.5}]}},
             "#sw",
