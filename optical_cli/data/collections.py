@@ -11,6 +11,7 @@ from optical_cli.data.documents import Document, read_documents
 from optical_cli.data.hub_collection import PREFIX as HUB
 from optical_cli.data.hub_collection import HubCollection
 from optical_cli.data.ir_dataset import IrDataset
+from optical_cli.data.parquet import count_records, is_parquet
 from optical_cli.data.paths import PREFIX, Part, as_path, builtin_path, exists, local_path, part_in
 from optical_cli.data.text_files import file_digest, read_lines
 from optical_cli.data.topics import read_judgements, read_topics
@@ -59,7 +60,7 @@ class JudgementSource(Source, Protocol):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of documents (JSON Lines), of topics (TSV or JSON Lines) or of judgements (TREC qrels or BEIR's)."""
+    """A file of documents (JSON Lines), topics (TSV or JSON Lines) or judgements (TREC or BEIR), or parquet of each."""
 
     name: str
     path: Path
@@ -77,8 +78,8 @@ class LocalFile:
         return read_documents(self.path)
 
     def count(self) -> int:
-        """Return the number of lines."""
-        return sum(1 for _ in read_lines(self.path))
+        """Return the number of lines or rows."""
+        return count_records(self.path) if is_parquet(self.path) else sum(1 for _ in read_lines(self.path))
 
     def topics(self) -> dict[str, str]:
         """Read a file of topics; return their texts by query id."""

@@ -3,10 +3,12 @@
 import hashlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from optical_cli.data.parquet import is_parquet, read_records
 from optical_cli.data.text_files import Place, checked_id, checked_text, id_key, is_blank, json_object, read_lines
 from optical_cli.errors import DataError, quoted
 
@@ -36,11 +38,15 @@ def fills_blank(template: str, document: Document) -> bool:
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """Stream a JSON Lines file with `doc_id` (or `_id`, as BEIR has it), `text` and an optional `title`.
+    """Stream a JSON Lines or parquet file with `doc_id` (or `_id`, as BEIR has it), `text` and an optional `title`.
 
     Other keys are ignored.
     """
-    return checked_documents(str(path), ((place, _parse(place, line)) for place, line in read_lines(path)))
+    if is_parquet(path):
+        records = read_records(path, ("doc_id", "_id", "id", "title", "text"))
+    else:
+        records = ((place, json_object(place, line)) for place, line in read_lines(path))
+    return checked_documents(str(path), ((place, _document(place, record)) for place, record in records))
 
 
 def checked_documents(
@@ -73,8 +79,7 @@ def checked_documents(
         )
 
 
-def _parse(place: Place, line: str) -> Document:
-    record = json_object(place, line)
+def _document(place: Place, record: Mapping[str, Any]) -> Document:
     named = id_key(record, "doc_id")
     for key in (named, "text"):
         if key not in record:

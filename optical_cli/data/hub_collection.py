@@ -6,7 +6,6 @@ A collection has a configuration for each part: `sw-corpus`, `sw-queries` and `s
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,8 @@ from optical_cli.data.absent import LocalCopy, downloads_off
 from optical_cli.data.dataset_split import DatasetSplit, split_of
 from optical_cli.data.documents import BLANK, Document, checked_documents
 from optical_cli.data.paths import Part, listed
-from optical_cli.data.text_files import Place, checked_id, checked_text
-from optical_cli.data.topics import BEIR, checked_judgements, checked_topics
+from optical_cli.data.text_files import Place, checked_text
+from optical_cli.data.topics import BEIR, checked_judgements, checked_topics, id_of, judgement
 from optical_cli.errors import DataError, quoted
 
 PREFIX = "hf:"
@@ -92,7 +91,7 @@ class HubCollection:
 
     def judgements(self) -> dict[str, dict[str, int]]:
         """Return the grades by query id and document id."""
-        return checked_judgements(self.source, (_judgement(record, place) for place, record in self._records()))
+        return checked_judgements(self.source, (judgement(place, record) for place, record in self._records()))
 
     def _checked(self) -> Iterable[Sequence[Any]]:
         if self.part == "docs":
@@ -165,21 +164,4 @@ def _id_and_text(record: Mapping[str, Any], place: Place) -> tuple[str, str]:
         lacking = "_id" if named is None else "text"
         found = f"the columns {listed([str(name) for name in record])}"
         raise place.fault(expected=f"the column {quoted(lacking)}", found=found, mend="name another dataset")
-    return _id(record, named, place), checked_text(record["text"] or "", "text", place, "name another dataset")
-
-
-def _id(record: Mapping[str, Any], column: str, place: Place) -> str:
-    """Return an id as text, as datasets have numbers for ids too; DataError for any other value."""
-    value = record[column]
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else checked_id(value, column, place)
-
-
-def _judgement(record: Mapping[str, Any], place: Place) -> tuple[Place, str, str, int]:
-    if not set(BEIR) <= record.keys():
-        found = f"the columns {listed([str(name) for name in record])}"
-        raise place.fault(expected=f"the columns {', '.join(BEIR)}", found=found, mend="name another dataset")
-    query, document, score = BEIR
-    grade = record[score]
-    if not isinstance(grade, int | float) or not math.isfinite(grade) or grade != int(grade):
-        raise place.fault(expected="an integer score", found=quoted(grade), mend="name another dataset")
-    return place, _id(record, query, place), _id(record, document, place), int(grade)
+    return id_of(record, named, place), checked_text(record["text"] or "", "text", place, "name another dataset")

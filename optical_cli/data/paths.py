@@ -12,7 +12,10 @@ from optical_cli.errors import DataError, shortened
 Part = Literal["docs", "queries", "qrels"]
 """Documents, topics or judgements of a collection, as ir_datasets and file names call them."""
 _ENDINGS: dict[Part, tuple[str, ...]] = {"docs": ("jsonl",), "queries": ("tsv",), "qrels": ("trec", "tsv")}
-_OF_BEIR: dict[Part, str] = {"docs": "corpus.jsonl", "queries": "queries.jsonl"}
+_OF_BEIR: dict[Part, tuple[str, ...]] = {
+    "docs": ("corpus.jsonl", "corpus.parquet"),
+    "queries": ("queries.jsonl", "queries.parquet"),
+}
 """Names in a folder of BEIR, which has judgements for each split: `qrels/test.tsv`."""
 
 PREFIX = "builtin:"
@@ -100,20 +103,19 @@ def part_in(folder: Path, part: Part, language: str, split: str = "") -> Path:
     if part == "qrels" and split:
         return _split_in(folder / "qrels", split)
     named, plain = ([f"{stem}.{end}" for end in _ENDINGS[part]] for stem in (f"{part}.{language}", part))
-    for names in (named, plain, [_OF_BEIR[part]] if part in _OF_BEIR else []):
+    for names in (named, plain, _OF_BEIR.get(part, ())):
         present = [name + packed for name in names for packed in ("", *PACKED) if name + packed in files]
         if present:
             return _only(folder, present)
     if part == "qrels" and "qrels" in files:
         return _split_in(folder / "qrels", "")
-    beir = _OF_BEIR.get(part, "qrels/SPLIT.tsv")
-    wanted = f"{' or '.join([*named, *plain, beir])} (or {' or '.join(PACKED)})"
+    wanted = f"{' or '.join([*named, *plain, *_OF_BEIR.get(part, ['qrels/SPLIT.tsv'])])} (or {' or '.join(PACKED)})"
     raise DataError(f"{folder} has no {wanted}; found {listed(files)}")
 
 
 def _split_in(folder: Path, split: str) -> Path:
     """Return the file of a split in the folder `qrels` of BEIR; DataError without it, or if several could be meant."""
-    endings = [".tsv", *(f".tsv{packed}" for packed in PACKED)]
+    endings = [".tsv", *(f".tsv{packed}" for packed in PACKED), ".parquet"]
     names = names_in(folder) if exists(folder) else []
     found: dict[str, list[str]] = {}
     for name in names:

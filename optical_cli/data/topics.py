@@ -1,10 +1,12 @@
 """Topics and judgements: reading TSV, TREC qrels and BEIR files, checking them, and choosing fields of topics."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from optical_cli.data.parquet import is_parquet, read_records
 from optical_cli.data.paths import listed
 from optical_cli.data.text_files import (
     Place,
@@ -31,10 +33,16 @@ _GRADE = re.compile(r"[+-]?[0-9]{1,9}")  # int() alone would take 1_0, digits of
 def read_topics(path: Path) -> dict[str, str]:
     """Return the texts of a file of topics by query id, in the order of the file.
 
-    Its lines are `query_id TAB text`, or, if its name ends in .jsonl as that of BEIR, objects with `_id` and `text`.
+    Its lines are `query_id TAB text`, or, if its name ends in .jsonl as that of BEIR, objects with `_id` and `text`. A
+    name that ends in .parquet is that of a file with the same columns.
     """
-    unpacked_name = path.name.removesuffix(".gz").removesuffix(".zst")
-    return checked_topics(str(path), _objects(path) if unpacked_name.endswith(".jsonl") else _texts(path))
+    if is_parquet(path):
+        return checked_topics(str(path), map(_topic, read_records(path, ("query_id", "_id", "id", "text"))))
+    if path.name.removesuffix(".gz").removesuffix(".zst").endswith(".jsonl"):
+        return checked_topics(
+            str(path), (_topic((place, json_object(place, line))) for place, line in read_lines(path))
+        )
+    return checked_topics(str(path), _texts(path))
 
 
 def checked_topics(source: str, topics: Iterable[tuple[Place, str, str]]) -> dict[str, str]:
@@ -66,16 +74,15 @@ def _texts(path: Path) -> Iterator[tuple[Place, str, str]]:
         yield place, query_id, text
 
 
-def _objects(path: Path) -> Iterator[tuple[Place, str, str]]:
-    for place, line in read_lines(path):
-        record = json_object(place, line)
-        named = id_key(record, "query_id")
-        for key in (named, "text"):
-            if key not in record:
-                found, mend = "the keys " + quoted(", ".join(record)), 'write {"_id": ..., "text": ...}'
-                either = f"'{key}' or '_id'" if key == "query_id" else f"'{key}'"
-                raise place.fault(expected=f"the key {either}", found=found, mend=mend)
-        yield place, checked_id(record[named], named, place), checked_text(record["text"], "text", place)
+def _topic(placed: tuple[Place, Mapping[str, Any]]) -> tuple[Place, str, str]:
+    place, record = placed
+    named = id_key(record, "query_id")
+    for key in (named, "text"):
+        if key not in record:
+            found, mend = "the keys " + quoted(", ".join(record)), 'write {"_id": ..., "text": ...}'
+            either = f"'{key}' or '_id'" if key == "query_id" else f"'{key}'"
+            raise place.fault(expected=f"the key {either}", found=found, mend=mend)
+    return place, checked_id(record[named], named, place), checked_text(record["text"], "text", place)
 
 
 def read_judgements(path: Path) -> dict[str, dict[str, int]]:
@@ -84,7 +91,31 @@ def read_judgements(path: Path) -> dict[str, dict[str, int]]:
     Its lines are `query_id 0 doc_id grade`, or `query-id TAB corpus-id TAB score` behind a header of these words, as
     BEIR has them.
     """
+    if is_parquet(path):
+        return checked_judgements(str(path), (judgement(place, record) for place, record in read_records(path, BEIR)))
     return checked_judgements(str(path), _grades(path))
+
+
+def judgement(place: Place, record: Mapping[str, Any]) -> tuple[Place, str, str, int]:
+    """Return the judgement of a record with the columns of BEIR.
+
+    Raises:
+        DataError: a column is missing, an id is none, or the score is no integer.
+    """
+    if not set(BEIR) <= record.keys():
+        found = f"the columns {listed([str(name) for name in record])}"
+        raise place.fault(expected=f"the columns {', '.join(BEIR)}", found=found, mend="name another file or dataset")
+    query, document, score = BEIR
+    grade = record[score]
+    if not isinstance(grade, int | float) or not math.isfinite(grade) or grade != int(grade):
+        raise place.fault(expected="an integer score", found=quoted(grade), mend="name another file or dataset")
+    return place, id_of(record, query, place), id_of(record, document, place), int(grade)
+
+
+def id_of(record: Mapping[str, Any], column: str, place: Place) -> str:
+    """Return an id as text, as datasets have numbers for ids too; DataError for any other value."""
+    value = record[column]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else checked_id(value, column, place)
 
 
 def checked_judgements(source: str, judgements: Iterable[tuple[Place, str, str, int]]) -> dict[str, dict[str, int]]:

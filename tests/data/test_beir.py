@@ -65,6 +65,50 @@ def test_packed_files_are_read_too(folder, packed):
     assert judgements.judgements()["q2"] == {"q1": 2, "d3": 0}
 
 
+@pytest.fixture
+def parquet(folder):
+    """The same collection as parquet files."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in folder.glob("*.jsonl"):
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        table = pa.Table.from_pylist([{name: one[name] for name in one if name != "metadata"} for one in records])
+        pq.write_table(table, path.with_suffix(".parquet"))
+        path.unlink()
+    for split, rows in QRELS.items():
+        names = ("query-id", "corpus-id", "score")
+        pq.write_table(
+            pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows]),
+            folder / "qrels" / f"{split}.parquet",
+        )
+        (folder / "qrels" / f"{split}.tsv").unlink()
+    return folder
+
+
+def test_a_folder_of_parquet_is_read_too(parquet):
+    documents, topics, judgements = opened("scifact#test", parquet.parent)
+    assert [(one.doc_id, one.title, one.text) for one in documents.documents()] == DOCUMENTS
+    assert documents.count() == 3
+    assert topics.topics() == dict(TOPICS)
+    assert judgements.judgements() == {"q1": {"d1": 1}, "q2": {"q1": 2, "d3": 0}}
+
+
+def test_parquet_that_is_cut_off_or_has_other_columns_is_one_line(parquet):
+    for name in ("corpus.parquet", "queries.parquet", "qrels/test.parquet"):
+        whole = (parquet / name).read_bytes()
+        (parquet / name).write_bytes(whole[: len(whole) // 2])
+        documents, topics, judgements = opened("scifact#test", parquet.parent)
+        with pytest.raises(DataError) as found:
+            list(documents.documents()), topics.topics(), judgements.judgements()
+        assert str(found.value).startswith(f"{parquet / name} cannot be read as parquet (")
+        assert "\n" not in str(found.value)
+        (parquet / name).write_bytes(whole)
+    (parquet / "queries.parquet").write_bytes((parquet / "qrels" / "test.parquet").read_bytes())
+    with pytest.raises(DataError, match=r"queries\.parquet, row 1: expected the key 'query_id' or '_id', found"):
+        open_topics("scifact", "en", parquet.parent).topics()
+
+
 def test_the_only_split_needs_no_name(folder):
     (folder / "qrels" / "dev.tsv").unlink()
     assert len(open_judgements("scifact", "en", folder.parent).judgements()) == 2
