@@ -26,6 +26,9 @@ KINDS = {
     "mrr": Kind("MRR", "reciprocal_rank"),
     "precision": Kind("Precision", "precision"),
     "judged": Kind("Judged", None),
+    "condensed": Kind("Condensed nDCG", None),
+    "lowest": Kind("Lowest nDCG", None),
+    "highest": Kind("Highest nDCG", None),
 }
 
 
@@ -48,7 +51,7 @@ class Measure:
 
 
 def parse_measure(name: str) -> Measure:
-    """Parse the name of a measure: `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10`.
+    """Parse the name of a measure: `ndcg@10`, `recall@100`, `map`, `mrr@10`, `precision@5`, `judged@10`, ...
 
     Raises:
         ConfigError: there is no such measure. The message suggests the nearest name and lists the known ones.

@@ -6,11 +6,15 @@ measures but judged@k are 0, in trec_eval and in ranx.
 
 Documents are relevant from grade 1. nDCG uses the grade as gain and discounts by log2(rank + 1), as the `ndcg_cut` of
 trec_eval.
+
+Documents without a judgement count as not relevant. What this may hide is measured: `condensed@10` is nDCG@10 of the
+ranking without them (Sakai 2007, https://doi.org/10.1145/1277741.1277756), `lowest@10` and `highest@10` are the ends of
+what nDCG@10 could become if those among the first ten were judged, and `judged@10` is the share that is.
 """
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,7 +97,8 @@ def _compute(
     for measure in measures:
         function = KINDS[measure.kind].ranx
         if function is None:
-            values.append([_judged(*topic, measure) for topic in zip(grades, rankings, strict=True)])
+            own = OWN[measure.kind]
+            values.append([own(*topic, measure.cutoff or 0) for topic in zip(grades, rankings, strict=True)])
         else:
             with quiet_ranx():
                 of_topics = getattr(metrics, function)(qrels, run, measure.cutoff or 0)  # 0: the whole ranking
@@ -120,7 +125,49 @@ def _arrays(grades: Sequence[Mapping[str, int]], rankings: Sequence[Ranking]) ->
     return qrels, run
 
 
-def _judged(grades: Mapping[str, int], ranking: Ranking, measure: Measure) -> float:
+def _judged(grades: Mapping[str, int], ranking: Ranking, cutoff: int) -> float:
     """Return the share of the first results that have a judgement of any grade; 0 without results."""
-    top = ranking[: measure.cutoff]
+    top = ranking[:cutoff]
     return sum(doc_id in grades for doc_id, _ in top) / len(top) if top else 0.0
+
+
+def _condensed(grades: Mapping[str, int], ranking: Ranking, cutoff: int) -> float:
+    """Return nDCG of the ranking without the documents that have no judgement."""
+    return _ndcg([grades[doc_id] for doc_id, _ in ranking if doc_id in grades], grades.values(), cutoff)
+
+
+def _possible(grades: Mapping[str, int], ranking: Ranking, cutoff: int) -> list[float]:
+    """Return nDCG for sets of unjudged results that would be judged relevant; both ends are among them.
+
+    They would have the highest grade of the topic, at least 1. A relevant document at a low rank also raises the ideal
+    ranking, so that judging can lower nDCG as well. Of sets of one size, which have the same ideal ranking, the highest
+    ranked documents give most, and the lowest ranked least.
+    """
+    top = [doc_id for doc_id, _ in ranking[:cutoff]]
+    unjudged = [doc_id for doc_id in top if doc_id not in grades]
+    best = max(1, *grades.values())
+    found = []
+    for size in range(len(unjudged) + 1):
+        for chosen in (unjudged[:size], unjudged[len(unjudged) - size :]):
+            known = {**dict.fromkeys(unjudged, 0), **dict.fromkeys(chosen, best), **grades}
+            found.append(_ndcg([known[doc_id] for doc_id in top], known.values(), cutoff))
+    return found
+
+
+def _ndcg(ranked: Sequence[int], grades: Iterable[int], cutoff: int) -> float:
+    """Return nDCG of the grades of a ranking, given all grades of the topic; 0 if none is above 0."""
+    ideal = _gain(sorted(grades, reverse=True)[:cutoff])
+    return _gain(ranked[:cutoff]) / ideal if ideal else 0.0
+
+
+def _gain(grades: Sequence[int]) -> float:
+    return math.fsum(max(grade, 0) / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+
+
+OWN: dict[str, Callable[[Mapping[str, int], Ranking, int], float]] = {
+    "judged": _judged,
+    "condensed": _condensed,
+    "lowest": lambda grades, ranking, cutoff: min(_possible(grades, ranking, cutoff)),
+    "highest": lambda grades, ranking, cutoff: max(_possible(grades, ranking, cutoff)),
+}
+"""The measures that ranx lacks, by kind: functions of the grades of a topic, its ranking and the cutoff."""

@@ -28,6 +28,54 @@ def test_graded_measures_by_hand():
     assert scores.means == pytest.approx(expected, abs=1e-12)
 
 
+def test_what_unjudged_documents_may_hide_by_hand():
+    judgements = {"q": {"a": 2, "b": 1, "c": 0}}
+    run = {"q": [("x", 9.0), ("a", 8.0), ("c", 7.0), ("y", 6.0), ("b", 5.0)]}  # x and y are not judged
+
+    def gain(*grades):
+        return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+
+    ideal = {0: gain(2, 1), 1: gain(2, 2, 1), 2: gain(2, 2, 2, 1)}  # by the number of them that are relevant
+    measures = ["ndcg@10", "condensed@10", "lowest@10", "highest@10", "lowest@2", "highest@2"]
+    found = evaluate_run(run, judgements, ["q"], measures).means
+    assert found["ndcg@10"] == pytest.approx(gain(0, 2, 0, 0, 1) / ideal[0])
+    assert found["condensed@10"] == pytest.approx(gain(2, 0, 1) / ideal[0])
+    every = {
+        "neither": gain(0, 2, 0, 0, 1) / ideal[0],
+        "x": gain(2, 2, 0, 0, 1) / ideal[1],
+        "y": gain(0, 2, 0, 2, 1) / ideal[1],
+        "both": gain(2, 2, 0, 2, 1) / ideal[2],
+    }
+    assert found["lowest@10"] == pytest.approx(min(every.values()))
+    assert found["highest@10"] == pytest.approx(max(every.values()))
+    assert found["highest@2"] == pytest.approx(gain(2, 2) / gain(2, 2))
+    assert found["lowest@2"] == pytest.approx(gain(0, 2) / gain(2, 1))
+
+
+def test_judging_a_document_gives_what_it_was_said_to_give():
+    run = {"q": [("x", 3.0), ("a", 2.0), ("b", 1.0)]}
+    before = evaluate_run(run, {"q": {"a": 1, "b": 0}}, ["q"], ["highest@10", "lowest@10"]).means
+    judged = [
+        evaluate_run(run, {"q": {"a": 1, "b": 0, "x": grade}}, ["q"], ["ndcg@10"]).means["ndcg@10"] for grade in (0, 1)
+    ]
+    assert (before["lowest@10"], before["highest@10"]) == pytest.approx((min(judged), max(judged)))
+
+
+@pytest.mark.parametrize("cutoff", [1, 3, 10, 100])
+def test_without_holes_all_ends_are_ndcg_itself(cutoff):
+    judgements = {"q": {"a": 2, "b": 1, "c": 0}, "r": {"a": 0}}
+    run = {"q": [("c", 9.0), ("b", 8.0), ("a", 7.0)]}
+    names = [f"{kind}@{cutoff}" for kind in ("ndcg", "condensed", "lowest", "highest")]
+    means = evaluate_run(run, judgements, ["q", "r"], names).means
+    assert list(means.values()) == pytest.approx([means[names[0]]] * 4)
+
+
+def test_the_ends_of_a_long_ranking_without_judgements_are_found_at_once():
+    run = {"q": [(f"d{n}", -float(n)) for n in range(1000)]}
+    found = evaluate_run(run, {"q": {"d999": 1}}, ["q"], ["lowest@1000", "highest@1000"]).means
+    assert 0 < found["lowest@1000"] < 0.2 < found["highest@1000"] == 1.0
+
+
 def test_every_judged_topic_counts_and_unjudged_ones_do_not():
     judgements = {"found": {"a": 1}, "missed": {"a": 1}, "empty": {"a": 1}, "elsewhere": {"a": 1}}
     run = {"found": [("a", 1.0)], "empty": [], "unjudged": [("a", 1.0)], "elsewhere": [("b", 1.0)]}
