@@ -28,7 +28,7 @@ BELOW = 38  # room for the names of reg
 MIDDLE = (LEFT + RIGHT) / 2
 LINE = 15.0  # height of the name of a baseline
 NAME = 23  # characters for the name of a baseline with its value, beside the axes
-NAMED = 9  # values of reg that have room below them
+NAMED, MEASURED = 9, 6  # values of reg that have room below them, and longer ones that were measured
 TICKS = 5
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 EFFECTIVE = "effective targets"
@@ -274,7 +274,7 @@ def _frame(curve: Curve, axes: Axes) -> Iterator[Shape]:
         middle = (axes.x[one] + axes.x[other]) / 2
         for x in (middle - 5, middle + 1):
             yield Line("axis", ((x, FOOT + 4), (x + 4, FOOT - 4)))
-    for reg in axes.named(most=NAMED):
+    for reg in axes.named(most=MEASURED if curve.places else NAMED):
         yield Label("tick", axes.x[reg], FOOT + 17, f"{reg:.3g}" if curve.places else format_reg(reg))
     yield Label("tick", MIDDLE, FOOT + 34, curve.across)
     yield Label("tick", 12, (TOP + FOOT) / 2, curve.axis, turned=True)
