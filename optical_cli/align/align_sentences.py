@@ -155,9 +155,7 @@ def _places(tokenizer: Any, prompt: str, text: str, ids: list[int]) -> list[int]
         return []  # the encoder adds tokens of its own
     places = [begin - len(prompt) if end > begin else -1 for begin, end in found["offset_mapping"]]
     spaces = {place for place, character in enumerate(text) if character == " "}
-    places = [
-        place + 1 if place in spaces else place for place in places
-    ]  # SentencePiece counts the space before a word
+    places = [place + (place in spaces) for place in places]  # SentencePiece counts the space before a word
     return [*(max(place, -1) for place in places), *[-1] * (len(ids) - len(places))]
 
 

@@ -117,8 +117,7 @@ def _links(path: Path) -> Iterator[tuple[Place, int, Link, bool]]:
             number, own, other = (int(part) - 1 for part in numbers)
             yield place, number, (own, other), mark == "S"
         elif parts:
-            mend = "write `0-0 1-2p`, or LINE WORD WORD"
-            raise place.fault(expected="links", found=quoted(line), mend=mend.replace("1-2p", "1p2"))
+            raise place.fault(expected="links", found=quoted(line), mend="write `0-0 1p2`, or LINE WORD WORD")
 
 
 def word_plan(pair: AlignedPair, plan: Plan) -> Plan:

@@ -69,8 +69,9 @@ def write_strength(
     student = open_encoder(start, setup)
     begins = list(zip(bitexts, teacher.starts(), strict=True))
     trained = [(one, begin + row) for split, begin in begins for row, one in enumerate(split.train)]
-    held_out = [(one, begin + row) for split, begin in begins for row, one in enumerate(split.pairs)]
-    held_out = [(one, row) for one, row in held_out if (one, row) not in set(trained)]
+    held_out = [
+        (one, begin + len(split.train) + row) for split, begin in begins for row, one in enumerate(split.held_out)
+    ]
     idf = None
     if transport.marginals == "idf":
         rows, sentences = [row for _, row in trained], [one.foreign for one, _ in trained]
@@ -122,6 +123,7 @@ def find_reg(reached: Callable[[float], float], targets: float, smallest: float)
 
     Raises:
         ConfigError: the value is below that of the smallest reg, or not below that of an infinite one.
+        NotConverged: the search did not come close to the value.
     """
     lowest, highest = reached(smallest), reached(math.inf)
     if not lowest <= targets < highest:
@@ -139,6 +141,10 @@ def find_reg(reached: Callable[[float], float], targets: float, smallest: float)
         reg = float(f"{math.sqrt(low * high):.{DIGITS}g}")
         found = reached(reg)
         low, high = (reg, high) if found < targets else (low, reg)
+    else:
+        raise NotConverged(
+            f"transport.targets: no reg was found for {targets:g}; the nearest, {reg:g}, has {found:.3f}"
+        )
     return reg, found
 
 

@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from optical_cli.distill.strength import find_reg
-from optical_cli.errors import ConfigError
+from optical_cli.errors import ConfigError, NotConverged
 from optical_cli.pipeline.cells import Cell
 
 TARGETS = ("transport.targets=[3, 4]",)
@@ -41,6 +41,11 @@ def test_the_reg_of_a_rising_function_is_found_and_can_be_typed_back():
 def test_targets_that_no_reg_reaches_are_refused_with_those_that_can_be(targets):
     with pytest.raises(ConfigError, match=r"spread over 1\.18 student tokens at reg 0\.001 and over 10\.00 at reg inf"):
         find_reg(rising, targets, 0.001)
+
+
+def test_a_search_that_does_not_come_close_is_no_result():
+    with pytest.raises(NotConverged, match="no reg was found for 4; the nearest"):
+        find_reg(lambda reg: 1.0 if reg < 0.03 else 9.0, 4.0, 0.001)
 
 
 @pytest.mark.parametrize("marginals", ["uniform", "idf"])
