@@ -72,6 +72,7 @@ def align(
 
     x, sources = pipeline.experiment, pipeline.sources
     view = view_of(x, pair, language)
+    by_people = None if gold is None else _read_gold(gold, links, x.teacher.language, view.language)
     objective, strengths = (TRANSPORT, [abs(reg) for reg in regs]) if regs else x.transport.grid  # -0.0 is 0
     wanted = [
         Wanted(None, None, view.pair, seed, strength)
@@ -85,7 +86,6 @@ def align(
             raise ConfigError(f"--reg {format_reg(reg)}: {fault}")
     folder = output or Path("reports") / x.name / "alignments"
     _check_folder(folder)
-    by_people = None if gold is None else _read_gold(gold, links, x.teacher.language, view.language)
     if by_people is not None:
         sentences = [one.sentence for one in by_people]
     elif text is not None and translation is not None:
